@@ -1,0 +1,1 @@
+"""Shipfiles takes a Django project's static and media files from a laptop to production."""

@@ -1,0 +1,170 @@
+"""The options, one frozen dataclass a section. An unknown key is an error that names the nearest valid one.
+
+Every field's docstring is its line in the reference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from .errors import ConfigError, did_you_mean, nearest_names
+
+Coding = Literal["br", "gzip"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompressConfig:
+    """OPTIONS["compress"]: which files get compressed siblings."""
+
+    codings: tuple[Coding, ...] = ("br", "gzip")
+    """The content codings to make. An empty list makes none."""
+    brotli_quality: int = 11
+    """0 (fast) to 11 (small)."""
+    gzip_level: int = 9
+    """1 (fast) to 9 (small)."""
+    min_size: int = 200
+    """Smaller files are left alone: their head is larger than what could be saved. Bytes."""
+    max_size: int = 32 * 1024 * 1024
+    """Larger files are left alone: they would hold a worker for minutes. Bytes."""
+    margin: float = 0.05
+    """A variant is kept only if it is smaller than the original by this part of it."""
+    skip_extensions: tuple[str, ...] = ()
+    """Extensions never compressed, beside the media types that are compressed in themselves. With or without the dot."""
+
+    def __post_init__(self) -> None:
+        _between("compress.brotli_quality", self.brotli_quality, 0, 11)
+        _between("compress.gzip_level", self.gzip_level, 1, 9)
+        _between("compress.margin", self.margin, 0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteConfig:
+    """OPTIONS["rewrite"]: which references are turned into hashed names."""
+
+    css: bool = True
+    """Rewrite ``url()`` and ``@import`` in style sheets."""
+    javascript: bool = True
+    """Rewrite import and export specifiers in JavaScript modules."""
+    max_size: int = 32 * 1024 * 1024
+    """Larger files are published as they are, with a warning. Bytes."""
+    own_missing: Literal["error", "warning"] = "error"
+    """What a reference to a missing file means in the project's own files."""
+    package_missing: Literal["error", "warning"] = "warning"
+    """What a reference to a missing file means in installed packages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeConfig:
+    """OPTIONS["serve"]: how files are answered."""
+
+    max_age: int = 60
+    """``Cache-Control: max-age`` of files under their plain names. Seconds."""
+    immutable_max_age: int = 31_536_000
+    """``Cache-Control: max-age`` of files under their hashed names. Seconds; a year is what RFC 9111 caches honour."""
+    allow_all_origins: bool = True
+    """Send ``Access-Control-Allow-Origin: *``: fonts and modules need it when pages come from another host."""
+    charset: str = "utf-8"
+    """The charset of text types; empty for none."""
+    media_types: Mapping[str, str] = field(default_factory=dict)
+    """Extension (``.foo``) or file name → media type, beyond or instead of the built-in table."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticConfig:
+    """STORAGES["staticfiles"]["OPTIONS"], with the defaults that Django's settings give."""
+
+    location: str | None = None
+    """The folder of the releases. Default: ``STATIC_ROOT``."""
+    base_url: str | None = None
+    """The URL of that folder. Default: ``STATIC_URL``."""
+    file_permissions_mode: int | None = None
+    """Mode of published files. Default: ``FILE_UPLOAD_PERMISSIONS``."""
+    directory_permissions_mode: int | None = None
+    """Mode of folders made. Default: ``FILE_UPLOAD_DIRECTORY_PERMISSIONS``."""
+    manifest_name: str = "staticfiles.json"
+    """Name of the manifest that stock Django can read."""
+    manifest_strict: bool = True
+    """Whether a name that the manifest lacks is an error; else its plain URL is given."""
+    check_names: bool = True
+    """With ``DEBUG`` and in tests, whether a name that no finder has is the error that it will be in production."""
+    workers: int = 0
+    """Threads for reading, compressing and writing; 0 for one for each processor that this process may use."""
+    compress: CompressConfig = field(default_factory=CompressConfig)
+    rewrite: RewriteConfig = field(default_factory=RewriteConfig)
+    serve: ServeConfig = field(default_factory=ServeConfig)
+
+
+C = TypeVar("C")
+
+
+def from_mapping(kind: type[C], given: Mapping[str, Any], where: str = "OPTIONS") -> C:
+    """An instance of the config dataclass ``kind`` from a plain mapping, sections nested.
+
+    Raises `ConfigError` for a key that ``kind`` does not have and for a value of the wrong type, naming the key.
+    """
+    hints = get_type_hints(kind)
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        place = f"{where}[{key!r}]"
+        if key not in known:
+            raise ConfigError(f"{place} is not an option{did_you_mean(nearest_names(str(key), known))}")
+        hint = hints[key]
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            if isinstance(value, hint):
+                values[key] = value
+                continue
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{place} must be a dict of options, not {value!r}")
+            values[key] = from_mapping(hint, value, place)
+        else:
+            values[key] = _checked(hint, value, place)
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _checked(hint: Any, value: Any, place: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        if value in arguments:
+            return value
+        known = [str(a) for a in arguments]
+        raise ConfigError(
+            f"{place} must be one of {', '.join(map(repr, arguments))}, not {value!r}"
+            + did_you_mean(nearest_names(str(value), known))
+        )
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, (list, tuple, set, frozenset)):
+            raise ConfigError(f"{place} must be a list, not {value!r}")
+        items = sorted(value) if isinstance(value, (set, frozenset)) else value
+        return tuple(_checked(arguments[0], item, f"{place}[{i}]") for i, item in enumerate(items))
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        if not isinstance(value, Mapping) or not all(isinstance(t, str) for pair in value.items() for t in pair):
+            raise ConfigError(f"{place} must be a dict of strings, not {value!r}")
+        return dict(value)
+    kinds = arguments or (hint,)
+    if type(None) in kinds and value is None:
+        return None
+    if str in kinds and hasattr(value, "__fspath__"):
+        return str(value)
+    if bool not in kinds and isinstance(value, bool):
+        raise ConfigError(f"{place} must be a number, not {value!r}")
+    accepted = tuple(k for k in kinds if k is not type(None))
+    if float in accepted:
+        accepted = (*accepted, int)
+    if not isinstance(value, accepted):
+        names = " or ".join(k.__name__ for k in accepted)
+        raise ConfigError(f"{place} must be {names}, not {value!r}")
+    if isinstance(value, int) and not isinstance(value, bool) and value < 0:
+        raise ConfigError(f"{place} must not be negative, but is {value}")
+    return value
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{name} must be from {low} to {high}, not {value}")

@@ -1,0 +1,72 @@
+"""Digests and the hashed names made from them.
+
+One digest serves everywhere: SHA-384, written as the W3C's integrity metadata (``sha384-`` and base64, Subresource
+Integrity section 3.5), so that the manifest's digest of a file is also what an ``integrity`` attribute takes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from typing import BinaryIO, NewType
+
+from .paths import split_name
+
+Digest = NewType("Digest", str)
+"""``sha384-<base64>``, 71 characters."""
+
+HASH_LENGTH = 12
+"""Hexadecimal digits of the digest in a hashed name: the length that Django's own hashed names have."""
+
+_CHUNK = 1 << 20
+_HASHED = re.compile(r"\.[0-9a-f]{12}(?:\.[^./]*)?\Z")
+
+
+def digest_bytes(*parts: bytes | bytearray | memoryview) -> Digest:
+    """The digest of ``parts`` put one behind the other."""
+    state = hashlib.sha384(usedforsecurity=False)
+    for part in parts:
+        state.update(part)
+    return _text(state.digest())
+
+
+def digest_stream(stream: BinaryIO) -> tuple[Digest, int]:
+    """The digest and the size in bytes of what is left to read in ``stream``; holds at most 1 MiB of it."""
+    state = hashlib.sha384(usedforsecurity=False)
+    size = 0
+    while chunk := stream.read(_CHUNK):
+        state.update(chunk)
+        size += len(chunk)
+    return _text(state.digest()), size
+
+
+def hex_prefix(digest: Digest, length: int = HASH_LENGTH) -> str:
+    """The first ``length`` hexadecimal digits of ``digest`` (at most 96)."""
+    return base64.b64decode(digest[7:]).hex()[:length]
+
+
+def is_digest(text: object) -> bool:
+    """Whether ``text`` has the form of a `Digest`."""
+    if not isinstance(text, str) or len(text) != 71 or not text.startswith("sha384-"):
+        return False
+    try:
+        return len(base64.b64decode(text[7:], validate=True)) == 48
+    except binascii.Error:
+        return False
+
+
+def hashed_name(logical: str, digest: Digest) -> str:
+    """Where the content with ``digest`` of the file ``logical`` is published: ``css/app.css`` → ``css/app.<12 hex>.css``."""
+    stem, extension = split_name(logical)
+    return f"{stem}.{hex_prefix(digest)}{extension}"
+
+
+def looks_hashed(path: str) -> bool:
+    """Whether ``path`` has the form of a hashed name. Says nothing of whether there is such a file."""
+    return _HASHED.search(path) is not None
+
+
+def _text(raw: bytes) -> Digest:
+    return Digest("sha384-" + base64.b64encode(raw).decode("ascii"))

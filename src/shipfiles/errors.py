@@ -1,0 +1,162 @@
+"""Every error that Shipfiles raises on purpose.
+
+    ShipfilesError
+    ├── ConfigError               an option is unknown, missing or contradicts another
+    ├── BuildError                the sources cannot become a release
+    │   ├── SourceError           one source file cannot be read or must not have that name
+    │   ├── BrokenReferences      the project's own files refer to files that do not exist
+    │   └── KeyCollision          two files claim one place in the release
+    ├── ManifestError             a manifest cannot be read (also a ValueError)
+    │   └── MissingEntry          a name is not in the manifest (also a ValueError)
+    ├── StoreError                a store did not do what it was asked
+    │   ├── KeyNotFound
+    │   └── KeyExists
+    └── ReleaseError              a release cannot be published or found
+
+Errors are written for people: what happened, where, what to do. They carry their facts as attributes, so that a
+caller need not parse the text.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import Problem
+
+
+class ShipfilesError(Exception):
+    """The root of all errors of this package; its text is fit to be shown to a person without a traceback."""
+
+
+class ConfigError(ShipfilesError):
+    """An option is unknown, missing or contradicts another."""
+
+
+class BuildError(ShipfilesError):
+    """The sources cannot become a release. Nothing was published."""
+
+
+class SourceError(BuildError):
+    """One source file cannot be used.
+
+    ``path`` is the file as the developer knows it.
+    """
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        self.path = path
+        super().__init__(f"{printable(path)}: {what}" + (f"\n  {hint}" if hint else ""))
+
+
+class BrokenReferences(BuildError):
+    """The project's own files refer to files that do not exist. ``problems`` has them all."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        head = "1 broken reference" if count == 1 else f"{count} broken references"
+        super().__init__("\n".join([f"{head} in the project's own files:", *(f"  {p}" for p in self.problems)]))
+
+
+class KeyCollision(BuildError):
+    """Two files claim one place in the release, ``key``."""
+
+    def __init__(self, key: str, first: str, second: str, hint: str = "") -> None:
+        self.key = key
+        super().__init__(
+            f"{printable(first)} and {printable(second)} both need the place {printable(key)} in the release."
+            + (f"\n  {hint}" if hint else "\n  Rename one of them.")
+        )
+
+
+class ManifestError(ShipfilesError, ValueError):
+    """A manifest cannot be read. A ``ValueError`` too, because that is what Django's storage raises here."""
+
+
+class MissingEntry(ManifestError):
+    """``name`` is not in the manifest. The text begins as Django's does, because people search for it."""
+
+    def __init__(self, name: str, nearest: Sequence[str] = (), where: str = "") -> None:
+        self.name = name
+        self.nearest = tuple(nearest)
+        text = f"Missing staticfiles manifest entry for '{name}'"
+        if where:
+            text += f" ({where})"
+        super().__init__(text + did_you_mean(nearest))
+
+
+class StoreError(ShipfilesError):
+    """A store did not do what it was asked. ``key`` is what it was asked about."""
+
+    def __init__(self, key: str, what: str) -> None:
+        self.key = key
+        super().__init__(f"{printable(key)}: {what}")
+
+
+class KeyNotFound(StoreError):
+    """The store has no such key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, "not in the store")
+
+
+class KeyExists(StoreError):
+    """A create-only put found the key taken."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, "already in the store, and it must not be overwritten")
+
+
+class ReleaseError(ShipfilesError):
+    """A release cannot be published or found."""
+
+
+def printable(text: str) -> str:
+    """``text`` unchanged if a terminal can show it, else its ``repr``: a name may hold a newline or undecodable bytes."""
+    return text if text.isprintable() else repr(text)
+
+
+def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Up to ``count`` of the ``known`` names that ``name`` may have been meant to be, best first.
+
+    Names that differ only by case come first, then names with the same last part in another folder, then names that
+    are spelled alike.
+    """
+    names = list(known)
+    folded = name.casefold()
+    tail = folded.rpartition("/")[2]
+    found = [n for n in names if n.casefold() == folded]
+    if tail:
+        found += [n for n in names if n.casefold().rpartition("/")[2] == tail]
+    # difflib compares with every name, each comparison quadratic at worst: only for sets that a person waits for.
+    if len(names) <= 20_000:
+        found += difflib.get_close_matches(name, names, n=count, cutoff=0.75)
+    return list(dict.fromkeys(found))[:count]
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """The closing question of an error about an unknown name; empty without candidates."""
+    if not names:
+        return ""
+    return ". Did you mean " + " or ".join(f"'{n}'" for n in names) + "?"
+
+
+def os_reason(error: OSError) -> str:
+    """What an ``OSError`` means, in words that say what to do where we know it."""
+    reason = error.strerror or str(error)
+    advice = {
+        errno.ENOSPC: "no space left on the device; free some space and run again",
+        errno.EDQUOT: "the disk quota is used up; free some space and run again",
+        errno.EROFS: "the file system is read-only",
+        errno.EACCES: "permission denied",
+        errno.EPERM: "operation not permitted",
+        errno.ENAMETOOLONG: "the name is too long for the file system; shorten it",
+        errno.ENOENT: "no such file",
+        errno.ELOOP: "too many symbolic links, perhaps a loop",
+        errno.ENOTDIR: "a part of the path is a file, not a folder",
+        errno.EISDIR: "a folder stands where the file should be",
+    }
+    return advice.get(error.errno or 0, reason)

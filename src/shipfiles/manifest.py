@@ -1,0 +1,218 @@
+"""Read and write manifests: the one of a release, the pointer to the current one, and Django's ``staticfiles.json``.
+
+A manifest is JSON with one file a line, so that a reader may leave a line unparsed until the file is asked for::
+
+    {"schema": 1, "files": {
+    "css/app.css": {"name": "css/app.3f2a9c81b04d.css", "size": 123, "digest": "sha384-...", ...},
+    ...
+    }}
+
+It holds no time, no path of the machine that made it and no version of the program: the same input gives the same
+bytes. Its release id is the digest of those bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .digest import Digest, digest_bytes, hex_prefix, is_digest
+from .errors import ManifestError
+from .model import Entry, Plain, Variant
+from .paths import RESERVED, path_fault
+
+SCHEMA = 1
+"""The version of the format that this module writes. Readers refuse a newer one."""
+
+POINTER_KEY = f"{RESERVED}/current.json"
+"""Where a store says which release is current."""
+
+DJANGO_VERSION = "1.1"
+"""The version of Django's own manifest format that we write: the one since Django 4.0."""
+
+_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
+
+
+def release_key(release: str) -> str:
+    """The key of the manifest of ``release``."""
+    return f"{RESERVED}/releases/{release}.json"
+
+
+def suffix(coding: str) -> str:
+    """The file name suffix of a content coding: ``br`` → ``.br``, ``gzip`` → ``.gz``."""
+    return _SUFFIXES[coding]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The files of one release by logical path."""
+
+    entries: Mapping[str, Entry]
+
+    def names(self) -> dict[str, str]:
+        """Logical path → hashed name, sorted."""
+        return {logical: self.entries[logical].name for logical in sorted(self.entries)}
+
+    def keys(self) -> Iterator[str]:
+        """Every key of a store that this release consists of: assets, plain copies and all their variants."""
+        for entry in self.entries.values():
+            yield from keys_of(entry)
+
+
+def keys_of(entry: Entry) -> Iterator[str]:
+    """The keys of one entry: asset, plain copy and the variants of both."""
+    yield entry.name
+    yield entry.logical
+    plain_codings = entry.codings if entry.plain is None else entry.plain.codings
+    yield from (entry.name + suffix(coding) for coding in entry.codings)
+    yield from (entry.logical + suffix(coding) for coding in plain_codings)
+
+
+def dump(manifest: Manifest) -> bytes:
+    """The manifest as bytes: sorted, one file a line."""
+    lines = [
+        f"{json.dumps(logical)}: {json.dumps(_to_json(manifest.entries[logical]), separators=(',', ':'))}"
+        for logical in sorted(manifest.entries)
+    ]
+    return (f'{{"schema": {SCHEMA}, "files": {{\n' + ",\n".join(lines) + "\n}}\n").encode()
+
+
+def load(body: bytes, where: str) -> Manifest:
+    """The manifest in ``body``; ``where`` names it in errors. Raises `ManifestError`."""
+    stored = _json_object(body, where)
+    schema = stored.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise ManifestError(f"{where}: no manifest of Shipfiles: it has no schema number. Run collectstatic again.")
+    if schema > SCHEMA:
+        raise ManifestError(
+            f"{where}: written by a newer Shipfiles (schema {schema}, this one reads up to {SCHEMA}). "
+            "Install the version that wrote it, or run collectstatic again."
+        )
+    files = stored.get("files")
+    if not isinstance(files, dict):
+        raise ManifestError(f"{where}: damaged: 'files' is not an object. Run collectstatic again.")
+    entries = {}
+    for logical, raw in files.items():
+        try:
+            entries[logical] = _from_json(logical, raw)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ManifestError(
+                f"{where}: damaged at {logical!r}: {type(error).__name__}: {error}. Run collectstatic again."
+            ) from None
+    return Manifest(entries)
+
+
+def release_id(body: bytes) -> str:
+    """The id of the release whose manifest is ``body``: 16 hexadecimal digits of its digest."""
+    return hex_prefix(digest_bytes(body), 16)
+
+
+def dump_pointer(release: str) -> bytes:
+    """The pointer to ``release`` as bytes."""
+    return (json.dumps({"schema": SCHEMA, "release": release}) + "\n").encode()
+
+
+def load_pointer(body: bytes, where: str) -> str:
+    """The release id that the pointer in ``body`` names. Raises `ManifestError`."""
+    release = _json_object(body, where).get("release")
+    if not isinstance(release, str) or not release or not release.replace("-", "").replace("_", "").isalnum():
+        raise ManifestError(f"{where}: damaged: it names no release. Run collectstatic again.")
+    return release
+
+
+def dump_django(names: Mapping[str, str]) -> bytes:
+    """``staticfiles.json`` as stock Django's ManifestFilesMixin reads it."""
+    payload = {"paths": dict(sorted(names.items())), "version": DJANGO_VERSION, "hash": names_hash(names)}
+    return json.dumps(payload).encode()
+
+
+def load_django(body: bytes, where: str) -> tuple[dict[str, str], str]:
+    """Logical path → hashed name and the hash, from a ``staticfiles.json`` by us or by Django. Raises `ManifestError`."""
+    stored = _json_object(body, where)
+    paths, version = stored.get("paths", {}), stored.get("version")
+    if version not in ("1.0", "1.1") or not isinstance(paths, dict):
+        raise ManifestError(f"Couldn't load manifest '{where}' (version {DJANGO_VERSION}): it says {version!r}")
+    return {str(k): str(v) for k, v in paths.items()}, str(stored.get("hash", ""))
+
+
+def names_hash(names: Mapping[str, str]) -> str:
+    """A short hash of all names, for Django's ``manifest_hash``."""
+    return hex_prefix(digest_bytes(json.dumps(sorted(names.items())).encode()))
+
+
+def _json_object(body: bytes, where: str) -> dict[str, Any]:
+    try:
+        stored = json.loads(body)
+    except ValueError as error:
+        raise ManifestError(f"Couldn't load manifest '{where}': damaged: {error}. Run collectstatic again.") from None
+    if not isinstance(stored, dict):
+        raise ManifestError(f"Couldn't load manifest '{where}': damaged: no JSON object. Run collectstatic again.")
+    return stored
+
+
+def _to_json(entry: Entry) -> dict[str, Any]:
+    raw: dict[str, Any] = {
+        "name": entry.name,
+        "size": entry.size,
+        "digest": entry.digest,
+        "type": entry.media_type,
+    }
+    if entry.codings:
+        raw["codings"] = _codings_to_json(entry.codings)
+    if entry.references:
+        raw["references"] = list(entry.references)
+    if entry.plain is not None:
+        raw["plain"] = {"size": entry.plain.size, "digest": entry.plain.digest}
+        if entry.plain.codings:
+            raw["plain"]["codings"] = _codings_to_json(entry.plain.codings)
+    return raw
+
+
+def _codings_to_json(codings: Mapping[str, Variant]) -> dict[str, Any]:
+    return {token: {"size": codings[token].size, "digest": codings[token].digest} for token in sorted(codings)}
+
+
+def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
+    plain = raw.get("plain")
+    return Entry(
+        logical=_path(logical),
+        name=_path(raw["name"]),
+        size=_size(raw["size"]),
+        digest=_digest(raw["digest"]),
+        media_type=str(raw["type"]),
+        codings=_codings(raw.get("codings", {})),
+        references=tuple(_strings(raw.get("references", ()))),
+        plain=None
+        if plain is None
+        else Plain(_size(plain["size"]), _digest(plain["digest"]), _codings(plain.get("codings", {}))),
+    )
+
+
+def _codings(raw: Mapping[str, Any]) -> dict[str, Variant]:
+    return {
+        token: Variant(_size(v["size"]), _digest(v["digest"])) for token, v in raw.items() if token in _SUFFIXES
+    }
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or (fault := path_fault(value)):
+        raise ValueError(f"{value!r} is no path" + (f": {fault}" if isinstance(value, str) else ""))
+    return value
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is no size")
+    return value
+
+
+def _digest(value: object) -> Digest:
+    if not is_digest(value):
+        raise ValueError(f"{value!r} is no digest")
+    return Digest(str(value))
+
+
+def _strings(value: Iterable[object]) -> list[str]:
+    return [str(v) for v in value]

@@ -1,0 +1,91 @@
+"""The values that pass between the rooms. All are frozen; none does any input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .digest import Digest
+from .errors import did_you_mean, printable
+
+ReferenceKind = Literal["url", "import", "module", "dynamic-import", "source-map"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as a finder names it."""
+
+    logical: str
+    """The logical path: ``css/app.css``."""
+    path: str
+    """The file on this machine's disk."""
+    own: bool = True
+    """Whether the project's own people wrote it; else it came with an installed package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A place in a file's bytes that names another file. Found by a rewriter, edited by `splice` only."""
+
+    start: int
+    end: int
+    """``body[start:end]`` is the URL's text, without quotes."""
+    url: str
+    """The URL after the language's own escapes are undone; percent signs stay."""
+    kind: ReferenceKind
+    required: bool = True
+    """Whether a missing target is a fault; false for source maps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A reference that leads nowhere, or a file that could not be treated as it should."""
+
+    path: str
+    line: int
+    column: int
+    text: str
+    what: str
+    nearest: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        place = f"{printable(self.path)}:{self.line}:{self.column}" if self.line else printable(self.path)
+        shown = self.text if len(self.text) <= 200 else self.text[:197] + "..."
+        subject = f" {printable(shown)}:" if shown else ""
+        return f"{place}:{subject} {self.what}{did_you_mean(self.nearest)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One content coding of a file: what its bytes are."""
+
+    size: int
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The copy under the logical path where its bytes differ from the asset's: the source as it was."""
+
+    size: int
+    digest: Digest
+    codings: Mapping[str, Variant] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a manifest says of one logical path."""
+
+    logical: str
+    name: str
+    """The hashed name."""
+    size: int
+    digest: Digest
+    media_type: str
+    codings: Mapping[str, Variant] = field(default_factory=dict)
+    """Content coding token (``br``, ``gzip``) → its variant, for those that were worth keeping."""
+    references: tuple[str, ...] = ()
+    """Logical paths that its bytes refer to, sorted."""
+    plain: Plain | None = None
+    """Set where rewriting made the asset differ from the source."""

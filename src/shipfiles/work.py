@@ -1,0 +1,58 @@
+"""The one thread pool. Only this module starts threads; every result is consumed, every failure reported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int = 0) -> Iterator[tuple[T, R]]:
+    """``(item, function(item))`` for each item, in the order in which they are done.
+
+    At most four times ``workers`` items are taken from ``items`` ahead of the results, so that an endless iterable
+    holds no endless memory. The first failure stops new work; what has begun is waited for; then the failure is
+    raised, with the others as notes.
+    """
+    count = workers or processors()
+    source = iter(items)
+    running: dict[Future[R], T] = {}
+    pool = ThreadPoolExecutor(count, thread_name_prefix="shipfiles")
+    try:
+        exhausted = False
+        while True:
+            while not exhausted and len(running) < 4 * count:
+                try:
+                    item = next(source)
+                except StopIteration:
+                    exhausted = True
+                else:
+                    running[pool.submit(function, item)] = item
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                item = running.pop(future)
+                yield item, future.result()
+    except BaseException as error:
+        for future in running:
+            future.cancel()
+        wait(running)
+        for future in running:
+            other = None if future.cancelled() else future.exception()
+            if other is not None:
+                error.add_note(f"and also: {other}")
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
