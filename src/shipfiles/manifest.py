@@ -14,7 +14,8 @@ bytes. Its release id is the digest of those bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,6 +136,35 @@ def load_django(body: bytes, where: str) -> tuple[dict[str, str], str]:
     if version not in ("1.0", "1.1") or not isinstance(paths, dict):
         raise ManifestError(f"Couldn't load manifest '{where}' (version {DJANGO_VERSION}): it says {version!r}")
     return {str(k): str(v) for k, v in paths.items()}, str(stored.get("hash", ""))
+
+
+def read_current(read: Callable[[str], bytes | None]) -> tuple[str, Manifest] | None:
+    """The id and the manifest of the current release of a store; ``None`` if it has none.
+
+    ``read`` gives the body of a key, or ``None`` for a key that the store does not have. Raises `ManifestError`.
+    """
+    pointer = read(POINTER_KEY)
+    if pointer is None:
+        return None
+    release = load_pointer(pointer, POINTER_KEY)
+    key = release_key(release)
+    body = read(key)
+    if body is None:
+        raise ManifestError(f"{key}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
+    return release, load(body, key)
+
+
+def reader_of(root: str) -> Callable[[str], bytes | None]:
+    """A ``read`` for `read_current` over the folder ``root``. Raises ``OSError`` other than for a missing file."""
+
+    def read(key: str) -> bytes | None:
+        try:
+            with open(os.path.join(root, key), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    return read
 
 
 def names_hash(names: Mapping[str, str]) -> str:
