@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import BinaryIO, NewType
+from typing import NewType, Protocol
 
 from .paths import split_name
 
@@ -24,22 +24,45 @@ _CHUNK = 1 << 20
 _HASHED = re.compile(r"\.[0-9a-f]{12}(?:\.[^./]*)?\Z")
 
 
+class Digester:
+    """A digest that is fed piece by piece."""
+
+    __slots__ = ("_state", "size")
+
+    def __init__(self) -> None:
+        self._state = hashlib.sha384(usedforsecurity=False)
+        self.size = 0
+
+    def update(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Take in ``chunk``."""
+        self._state.update(chunk)
+        self.size += len(chunk)
+
+    def digest(self) -> Digest:
+        """The digest of all that was taken in."""
+        return Digest("sha384-" + base64.b64encode(self._state.digest()).decode("ascii"))
+
+
 def digest_bytes(*parts: bytes | bytearray | memoryview) -> Digest:
     """The digest of ``parts`` put one behind the other."""
-    state = hashlib.sha384(usedforsecurity=False)
+    digester = Digester()
     for part in parts:
-        state.update(part)
-    return _text(state.digest())
+        digester.update(part)
+    return digester.digest()
 
 
-def digest_stream(stream: BinaryIO) -> tuple[Digest, int]:
+class Readable(Protocol):
+    """What `digest_stream` needs of a file."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def digest_stream(stream: Readable) -> tuple[Digest, int]:
     """The digest and the size in bytes of what is left to read in ``stream``; holds at most 1 MiB of it."""
-    state = hashlib.sha384(usedforsecurity=False)
-    size = 0
+    digester = Digester()
     while chunk := stream.read(_CHUNK):
-        state.update(chunk)
-        size += len(chunk)
-    return _text(state.digest()), size
+        digester.update(chunk)
+    return digester.digest(), digester.size
 
 
 def hex_prefix(digest: Digest, length: int = HASH_LENGTH) -> str:
@@ -67,6 +90,3 @@ def looks_hashed(path: str) -> bool:
     """Whether ``path`` has the form of a hashed name. Says nothing of whether there is such a file."""
     return _HASHED.search(path) is not None
 
-
-def _text(raw: bytes) -> Digest:
-    return Digest("sha384-" + base64.b64encode(raw).decode("ascii"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,3 +63,12 @@ Listener = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """The listener that does not listen."""
+
+
+@contextmanager
+def phase(listener: Listener, name: Phase, files: int = 0, size: int = 0) -> Iterator[Callable[[int, int], None]]:
+    """Tell ``listener`` of a phase's begin and end; the value takes ``(files, bytes)`` of progress."""
+    started = time.monotonic()
+    listener(PhaseStarted(name, files, size))
+    yield lambda more_files, more_bytes: listener(Progress(name, more_files, more_bytes))
+    listener(PhaseEnded(name, time.monotonic() - started))

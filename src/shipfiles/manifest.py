@@ -2,7 +2,7 @@
 
 A manifest is JSON with one file a line, so that a reader may leave a line unparsed until the file is asked for::
 
-    {"schema": 1, "files": {
+    {"schema": 1, "compress": "br=11/...", "files": {
     "css/app.css": {"name": "css/app.3f2a9c81b04d.css", "size": 123, "digest": "sha384-...", ...},
     ...
     }}
@@ -51,6 +51,8 @@ class Manifest:
     """The files of one release by logical path."""
 
     entries: Mapping[str, Entry]
+    compress: str = ""
+    """The compression settings that its variants were made with."""
 
     def names(self) -> dict[str, str]:
         """Logical path → hashed name, sorted."""
@@ -77,7 +79,8 @@ def dump(manifest: Manifest) -> bytes:
         f"{json.dumps(logical)}: {json.dumps(_to_json(manifest.entries[logical]), separators=(',', ':'))}"
         for logical in sorted(manifest.entries)
     ]
-    return (f'{{"schema": {SCHEMA}, "files": {{\n' + ",\n".join(lines) + "\n}}\n").encode()
+    head = f'{{"schema": {SCHEMA}, "compress": {json.dumps(manifest.compress)}, "files": {{\n'
+    return (head + ",\n".join(lines) + "\n}}\n").encode()
 
 
 def load(body: bytes, where: str) -> Manifest:
@@ -102,7 +105,7 @@ def load(body: bytes, where: str) -> Manifest:
             raise ManifestError(
                 f"{where}: damaged at {logical!r}: {type(error).__name__}: {error}. Run collectstatic again."
             ) from None
-    return Manifest(entries)
+    return Manifest(entries, str(stored.get("compress", "")))
 
 
 def release_id(body: bytes) -> str:

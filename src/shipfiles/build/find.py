@@ -1,0 +1,140 @@
+"""Walk folders for source files, and decide which of two files with one logical path wins."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import KeyCollision, SourceError, os_reason, printable
+from ..model import SourceFile
+from ..paths import path_fault
+
+Matches = Callable[[str], object]
+
+
+@dataclass(slots=True)
+class Found:
+    """What the finders gave, after the rules: one source file for each logical path."""
+
+    sources: list[SourceFile] = field(default_factory=list)
+    shadowed: list[tuple[SourceFile, SourceFile]] = field(default_factory=list)
+    """``(loser, winner)`` for each file whose logical path was taken already."""
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    """``(path, why)`` for what is no file, such as a pipe."""
+    case_twins: list[tuple[str, str]] = field(default_factory=list)
+    """Pairs of logical paths that differ only by case: some file systems and browsers' caches take them for one."""
+
+
+def ignore_matcher(patterns: Sequence[str]) -> Matches:
+    """A function that says whether a name matches one of the shell-style ``patterns``; case matters."""
+    if not patterns:
+        return lambda _: None
+    return re.compile("|".join(fnmatch.translate(p) for p in sorted(patterns))).match
+
+
+def walk(root: str, ignored: Matches) -> Iterator[tuple[str, str]]:
+    """``(relative path with slashes, path)`` for all below ``root`` that is not a folder, sorted.
+
+    As Django's finders do: a file is left out if its name or its relative path is ``ignored``, a folder if its name
+    is. Symbolic links are followed, but a folder inside itself is an error rather than an endless walk.
+    Raises `SourceError`.
+    """
+    yield from _walk(root, "", ignored, ())
+
+
+def _walk(folder: str, prefix: str, ignored: Matches, parents: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str]]:
+    try:
+        status = os.stat(folder)
+        identity = (status.st_dev, status.st_ino)
+        if identity in parents:
+            raise SourceError(folder, "a symbolic link makes this folder contain itself; remove the link")
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda e: e.name)
+    except OSError as error:
+        raise SourceError(folder, f"the folder cannot be read: {os_reason(error)}") from error
+    for entry in found:
+        if ignored(entry.name):
+            continue
+        relative = prefix + entry.name
+        try:
+            is_folder = entry.is_dir()
+        except OSError:
+            is_folder = False
+        if is_folder:
+            yield from _walk(entry.path, relative + "/", ignored, (*parents, identity))
+        elif not (prefix and ignored(relative)):
+            yield relative, entry.path
+
+
+def select(candidates: Iterable[SourceFile]) -> Found:
+    """Apply the rules to ``candidates`` in the finders' order: the first with a logical path wins.
+
+    Raises `SourceError` for a name that cannot be published and for a file that is not there, `KeyCollision` if one
+    file's path is another's folder.
+    """
+    found = Found()
+    taken: dict[str, SourceFile] = {}
+    for source in candidates:
+        winner = taken.get(source.logical)
+        if winner is not None:
+            if winner.path != source.path:
+                found.shadowed.append((source, winner))
+            continue
+        if fault := path_fault(source.logical):
+            raise SourceError(source.path, fault, "Rename it, or leave it out with --ignore.")
+        why = _no_file(source.path)
+        if why:
+            found.skipped.append((source.path, why))
+            continue
+        taken[source.logical] = source
+    _refuse_file_folder_clash(taken)
+    found.case_twins = _case_twins(taken)
+    found.sources = [taken[logical] for logical in sorted(taken)]
+    return found
+
+
+def _no_file(path: str) -> str:
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise SourceError(path, "a symbolic link to a file that does not exist") from error
+        raise SourceError(path, "the file went away while it was collected; run again") from error
+    except OSError as error:
+        raise SourceError(path, os_reason(error)) from error
+    if stat.S_ISREG(mode):
+        return ""
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    return f"{kinds.get(stat.S_IFMT(mode), 'special')}, not a file"
+
+
+def _refuse_file_folder_clash(taken: dict[str, SourceFile]) -> None:
+    folders: dict[str, SourceFile] = {}
+    for logical, source in taken.items():
+        parent = logical
+        while (slash := parent.rfind("/")) > 0:
+            parent = parent[:slash]
+            if parent in folders:
+                break
+            folders[parent] = source
+    for logical in taken.keys() & folders.keys():
+        raise KeyCollision(
+            logical,
+            taken[logical].path,
+            folders[logical].path,
+            f"One needs a file {printable(logical)}, the other a folder of that name. Rename one of them.",
+        )
+
+
+def _case_twins(taken: dict[str, SourceFile]) -> list[tuple[str, str]]:
+    seen: dict[str, str] = {}
+    twins = []
+    for logical in sorted(taken):
+        first = seen.setdefault(logical.casefold(), logical)
+        if first != logical:
+            twins.append((first, logical))
+    return twins

@@ -1,0 +1,21 @@
+"""The Django application."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ShipfilesConfig(AppConfig):
+    """Above ``django.contrib.staticfiles`` in INSTALLED_APPS, so that its commands are ours."""
+
+    name = "shipfiles.django"
+    label = "shipfiles"
+    verbose_name = "Shipfiles"
+
+    def ready(self) -> None:
+        """Register the system checks, and tell the WSGI and ASGI applications where the files are."""
+        from ..serve.table import set_provider
+        from . import checks, conf
+
+        checks.register_all()
+        set_provider(conf.static_table)

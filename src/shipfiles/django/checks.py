@@ -1,0 +1,259 @@
+"""System checks for the traps that cost people days. Each has an id, says what is wrong and what to do.
+
+Checks that read folders, or that matter only where the site is deployed, run with ``check --deploy``.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig, apps
+from django.conf import STATICFILES_STORAGE_ALIAS, settings
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
+from django.core.files.storage.handler import InvalidStorageError
+
+MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
+SECURITY = "django.middleware.security.SecurityMiddleware"
+
+Apps = Sequence[AppConfig] | None
+
+
+def check_static_url(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E001, E002, W003: STATIC_URL itself, and its relation to MEDIA_URL and base_url."""
+    return list(_static_url())
+
+
+def _static_url() -> Iterator[CheckMessage]:
+    static_url, media_url = settings.STATIC_URL or "", settings.MEDIA_URL or ""
+    if static_url and not static_url.endswith("/"):
+        # Django refuses this when the settings are loaded; a settings object made by hand can still have it.
+        yield Error(
+            f"STATIC_URL must end with a slash, but is {static_url!r}.",
+            hint=f"Write STATIC_URL = {static_url + '/'!r}; without the slash '{static_url}' and a name run together.",
+            id="shipfiles.E001",
+        )
+    if static_url and media_url and media_url != "/" and static_url != "/":
+        if static_url == media_url:
+            yield Error(
+                f"STATIC_URL and MEDIA_URL are both {static_url!r}: no request could tell the two apart.",
+                hint="Give each its own path, for example '/static/' and '/media/'.",
+                id="shipfiles.E002",
+            )
+        elif static_url.startswith(media_url) or media_url.startswith(static_url):
+            inner, outer = ("MEDIA_URL", "STATIC_URL") if media_url.startswith(static_url) else ("STATIC_URL", "MEDIA_URL")
+            yield Error(
+                f"{inner} lies inside {outer} ({static_url!r} and {media_url!r}): requests for one reach the other.",
+                hint="Give each its own path, for example '/static/' and '/media/'.",
+                id="shipfiles.E002",
+            )
+    base_url = _options().get("base_url")
+    host, other = urlsplit(static_url).netloc, urlsplit(str(base_url or "")).netloc
+    if base_url and host and host != other:
+        yield Warning(
+            f"STATIC_URL names the host {host!r}, but the static storage's base_url {other or 'no host'!r}.",
+            hint="Templates use the storage's; {% get_static_prefix %} uses STATIC_URL. Set one of them, or both alike.",
+            id="shipfiles.W003",
+        )
+
+
+def check_static_root(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E004, E005: where STATIC_ROOT must not be."""
+    return list(_static_root())
+
+
+def _static_root() -> Iterator[CheckMessage]:
+    if not settings.STATIC_ROOT:
+        return
+    root = os.path.realpath(settings.STATIC_ROOT)
+    if settings.MEDIA_ROOT and os.path.realpath(settings.MEDIA_ROOT) == root:
+        yield Error(
+            f"STATIC_ROOT and MEDIA_ROOT are the same folder, {root!r}.",
+            hint="Uploads and releases would overwrite each other. Give each its own folder.",
+            id="shipfiles.E004",
+        )
+    from .sources import source_folders
+
+    for folder in source_folders():
+        source = os.path.realpath(folder)
+        if root == source or root.startswith(source + os.sep):
+            yield Error(
+                f"STATIC_ROOT {root!r} lies inside the source folder {source!r}.",
+                hint="Each collectstatic would collect what the last one wrote. Move STATIC_ROOT out of it.",
+                id="shipfiles.E005",
+            )
+
+
+def check_static_root_ready(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W006, W007 (deploy): STATIC_ROOT set, and fit to be written."""
+    if not settings.STATIC_ROOT and not _options().get("location"):
+        return [
+            Warning(
+                "STATIC_ROOT is not set: collectstatic has no place for a release.",
+                hint="For example STATIC_ROOT = BASE_DIR / 'staticfiles', a folder that is not under version control.",
+                id="shipfiles.W006",
+            )
+        ]
+    folder = os.path.abspath(_options().get("location") or settings.STATIC_ROOT)
+    existing = folder
+    while not os.path.exists(existing) and os.path.dirname(existing) != existing:
+        existing = os.path.dirname(existing)
+    if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
+        return [
+            Warning(
+                f"STATIC_ROOT {folder!r} cannot be written by this user ({existing!r} refuses it).",
+                hint="Fine where collectstatic runs elsewhere, for example when an image is built. Else change the owner.",
+                id="shipfiles.W007",
+            )
+        ]
+    return []
+
+
+def check_removed_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """W008: settings that Django has not read since 5.1."""
+    removed = {"STATICFILES_STORAGE": STATICFILES_STORAGE_ALIAS, "DEFAULT_FILE_STORAGE": "default"}
+    return [
+        Warning(
+            f"{name} is set, but Django has ignored it since version 5.1.",
+            hint=f"Remove it and set STORAGES['{alias}']['BACKEND'] = {getattr(settings, name)!r}, if that is still wanted.",
+            id="shipfiles.W008",
+        )
+        for name, alias in removed.items()
+        if hasattr(settings, name)
+    ]
+
+
+def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E009: our commands only replace those of applications below."""
+    names = [config.name for config in apps.get_app_configs()]
+    if "django.contrib.staticfiles" in names and names.index("shipfiles.django") > names.index(
+        "django.contrib.staticfiles"
+    ):
+        return [
+            Error(
+                "'shipfiles.django' is below 'django.contrib.staticfiles' in INSTALLED_APPS.",
+                hint="Move it above; else Django's own collectstatic runs, which makes the same release, but slowly.",
+                id="shipfiles.E009",
+            )
+        ]
+    return []
+
+
+def check_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E010: OPTIONS of the static storage."""
+    try:
+        storages.create_storage(settings.STORAGES[STATICFILES_STORAGE_ALIAS])
+    except (ImproperlyConfigured, InvalidStorageError) as error:
+        return [Error(str(error), id="shipfiles.E010")]
+    except KeyError:
+        return []  # Django's own staticfiles.E005
+    return []
+
+
+def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E011, W012, W013: our middleware's number and place, and a rival beside it."""
+    return list(_middleware())
+
+
+def _middleware() -> Iterator[CheckMessage]:
+    names = list(settings.MIDDLEWARE or [])
+    if names.count(MIDDLEWARE) > 1:
+        yield Error(
+            f"'{MIDDLEWARE}' is {names.count(MIDDLEWARE)} times in MIDDLEWARE.",
+            hint="Keep the first one below SecurityMiddleware and remove the others.",
+            id="shipfiles.E011",
+        )
+    if MIDDLEWARE in names and SECURITY in names and names.index(MIDDLEWARE) < names.index(SECURITY):
+        yield Warning(
+            f"'{MIDDLEWARE}' is above '{SECURITY}' in MIDDLEWARE.",
+            hint="Put it directly below: else static files are answered without the redirect to HTTPS and its headers.",
+            id="shipfiles.W012",
+        )
+    rivals = [n for n in names if n.startswith(("whitenoise.", "servestatic."))]
+    rivals += [c.name for c in apps.get_app_configs() if c.name.startswith(("whitenoise", "servestatic"))]
+    backend = _backend()
+    if backend.startswith(("whitenoise.", "servestatic.")):
+        rivals.append(backend)
+    if rivals:
+        yield Warning(
+            f"Beside Shipfiles, {', '.join(map(repr, rivals))} is still in the settings.",
+            hint="Shipfiles takes its place: remove it from MIDDLEWARE, INSTALLED_APPS and STORAGES.",
+            id="shipfiles.W013",
+        )
+
+
+def check_middleware_there(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """I014 (deploy): nothing in the settings serves the files."""
+    if MIDDLEWARE in (settings.MIDDLEWARE or []):
+        return []
+    return [
+        Info(
+            f"'{MIDDLEWARE}' is not in MIDDLEWARE.",
+            hint="Fine if shipfiles.serve.wsgi.StaticApp (or asgi) is around the application, or if a web server or CDN "
+            "serves STATIC_ROOT. Else put it below SecurityMiddleware.",
+            id="shipfiles.I014",
+        )
+    ]
+
+
+def check_shadowed_names(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """I015 (deploy): names that two applications or folders claim with different content, and which wins."""
+    from ..errors import BuildError
+    from .sources import find_sources
+
+    patterns = getattr(apps.get_app_config("staticfiles"), "ignore_patterns", [])
+    try:
+        with find_sources(patterns) as found:
+            return [
+                Info(
+                    f"'{loser.logical}' is claimed twice; {winner.path} wins, {loser.path} is not collected.",
+                    hint="Intended where one application overrides another's file. Else rename one of them.",
+                    id="shipfiles.I015",
+                )
+                for loser, winner in found.shadowed
+                if not filecmp.cmp(loser.path, winner.path, shallow=False)
+            ]
+    except BuildError as error:
+        return [Warning(f"The static files cannot be collected: {error}", id="shipfiles.W016")]
+
+
+def _entry() -> Any:
+    entry = (getattr(settings, "STORAGES", None) or {}).get(STATICFILES_STORAGE_ALIAS)
+    return entry if isinstance(entry, dict) else {}
+
+
+def _options() -> dict[str, Any]:
+    return dict(_entry().get("OPTIONS") or {})
+
+
+def _backend() -> str:
+    return str(_entry().get("BACKEND", ""))
+
+
+ALWAYS: tuple[Callable[..., list[CheckMessage]], ...] = (
+    check_static_url,
+    check_static_root,
+    check_removed_settings,
+    check_app_order,
+    check_options,
+    check_middleware,
+)
+ON_DEPLOY: tuple[Callable[..., list[CheckMessage]], ...] = (
+    check_static_root_ready,
+    check_middleware_there,
+    check_shadowed_names,
+)
+
+
+def register_all() -> None:
+    """Register the checks under the tag ``staticfiles``, which ``collectstatic`` runs."""
+    for check in ALWAYS:
+        register(check, "staticfiles")
+    for check in ON_DEPLOY:
+        register(check, "staticfiles", deploy=True)
+

@@ -1,0 +1,68 @@
+"""What ``collectstatic`` does, without the command: sources in, release out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from django.core.files.storage import Storage
+
+from ..build.find import Found
+from ..build.pipeline import Build, build
+from ..events import Listener, ignore
+from ..release.publish import Published, publish, publish_plain
+from ..stores.rehearsal import Rehearsal
+from ..stores.store import Store
+from . import conf
+from .sources import collected_sources
+
+if TYPE_CHECKING:
+    from .storage import StaticStorage
+
+
+def collect(
+    storage: StaticStorage,
+    found: Found,
+    *,
+    post_process: bool = True,
+    clear: bool = False,
+    link: bool = False,
+    dry_run: bool = False,
+    listener: Listener = ignore,
+) -> tuple[Build, Published]:
+    """Make a release of ``found`` in the storage's place, and let the storage use it.
+
+    Without ``post_process`` the files are only copied. In a ``dry_run`` nothing is written.
+    Raises `ShipfilesError`; what was published before then stays as it was.
+    """
+    config = storage.config
+    rewrite = config.rewrite if post_process else replace(config.rewrite, css=False, javascript=False)
+    built = build(
+        found.sources,
+        rewrite,
+        static_path=conf.url_path(config),
+        media_types=config.serve.media_types,
+        workers=config.workers,
+        listener=listener,
+    )
+    store: Store = Rehearsal(storage.store) if dry_run else storage.store
+    if not post_process:
+        published = publish_plain(
+            built, store, manifest_name=storage.manifest_name, clear=clear, link=link, workers=config.workers,
+            listener=listener,
+        )  # fmt: skip
+        return built, published
+    published = publish(
+        built, store, config.compress, manifest_name=storage.manifest_name, clear=clear, link=link,
+        workers=config.workers, listener=listener,
+    )  # fmt: skip
+    if not dry_run:
+        storage.adopt(published.manifest)
+    return built, published
+
+
+def publish_collected(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> Published:
+    """A release of what Django's own command has found."""
+    with collected_sources(paths) as found:
+        return collect(storage, found)[1]

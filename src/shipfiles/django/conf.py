@@ -1,0 +1,124 @@
+"""The only reader of Django's settings: they become our options, once, and everything else is given those."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from django.conf import STATICFILES_STORAGE_ALIAS, settings
+from django.contrib.staticfiles.finders import find, get_finders
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.core.files.storage import storages
+
+from ..config import StaticConfig, from_mapping
+from ..errors import ConfigError
+from ..manifest import Manifest
+from ..stores.local import LocalStore
+
+if TYPE_CHECKING:
+    from ..serve.table import Table
+
+BACKEND = "shipfiles.django.storage.StaticStorage"
+
+
+def static_config(options: Mapping[str, Any]) -> StaticConfig:
+    """The options of a static storage, with the defaults that Django's settings give.
+
+    Raises ``ImproperlyConfigured`` for an unknown or wrong option.
+    """
+    given = dict(options)
+    if given.get("location") is None and settings.STATIC_ROOT:
+        given["location"] = os.fspath(settings.STATIC_ROOT)
+    if given.get("base_url") is None and settings.STATIC_URL:
+        given["base_url"] = str(settings.STATIC_URL)
+    if "file_permissions_mode" not in given:
+        given["file_permissions_mode"] = settings.FILE_UPLOAD_PERMISSIONS
+    if "directory_permissions_mode" not in given:
+        given["directory_permissions_mode"] = settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS
+    try:
+        return from_mapping(StaticConfig, given)
+    except ConfigError as error:
+        raise ImproperlyConfigured(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}") from None
+
+
+def static_root(config: StaticConfig) -> str:
+    """The folder of the releases. Raises ``ImproperlyConfigured`` if none is set."""
+    if not config.location:
+        raise ImproperlyConfigured(
+            "You're using the staticfiles app without having set the STATIC_ROOT setting to a filesystem path."
+        )
+    return os.path.abspath(config.location)
+
+
+def static_store(config: StaticConfig) -> LocalStore:
+    """The store of the releases."""
+    return LocalStore(
+        static_root(config), file_mode=config.file_permissions_mode, folder_mode=config.directory_permissions_mode
+    )
+
+
+def url_path(config: StaticConfig) -> str:
+    """The path part of the base URL, as it stands in a page: ``/static/``."""
+    return urlsplit(config.base_url or "").path
+
+
+def served_prefix(config: StaticConfig) -> str:
+    """The path below which requests for static files arrive: without the prefix that the server has taken away."""
+    path = url_path(config)
+    script = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
+    if script and path.startswith(script + "/"):
+        path = path[len(script) :]
+    return path if path.startswith("/") else "/" + path
+
+
+def static_table() -> Table:
+    """What the web process serves: in development what the finders find, else the release of the static storage.
+
+    Raises `ConfigError` if the static files storage is not ours, `ManifestError` for a damaged manifest. Before the
+    first ``collectstatic`` the table is empty.
+    """
+    from ..serve.table import FileTable
+    from ..serve.watch import WatchTable
+    from .storage import StaticStorage
+
+    storage = storages[STATICFILES_STORAGE_ALIAS]
+    if not isinstance(storage, StaticStorage):
+        raise ConfigError(
+            f"Shipfiles serves what its own storage has collected. Set "
+            f"STORAGES['{STATICFILES_STORAGE_ALIAS}']['BACKEND'] to '{BACKEND}'."
+        )
+    prefix = served_prefix(storage.config)
+    if settings.DEBUG:
+        return WatchTable(find_source, prefix, storage.config.serve)
+    # The storage's own release: the names in a page and the names that are served must never differ.
+    return FileTable(storage.release or Manifest({}), storage.location or "", prefix, storage.config.serve)
+
+
+def find_source(path: str) -> str | None:
+    """The file on disk that the finders find for the logical ``path``, ``None`` if there is none."""
+    try:
+        found = find(path)
+    except (ValueError, OSError, SuspiciousOperation):
+        # A hostile path: refused by Django's safe_join or by the system.
+        return None
+    return os.fspath(found) if isinstance(found, (str, os.PathLike)) else None
+
+
+def source_exists(path: str) -> bool:
+    """Whether the finders find a file, not a folder, for the logical ``path``."""
+    found = find_source(path)
+    return found is not None and not os.path.isdir(found)
+
+
+def source_names() -> list[str]:
+    """Every logical path that the finders list, to find the one that was meant."""
+    return [logical_path(storage, path) for finder in get_finders() for path, storage in finder.list([])]
+
+
+def logical_path(storage: Any, path: str) -> str:
+    """The logical path of a finder's ``path``: with the prefix that STATICFILES_DIRS may give its folder."""
+    prefix = getattr(storage, "prefix", None)
+    joined = os.path.join(prefix, path) if prefix else path
+    return joined.replace(os.sep, "/")

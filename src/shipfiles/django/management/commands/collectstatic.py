@@ -1,0 +1,141 @@
+"""``collectstatic``: Django's own command, with a release at its end."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from typing import Any
+
+from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
+from django.core.management.base import CommandError, CommandParser
+
+from shipfiles.django.collect import collect
+from shipfiles.django.report import BarProgress, PlainProgress, Report, Timing, changes, print_table
+from shipfiles.django.sources import find_sources
+from shipfiles.django.storage import StaticStorage
+from shipfiles.errors import ShipfilesError
+from shipfiles.events import Changed, Event, Notice, phase
+
+
+class Command(DjangoCommand):
+    """Same options, prompts and closing line as Django's; with a storage that is not ours it is Django's."""
+
+    help = "Collect static files into a release in a single location."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help="Print one JSON object with all counts and times instead of text; asks nothing, as --noinput.",
+        )
+
+    def set_options(self, **options: Any) -> None:
+        super().set_options(**options)
+        self.json = bool(options.get("json"))
+        self.report: Report | None = None
+        if self.json:
+            self.interactive = False
+
+    @property
+    def ours(self) -> bool:
+        """Whether the static files storage is Shipfiles'."""
+        # The storage is a lazy object, whose class is that of what it stands for.
+        return isinstance(self.storage, StaticStorage)
+
+    def is_local_storage(self) -> bool:
+        return self.ours or bool(super().is_local_storage())
+
+    def handle(self, **options: Any) -> str | None:
+        if options.get("json") and not self.ours:
+            raise CommandError("--json needs STORAGES['staticfiles'] to be shipfiles.django.storage.StaticStorage.")
+        try:
+            closing: str | None = super().handle(**options)
+        except ShipfilesError as error:
+            raise CommandError(str(error)) from error
+        if self.report is not None and self.json:
+            return json.dumps({**self.report.facts(), "dry_run": self.dry_run}, indent=2)
+        return closing
+
+    def collect(self) -> dict[str, list[str]]:
+        if not self.ours:
+            found: dict[str, list[str]] = super().collect()
+            return found
+        timing = Timing()
+        terminal = self.verbosity >= 1 and not self.json and self.stdout.isatty()
+        quiet = self.json or self.verbosity < 1
+        # The wrapper of the output stream adds line ends of its own, which a progress bar must not have.
+        stream = self.stdout._out if hasattr(self.stdout, "_out") else self.stdout
+        progress = BarProgress(stream) if terminal else PlainProgress((lambda _: None) if quiet else self.stdout.write)
+
+        def listen(event: Event) -> None:
+            timing(event)
+            progress(event)
+            if isinstance(event, Changed) and not self.json:
+                text, level = changes(event, dry_run=self.dry_run)
+                self.log(text, level=level)
+            elif isinstance(event, Notice) and not terminal and self.verbosity >= 1:
+                self.stderr.write(event.text)
+
+        with progress, ExitStack() as stack:
+            with phase(listen, "find") as finding:
+                sources = stack.enter_context(find_sources(self.ignore_patterns))
+                finding(len(sources.sources), 0)
+            self._log_shadowed(sources.shadowed)
+            built, published = collect(
+                self.storage,
+                sources,
+                post_process=self.post_process,
+                clear=self.clear,
+                link=self.symlink,
+                dry_run=self.dry_run,
+                listener=listen,
+            )
+        self.report = Report(sources, built, published, timing.total, timing.phases)
+        if not quiet:
+            self._show(self.report, terminal, stream)
+        return self._collected(self.report)
+
+    def _log_shadowed(self, shadowed: list[Any]) -> None:
+        for loser, winner in shadowed:
+            self.skipped_files.append(loser.logical)
+            self.log(
+                f"Found another file with the destination path '{loser.logical}'. It will be ignored since only the "
+                f"first encountered file is collected. If this is not what you want, make sure every static file has "
+                f"a unique path.\n  collected: {winner.path}\n  ignored:   {loser.path}",
+                level=2,
+            )
+
+    def _show(self, report: Report, terminal: bool, stream: Any) -> None:
+        for line in report.problems(all_of_them=self.verbosity >= 2):
+            self.stderr.write(line)
+        if terminal:
+            self.stdout.write("")
+            print_table(stream, report.rows())
+        elif self.verbosity >= 1:
+            for name, value in report.rows():
+                self.stdout.write(f"{name}: {value}")
+
+    def _collected(self, report: Report) -> dict[str, list[str]]:
+        published = report.published
+        written = {change.key for change in published.changed if change.action != "delete"}
+        plain = [change for change in published.changed if change.kind == "plain"]
+        self.copied_files += [change.logical for change in plain if change.action == "write"]
+        self.symlinked_files += [change.logical for change in plain if change.action == "link"]
+        self.unmodified_files += published.unchanged
+        self.deleted_files += [change.key for change in published.changed if change.action == "delete"]
+        if self.post_process:
+            self.post_processed_files += [asset.logical for asset in report.built.assets if asset.name in written]
+        if self.verbosity >= 2 and not self.json:
+            for asset in report.built.assets:
+                if asset.name in written and not self.dry_run:
+                    self.log(f"Post-processed '{asset.logical}' as '{asset.name}'", level=2)
+            for logical in published.unchanged:
+                self.log(f"Skipping '{logical}' (not modified)", level=2)
+        return {
+            "modified": self.copied_files + self.symlinked_files,
+            "unmodified": self.unmodified_files,
+            "post_processed": self.post_processed_files,
+            "skipped": self.skipped_files,
+            "deleted": self.deleted_files,
+        }

@@ -1,0 +1,228 @@
+"""What a run tells people: progress while it lasts, a table when it is over; and the same as JSON."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from ..build.find import Found
+from ..build.pipeline import Build
+from ..events import Changed, Event, Notice, Phase, PhaseEnded, PhaseStarted, Progress
+from ..release.publish import Published
+
+_TITLES: dict[Phase, str] = {
+    "find": "Find",
+    "read": "Read and scan",
+    "rewrite": "Rewrite",
+    "publish": "Compress and publish",
+}
+_SHOWN = 20
+"""So many problems are shown one by one; more are counted, and shown at verbosity 2."""
+
+
+@dataclass(slots=True)
+class Timing:
+    """Seconds by phase, collected from the events."""
+
+    phases: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, PhaseEnded):
+            self.phases[event.phase] = self.phases.get(event.phase, 0.0) + event.seconds
+
+    @property
+    def total(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+
+class PlainProgress:
+    """One line a phase, for logs."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._sizes: dict[str, tuple[int, int]] = {}
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            files, size = self._sizes.get(event.phase, (0, 0))
+            self._sizes[event.phase] = (files + event.files, size + event.bytes)
+        elif isinstance(event, PhaseEnded):
+            files, size = self._sizes.get(event.phase, (0, 0))
+            self._write(f"{_TITLES[event.phase]}: {count(files, 'file')}, {human(size)}, {event.seconds:.1f} s")
+
+
+class BarProgress:
+    """A bar a phase, on a terminal."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self._bars = Bars(
+            TextColumn("{task.description:<22}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("files"),
+            TextColumn("{task.fields[bytes]:>9}"),
+            TimeRemainingColumn(),
+            console=Console(file=stream),
+        )
+        _ = DownloadColumn
+        self._tasks: dict[str, Any] = {}
+        self._bytes: dict[str, int] = {}
+
+    def __enter__(self) -> BarProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, PhaseStarted):
+            self._bytes[event.phase] = 0
+            self._tasks[event.phase] = self._bars.add_task(_TITLES[event.phase], total=event.files or None, bytes="")
+        elif isinstance(event, Progress):
+            self._bytes[event.phase] += event.bytes
+            self._bars.update(
+                self._tasks[event.phase], advance=event.files, bytes=human(self._bytes[event.phase])
+            )
+        elif isinstance(event, PhaseEnded):
+            task = self._bars.tasks[self._tasks[event.phase]]
+            self._bars.update(task.id, total=task.completed)
+        elif isinstance(event, Notice):
+            self._bars.console.print(event.text, markup=False, highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of a run, ready to be shown."""
+
+    found: Found
+    built: Build
+    published: Published
+    seconds: float
+    phases: dict[str, float]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The table: what, and how much."""
+        facts = self.facts()
+        files, size = facts["files"], facts["bytes"]
+        rows = [("Files", f"{files:,}, {human(size)}")]
+        for token, part in facts["compressed"].items():
+            share = f" ({part['bytes_with'] / size:.0%} of the original)" if size else ""
+            rows.append((f"As {token}", f"{human(part['bytes_with'])}{share}; {count(part['files'], 'file')} compressed"))
+        rows.append(("Rewritten", f"{count(facts['rewritten'], 'file')}, {count(facts['references'], 'reference')}"))
+        rows.append(("Written", f"{count(facts['written'], 'object')}, {human(facts['bytes_written'])}"))
+        if facts["deleted"]:
+            rows.append(("Deleted", count(facts["deleted"], "object")))
+        if facts["shadowed"]:
+            rows.append(("Not collected", f"{count(facts['shadowed'], 'file')} whose name another file has (first found wins)"))
+        for path, why in self.found.skipped:
+            rows.append(("Not collected", f"{path}: {why}"))
+        if facts["warnings"]:
+            rows.append(("Warnings", count(facts["warnings"], "reference or file to look at", "references or files to look at")))
+        if facts["notes"]:
+            rows.append(("Notes", f"{count(facts['notes'], 'source map')} named but not shipped; left as they were"))
+        spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.phases.items())
+        rows.append(("Time", f"{self.seconds:.1f} s ({spent})"))
+        if self.published.release:
+            rows.append(("Release", self.published.release))
+        return rows
+
+    def problems(self, *, all_of_them: bool) -> Iterable[str]:
+        """The problems, one a line: warnings, and at length also notes and shadowed files."""
+        lines = [f"warning: {problem}" for problem in self.built.warnings]
+        lines += [
+            f"warning: '{first}' and '{second}' differ only by case: on some systems they are one file"
+            for first, second in self.found.case_twins
+        ]
+        if all_of_them:
+            lines += [f"note: {problem}" for problem in self.built.notes]
+            return lines
+        if len(lines) > _SHOWN:
+            lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; --verbosity 2 shows them all"]
+        return lines
+
+    def facts(self) -> dict[str, Any]:
+        """The numbers, for ``--json``."""
+        entries = self.published.manifest.entries.values()
+        assets = self.built.assets
+        compressed = {}
+        for token in ("br", "gzip"):
+            having = [entry for entry in entries if token in entry.codings]
+            if having:
+                compressed[token] = {
+                    "files": len(having),
+                    "bytes": sum(entry.codings[token].size for entry in having),
+                    "bytes_with": sum(
+                        entry.codings[token].size if token in entry.codings else entry.size for entry in entries
+                    ),
+                }
+        writes = [change for change in self.published.changed if change.action != "delete"]
+        return {
+            "release": self.published.release,
+            "files": len(assets),
+            "bytes": sum(asset.size for asset in assets),
+            "compressed": compressed,
+            "rewritten": sum(1 for asset in assets if asset.edits),
+            "references": sum(len(asset.edits) for asset in assets),
+            "written": len(writes),
+            "bytes_written": sum(change.size for change in writes),
+            "deleted": len(self.published.changed) - len(writes),
+            "encoded": self.published.encoded,
+            "encoder_seconds": round(self.published.encoder_seconds, 3),
+            "shadowed": len(self.found.shadowed),
+            "skipped": [{"path": path, "why": why} for path, why in self.found.skipped],
+            "warnings": len(self.built.warnings) + len(self.found.case_twins),
+            "notes": len(self.built.notes),
+            "problems": list(self.problems(all_of_them=True)),
+            "seconds": round(self.seconds, 3),
+            "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
+        }
+
+
+def print_table(stream: IO[str], rows: list[tuple[str, str]]) -> None:
+    """The table on a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in rows:
+        table.add_row(f"[bold]{name}[/bold]", value.replace("[", r"\["))
+    Console(file=stream).print(table)
+
+
+def human(size: float) -> str:
+    """A number of bytes for people: ``1.5 MB``; powers of 1000, as disks and networks are sold."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def changes(event: Changed, *, dry_run: bool) -> tuple[str, int]:
+    """A line for a change, and the verbosity from which it is shown; in the words of Django's own command."""
+    subject = event.source if event.kind == "plain" else event.key
+    verb = {"write": "copy" if event.kind == "plain" else "write", "link": "link", "delete": "delete"}[event.action]
+    if dry_run:
+        return f"Pretending to {verb} '{subject}'", 1
+    doing = {"copy": "Copying", "write": "Writing", "link": "Linking", "delete": "Deleting"}[verb]
+    return f"{doing} '{subject}'", 2

@@ -1,0 +1,350 @@
+"""The storages that Django's STORAGES setting names. They inherit from ``Storage`` alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import IO, Any, cast
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.staticfiles.utils import check_settings
+from django.core import mail
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import File
+from django.core.files.storage import Storage
+
+from ..digest import Digester, hashed_name, hex_prefix
+from ..errors import MissingEntry, ShipfilesError, nearest_names
+from ..manifest import (
+    DJANGO_VERSION,
+    Manifest,
+    dump_django,
+    load_django,
+    names_hash,
+    read_current,
+    reader_of,
+)
+from ..paths import path_fault, url_quote, url_unquote
+from ..stores.local import LocalStore
+from . import conf
+
+logger = logging.getLogger("shipfiles")
+
+_UNREAD = "unread"
+
+
+class StaticStorage(Storage):
+    """Static files under hashed names: a view of the current release, and the way to make one.
+
+    Stands where ``ManifestStaticFilesStorage`` stands, with the attributes of it that code in the wild uses. The
+    release is read once, when the first name is asked for, and stays for the life of the process.
+    """
+
+    manifest_version = DJANGO_VERSION
+
+    def __init__(self, **options: Any) -> None:
+        self.config = conf.static_config(options)
+        if self.config.base_url:
+            check_settings(self.config.base_url)
+        self.manifest_name = self.config.manifest_name
+        self.manifest_strict = self.config.manifest_strict
+        self._release: Manifest | None | str = _UNREAD
+        self._hashed_files: dict[str, str] | None = None
+        self._manifest_hash = ""
+        self._urls: dict[str, str] = {}
+        self._reported: set[str] = set()
+
+    # Where it is.
+
+    @property
+    def location(self) -> str | None:
+        """The folder of the releases; ``None`` if STATIC_ROOT is not set."""
+        return os.path.abspath(self.config.location) if self.config.location else None
+
+    @property
+    def base_location(self) -> str | None:
+        """The folder of the releases as the settings give it."""
+        return self.config.location
+
+    @property
+    def base_url(self) -> str | None:
+        """The URL of the folder of the releases, STATIC_URL by default."""
+        return self.config.base_url
+
+    @cached_property
+    def store(self) -> LocalStore:
+        """The store of the releases. Raises ``ImproperlyConfigured`` if STATIC_ROOT is not set."""
+        return conf.static_store(self.config)
+
+    # Names.
+
+    @property
+    def release(self) -> Manifest | None:
+        """The manifest of the release that this process uses; ``None`` before the first ``collectstatic``.
+
+        Raises `ManifestError` if it is damaged.
+        """
+        if isinstance(self._release, str):
+            current = read_current(reader_of(self.location)) if self.location else None
+            self._release = current[1] if current else None
+        return self._release
+
+    def adopt(self, manifest: Manifest) -> None:
+        """Use ``manifest`` from now on: the release that this process has just published."""
+        self._release = manifest
+        self.hashed_files = manifest.names()
+        self._manifest_hash = names_hash(self.hashed_files)
+
+    @property
+    def hashed_files(self) -> dict[str, str]:
+        """Logical path → hashed name."""
+        if self._hashed_files is None:
+            if self.release is not None:
+                self._hashed_files = self.release.names()
+                self._manifest_hash = names_hash(self._hashed_files)
+            else:
+                self._hashed_files, self._manifest_hash = self.load_manifest() if self.location else ({}, "")
+        return self._hashed_files
+
+    @hashed_files.setter
+    def hashed_files(self, names: dict[str, str]) -> None:
+        self._hashed_files = names
+        self._urls.clear()
+
+    @property
+    def manifest_hash(self) -> str:
+        """A short hash of all names; empty before the first ``collectstatic``."""
+        _ = self.hashed_files
+        return self._manifest_hash
+
+    def url(self, name: str | None, force: bool = False) -> str:
+        """The URL of the logical path ``name``; with ``DEBUG`` the plain one, unless ``force``.
+
+        A query and a fragment stay as they are. Raises ``ValueError`` (`MissingEntry`) for a name that the release
+        does not have: in production when ``manifest_strict`` is set, in development and in tests when ``check_names``
+        is set and no finder has the file.
+        """
+        name = str(name or "")
+        known = self._urls.get(name)
+        if known is not None and (force or not settings.DEBUG):
+            return known
+        if self.base_url is None:
+            raise ValueError("This file is not accessible via a URL: STATIC_URL is not set.")
+        path, rest = _split(name, exact=name in self.hashed_files if force or not settings.DEBUG else False)
+        if path.endswith("/") or (not path and rest):
+            return self._absolute(path) + rest  # a folder, which templates put file names behind
+        if settings.DEBUG and not force:
+            self._check_source(path)
+            return self._absolute(path) + rest
+        url = self._absolute(self._stored(path)) + rest
+        if not rest and name in self.hashed_files:
+            self._urls[name] = url
+        return url
+
+    def stored_name(self, name: str) -> str:
+        """The hashed name of the logical path ``name``, with the query and fragment that came with it."""
+        path, rest = _split(str(name), exact=name in self.hashed_files)
+        return self._stored(path) + rest
+
+    def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
+        """What ``name`` would be called with ``content``, a Django file; without, with the file that is there."""
+        path, rest = _split(name)
+        if content is None:
+            with self.open(filename or path) as found:
+                return self.hashed_name(name, found)
+        digester = Digester()
+        for chunk in content.chunks():
+            digester.update(chunk if isinstance(chunk, bytes) else chunk.encode())
+        return hashed_name(path, digester.digest()) + rest
+
+    def file_hash(self, name: str | None, content: Any = None) -> str | None:
+        """The part of a hashed name that depends on ``content``; ``None`` without content."""
+        if content is None:
+            return None
+        digester = Digester()
+        for chunk in content.chunks():
+            digester.update(chunk if isinstance(chunk, bytes) else chunk.encode())
+        return hex_prefix(digester.digest())
+
+    def clean_name(self, name: str) -> str:
+        """``name`` with slashes between its parts."""
+        return name.replace("\\", "/")
+
+    def hash_key(self, name: str) -> str:
+        """The key of ``name`` in `hashed_files`: the name itself."""
+        return name
+
+    def _stored(self, path: str) -> str:
+        found = self.hashed_files.get(path)
+        if found is not None:
+            return found
+        if _in_tests() and self.config.check_names:
+            # Tests run with DEBUG off and, as a rule, without collectstatic: the finders answer, with plain names.
+            if conf.source_exists(path):
+                return path
+            raise self._missing(path, "no finder has it", conf.source_names())
+        if self.manifest_strict:
+            where = "" if self.hashed_files else f"there is no release in {self.location}; run collectstatic"
+            raise self._missing(path, where, self.hashed_files)
+        if path not in self._reported:
+            self._reported.add(path)
+            logger.warning("Static file '%s' is not in the release; its plain URL is used.", path)
+        return path
+
+    def _check_source(self, path: str) -> None:
+        if self.config.check_names and not conf.source_exists(path):
+            raise self._missing(path, "no finder has it", conf.source_names())
+
+    def _missing(self, path: str, where: str, known: Any) -> MissingEntry:
+        return MissingEntry(path, nearest_names(path, known), where)
+
+    def _absolute(self, path: str) -> str:
+        return (self.base_url or "") + url_quote(path.lstrip("/"))
+
+    # Django's manifest.
+
+    def read_manifest(self) -> str | None:
+        """The text of ``staticfiles.json``; ``None`` if there is none."""
+        try:
+            with open(self.path(self.manifest_name), "rb") as manifest:
+                return manifest.read().decode()
+        except FileNotFoundError:
+            return None
+
+    def load_manifest(self) -> tuple[dict[str, str], str]:
+        """Logical path → hashed name and the hash, from ``staticfiles.json``. Raises ``ValueError`` if it is damaged."""
+        text = self.read_manifest()
+        return ({}, "") if text is None else load_django(text.encode(), self.manifest_name)
+
+    def save_manifest(self) -> None:
+        """Write `hashed_files` as ``staticfiles.json``."""
+        self._manifest_hash = names_hash(self.hashed_files)
+        self.store.put(self.manifest_name, dump_django(self.hashed_files))
+
+    # Files.
+
+    def path(self, name: str) -> str:
+        """Where ``name`` is on this disk. Raises ``SuspiciousFileOperation`` for a name outside of the folder."""
+        store = self.store
+        relative = os.path.relpath(os.path.join(store.root, name), store.root).replace(os.sep, "/")
+        if relative == ".":
+            return store.root
+        if os.path.isabs(relative) or relative == ".." or relative.startswith("../") or "\0" in name:
+            raise SuspiciousFileOperation(f"The joined path of {name!r} is located outside of {store.root}")
+        return store.path(relative)
+
+    def exists(self, name: str) -> bool:
+        """Whether the folder of the releases has a file or folder ``name``."""
+        return os.path.lexists(self.path(name))
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """Folders and files in the folder ``path``, without what belongs to Shipfiles alone."""
+        folders, files = [], []
+        with os.scandir(self.path(path)) as entries:
+            for entry in entries:
+                if path_fault(entry.name) or entry.name.startswith(".shipfiles"):
+                    continue
+                (folders if entry.is_dir() else files).append(entry.name)
+        return folders, files
+
+    def size(self, name: str) -> int:
+        """Size of ``name`` in bytes."""
+        return os.path.getsize(self.path(name))
+
+    def delete(self, name: str) -> None:
+        """Remove ``name``; nothing happens if it is not there."""
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        path = self.path(name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+            return
+        self.store.delete([self._key(path)])
+
+    def get_accessed_time(self, name: str) -> datetime:
+        """When ``name`` was last read."""
+        return _moment(os.stat(self.path(name)).st_atime)
+
+    def get_created_time(self, name: str) -> datetime:
+        """When ``name`` was made, or its metadata changed, as the system says."""
+        return _moment(os.stat(self.path(name)).st_ctime)
+
+    def get_modified_time(self, name: str) -> datetime:
+        """When ``name`` was last written."""
+        return _moment(os.stat(self.path(name)).st_mtime)
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """``name`` itself: static files are replaced, never given another name."""
+        return str(name).replace("\\", "/")
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        if mode.strip("bt") != "r":
+            raise ValueError(f"Static files are opened for reading; write them with save(), not with mode {mode!r}.")
+        return File(cast("IO[Any]", open(self.path(name), mode)))
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        key = self._key(self.path(name))
+        if hasattr(content, "seek") and getattr(content, "seekable", lambda: True)():
+            content.seek(0)
+        body = b"".join(c if isinstance(c, bytes) else c.encode() for c in content.chunks())
+        self.store.put(key, body)
+        return key
+
+    def _key(self, path: str) -> str:
+        return os.path.relpath(path, self.store.root).replace(os.sep, "/")
+
+    # Collecting with Django's own command.
+
+    def post_process(
+        self, paths: dict[str, tuple[Storage, str]], dry_run: bool = False, **options: Any
+    ) -> Iterator[tuple[str, str | None, bool | Exception]]:
+        """Publish a release of ``paths``, as Django's own ``collectstatic`` asks for after it has copied them.
+
+        Yields ``(logical path, hashed name, whether it was written)``, and one failure instead if there is one.
+        """
+        if dry_run:
+            return
+        from .collect import publish_collected
+
+        try:
+            published = publish_collected(self, paths)
+        except ShipfilesError as error:
+            yield "All", None, error
+            return
+        written = {change.key for change in published.changed}
+        for logical, name in published.manifest.names().items():
+            yield logical, name, name in written
+
+
+def _split(name: str, exact: bool = False) -> tuple[str, str]:
+    """A name as templates write it → logical path, and query and fragment as they were.
+
+    A name that is one as it stands (``exact``) is not taken apart: a file may be called ``a#b.css``.
+    """
+    if exact:
+        return name, ""
+    parts = urlsplit(name)
+    if parts.scheme or parts.netloc:
+        return name, ""
+    bare = name[: len(name) - len(_tail(name))]
+    return url_unquote(bare.strip()) or bare.strip(), _tail(name)
+
+
+def _tail(name: str) -> str:
+    cuts = [i for i in (name.find("?"), name.find("#")) if i >= 0]
+    return name[min(cuts) :] if cuts else ""
+
+
+def _in_tests() -> bool:
+    """Whether Django's test environment is set up: it puts an outbox into the mail module, and nothing else does."""
+    return hasattr(mail, "outbox")
+
+
+def _moment(seconds: float) -> datetime:
+    moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    return moment if settings.USE_TZ else moment.astimezone().replace(tzinfo=None)
+

@@ -1,0 +1,126 @@
+"""The seam between a release and the place where it lives: flat keys, five verbs, and abilities that a store may have.
+
+A store knows nothing of releases, assets or HTTP. A team may bring its own: `shipfiles.testing.StoreContract` says
+what it must do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from ..digest import Digest, Digester
+from ..errors import KeyNotFound
+
+Body = bytes | str
+"""What is put: the bytes themselves, or the path of a file on this machine that is streamed and never held whole."""
+
+PutMode = Literal["create", "overwrite"]
+"""``create`` fails on a key that is taken; ``overwrite`` replaces what is there, at one instant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store holds under a key."""
+
+    key: str
+    size: int
+
+
+class Store(Protocol):
+    """Flat keys with ``/`` in them, made of logical paths; no folders that could exist or be empty."""
+
+    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+        """Make ``body`` readable under ``key``, whole or not at all.
+
+        With a ``digest``, bytes that do not have it are refused with `StoreError` and nothing is changed: a file that
+        changes while it is read cannot be published under a name that belongs to other bytes.
+        Raises `KeyExists` in mode ``create``, `StoreError` if the store cannot take it.
+        """
+        ...
+
+    def head(self, key: str) -> Stored | None:
+        """What is under ``key``, ``None`` if nothing."""
+        ...
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The bytes under ``key`` in chunks of at most 1 MiB. Raises `KeyNotFound` before the first chunk."""
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """Every key that begins with ``prefix``, in no promised order."""
+        ...
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove ``keys``; those that are not there are no error."""
+        ...
+
+
+@runtime_checkable
+class Copies(Protocol):
+    """The store can copy within itself, cheaper than a read and a put."""
+
+    def copy(self, source: str, target: str) -> bool:
+        """Make ``target`` hold the bytes of ``source``, at one instant. False if it held them already.
+
+        Raises `KeyNotFound` for ``source``.
+        """
+        ...
+
+
+@runtime_checkable
+class Locks(Protocol):
+    """The store can keep a second publisher waiting."""
+
+    def lock(self, waiting: Callable[[], None]) -> AbstractContextManager[bool]:
+        """Held by one process at a time, let go however the process ends.
+
+        ``waiting`` is called once if another holds it. The value is true if the last holder did not end properly, so
+        that leftovers may be there.
+        """
+        ...
+
+
+@runtime_checkable
+class Links(Protocol):
+    """The store can hold a symbolic link instead of a copy."""
+
+    def symlink(self, path: str, key: str) -> bool:
+        """Make ``key`` a symbolic link to the file ``path``. False if it was one already."""
+        ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """The store writes behind; what was put may yet be lost in a power cut."""
+
+    def settle(self) -> None:
+        """Return when all that was put survives a power cut."""
+        ...
+
+
+@runtime_checkable
+class Sweeps(Protocol):
+    """The store may have leftovers of a process that was killed."""
+
+    def sweep(self) -> int:
+        """Remove unfinished files; the number removed. Only called with the lock held."""
+        ...
+
+
+def read_all(store: Store, key: str) -> bytes | None:
+    """The bytes under ``key``, ``None`` if there are none. For small objects such as manifests."""
+    try:
+        return b"".join(store.read(key))
+    except KeyNotFound:
+        return None
+
+
+def digest_of(store: Store, key: str) -> tuple[Digest, int]:
+    """The digest and size of the bytes under ``key``. Raises `KeyNotFound`."""
+    digester = Digester()
+    for chunk in store.read(key):
+        digester.update(chunk)
+    return digester.digest(), digester.size
