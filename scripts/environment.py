@@ -132,7 +132,7 @@ def install_ensurepip() -> None:
         return
     fail(
         f"{sys.executable} can make no virtual environment with pip in it: it has no ensurepip, and there is neither "
-        f"uv nor pip.\nInstall one of them (Debian, Ubuntu: apt-get install {package}; or set PYTHON to another Python)."
+        f"uv nor pip.\nInstall one of them (Debian, Ubuntu: apt-get install {package}) or name another Python: PYTHON=..."
     )
 
 
@@ -164,7 +164,9 @@ def requirements(groups: dict[str, list[Any]], name: str) -> Iterator[str]:
 
 def run(command: Sequence[str], fault: str) -> None:
     """Run ``command`` in silence; if it fails, show what it said and stop."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if done.returncode:
         fail(f"{done.stdout.strip()}\n\n{fault} (see above): {' '.join(command[:5])} ...")
 
