@@ -1,0 +1,95 @@
+"""The headers of a file: the one place from which they come, in whatever way the file is served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..config import ServeConfig
+from ..digest import Digest
+from ..media_types import content_type
+
+Header = tuple[str, str]
+
+ALLOWED_METHODS = "GET, HEAD, OPTIONS"
+
+# RFC 9110 section 15.4.5 names what a 304 repeats. Last-Modified is not among it where there is an ETag. The CORS
+# field is no metadata of the file but what lets a script of another origin read the answer (Fetch, section 4.10).
+_REPEATED_IN_304 = frozenset({"Cache-Control", "ETag", "Vary", "Access-Control-Allow-Origin"})
+
+
+def file_headers(
+    media_type: str,
+    config: ServeConfig,
+    *,
+    immutable: bool,
+    coding: str | None = None,
+    varies: bool = False,
+    digest: Digest | None = None,
+) -> tuple[Header, ...]:
+    """The header fields of one representation of a file, without those that depend on the request or the disk.
+
+    ``immutable`` says whether the name stands for these bytes for ever; ``coding`` is the content coding, ``None`` for
+    identity; ``varies`` whether the file has other codings than this one, so that a cache must tell them apart (RFC
+    9110 section 12.5.5: on identity too); ``digest`` is that of exactly these bytes and gives the ETag.
+    """
+    headers = [("Content-Type", content_type(media_type, config.charset))]
+    if coding is not None:
+        headers.append(("Content-Encoding", coding))
+    headers.append(("Cache-Control", cache_control(config, immutable=immutable)))
+    if digest is not None:
+        headers.append(("ETag", entity_tag(digest)))
+    if varies:
+        headers.append(("Vary", "Accept-Encoding"))
+    headers.append(("Accept-Ranges", "bytes"))
+    headers.extend(cross_origin_headers(config))
+    # Fetch section 3.5: a browser shall not take a text for a script or a style sheet.
+    headers.append(("X-Content-Type-Options", "nosniff"))
+    return tuple(headers)
+
+
+def cache_control(config: ServeConfig, *, immutable: bool) -> str:
+    """Cache-Control of a file: RFC 9111 section 5.2.2, and RFC 8246 for ``immutable``."""
+    if immutable:
+        return f"max-age={config.immutable_max_age}, public, immutable"
+    # "no-cache" says in one word what a lifetime of nothing means: keep it, but ask each time.
+    return f"max-age={config.max_age}, public" if config.max_age else "no-cache"
+
+
+def entity_tag(digest: Digest) -> str:
+    """A strong entity tag (RFC 9110 section 8.8.3) from the first 144 bits of ``digest``: the same on every machine."""
+    return f'"{digest[7:31]}"'
+
+
+def cross_origin_headers(config: ServeConfig) -> tuple[Header, ...]:
+    """What lets pages of other origins use the file."""
+    return (("Access-Control-Allow-Origin", "*"),) if config.allow_all_origins else ()
+
+
+def not_modified_headers(headers: Iterable[Header]) -> list[Header]:
+    """Those of a file's headers that a 304 carries: RFC 9110 section 15.4.5."""
+    return [header for header in headers if header[0] in _REPEATED_IN_304]
+
+
+def other_headers(config: ServeConfig) -> list[Header]:
+    """The headers of an answer that is no file: nobody shall keep it, because the next release may change it."""
+    return [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        *cross_origin_headers(config),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+
+
+def options_headers(config: ServeConfig) -> list[Header]:
+    """The headers of the answer to OPTIONS: RFC 9110 section 9.3.7, and a CORS preflight (Fetch section 4.8).
+
+    200 with a length of 0 rather than 204, which must not have a length (RFC 9110 section 8.6). Any request header may
+    come from any origin: the files are public, and ``*`` never covers credentials.
+    """
+    headers = [*other_headers(config), ("Allow", ALLOWED_METHODS), ("Content-Length", "0")]
+    if config.allow_all_origins:
+        headers += [
+            ("Access-Control-Allow-Methods", ALLOWED_METHODS),
+            ("Access-Control-Allow-Headers", "*"),
+        ]
+    return headers

@@ -1,0 +1,121 @@
+"""Static files around an ASGI application (ASGI 3.0, HTTP)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from functools import lru_cache
+from typing import Any
+
+from ..config import ServeConfig
+from ..http.headers import Header
+from .opened import Span
+from .respond import FIELDS, Request, respond
+from .table import Table, choose_table
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_FIELDS = frozenset(field.encode() for field in FIELDS)
+
+
+class StaticApp:
+    """An ASGI application that answers requests for static files and hands everything else on to ``application``.
+
+    Without further arguments the files are those of the Django project in this process: wrap what
+    ``get_asgi_application()`` returns. Without Django, ``root`` is a folder with a release and ``prefix`` the beginning
+    of the URLs (default ``/static/``); or ``table`` is any table. Raises `ConfigError` and `ManifestError`.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        table: Table | None = None,
+        root: str | os.PathLike[str] | None = None,
+        prefix: str | None = None,
+        config: ServeConfig | None = None,
+    ) -> None:
+        self.application = application
+        self.table = choose_table(table, root, prefix, config)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.application(scope, receive, send)
+        response = respond(self.table, Request(scope["method"], path_below_root(scope), field_getter(scope["headers"])))
+        if response is None:
+            return await self.application(scope, receive, send)
+        status, headers, body = response
+        if not isinstance(body, Span):
+            await send(_start(status, headers))
+            return await send({"type": "http.response.body", "body": body or b""})
+        try:
+            await send(_start(status, headers))
+            return await _send_span(body, receive, send)
+        finally:
+            body.close()
+
+
+def path_below_root(scope: Scope) -> str:
+    """The path without the application's mount point, which servers and frameworks put into ``root_path``."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path") or ""
+    # ASGI says that "path" includes the mount point; servers that strip it are met by leaving such a path as it is.
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :]
+    return path
+
+
+def field_getter(headers: Iterable[tuple[bytes, bytes]]) -> Callable[[str], str | None]:
+    """A function from a field's name to its value. The headers are gone through once, and only if it is called."""
+    found: dict[str, str] | None = None
+
+    def get(field: str) -> str | None:
+        nonlocal found
+        if found is None:
+            found = {}
+            for name, value in headers:
+                if name in _FIELDS:
+                    key, text = name.decode("ascii"), value.decode("latin-1")
+                    found[key] = f"{found[key]}, {text}" if key in found else text
+        return found.get(field)
+
+    return get
+
+
+@lru_cache(maxsize=1024)
+def _encoded(headers: tuple[Header, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers as ASGI wants them: names in lower case, all of it bytes."""
+    return tuple((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers)
+
+
+def _start(status: int, headers: list[Header]) -> Message:
+    # A new list each time: what stands between us and the server may add to it.
+    return {"type": "http.response.start", "status": status, "headers": list(_encoded(tuple(headers)))}
+
+
+async def _send_span(span: Span, receive: Receive, send: Send) -> None:
+    """Send a large body piece by piece, each read on the spot: a page cache is faster than a hop to a thread.
+
+    A server drops what is sent to a client who has left, so reading on would be for nobody: stop then.
+    """
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        for chunk in span:
+            await send({"type": "http.response.body", "body": chunk, "more_body": span.left > 0})
+            # A socket that takes everything at once would otherwise keep the loop from all other requests.
+            await asyncio.sleep(0)
+            if gone.done() and gone.exception() is None:
+                return
+    finally:
+        if not gone.done():
+            gone.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

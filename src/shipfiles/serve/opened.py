@@ -1,0 +1,162 @@
+"""Open files: how the serving rooms open them, and what they then know of the bytes."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..digest import Digest, digest_bytes, digest_stream
+from ..http.headers import Header
+
+SMALL = 64 * 1024
+"""Files up to this size, in bytes, are read at once; larger ones are sent in pieces of this size."""
+
+# O_NONBLOCK: opening a FIFO must not wait for a writer. O_BINARY: on Windows only.
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+# The machine's troubles of the moment, not the file's: the answer is "try again", not "there is no such file".
+BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+@dataclass(slots=True)
+class Opened:
+    """One representation of a file, open for reading. Whoever holds it closes ``fd`` or hands it on."""
+
+    fd: int
+    size: int
+    """Bytes in the representation."""
+    modified: int | None
+    """Seconds since 1970 for Last-Modified, or ``None`` where the disk's time says nothing."""
+    etag: str
+    headers: tuple[Header, ...]
+    """From `file_headers`, with the ETag."""
+    steady: bool
+    """Whether the bytes under this URL never change, so that even a date tells versions apart."""
+    body: bytes | None = None
+    """The bytes, if they had to be read in order to know them."""
+
+
+class Span:
+    """A part of an open file that is still to be sent. Its owner must `close` it; reading past the end is an error."""
+
+    __slots__ = ("file", "left", "size", "whole")
+
+    def __init__(self, fd: int, start: int, stop: int, *, whole: bool) -> None:
+        # A file object rather than a bare descriptor: if a server forgets to close the body, it still is closed.
+        self.file = io.FileIO(fd, "rb")
+        self.size = self.left = stop - start
+        self.whole = whole
+        """Whether it is the file from its first byte to its last, so that a server may send it by itself."""
+        if start:
+            self.file.seek(start)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """The next bytes, at most `SMALL`. Raises ``OSError`` if the file has become shorter than was announced."""
+        if self.left <= 0:
+            raise StopIteration
+        chunk = self.file.read(min(self.left, SMALL))
+        if not chunk:
+            # The length is already sent. Only a broken connection can tell the client that this is not all.
+            raise OSError(errno.EIO, "the file was cut while it was being sent")
+        self.left -= len(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Give the descriptor back. May be called again."""
+        io.FileIO.close(self.file)
+
+
+class DigestMemory:
+    """The digest of a large file that may change, computed once for each state of the file that the disk reports."""
+
+    __slots__ = ("_known",)
+
+    # A file written twice within the clock's grain keeps size and time; until its time is this old it is read again.
+    _SETTLED = 2.0
+
+    def __init__(self) -> None:
+        self._known: tuple[tuple[int, ...], Digest] | None = None
+
+    def digest_of(self, fd: int, status: os.stat_result) -> Digest | None:
+        """The digest of the open file, whose ``status`` is of now; ``None`` if it changes while being read."""
+        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if self._known is not None and self._known[0] == state:
+            return self._known[1]
+        with io.FileIO(fd, "rb", closefd=False) as file:
+            digest, size = digest_stream(file)
+            file.seek(0)
+        if size != status.st_size:
+            return None
+        if time.time() - max(status.st_mtime, status.st_ctime) > self._SETTLED:
+            self._known = state, digest
+        return digest
+
+
+def open_regular(path: str) -> tuple[int, os.stat_result] | None:
+    """The descriptor and the status of the regular file at ``path``; ``None`` if there is none that can be read.
+
+    Never waits, whatever stands at ``path``. Raises ``OSError`` only if its number is in `BUSY`.
+    """
+    try:
+        fd = os.open(path, _FLAGS)
+    except ValueError:  # a null character
+        return None
+    except OSError as error:
+        if error.errno in BUSY:
+            raise
+        return None
+    try:
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode):
+            return fd, status
+    except OSError:
+        pass
+    os.close(fd)
+    return None
+
+
+def read_exactly(fd: int, size: int) -> bytes | None:
+    """``size`` bytes from where ``fd`` stands, or ``None`` if there are fewer or they cannot be read."""
+    try:
+        body = os.read(fd, size)
+        while len(body) < size:  # a network file system may give less than was asked for
+            more = os.read(fd, size - len(body))
+            if not more:
+                return None
+            body += more
+    except OSError:
+        return None
+    return body
+
+
+def digest_open(fd: int, status: os.stat_result, memory: DigestMemory) -> tuple[Digest, bytes | None] | None:
+    """The digest of the bytes that will be sent from ``fd``, and the bytes themselves if they are few.
+
+    For files whose bytes no manifest vouches for. ``None`` if the file changes while it is being read.
+    """
+    try:
+        if status.st_size <= SMALL:
+            body = read_exactly(fd, status.st_size)
+            return None if body is None else (digest_bytes(body), body)
+        digest = memory.digest_of(fd, status)
+    except OSError:
+        return None
+    return None if digest is None else (digest, None)
+
+
+def modified_at(status: os.stat_result) -> int | None:
+    """Seconds since 1970 for Last-Modified.
+
+    ``None`` for a time in the future, which RFC 9110 section 8.8.2.1 forbids to send, and for the first second of 1970,
+    which package builders write where they mean no time at all.
+    """
+    modified = int(status.st_mtime)
+    return modified if 1 < modified <= time.time() else None

@@ -1,0 +1,141 @@
+"""From a table and a request to a response. Every shell asks here, so all of them answer alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..config import ServeConfig
+from ..http.dates import http_date
+from ..http.headers import ALLOWED_METHODS, Header, not_modified_headers, options_headers, other_headers
+from ..http.negotiation import preferred
+from ..http.preconditions import evaluate, range_applies
+from ..http.ranges import select
+from .opened import SMALL, Opened, Span, read_exactly
+from .table import Table
+
+FIELDS = (
+    "accept-encoding", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range",
+)  # fmt: skip
+"""The request header fields that `respond` may ask for."""
+
+
+class Request(NamedTuple):
+    """What of a request decides about a file."""
+
+    method: str
+    """In capitals."""
+    path: str | None
+    """Decoded, below the mount point; ``None`` if it is not UTF-8."""
+    header: Callable[[str], str | None]
+    """The value of one of `FIELDS`; several field lines joined by commas."""
+
+
+class Response(NamedTuple):
+    """What to send. If ``body`` is a `Span`, the shell must close it whatever happens."""
+
+    status: int
+    headers: list[Header]
+    body: bytes | Span | None
+    """``None`` where there is none: HEAD, 304."""
+
+
+def respond(table: Table, request: Request) -> Response | None:
+    """The answer of ``table`` to ``request``; ``None`` if it is not the table's to answer.
+
+    The file is opened before anything is decided, and everything is decided by what was opened. So a file that is
+    removed or replaced meanwhile gives the next best representation, or a 404, but never a body that is cut or of
+    another version than its headers.
+    """
+    method, path, header = request
+    if path is None:
+        return None
+    resource = table.find(path)
+    if resource is None:
+        return _error(404, method, table.config) if table.is_lost(path) else None
+    if method not in ("GET", "HEAD"):
+        if method == "OPTIONS":
+            return Response(200, options_headers(table.config), b"")
+        return _error(405, method, table.config, ("Allow", ALLOWED_METHODS))
+    codings = resource.codings
+    try:
+        for coding in preferred(header("accept-encoding") if codings else None, codings):
+            opened = resource.open(coding)
+            if opened is not None:
+                response = _answer(opened, method, header, table.config)
+                if response is not None:
+                    return response
+    except OSError:
+        # RFC 9110 section 15.6.4: no descriptor left, most likely. The file may well be there in a moment.
+        return _error(503, method, table.config, ("Retry-After", "1"))
+    return _error(404, method, table.config)
+
+
+def _answer(opened: Opened, method: str, header: Callable[[str], str | None], config: ServeConfig) -> Response | None:
+    """The answer with an open representation, which is closed or in the body afterwards.
+
+    ``None`` if it turns out to be shorter than it was: then another representation may do.
+    """
+    fd, size, etag = opened.fd, opened.size, opened.etag
+    keep_open = False
+    try:
+        verdict = evaluate(
+            if_match=header("if-match"),
+            if_unmodified_since=header("if-unmodified-since"),
+            if_none_match=header("if-none-match"),
+            if_modified_since=header("if-modified-since"),
+            etag=etag,
+            modified=opened.modified,
+        )
+        if verdict == 304:
+            return Response(304, not_modified_headers(opened.headers), None)
+        if verdict == 412:
+            return _error(412, method, config, ("ETag", etag))
+
+        status, start, stop = 200, 0, size
+        headers = list(opened.headers)
+        if opened.modified is not None:
+            headers.append(("Last-Modified", http_date(opened.modified)))
+        # RFC 9110 section 14.2: Range means something with GET alone.
+        wanted = header("range") if method == "GET" else None
+        if wanted is not None and range_applies(
+            header("if-range"), etag=etag, modified=opened.modified, date_is_strong=opened.steady
+        ):
+            selection = select(wanted, size)
+            if selection == "unsatisfiable":
+                return _error(416, method, config, ("Content-Range", f"bytes */{size}"), ("ETag", etag))
+            if selection is not None:
+                status, (start, stop) = 206, selection
+                headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
+        headers.append(("Content-Length", str(stop - start)))
+        if method == "HEAD":
+            return Response(status, headers, None)
+        if opened.body is not None:
+            return Response(status, headers, opened.body[start:stop])
+        if stop - start > SMALL:
+            keep_open = True
+            return Response(status, headers, Span(fd, start, stop, whole=status == 200))
+        if start:
+            os.lseek(fd, start, os.SEEK_SET)
+        body = read_exactly(fd, stop - start)
+        return None if body is None else Response(status, headers, body)
+    finally:
+        if not keep_open:
+            os.close(fd)
+
+
+_TEXTS = {
+    404: b"Not Found: this file is not part of the current release.\n",
+    405: b"Method Not Allowed: a static file can be read, not changed.\n",
+    412: b"Precondition Failed: the file is not the one that the request names.\n",
+    416: b"Range Not Satisfiable: the file ends before that.\n",
+    503: b"Service Unavailable: the server has too many files open; try again.\n",
+}
+
+
+def _error(status: int, method: str, config: ServeConfig, *more: Header) -> Response:
+    """An answer that is no file: RFC 9110 section 15.5 wants its reason in the body."""
+    text = _TEXTS[status]
+    headers = [*other_headers(config), *more, ("Content-Length", str(len(text)))]
+    return Response(status, headers, None if method == "HEAD" else text)

@@ -1,0 +1,247 @@
+"""What may be asked for: a table from URL paths to files, made from a manifest without looking at the disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ..config import ServeConfig
+from ..digest import Digest, looks_hashed
+from ..errors import ConfigError
+from ..http.headers import Header, entity_tag, file_headers
+from ..http.negotiation import IDENTITY
+from ..manifest import Manifest, read_current, reader_of, suffix
+from ..model import Entry, Variant
+from ..paths import url_unquote
+from .opened import DigestMemory, Opened, digest_open, modified_at, open_regular
+
+logger = logging.getLogger("shipfiles.serve")
+
+
+class Resource(Protocol):
+    """A file that may be asked for, with all its codings."""
+
+    @property
+    def codings(self) -> tuple[str, ...]:
+        """The content codings that it has beside identity, best first."""
+
+    def open(self, coding: str, /) -> Opened | None:
+        """The representation in ``coding`` (or ``identity``), open; ``None`` if it cannot be had just now.
+
+        Raises ``OSError`` if the machine has no descriptor or memory left.
+        """
+
+
+class Table(Protocol):
+    """What `respond` asks."""
+
+    @property
+    def config(self) -> ServeConfig:
+        """How files are answered."""
+
+    def find(self, path: str, /) -> Resource | None:
+        """The file at the URL path ``path``, decoded; ``None`` if the table has none."""
+
+    def is_lost(self, path: str, /) -> bool:
+        """Whether a path without a file is certainly meant for this table, so that the table itself answers 404."""
+
+
+class FileTable:
+    """The files of one release.
+
+    ``prefix`` is what the paths of requests begin with, below the place where the application is mounted (WSGI's
+    PATH_INFO): ``/static/``. Each file is found under its hashed name, for ever, and under its logical path, for
+    ``config.max_age`` seconds; nothing else under ``root`` is. Names are looked up, never joined from a request, so no
+    request can leave ``root``. Raises `ConfigError` for a prefix without slashes around it.
+    """
+
+    def __init__(self, manifest: Manifest, root: str, prefix: str, config: ServeConfig | None = None) -> None:
+        self.config = config or ServeConfig()
+        self.prefix = checked_prefix(prefix)
+        self._root = os.path.abspath(root)
+        self._logical = manifest.entries
+        self._hashed = {entry.name: entry for entry in manifest.entries.values()}
+        self._resources: dict[str, _StoredFile] = {}
+
+    def find(self, path: str) -> Resource | None:
+        """The file at the URL path ``path``, decoded. What it takes to answer is worked out on the first request."""
+        found = self._resources.get(path)
+        if found is not None or not path.startswith(self.prefix):
+            return found
+        name = path[len(self.prefix) :]
+        entry = self._hashed.get(name)
+        if entry is not None:
+            found = self._stored_file(entry, immutable=True)
+        else:
+            entry = self._logical.get(name)
+            if entry is None:
+                return None
+            found = self._stored_file(entry, immutable=False)
+        # As many as there are names in the manifest, never more.
+        self._resources[path] = found
+        return found
+
+    def is_lost(self, path: str) -> bool:
+        """Whether ``path`` is a hashed name that this release lacks: no application would answer it."""
+        return path.startswith(self.prefix) and looks_hashed(path)
+
+    def _stored_file(self, entry: Entry, *, immutable: bool) -> _StoredFile:
+        if immutable or entry.plain is None:
+            # A plain copy has the same bytes as the asset, whose file no later release can change.
+            name, known, codings = entry.name, Variant(entry.size, entry.digest), entry.codings
+        else:
+            name, known, codings = entry.logical, None, entry.plain.codings
+        path = os.path.join(self._root, name)
+        # Of equally welcome codings the smallest is the best.
+        order = tuple(sorted(codings, key=lambda coding: (codings[coding].size, coding)))
+
+        def representation(coding: str | None, variant: Variant | None) -> _Representation:
+            def headers(digest: Digest) -> tuple[Header, ...]:
+                return file_headers(
+                    entry.media_type, self.config,
+                    immutable=immutable, coding=coding, varies=bool(codings), digest=digest,
+                )  # fmt: skip
+
+            file = path if coding is None else path + suffix(coding)
+            if variant is None:
+                return _ChangingFile(file, headers)
+            return _FixedFile(file, variant, headers(variant.digest), steady=immutable)
+
+        representations = {c: representation(c, None if known is None else codings[c]) for c in order}
+        representations[IDENTITY] = representation(None, known)
+        return _StoredFile(order, representations)
+
+
+class _StoredFile:
+    """A `Resource` of a `FileTable`."""
+
+    __slots__ = ("_representations", "codings")
+
+    def __init__(self, codings: tuple[str, ...], representations: Mapping[str, _Representation]) -> None:
+        self.codings = codings
+        self._representations = representations
+
+    def open(self, coding: str) -> Opened | None:
+        return self._representations[coding].open()
+
+
+class _FixedFile:
+    """A file whose bytes the manifest vouches for: hashed names, which are written once."""
+
+    __slots__ = ("_etag", "_headers", "_path", "_reported", "_size", "_steady")
+
+    def __init__(self, path: str, variant: Variant, headers: tuple[Header, ...], *, steady: bool) -> None:
+        self._path = path
+        self._size = variant.size
+        self._etag = entity_tag(variant.digest)
+        self._headers = headers
+        self._steady = steady
+        self._reported = False
+
+    def open(self) -> Opened | None:
+        found = open_regular(self._path)
+        if found is None:
+            self._report("cannot be opened as a file")
+            return None
+        fd, status = found
+        if status.st_size != self._size:
+            os.close(fd)
+            self._report(f"has {status.st_size} bytes, and the manifest says {self._size}")
+            return None
+        return Opened(fd, self._size, modified_at(status), self._etag, self._headers, self._steady)
+
+    def _report(self, what: str) -> None:
+        if not self._reported:
+            self._reported = True
+            logger.warning("%s %s; run collectstatic again.", self._path, what)
+
+
+class _ChangingFile:
+    """A file that a later release may overwrite while this process lives: its tag comes from the bytes it has now."""
+
+    __slots__ = ("_headers", "_memory", "_path", "_reported")
+
+    def __init__(self, path: str, headers: Callable[[Digest], tuple[Header, ...]]) -> None:
+        self._path = path
+        self._headers = headers
+        self._memory = DigestMemory()
+        self._reported = False
+
+    def open(self) -> Opened | None:
+        opened = open_changing(self._path, self._headers, self._memory)
+        if opened is None and not self._reported:
+            self._reported = True
+            logger.warning("%s cannot be read as a file; run collectstatic again.", self._path)
+        return opened
+
+
+_Representation = _FixedFile | _ChangingFile
+
+
+def open_changing(path: str, headers: Callable[[Digest], tuple[Header, ...]], memory: DigestMemory) -> Opened | None:
+    """The file at ``path`` with a tag of the bytes that it has now; ``headers`` makes its headers from their digest."""
+    found = open_regular(path)
+    if found is None:
+        return None
+    fd, status = found
+    known = digest_open(fd, status, memory)
+    if known is None:
+        os.close(fd)
+        return None
+    digest, body = known
+    return Opened(fd, status.st_size, modified_at(status), entity_tag(digest), headers(digest), steady=False, body=body)
+
+
+def checked_prefix(prefix: str) -> str:
+    """``prefix`` as request paths have it: percent signs undone. Raises `ConfigError` without a slash at either end."""
+    if not prefix.startswith("/") or not prefix.endswith("/"):
+        raise ConfigError(f"The URL prefix of static files must begin and end with '/', but is {prefix!r}.")
+    decoded = url_unquote(prefix)
+    if decoded is None:
+        raise ConfigError(f"The URL prefix {prefix!r} is not UTF-8 when its percent signs are undone.")
+    return decoded
+
+
+def read_table(root: str, prefix: str, config: ServeConfig | None = None) -> FileTable:
+    """The table of the current release in the folder ``root``. Raises `ConfigError` and `ManifestError`."""
+    try:
+        current = read_current(reader_of(root))
+    except OSError as error:
+        raise ConfigError(f"The release in {root!r} cannot be read: {error.strerror}.") from None
+    if current is None:
+        raise ConfigError(f"There is no release in {root!r}. Run 'manage.py collectstatic' first.")
+    return FileTable(current[1], root, prefix, config)
+
+
+_provider: Callable[[], Table] | None = None
+
+
+def set_provider(provider: Callable[[], Table] | None) -> None:
+    """Say from where `default_table` takes the table. A framework's package calls this when it is set up."""
+    global _provider
+    _provider = provider
+
+
+def default_table() -> Table:
+    """The table of the framework in this process. Raises `ConfigError` if none has been set up."""
+    if _provider is None:
+        raise ConfigError(
+            "Nobody has said which static files to serve. Call get_wsgi_application(), get_asgi_application() or "
+            "django.setup() first, with 'shipfiles.django' in INSTALLED_APPS; or pass root= and prefix= to StaticApp."
+        )
+    return _provider()
+
+
+def choose_table(
+    table: Table | None, root: str | os.PathLike[str] | None, prefix: str | None, config: ServeConfig | None
+) -> Table:
+    """The table that the arguments of a StaticApp mean. Raises `ConfigError` if they contradict each other."""
+    if root is not None:
+        if table is not None:
+            raise ConfigError("StaticApp takes table= or root=, not both.")
+        return read_table(os.fspath(root), "/static/" if prefix is None else prefix, config)
+    if prefix is not None or config is not None:
+        raise ConfigError("StaticApp takes prefix= and config= only together with root=.")
+    return default_table() if table is None else table

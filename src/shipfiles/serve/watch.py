@@ -1,0 +1,76 @@
+"""The table of development: it looks at the disk on every request, so that an edit shows at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Callable
+
+from ..config import ServeConfig
+from ..digest import Digest
+from ..http.headers import Header, file_headers
+from ..media_types import media_type
+from ..paths import path_fault
+from .opened import DigestMemory, Opened
+from .table import Resource, checked_prefix, open_changing
+
+
+class WatchTable:
+    """The source files, wherever ``find`` finds them: a function from a logical path to a file's path or ``None``.
+
+    Every answer is ``no-cache`` with a tag of the bytes that the file has then. ``prefix`` as for `FileTable`.
+    """
+
+    # As many large files as a person looks at in a day; their digests are kept so that seeking in a film stays quick.
+    _REMEMBERED = 256
+
+    def __init__(self, find: Callable[[str], str | None], prefix: str, config: ServeConfig | None = None) -> None:
+        self.config = dataclasses.replace(config or ServeConfig(), max_age=0)
+        self.prefix = checked_prefix(prefix)
+        self._find = find
+        self._memories: dict[str, DigestMemory] = {}
+
+    def find(self, path: str) -> Resource | None:
+        """The file at the URL path ``path``, if a regular file is there now."""
+        if not path.startswith(self.prefix):
+            return None
+        logical = path[len(self.prefix) :]
+        if path_fault(logical):
+            return None
+        file = self._find(logical)
+        if file is None or not _is_regular(file):
+            return None
+        if len(self._memories) >= self._REMEMBERED:
+            self._memories.clear()
+        return _SourceFile(file, media_type(logical, self.config.media_types), self.config,
+                           self._memories.setdefault(file, DigestMemory()))  # fmt: skip
+
+    def is_lost(self, _path: str, /) -> bool:
+        """Never: in development the application's own 404 page says more."""
+        return False
+
+
+class _SourceFile:
+    """A `Resource` of a `WatchTable`."""
+
+    codings: tuple[str, ...] = ()
+
+    def __init__(self, path: str, type_: str, config: ServeConfig, memory: DigestMemory) -> None:
+        self._path = path
+        self._type = type_
+        self._config = config
+        self._memory = memory
+
+    def open(self, _coding: str, /) -> Opened | None:
+        def headers(digest: Digest) -> tuple[Header, ...]:
+            return file_headers(self._type, self._config, immutable=False, digest=digest)
+
+        return open_changing(self._path, headers, self._memory)
+
+
+def _is_regular(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,80 @@
+"""Static files around a WSGI application (PEP 3333)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from ..config import ServeConfig
+from .opened import SMALL, Span
+from .respond import FIELDS, Request, respond
+from .table import Table, choose_table
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class StaticApp:
+    """A WSGI application that answers requests for static files and hands all others on to ``application``.
+
+    Without further arguments the files are those of the Django project in this process: wrap what
+    ``get_wsgi_application()`` returns. Without Django, ``root`` is a folder with a release and ``prefix`` the beginning
+    of the URLs (default ``/static/``); or ``table`` is any table. Raises `ConfigError` and `ManifestError`.
+    """
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        *,
+        table: Table | None = None,
+        root: str | os.PathLike[str] | None = None,
+        prefix: str | None = None,
+        config: ServeConfig | None = None,
+    ) -> None:
+        self.application = application
+        self.table = choose_table(table, root, prefix, config)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        get = environ.get
+        response = respond(
+            self.table,
+            Request(environ["REQUEST_METHOD"], _decoded(get("PATH_INFO", "")), lambda field: get(_KEYS[field])),
+        )
+        if response is None:
+            return self.application(environ, start_response)
+        status, headers, body = response
+        if not isinstance(body, Span):
+            start_response(_STATUS_LINES[status], headers)
+            return () if body is None else (body,)
+        try:
+            start_response(_STATUS_LINES[status], headers)
+            return _sendable(body, get("wsgi.file_wrapper"))
+        except BaseException:
+            body.close()
+            raise
+
+
+def _decoded(path_info: str) -> str | None:
+    """PATH_INFO as text: PEP 3333 has the bytes of the path in it, each as one character; ``None`` if not UTF-8."""
+    if path_info.isascii():
+        return path_info
+    try:
+        return path_info.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return None
+
+
+def _sendable(span: Span, file_wrapper: Callable[..., Any] | None) -> Iterable[bytes]:
+    """What a server gets for a large body: its own file wrapper for a whole file, which it may hand to the kernel.
+
+    A wrapper sends to the end of the file, so a range is sent by us. The server closes either.
+    """
+    if span.whole and file_wrapper is not None:
+        wrapped: Iterable[bytes] = file_wrapper(span.file, SMALL)
+        return wrapped
+    return span
