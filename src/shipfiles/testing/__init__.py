@@ -1,0 +1,15 @@
+"""Contract suites: what an implementation must do, as tables of cases that run over anything.
+
+`HttpContract` holds the rules of HTTP that bear on a static file, each with the clause that it comes from. What is
+asked may be a function, a WSGI or ASGI application or a server on the network; a `Site` is what it must serve::
+
+    contract = HttpContract(ask, Site(folder))
+    for case in HTTP_CASES:
+        contract.check(case)
+"""
+
+from .http import APPLICATION, Answer, Ask, Case, HttpContract
+from .http_cases import CASES as HTTP_CASES
+from .site import PREFIX, Site
+
+__all__ = ["APPLICATION", "HTTP_CASES", "PREFIX", "Answer", "Ask", "Case", "HttpContract", "Site"]

@@ -1,0 +1,137 @@
+"""A folder with a release that never changes: what an implementation of `HttpContract` must serve."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .. import manifest
+from ..digest import digest_bytes, hashed_name
+from ..media_types import media_type
+from ..model import Entry, Plain, Variant
+from ..paths import url_quote
+
+PREFIX = "/static/"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """A file of a `Site`: its bytes under the hashed name, those in every coding, and those before rewriting."""
+
+    body: bytes
+    codings: Mapping[str, bytes] = field(default_factory=dict)
+    plain: bytes | None = None
+    plain_codings: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def _noise(size: int) -> bytes:
+    """``size`` bytes that look random and are always the same."""
+    return b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(size // 32 + 1))[:size]
+
+
+def _coded(body: bytes) -> dict[str, bytes]:
+    # Nothing here decodes Brotli, so any bytes will do that are fewer than gzip's, as Brotli's are.
+    packed = gzip.compress(body, mtime=0)
+    return {"br": b"br" + packed[10 : -len(packed) // 10], "gzip": packed}
+
+
+_CSS = b"".join(b".a%d { color: #%06x }\n" % (i, i * 4099) for i in range(120))
+_JS = _noise(150_000).hex().encode()
+FILES: dict[str, SiteFile] = {
+    "css/site.css": SiteFile(_CSS, _coded(_CSS)),
+    "js/app.js": SiteFile(b"import './x.123456789abc.js'\n" * 30, _coded(b"import './x.123456789abc.js'\n" * 30),
+                          b"import './x.js'\n" * 30, _coded(b"import './x.js'\n" * 30)),
+    "js/large.js": SiteFile(_JS, _coded(_JS)),
+    "img/dot.png": SiteFile(_noise(1000)),
+    "film.mp4": SiteFile(_noise(300_000)),
+    "empty.txt": SiteFile(b""),
+    "odd/na\u00efve \u2603.txt": SiteFile(b"snow"),
+    "odd/100% a+b #1?%20;'(x).txt": SiteFile(b"odd"),
+    "page.0123456789ab.css": SiteFile(b"only looks hashed"),
+    "map/app.js.map": SiteFile(b"{}"), "app.webmanifest": SiteFile(b"{ }"), "m.mjs": SiteFile(b"export {}"),
+    "m.wasm": SiteFile(b"\0asm"), "font.woff2": SiteFile(b"wOF2"), "no-extension": SiteFile(b"?"),
+}  # fmt: skip
+# Each case that harms a file has one of its own, so that the cases can run in any order.
+_HARMED = ("removed", "removed-variant", "shrunk", "shrunk-variant", "grown", "folder", "fifo", "large-shrunk",
+           "plain-removed", "plain-replaced", "plain-large-replaced")  # fmt: skip
+for _name in _HARMED:
+    _body = _JS if "large" in _name else f"/* {_name} */\n".encode() * 40
+    if _name.startswith("plain"):
+        FILES[f"harm/{_name}.js"] = SiteFile(_body + b"// rewritten\n", {}, _body, _coded(_body))
+    else:
+        FILES[f"harm/{_name}.js"] = SiteFile(_body, _coded(_body))
+
+
+class Site:
+    """A folder with a release of `FILES`, with files beside it that are nobody's business.
+
+    ``secret`` lies outside the folder; a link in the folder leads to it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.root = os.path.join(folder, "root")
+        self.secret = b"a secret outside the root"
+        os.makedirs(self.root)
+        self._write(os.path.join(folder, "secret.txt"), self.secret)
+        self.manifest = manifest.Manifest({logical: _entry(logical, file) for logical, file in FILES.items()})
+        for logical, file in FILES.items():
+            for key, body in _stored(self.manifest.entries[logical], file):
+                self._write(self.path(key), body)
+        body = manifest.dump(self.manifest)
+        release = manifest.release_id(body)
+        self._write(self.path(manifest.release_key(release)), body)
+        self._write(self.path(manifest.POINTER_KEY), manifest.dump_pointer(release))
+        self._write(self.path("staticfiles.json"), manifest.dump_django(self.manifest.names()))
+        self._write(self.path("stray.txt"), b"in no manifest")
+        self._write(self.path(".env"), b"PASSWORD=1")
+        if hasattr(os, "symlink"):
+            os.symlink(os.path.join(folder, "secret.txt"), self.path("link.txt"))
+
+    def path(self, key: str) -> str:
+        """The file at ``key``."""
+        return os.path.join(self.root, key)
+
+    def url(self, logical: str) -> str:
+        """The target of the plain URL of ``logical``."""
+        return PREFIX + url_quote(logical)
+
+    def hashed_url(self, logical: str) -> str:
+        """The target of the hashed URL of ``logical``."""
+        return PREFIX + url_quote(self.manifest.entries[logical].name)
+
+    def replace(self, key: str, body: bytes) -> None:
+        """Put ``body`` at ``key`` as a release does: in one step."""
+        self._write(self.path(key) + ".new", body)
+        os.replace(self.path(key) + ".new", self.path(key))
+
+    @staticmethod
+    def _write(path: str, body: bytes) -> None:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(body)
+
+
+def _variants(codings: Mapping[str, bytes]) -> dict[str, Variant]:
+    return {coding: Variant(len(body), digest_bytes(body)) for coding, body in codings.items()}
+
+
+def _entry(logical: str, file: SiteFile) -> Entry:
+    digest = digest_bytes(file.body)
+    return Entry(
+        logical, hashed_name(logical, digest), len(file.body), digest, media_type(logical), _variants(file.codings),
+        plain=None if file.plain is None
+        else Plain(len(file.plain), digest_bytes(file.plain), _variants(file.plain_codings)),
+    )  # fmt: skip
+
+
+def _stored(entry: Entry, file: SiteFile) -> Iterator[tuple[str, bytes]]:
+    yield entry.name, file.body
+    for coding, body in file.codings.items():
+        yield entry.name + manifest.suffix(coding), body
+    plain, codings = (file.body, file.codings) if file.plain is None else (file.plain, file.plain_codings)
+    yield entry.logical, plain
+    for coding, body in codings.items():
+        yield entry.logical + manifest.suffix(coding), body
