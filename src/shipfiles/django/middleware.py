@@ -1,0 +1,100 @@
+"""The middleware that serves static files from within Django, under WSGI and ASGI."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from ..serve.opened import SMALL, Span
+from ..serve.respond import FIELDS, Request, Response, respond
+from ..serve.table import Table
+from . import conf
+
+_KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
+
+
+class ShipfilesMiddleware:
+    """Answers requests for static files and hands all others on. Put it right below Django's SecurityMiddleware.
+
+    With ``DEBUG`` the files come from the finders, as they are at that moment; else from the current release.
+    Wrapping the application in `shipfiles.serve.wsgi.StaticApp` or its ASGI twin gives the same answers without
+    Django's work for each request, and without the headers of the middleware above this one.
+
+    ``table`` is for tests. Raises `ConfigError` and `ManifestError` when Django starts.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(
+        self,
+        get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]],
+        table: Table | None = None,
+    ) -> None:
+        self.get_response = get_response
+        self.table = conf.static_table() if table is None else table
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self.__acall__(request)
+        return self.answer(request) or self.get_response(request)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        # Opening and reading a small file is quicker than handing it to a thread.
+        answer = self.answer(request)
+        return await cast("Awaitable[HttpResponseBase]", self.get_response(request)) if answer is None else answer
+
+    def answer(self, request: HttpRequest) -> HttpResponseBase | None:
+        """The response to a request for a static file, or ``None`` for any other request."""
+        get = request.META.get
+        response = respond(self.table, Request(request.method or "", request.path_info, lambda name: get(_KEYS[name])))
+        return None if response is None else _to_django(response, is_asgi=isinstance(request, ASGIRequest))
+
+
+def _to_django(response: Response, *, is_asgi: bool) -> HttpResponseBase:
+    status, headers, body = response
+    answer: HttpResponseBase
+    if isinstance(body, Span):
+        answer = (_AsyncSpanResponse if is_asgi else _SpanResponse)(body, status=status)
+    else:
+        answer = HttpResponse(body or b"", status=status)
+    # Django's own default, which would call a 304 HTML.
+    del answer.headers["Content-Type"]
+    for name, value in headers:
+        answer.headers[name] = value
+    return answer
+
+
+class _SpanResponse(StreamingHttpResponse):
+    """A large body under WSGI. Closing the response closes the file."""
+
+    block_size = SMALL
+    file_to_stream: io.FileIO | None = None
+
+    def __init__(self, span: Span, status: int) -> None:
+        super().__init__(span, status=status)
+        if span.whole:
+            # Django's WSGI handler gives this to the server's own file wrapper, which may send it without Python.
+            self.file_to_stream = span.file
+
+
+class _AsyncSpanResponse(StreamingHttpResponse):
+    """A large body under ASGI: read on the event loop, since a page cache is faster than a hop to a thread."""
+
+    def __init__(self, span: Span, status: int) -> None:
+        super().__init__(_chunks(span), status=status)
+        self._resource_closers.append(span.close)
+
+
+async def _chunks(span: Span) -> AsyncIterator[bytes]:
+    for chunk in span:
+        yield chunk
