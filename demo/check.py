@@ -150,9 +150,8 @@ def check(site: str, user: str, password: str) -> int:
     for what, key in LINES:
         print(f"  {counts[key]:>6,}  {what}")
     seconds = time.monotonic() - began
-    print(
-        f"{counts['requests']:,} requests, {counts['bytes'] / 1e6:.1f} MB, {seconds:.1f} s: {len(tally.failures)} failures"
-    )
+    traffic = f"{counts['requests']:,} requests, {counts['bytes'] / 1e6:.1f} MB, {seconds:.1f} s"
+    print(f"{traffic}: {len(tally.failures)} failures")
     return 1 if tally.failures else 0
 
 

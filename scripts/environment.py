@@ -131,8 +131,9 @@ def install_ensurepip() -> None:
         run([apt, "install", "-qq", "--no-install-recommends", package], f"apt-get could not install {package}")
         return
     fail(
-        f"{sys.executable} can make no virtual environment with pip in it: it has no ensurepip, and there is neither "
-        f"uv nor pip.\nInstall one of them (Debian, Ubuntu: apt-get install {package}) or name another Python: PYTHON=..."
+        f"{sys.executable} can make no virtual environment with pip in it: it has no ensurepip, and there is "
+        "neither uv nor pip.\n"
+        f"Install one of them (Debian, Ubuntu: apt-get install {package}) or set PYTHON to another Python."
     )
 
 
