@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.core.files.storage import storages
 from django.test import override_settings
 
 Write = Callable[[dict[str, str | bytes]], Path]
@@ -31,26 +33,29 @@ def write(tmp_path: Path) -> Write:
 @pytest.fixture
 def project(tmp_path: Path, write: Write) -> Iterator[Path]:
     """A Django project with one folder of static files (``src``) and STATIC_ROOT (``root``), made empty."""
-    from django.contrib.staticfiles.finders import get_finder
-
     write({})
     with override_settings(
         STATICFILES_DIRS=[str(tmp_path / "src")],
         STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
         STATIC_ROOT=str(tmp_path / "root"),
     ):
-        get_finder.cache_clear()
-        _fresh_storages()
         yield tmp_path
-    get_finder.cache_clear()
-    _fresh_storages()
 
 
-def _fresh_storages() -> None:
-    # Django resets this object only when STORAGES changes; a new STATIC_ROOT must reach the storage too.
-    from django.contrib.staticfiles.storage import staticfiles_storage
-    from django.utils.functional import empty
-
-    storages.__dict__.pop("backends", None)
-    storages._storages = {}
-    staticfiles_storage._wrapped = empty
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB. It takes root to mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = sys.platform == "linux" and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        reason = mounted.stderr.decode().strip() if mounted else "only Linux has tmpfs"
+        if os.environ.get("CI"):
+            pytest.fail(f"no small file system: {reason}")
+        pytest.skip(f"no small file system: {reason}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -1,0 +1,137 @@
+"""The contract of a store."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from ..digest import digest_bytes
+from ..errors import KeyExists, KeyNotFound, StoreError
+from ..stores.store import Copies, Store, read_all
+
+
+class StoreContract:
+    """What every store must do. Subclass it, and give a fresh store in a fixture named ``store``."""
+
+    def test_put_head_read(self, store: Store) -> None:
+        """What was put is what is read."""
+        for body in (b"", b"x", bytes(range(256)) * 5000):
+            stored = store.put("css/app.css", body)
+            assert (stored.key, stored.size) == ("css/app.css", len(body))
+            assert store.head("css/app.css") == stored
+            assert b"".join(store.read("css/app.css")) == body
+
+    def test_put_a_file(self, store: Store, tmp_path: Path) -> None:
+        """A body may be a path."""
+        source = tmp_path / "source"
+        source.write_bytes(b"abc" * 500_000)
+        assert store.put("a", str(source)).size == 1_500_000
+        assert b"".join(store.read("a")) == b"abc" * 500_000
+
+    def test_a_missing_file_is_an_error_that_names_it(self, store: Store, tmp_path: Path) -> None:
+        """And nothing is put."""
+        with pytest.raises(StoreError, match="gone"):
+            store.put("a", str(tmp_path / "gone"))
+        assert store.head("a") is None
+
+    def test_nothing_there(self, store: Store) -> None:
+        """An unknown key is told by every verb in its own way."""
+        assert store.head("a") is None
+        assert read_all(store, "a") is None
+        with pytest.raises(KeyNotFound):
+            next(iter(store.read("a")))
+        store.delete(["a"])
+        assert list(store.list()) == []
+
+    def test_overwrite_and_create(self, store: Store) -> None:
+        """``create`` never replaces, ``overwrite`` does."""
+        store.put("a", b"one", mode="create")
+        with pytest.raises(KeyExists):
+            store.put("a", b"two", mode="create")
+        assert read_all(store, "a") == b"one"
+        store.put("a", b"two")
+        assert read_all(store, "a") == b"two"
+
+    def test_a_wrong_digest_changes_nothing(self, store: Store, tmp_path: Path) -> None:
+        """Bytes that are not what was said are refused, from memory and from a file."""
+        source = tmp_path / "source"
+        source.write_bytes(b"other")
+        store.put("a", b"one")
+        for body in (b"other", str(source)):
+            with pytest.raises(StoreError, match="changed"):
+                store.put("a", body, digest=digest_bytes(b"one"))
+            with pytest.raises(StoreError, match="changed"):
+                store.put("b", body, digest=digest_bytes(b"one"))
+        assert read_all(store, "a") == b"one"
+        assert store.head("b") is None
+        store.put("a", str(source), digest=digest_bytes(b"other"))
+
+    def test_list(self, store: Store) -> None:
+        """All keys with a prefix, which need not end at a slash."""
+        for key in ("a/b", "a/bc", "a-b", "a/d/e", "b"):
+            store.put(key, b"12")
+        assert sorted(s.key for s in store.list()) == ["a-b", "a/b", "a/bc", "a/d/e", "b"]
+        assert sorted(s.key for s in store.list("a/b")) == ["a/b", "a/bc"]
+        assert sorted(s.key for s in store.list("a/")) == ["a/b", "a/bc", "a/d/e"]
+        assert {s.size for s in store.list()} == {2}
+        assert list(store.list("c/")) == []
+
+    def test_delete(self, store: Store) -> None:
+        """Only what is named goes."""
+        for key in ("a/b", "a/c", "d"):
+            store.put(key, b"x")
+        store.delete(["a/b", "d", "unknown"])
+        assert [s.key for s in store.list()] == ["a/c"]
+
+    @pytest.mark.parametrize("key", ["", "/a", "a//b", "a/", "../a", "a/../b", ".", "./a", "a\0b"])
+    def test_hostile_keys(self, store: Store, key: str) -> None:
+        """A key that could leave the store is refused by every verb."""
+        with pytest.raises(StoreError):
+            store.put(key, b"x")
+        with pytest.raises(StoreError):
+            store.head(key)
+        with pytest.raises(StoreError):
+            store.delete([key])
+        with pytest.raises(StoreError):
+            list(store.read(key))
+
+    @pytest.mark.parametrize("key", ["ü/ö.css", "a b.css", "a%20b.css", "a?b#c.css", "a'b\"c.css", "日本.css"])
+    def test_odd_keys(self, store: Store, key: str) -> None:
+        """Any logical path is a key, and comes back as it was."""
+        store.put(key, b"x")
+        assert [s.key for s in store.list()] == [key]
+        assert read_all(store, key) == b"x"
+
+    def test_copy(self, store: Store) -> None:
+        """A store that copies says whether it had to."""
+        if not isinstance(store, Copies):
+            pytest.skip("the store does not copy")
+        store.put("a", b"one")
+        store.put("c", b"two")
+        assert store.copy("a", "x/b") is True
+        assert store.copy("a", "x/b") is False
+        assert store.copy("a", "c") is True
+        assert read_all(store, "x/b") == read_all(store, "c") == b"one"
+        with pytest.raises(KeyNotFound):
+            store.copy("unknown", "d")
+
+    def test_readers_see_all_or_nothing(self, store: Store) -> None:
+        """While a key is overwritten, each read gives one body or the other, whole."""
+        bodies = [bytes([i]) * 300_000 for i in range(2)]
+        store.put("a", bodies[0])
+        stop = threading.Event()
+
+        def overwrite() -> None:
+            for i in range(60):
+                store.put("a", bodies[i % 2])
+            stop.set()
+
+        thread = threading.Thread(target=overwrite)
+        thread.start()
+        try:
+            while not stop.is_set():
+                assert read_all(store, "a") in bodies
+        finally:
+            thread.join()

@@ -1,0 +1,162 @@
+"""Every store against the contract, and what only a folder does."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from shipfiles.digest import digest_bytes
+from shipfiles.errors import StoreError
+from shipfiles.stores.local import LocalStore
+from shipfiles.stores.memory import MemoryStore
+from shipfiles.stores.rehearsal import Rehearsal
+from shipfiles.stores.store import Copies, Links, Locks, Settles, Store, Sweeps, read_all
+from shipfiles.testing.store import StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return MemoryStore()
+
+
+class TestLocalStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return LocalStore(str(tmp_path / "root"))
+
+    def test_abilities(self, store: Store) -> None:
+        for ability in (Copies, Locks, Links, Settles, Sweeps):
+            assert isinstance(store, ability)
+
+    def test_permissions(self, tmp_path: Path) -> None:
+        store = LocalStore(str(tmp_path / "root"), file_mode=0o640, folder_mode=0o750)
+        store.put("a/b", b"x")
+        store.copy("a/b", "a/c")
+        assert stat.S_IMODE((tmp_path / "root/a/b").stat().st_mode) == 0o640
+        assert stat.S_IMODE((tmp_path / "root/a/c").stat().st_mode) == 0o640
+        assert stat.S_IMODE((tmp_path / "root/a").stat().st_mode) == 0o750
+
+    def test_a_copy_shares_storage_and_survives_an_overwrite_of_the_other(self, store: LocalStore) -> None:
+        store.put("a", b"one")
+        assert store.copy("a", "b")
+        assert os.path.samefile(store.path("a"), store.path("b"))
+        assert not store.copy("a", "b")
+        store.put("a", b"two")
+        assert read_all(store, "b") == b"one"
+
+    def test_a_reader_keeps_what_it_opened(self, store: LocalStore) -> None:
+        store.put("a", b"one")
+        with open(store.path("a"), "rb") as file:
+            store.put("a", b"two")
+            assert file.read() == b"one"
+
+    def test_leftovers_are_not_listed_and_swept(self, store: LocalStore) -> None:
+        store.put("a/b", b"x")
+        leftover = Path(store.path("a/.shipfiles-1-1"))
+        leftover.write_bytes(b"half")
+        assert [s.key for s in store.list()] == ["a/b"]
+        assert store.sweep() == 1
+        assert not leftover.exists()
+
+    def test_empty_folders_go_with_their_last_file(self, store: LocalStore) -> None:
+        store.put("a/b/c", b"x")
+        store.put("a/d", b"x")
+        store.delete(["a/b/c"])
+        assert not os.path.exists(store.path("a/b"))
+        assert os.path.exists(store.path("a/d"))
+
+    def test_a_folder_in_the_way_is_an_error_that_names_the_key(self, store: LocalStore) -> None:
+        store.put("a/b", b"x")
+        with pytest.raises(StoreError, match=r"^a: .*a folder stands where"):
+            store.put("a", b"x")
+        with pytest.raises(StoreError, match=r"^a/b/c: .*is a file, not a folder"):
+            store.put("a/b/c", b"x")
+
+    def test_a_name_too_long_is_an_error_that_names_the_key(self, store: LocalStore) -> None:
+        with pytest.raises(StoreError, match="the name is too long"):
+            store.put("x" * 300, b"x")
+
+    def test_the_lock_keeps_another_process_waiting(self, store: LocalStore) -> None:
+        code = (
+            "import sys;from shipfiles.stores.local import LocalStore\n"
+            "with LocalStore(sys.argv[1]).lock(lambda: print('waiting', flush=True)): print('held', flush=True)"
+        )
+        with store.lock(lambda: None) as died:
+            assert not died
+            other = subprocess.Popen([sys.executable, "-c", code, store.root], stdout=subprocess.PIPE, text=True)
+            assert other.stdout is not None
+            assert other.stdout.readline() == "waiting\n"
+        assert other.communicate(timeout=20)[0] == "held\n"
+
+    def test_the_lock_of_a_process_that_died_is_free_and_tells(self, store: LocalStore) -> None:
+        code = (
+            "import os,sys;from shipfiles.stores.local import LocalStore\n"
+            "with LocalStore(sys.argv[1]).lock(lambda: None): os.kill(os.getpid(), 9)"
+        )
+        subprocess.run([sys.executable, "-c", code, store.root], check=False)
+        with store.lock(lambda: None) as died:
+            assert died
+        with store.lock(lambda: None) as died:
+            assert not died
+
+    def test_no_space_left(self, small_disk: Path) -> None:
+        store = LocalStore(str(small_disk / "root"))
+        store.put("live", b"x" * 1000)
+        with pytest.raises(StoreError, match="no space left"):
+            store.put("large", b"x" * 4_000_000)
+        assert [s.key for s in store.list()] == ["live"]
+        assert not [p for p in (small_disk / "root").iterdir() if p.name.startswith(".shipfiles-")]
+
+
+class TestRehearsal:
+    def test_nothing_reaches_the_store(self) -> None:
+        real = MemoryStore()
+        real.put("a", b"one")
+        store = Rehearsal(real)
+        store.put("b", b"two")
+        store.delete(["a"])
+        assert store.head("b") is not None
+        assert store.head("a") is None
+        assert sorted(s.key for s in store.list()) == ["b"]
+        assert [s.key for s in real.list()] == ["a"]
+
+    def test_copies_are_compared_with_what_would_be_there(self) -> None:
+        real = MemoryStore()
+        real.put("a", b"one")
+        real.put("same", b"one")
+        store = Rehearsal(real)
+        assert not store.copy("a", "same")
+        store.put("a", b"two", digest=digest_bytes(b"two"))
+        assert store.copy("a", "same")
+        assert not store.copy("a", "same")
+
+
+def test_simultaneous_creates_have_one_winner(tmp_path: Path) -> None:
+    from shipfiles.errors import KeyExists
+
+    for store in (MemoryStore(), LocalStore(str(tmp_path))):
+        won: list[int] = []
+        barrier = threading.Barrier(16)
+
+        def create(i: int, store: Store = store, won: list[int] = won, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            try:
+                store.put("key", b"%d" % i, mode="create")
+            except KeyExists:
+                return
+            won.append(i)
+
+        threads = [threading.Thread(target=create, args=(i,)) for i in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert read_all(store, "key") == b"%d" % won[0]
