@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import cast
@@ -64,7 +65,7 @@ def _to_django(response: Response, *, is_asgi: bool) -> HttpResponseBase:
     status, headers, body = response
     answer: HttpResponseBase
     if isinstance(body, Span):
-        answer = (_AsyncSpanResponse if is_asgi else _SpanResponse)(body, status=status)
+        answer = StreamingHttpResponse(_AsyncSpan(body), status=status) if is_asgi else _SpanResponse(body, status)
     else:
         answer = HttpResponse(body or b"", status=status)
     # Django's own default, which would call a 304 HTML.
@@ -87,14 +88,21 @@ class _SpanResponse(StreamingHttpResponse):
             self.file_to_stream = span.file
 
 
-class _AsyncSpanResponse(StreamingHttpResponse):
+class _AsyncSpan:
     """A large body under ASGI: read on the event loop, since a page cache is faster than a hop to a thread."""
 
-    def __init__(self, span: Span, status: int) -> None:
-        super().__init__(_chunks(span), status=status)
-        self._resource_closers.append(span.close)
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        # Under this name Django finds what to do when the response is closed.
+        self.close = span.close
 
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
 
-async def _chunks(span: Span) -> AsyncIterator[bytes]:
-    for chunk in span:
-        yield chunk
+    async def __anext__(self) -> bytes:
+        # A socket that takes everything at once would otherwise keep the loop from all other requests, and from
+        # noticing that the client has left.
+        await asyncio.sleep(0)
+        for chunk in self._span:
+            return chunk
+        raise StopAsyncIteration

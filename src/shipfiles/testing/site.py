@@ -47,6 +47,8 @@ FILES: dict[str, SiteFile] = {
     "js/large.js": SiteFile(_JS, _coded(_JS)),
     "img/dot.png": SiteFile(_noise(1000)),
     "film.mp4": SiteFile(_noise(300_000)),
+    # More than the sockets of both sides hold.
+    "big.bin": SiteFile(_noise(1001) * 16_000),
     "empty.txt": SiteFile(b""),
     "odd/na\u00efve \u2603.txt": SiteFile(b"snow"),
     "odd/100% a+b #1?%20;'(x).txt": SiteFile(b"odd"),
