@@ -34,11 +34,8 @@ def parse_http_date(text: str) -> int | None:
         return None
     year = int(match["year"])
     if len(match["year"]) == 2:
-        # "more than 50 years in the future ... the most recent year in the past that had the same last two digits"
-        now = datetime.now(UTC).year
-        year += now - now % 100
-        if year > now + 50:
-            year -= 100
+        # What would be more than 50 years ahead is in the past.
+        year += (datetime.now(UTC).year + 50 - year) // 100 * 100
     month = _MONTHS.index(match["month"]) + 1
     # A leap second, 60, is allowed by the grammar; no clock here has one.
     second = min(int(match["second"]), 59) if match["second"] == "60" else int(match["second"])

@@ -1,0 +1,43 @@
+"""The one function from which a file's headers come."""
+
+from __future__ import annotations
+
+from shipfiles.config import ServeConfig
+from shipfiles.digest import digest_bytes
+from shipfiles.http.headers import cache_control, entity_tag, file_headers, options_headers
+
+
+def test_all_of_them_in_order() -> None:
+    digest = digest_bytes(b"x")
+    assert file_headers("text/css", ServeConfig(), immutable=True, coding="br", varies=True, digest=digest) == (
+        ("Content-Type", "text/css; charset=utf-8"),
+        ("Content-Encoding", "br"),
+        ("Cache-Control", "max-age=31536000, public, immutable"),
+        ("ETag", entity_tag(digest)),
+        ("Vary", "Accept-Encoding"),
+        ("Accept-Ranges", "bytes"),
+        ("Access-Control-Allow-Origin", "*"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+
+
+def test_the_options_are_heeded() -> None:
+    config = ServeConfig(max_age=5, immutable_max_age=7, allow_all_origins=False, charset="")
+    headers = dict(file_headers("text/css", config, immutable=False))
+    assert headers == {
+        "Content-Type": "text/css", "Cache-Control": "max-age=5, public", "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
+    }  # fmt: skip
+    assert cache_control(config, immutable=True) == "max-age=7, public, immutable"
+    assert not [name for name, _ in options_headers(config) if name.startswith("Access-Control")]
+
+
+def test_a_lifetime_of_nothing() -> None:
+    assert cache_control(ServeConfig(max_age=0), immutable=False) == "no-cache"
+
+
+def test_an_entity_tag_is_one() -> None:
+    tag = entity_tag(digest_bytes(b""))
+    assert tag[0] == tag[-1] == '"'
+    assert len(tag) == 26
+    assert all(c == "!" or "#" <= c <= "~" for c in tag[1:-1])

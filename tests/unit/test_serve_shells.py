@@ -1,0 +1,312 @@
+"""What the WSGI and ASGI applications and the middleware do around respond()."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
+from django.test import AsyncRequestFactory, RequestFactory
+
+from shipfiles.django.middleware import ShipfilesMiddleware
+from shipfiles.serve import asgi, wsgi
+from shipfiles.serve.asgi import field_getter, path_below_root
+from shipfiles.serve.table import FileTable, read_table
+from shipfiles.testing import Site
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(str(tmp_path_factory.mktemp("site")))
+
+
+@pytest.fixture(scope="module")
+def table(site: Site) -> FileTable:
+    return read_table(site.root, "/static/")
+
+
+@pytest.fixture
+def descriptors() -> Iterator[None]:
+    """Fail if a descriptor is left open."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("counts descriptors in /proc")
+    before = set(os.listdir("/proc/self/fd"))
+    yield
+    left = {d for d in set(os.listdir("/proc/self/fd")) - before if os.path.exists(f"/proc/self/fd/{d}")}
+    assert not [d for d in left if "site" in os.readlink(f"/proc/self/fd/{d}")]
+
+
+FILM = "/static/film.mp4"
+
+
+def environ_of(path: str, **more: object) -> dict[str, object]:
+    return {"REQUEST_METHOD": "GET", "PATH_INFO": path, **more}
+
+
+def application(environ, start_response):
+    start_response("418 I'm a teapot", [])
+    return [b"application"]
+
+
+# WSGI ----------------------------------------------------------------------------------------------------------------
+
+
+def test_wsgi_hands_on_what_is_not_its_own(table: FileTable) -> None:
+    statuses = []
+    app = wsgi.StaticApp(application, table=table)
+    for path in ("/", "/static/none.css", "/static/\xff.css"):
+        environ = environ_of(path)
+        assert app(environ, lambda status, headers: statuses.append(status)) == [b"application"]
+        assert environ == environ_of(path)
+    assert app({"REQUEST_METHOD": "GET"}, lambda status, headers: None) == [b"application"]
+    assert statuses == ["418 I'm a teapot"] * 3
+
+
+@pytest.mark.usefixtures("descriptors")
+@pytest.mark.parametrize("fields", [{}, {"HTTP_RANGE": "bytes=1-"}])
+@pytest.mark.parametrize("wrapper", [None, "wrapper"])
+def test_wsgi_closes_the_file_of_a_client_who_leaves(table: FileTable, fields, wrapper) -> None:
+    from wsgiref.util import FileWrapper
+
+    environ = environ_of(FILM, **fields)
+    if wrapper:
+        environ["wsgi.file_wrapper"] = FileWrapper
+    result = wsgi.StaticApp(application, table=table)(environ, lambda status, headers: None)
+    assert isinstance(result, FileWrapper) == (wrapper is not None and not fields)
+    next(iter(result))
+    result.close()
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_wsgi_closes_the_file_if_the_server_refuses_the_headers(table: FileTable) -> None:
+    def refuse(status, headers):
+        raise RuntimeError("headers already sent")
+
+    with pytest.raises(RuntimeError):
+        wsgi.StaticApp(application, table=table)(environ_of(FILM), refuse)
+
+
+def test_wsgi_headers_are_a_list_of_its_own_each_time(table: FileTable) -> None:
+    seen = []
+    app = wsgi.StaticApp(application, table=table)
+    for _ in range(2):
+        app(environ_of("/static/img/dot.png"), lambda status, headers: seen.append(headers))
+        seen[-1].append(("X-Added", "by a middleware"))
+    assert len(seen[0]) == len(seen[1])
+
+
+# ASGI ----------------------------------------------------------------------------------------------------------------
+
+
+def scope_of(path: str, headers: list[tuple[bytes, bytes]] | None = None, **more: object) -> dict[str, object]:
+    return {"type": "http", "method": "GET", "path": path, "headers": headers or [], **more}
+
+
+async def never() -> dict[str, object]:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def test_asgi_hands_on_what_is_not_its_own(table: FileTable) -> None:
+    seen = []
+
+    async def inner(scope, receive, send):
+        seen.append(scope)
+
+    app = asgi.StaticApp(inner, table=table)
+    scopes = [
+        {"type": "websocket", "path": FILM, "headers": []}, {"type": "lifespan"}, {"type": "anything"}, scope_of("/"),
+        scope_of("/static/none.css"), scope_of("/static/\ufffd.css"),
+    ]  # fmt: skip
+    for scope in scopes:
+        asyncio.run(app(scope, never, never))
+    assert all(a is b for a, b in zip(seen, scopes, strict=True))
+
+
+def test_asgi_small_files_are_one_message_and_read_nothing(table: FileTable) -> None:
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    coroutine = asgi.StaticApp(never, table=table)(scope_of("/static/img/dot.png"), never, send)
+    # Driven by hand: it must come to its end without ever waiting for a loop or a thread.
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+    assert [m["type"] for m in sent] == ["http.response.start", "http.response.body"]
+    assert all(isinstance(part, bytes) for pair in sent[0]["headers"] for part in pair)
+    assert all(name == name.lower() for name, _ in sent[0]["headers"])
+    sent[0]["headers"].append((b"x-added", b"by a middleware"))
+    asyncio.run(asgi.StaticApp(never, table=table)(scope_of("/static/img/dot.png"), never, send))
+    assert (b"x-added", b"by a middleware") not in sent[2]["headers"]
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_asgi_stops_when_the_client_leaves(table: FileTable) -> None:
+    sent = []
+    left = asyncio.Event()
+
+    async def receive():
+        if len(sent) < 2:
+            await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message)
+        if len(sent) == 3:
+            left.set()
+
+    asyncio.run(asgi.StaticApp(never, table=table)(scope_of("/static/big.bin"), receive, send))
+    assert 3 <= len(sent) < 10
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_asgi_closes_the_file_if_sending_fails(table: FileTable) -> None:
+    async def send(message):
+        if message["type"] == "http.response.body":
+            raise OSError("the client has left")
+
+    with pytest.raises(OSError, match="left"):
+        asyncio.run(asgi.StaticApp(never, table=table)(scope_of(FILM), never, send))
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_asgi_closes_the_file_if_it_is_cancelled(table: FileTable) -> None:
+    async def send(message):
+        await asyncio.sleep(0 if message["type"] == "http.response.start" else 60)
+
+    async def run():
+        task = asyncio.create_task(asgi.StaticApp(never, table=table)(scope_of(FILM), never, send))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+
+
+def test_asgi_other_requests_go_on_beside_a_large_one(table: FileTable) -> None:
+    order = []
+
+    async def send(message):
+        order.append("large")
+
+    async def other():
+        for _ in range(3):
+            await asyncio.sleep(0)
+            order.append("other")
+
+    async def run():
+        await asyncio.gather(asgi.StaticApp(never, table=table)(scope_of("/static/big.bin"), never, send), other())
+
+    asyncio.run(run())
+    assert order.index("other") < 10
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "expected"),
+    [
+        ("/static/a", "", "/static/a"),
+        ("/app/static/a", "/app", "/static/a"),
+        ("/static/a", "/app", "/static/a"),
+        ("/application/static/a", "/app", "/application/static/a"),
+        ("/app", "/app", ""),
+    ],
+)
+def test_asgi_root_path(path: str, root: str, expected: str) -> None:
+    assert path_below_root({"path": path, "root_path": root}) == expected
+    assert path_below_root({"path": path, "root_path": root or None}) == expected
+
+
+def test_asgi_field_lines_are_joined() -> None:
+    get = field_getter([(b"accept-encoding", b"gzip"), (b"x", b"y"), (b"accept-encoding", b"br")])
+    assert get("accept-encoding") == "gzip, br"
+    assert get("range") is None
+
+
+# Middleware ----------------------------------------------------------------------------------------------------------
+
+
+def test_middleware_takes_the_side_of_what_it_wraps(table: FileTable) -> None:
+    async def view(request):
+        return HttpResponse(b"async")
+
+    assert asyncio.iscoroutinefunction(ShipfilesMiddleware.__acall__)
+    sync = ShipfilesMiddleware(lambda request: HttpResponse(b"sync"), table)
+    assert sync(RequestFactory().get("/")).content == b"sync"
+    both = ShipfilesMiddleware(view, table)
+    assert asyncio.run(both(AsyncRequestFactory().get("/"))).content == b"async"
+
+
+def test_middleware_reads_a_small_file_without_leaving_the_loop(table: FileTable) -> None:
+    async def view(request):
+        raise AssertionError
+
+    coroutine = ShipfilesMiddleware(view, table)(AsyncRequestFactory().get("/static/img/dot.png"))
+    with pytest.raises(StopIteration) as done:
+        coroutine.send(None)
+    assert done.value.value.status_code == 200
+
+
+def test_middleware_has_only_its_own_headers(table: FileTable) -> None:
+    middleware = ShipfilesMiddleware(lambda request: HttpResponse(), table)
+    tag = middleware(RequestFactory().get("/static/img/dot.png"))["ETag"]
+    response = middleware(RequestFactory().get("/static/img/dot.png", headers={"If-None-Match": tag}))
+    assert response.status_code == 304
+    assert set(response.headers) == {"Cache-Control", "ETag", "Access-Control-Allow-Origin"}
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_middleware_gives_a_whole_file_to_the_servers_wrapper(table: FileTable) -> None:
+    middleware = ShipfilesMiddleware(lambda request: HttpResponse(), table)
+    whole = middleware(RequestFactory().get(FILM))
+    part = middleware(RequestFactory().get(FILM, headers={"Range": "bytes=0-199999"}))
+    assert isinstance(whole.file_to_stream, io.FileIO)
+    assert part.file_to_stream is None
+    # As Django's WSGIHandler does it.
+    whole.file_to_stream.close = whole.close
+    whole.file_to_stream.close()
+    assert whole.closed
+    part.close()
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_middleware_under_asgi_behind_a_sync_one(table: FileTable) -> None:
+    """A synchronous middleware below ours makes ours synchronous; the body still has to be asynchronous."""
+    request = AsyncRequestFactory().get(FILM)
+    assert isinstance(request, ASGIRequest)
+    response = ShipfilesMiddleware(lambda request: HttpResponse(), table)(request)
+    assert response.is_async
+    response.close()
+
+
+def test_middleware_is_mounted_below_a_script_name(table: FileTable) -> None:
+    middleware = ShipfilesMiddleware(lambda request: HttpResponse(b"application"), table)
+    request = RequestFactory(SCRIPT_NAME="/app").get("/app/static/img/dot.png", SCRIPT_NAME="/app")
+    assert request.path_info == "/app/static/img/dot.png"
+    request.path_info = "/static/img/dot.png"
+    assert middleware(request).status_code == 200
+
+
+def test_middleware_in_development(settings, tmp_path: Path) -> None:
+    from django.contrib.staticfiles.finders import get_finder
+
+    get_finder.cache_clear()
+    settings.DEBUG = True
+    settings.STATICFILES_DIRS = [tmp_path]
+    try:
+        (tmp_path / "dev.css").write_text("a {}")
+        middleware = ShipfilesMiddleware(lambda request: HttpResponse(b"application", status=404))
+        assert middleware(RequestFactory().get("/static/dev.css")).content == b"a {}"
+        (tmp_path / "dev.css").write_text("b {}")
+        response = middleware(RequestFactory().get("/static/dev.css"))
+        assert (response.content, response["Cache-Control"]) == (b"b {}", "no-cache")
+        for name in ("none.css", "../settings.py", "%2e%2e/x", "admin"):
+            assert middleware(RequestFactory().get("/static/" + name)).status_code == 404
+    finally:
+        get_finder.cache_clear()

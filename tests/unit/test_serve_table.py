@@ -1,0 +1,280 @@
+"""The tables, and what respond() makes of them beside the HTTP contract."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipfiles.config import ServeConfig
+from shipfiles.errors import ConfigError, ManifestError
+from shipfiles.manifest import Manifest
+from shipfiles.serve import asgi, table, wsgi
+from shipfiles.serve.opened import Span
+from shipfiles.serve.respond import Request, Response, respond
+from shipfiles.serve.table import FileTable, Table, default_table, read_table, set_provider
+from shipfiles.serve.watch import WatchTable
+from shipfiles.testing import Site
+from shipfiles.testing.site import FILES
+
+
+def get(
+    table: Table, path: str | None, fields: Mapping[str, str] | None = None, method: str = "GET"
+) -> Response | None:
+    return respond(table, Request(method, path, (fields or {}).get))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(str(tmp_path_factory.mktemp("site")))
+
+
+@pytest.fixture(scope="module")
+def served(site: Site) -> FileTable:
+    return read_table(site.root, "/static/")
+
+
+def test_nothing_is_looked_at_before_it_is_asked_for(site: Site) -> None:
+    table = FileTable(site.manifest, "/there/is/no/such/folder", "/static/")
+    assert table.find("/static/css/site.css") is not None
+    response = get(table, "/static/css/site.css")
+    assert response is not None
+    assert response.status == 404
+
+
+@given(path=st.text() | st.text().map("/static/".__add__) | st.none())
+def test_any_path_has_an_answer(served: FileTable, path: str | None) -> None:
+    response = get(served, path)
+    assert response is None or response.status in (200, 404)
+
+
+@given(first=st.integers(0, 1100), last=st.integers(0, 1100))
+def test_a_206_is_the_slice(served: FileTable, first: int, last: int) -> None:
+    body = FILES["img/dot.png"].body
+    response = get(served, "/static/img/dot.png", {"range": f"bytes={first}-{last}"})
+    assert response is not None
+    if response.status == 206:
+        assert response.body == body[first : last + 1]
+        assert dict(response.headers)["Content-Range"] == f"bytes {first}-{min(last, 999)}/1000"
+    else:
+        assert response.status == (200 if last < first else 416)
+
+
+@given(st.dictionaries(st.sampled_from(["range", "if-range", "if-match", "if-none-match", "accept-encoding",
+                                        "if-modified-since", "if-unmodified-since"]), st.text()))  # fmt: skip
+def test_any_fields_have_an_answer(fields: dict[str, str]) -> None:
+    folder = Path(__file__).parent
+    table = WatchTable(lambda name: str(folder / name), "/")
+    response = get(table, "/test_serve_table.py", fields)
+    assert response is not None
+    assert response.status in (200, 206, 304, 412, 416)
+
+
+def test_a_missing_file_is_reported_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    table = FileTable(site.manifest, "/there/is/no/such/folder", "/static/")
+    with caplog.at_level(logging.WARNING, "shipfiles.serve"):
+        for _ in range(3):
+            get(table, "/static/img/dot.png")
+            get(table, "/static/js/app.js")
+    assert len(caplog.messages) == 2
+    assert "collectstatic" in caplog.messages[0]
+    assert "no/such/folder" in caplog.messages[0]
+
+
+def test_out_of_descriptors_is_503(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: str, flags: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    table = FileTable(site.manifest, site.root, "/static/")
+    monkeypatch.setattr(os, "open", full)
+    response = get(table, "/static/img/dot.png")
+    assert response is not None
+    assert response.status == 503
+    assert dict(response.headers)["Retry-After"] == "1"
+    assert dict(response.headers)["Cache-Control"] == "no-store"
+
+
+def test_a_large_plain_copy_is_digested_once_it_has_settled(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = site.path("harm/plain-large-replaced.js")
+    os.utime(path, (1e9, 1e9))
+    read: list[int] = []
+    digest_stream = table.digest_open.__globals__["digest_stream"]
+
+    def counting(stream):
+        read.append(1)
+        return digest_stream(stream)
+
+    monkeypatch.setitem(table.digest_open.__globals__, "digest_stream", counting)
+    # The change time cannot be set, so the clock is.
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 10)
+    served = FileTable(site.manifest, site.root, "/static/")
+    for _ in range(3):
+        response = get(served, "/static/harm/plain-large-replaced.js", method="HEAD")
+        assert response is not None
+        assert response.status == 200
+    assert len(read) == 1
+
+
+def test_a_file_cut_while_it_is_sent_ends_with_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(b"x" * 200_000)
+    span = Span(os.open(path, os.O_RDONLY), 0, 200_000, whole=True)
+    assert len(next(span)) == 64 * 1024
+    os.truncate(path, 64 * 1024)
+    with pytest.raises(OSError, match="cut"):
+        next(span)
+    span.close()
+    span.close()
+
+
+def test_a_prefix_has_slashes_around_it(site: Site) -> None:
+    for wrong in ("static/", "/static", "", "https://cdn.example/static/", "/%ff/"):
+        with pytest.raises(ConfigError, match="prefix"):
+            FileTable(site.manifest, site.root, wrong)
+    assert get(FileTable(site.manifest, site.root, "/st%C3%A4tic/"), "/stätic/img/dot.png") is not None
+    assert get(FileTable(site.manifest, site.root, "/"), "/img/dot.png") is not None
+
+
+def test_an_empty_table_leaves_all_to_the_application() -> None:
+    table = FileTable(Manifest({}), "", "/static/")
+    assert get(table, "/static/css/site.css") is None
+    response = get(table, "/static/css/site.0123456789ab.css")
+    assert response is not None
+    assert response.status == 404
+
+
+def test_the_options_reach_the_headers(site: Site) -> None:
+    table = FileTable(site.manifest, site.root, "/static/", ServeConfig(max_age=1, allow_all_origins=False))
+    response = get(table, "/static/img/dot.png")
+    assert response is not None
+    assert dict(response.headers)["Cache-Control"] == "max-age=1, public"
+    assert "Access-Control-Allow-Origin" not in dict(response.headers)
+
+
+def test_what_a_static_app_needs(site: Site, tmp_path: Path) -> None:
+    def nothing(*args: object) -> None: ...
+
+    before = table._provider
+    try:
+        set_provider(None)
+        for app in (wsgi.StaticApp, asgi.StaticApp):
+            with pytest.raises(ConfigError, match=r"get_wsgi_application.*INSTALLED_APPS.*root="):
+                app(nothing)
+            with pytest.raises(ConfigError, match="collectstatic"):
+                app(nothing, root=tmp_path)
+            with pytest.raises(ConfigError, match="not both"):
+                app(nothing, root=tmp_path, table=FileTable(Manifest({}), "", "/"))
+            with pytest.raises(ConfigError, match="together with root"):
+                app(nothing, prefix="/static/")
+            assert app(nothing, root=Path(site.root), prefix="/s/").table.find("/s/img/dot.png") is not None
+        given = FileTable(Manifest({}), "", "/")
+        set_provider(lambda: given)
+        assert default_table() is wsgi.StaticApp(nothing).table is given
+    finally:
+        set_provider(before)
+
+
+def test_a_damaged_release_is_one_error_that_names_the_file(site: Site, tmp_path: Path) -> None:
+    (tmp_path / ".shipfiles").mkdir()
+    pointer = tmp_path / ".shipfiles" / "current.json"
+    pointer.write_text("{")
+    with pytest.raises(ManifestError, match=r"current\.json"):
+        read_table(str(tmp_path), "/static/")
+    pointer.write_text('{"schema": 1, "release": "abc"}')
+    with pytest.raises(ManifestError, match=r"abc\.json"):
+        read_table(str(tmp_path), "/static/")
+
+
+# Development ---------------------------------------------------------------------------------------------------------
+
+
+def watch(folder: Path) -> WatchTable:
+    return WatchTable(lambda name: str(folder / name) if (folder / name).exists() else None, "/static/")
+
+
+def test_an_edit_shows_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text("a {}")
+    table = watch(tmp_path)
+    first = get(table, "/static/a.css")
+    assert first is not None
+    assert (first.status, first.body) == (200, b"a {}")
+    headers = dict(first.headers)
+    assert headers["Cache-Control"] == "no-cache"
+    assert headers["Content-Type"] == "text/css; charset=utf-8"
+    again = get(table, "/static/a.css", {"if-none-match": headers["ETag"]})
+    assert again is not None
+    assert again.status == 304
+    (tmp_path / "a.css").write_text("b {}")
+    second = get(table, "/static/a.css", {"if-none-match": headers["ETag"]})
+    assert second is not None
+    assert (second.status, second.body) == (200, b"b {}")
+
+
+def test_large_edits_of_the_same_size_and_time_show(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    table = watch(tmp_path)
+    tags = set()
+    for byte in (b"a", b"b", b"c"):
+        film.write_bytes(byte * 100_000)
+        os.utime(film, (1e9, 1e9))
+        response = get(table, "/static/film.mp4")
+        assert response is not None
+        assert isinstance(response.body, Span)
+        assert b"".join(response.body) == byte * 100_000
+        response.body.close()
+        tags.add(dict(response.headers)["ETag"])
+    assert len(tags) == 3
+
+
+def test_new_and_removed_files_show_at_once(tmp_path: Path) -> None:
+    table = watch(tmp_path)
+    assert get(table, "/static/new.js") is None
+    (tmp_path / "new.js").write_text("1")
+    assert get(table, "/static/new.js") is not None
+    (tmp_path / "new.js").unlink()
+    assert get(table, "/static/new.js") is None
+    # In development the application's 404 page answers for hashed names too.
+    assert get(table, "/static/new.0123456789ab.js") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/x", "a/../x", "", "a//x", "x\\y", "x\0y", "folder", "loop", "fifo", "nowhere"]
+)
+def test_no_file_in_development(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("missing")
+    os.mkfifo(tmp_path / "fifo")
+    table = WatchTable(lambda logical: str(tmp_path / logical), "/static/")
+    done: list[Response | None] = []
+    thread = threading.Thread(target=lambda: done.append(get(table, "/static/" + name)), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert done == [None]
+
+
+def test_a_file_that_goes_between_finding_and_opening(tmp_path: Path) -> None:
+    path = tmp_path / "a.css"
+    path.write_text("a {}")
+    table = WatchTable(lambda _: str(path), "/static/")
+    resource = table.find("/static/a.css")
+    assert resource is not None
+    path.unlink()
+    assert resource.open("identity") is None
+
+
+def test_memories_are_bounded(tmp_path: Path) -> None:
+    table = WatchTable(lambda name: str(tmp_path / name), "/")
+    for i in range(300):
+        (tmp_path / str(i)).write_text("")
+        table.find(f"/{i}")
+    assert len(table._memories) <= 256
