@@ -143,7 +143,7 @@ def check(site: str, user: str, password: str) -> int:
     files.check_refusals()
     Crawl(site, settings.STATIC_URL, manifest.entries, tally).run(user, password)
 
-    for failure in sorted(tally.failures):
+    for failure in sorted(set(tally.failures)):
         print(f"FAILED {failure}")
     counts = tally.counts
     print(f"Release {release}: {len(manifest.entries)} files\nPages: {counts['pages']}")
@@ -151,7 +151,7 @@ def check(site: str, user: str, password: str) -> int:
         print(f"  {counts[key]:>6,}  {what}")
     seconds = time.monotonic() - began
     traffic = f"{counts['requests']:,} requests, {counts['bytes'] / 1e6:.1f} MB, {seconds:.1f} s"
-    print(f"{traffic}: {len(tally.failures)} failures")
+    print(f"{traffic}: {len(set(tally.failures))} failures")
     return 1 if tally.failures else 0
 
 
@@ -282,7 +282,7 @@ class Crawl:
         """Fetch pages and all that they refer to."""
         for path in paths:
             self.seen.add(path)
-            answer = self.client.ask(path, Accept="text/html", Accept_Encoding="identity")
+            answer = self.client.ask(path, Accept="text/html,*/*;q=0.8", Accept_Encoding="identity")
             if answer.status in (301, 302) and (target := self.local(path, answer.header("Location"), link=True)):
                 self.links[target] = None
                 continue
