@@ -32,7 +32,7 @@ class CompressConfig:
     margin: float = 0.05
     """A variant is kept only if it is smaller than the original by this part of it."""
     skip_extensions: tuple[str, ...] = ()
-    """Extensions never compressed, beside the media types that are compressed in themselves. With or without the dot."""
+    """Extensions never compressed, with or without the dot, beside the types that are compressed in themselves."""
 
     def __post_init__(self) -> None:
         _between("compress.brotli_quality", self.brotli_quality, 0, 11)
@@ -129,6 +129,7 @@ def from_mapping(kind: type[C], given: Mapping[str, Any], where: str = "OPTIONS"
 
 
 def _checked(hint: Any, value: Any, place: str) -> Any:
+    """``value`` as a value of the type ``hint``. Raises `ConfigError`, which calls it ``place``."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         if value in arguments:
@@ -147,19 +148,19 @@ def _checked(hint: Any, value: Any, place: str) -> Any:
         if not isinstance(value, Mapping) or not all(isinstance(t, str) for pair in value.items() for t in pair):
             raise ConfigError(f"{place} must be a dict of strings, not {value!r}")
         return dict(value)
-    kinds = arguments or (hint,)
+    return _checked_scalar(arguments or (hint,), value, place)
+
+
+def _checked_scalar(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
     if type(None) in kinds and value is None:
         return None
     if str in kinds and hasattr(value, "__fspath__"):
         return str(value)
-    if bool not in kinds and isinstance(value, bool):
-        raise ConfigError(f"{place} must be a number, not {value!r}")
     accepted = tuple(k for k in kinds if k is not type(None))
-    if float in accepted:
-        accepted = (*accepted, int)
-    if not isinstance(value, accepted):
-        names = " or ".join(k.__name__ for k in accepted)
-        raise ConfigError(f"{place} must be {names}, not {value!r}")
+    if isinstance(value, bool) and bool not in accepted:
+        raise ConfigError(f"{place} must be {' or '.join(k.__name__ for k in accepted)}, not {value!r}")
+    if not isinstance(value, (*accepted, int) if float in accepted else accepted):
+        raise ConfigError(f"{place} must be {' or '.join(k.__name__ for k in accepted)}, not {value!r}")
     if isinstance(value, int) and not isinstance(value, bool) and value < 0:
         raise ConfigError(f"{place} must not be negative, but is {value}")
     return value

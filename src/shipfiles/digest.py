@@ -81,7 +81,7 @@ def is_digest(text: object) -> bool:
 
 
 def hashed_name(logical: str, digest: Digest) -> str:
-    """Where the content with ``digest`` of the file ``logical`` is published: ``css/app.css`` → ``css/app.<12 hex>.css``."""
+    """Where ``logical`` is published when its content has ``digest``: ``css/app.css`` → ``css/app.<12 hex>.css``."""
     stem, extension = split_name(logical)
     return f"{stem}.{hex_prefix(digest)}{extension}"
 
@@ -89,4 +89,3 @@ def hashed_name(logical: str, digest: Digest) -> str:
 def looks_hashed(path: str) -> bool:
     """Whether ``path`` has the form of a hashed name. Says nothing of whether there is such a file."""
     return _HASHED.search(path) is not None
-

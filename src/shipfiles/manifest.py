@@ -224,9 +224,7 @@ def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
 
 
 def _codings(raw: Mapping[str, Any]) -> dict[str, Variant]:
-    return {
-        token: Variant(_size(v["size"]), _digest(v["digest"])) for token, v in raw.items() if token in _SUFFIXES
-    }
+    return {token: Variant(_size(v["size"]), _digest(v["digest"])) for token, v in raw.items() if token in _SUFFIXES}
 
 
 def _path(value: object) -> str:

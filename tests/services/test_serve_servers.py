@@ -57,10 +57,19 @@ class Server:
         finally:
             connection.close()
 
-    def descriptors(self) -> int:
-        """Open descriptors of the server and its workers."""
+    def processes(self) -> list[str]:
+        """The server and its workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in [str(self.process.pid), *children])
+        return [str(self.process.pid), *children]
+
+    def descriptors(self) -> int:
+        """Open descriptors of all of them."""
+        return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.processes())
+
+    def memory(self) -> int:
+        """Resident bytes of all of them."""
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.processes())
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def free_port() -> int:
@@ -160,6 +169,24 @@ def test_clients_that_leave_cost_no_descriptor(server: Server) -> None:
         time.sleep(0.1)
     assert server.descriptors() <= before + 2
     assert server.ask("GET", server.site.hashed_url("img/dot.png"), {}).status == 200
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="reads the memory in /proc")
+def test_slow_readers_cost_no_memory(server: Server) -> None:
+    """Twenty clients ask for 16 MB each and do not read on: no server holds what they have not fetched."""
+    big = server.site.hashed_url("big.bin")
+    server.ask("GET", big, {})
+    before = server.memory()
+    clients = []
+    for _ in range(20):
+        client = socket.create_connection(("127.0.0.1", server.port))
+        client.sendall(f"GET {big} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        clients.append(client)
+    time.sleep(1)
+    grown = server.memory() - before
+    for client in clients:
+        client.close()
+    assert grown < 40 * 1024 * 1024, f"{grown / 1e6:.0f} MB"
 
 
 def test_log_has_no_traceback(server: Server) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import pytest
 from hypothesis import given
@@ -50,9 +50,8 @@ def test_a_suffix_is_the_end(body: bytes, length: int) -> None:
 
 
 date_text = st.integers(0, 10**10).map(http_date)
-condition = (
-    st.none() | st.text() | st.sampled_from([ETAG, "W/" + ETAG, "*", '"a", ' + ETAG, '"', "W/", ",,"]) | date_text
-)
+tags = st.sampled_from([ETAG, "W/" + ETAG, "*", '"a", ' + ETAG, '"', "W/", ",,"])
+condition = st.none() | st.text() | tags | date_text
 
 
 @given(condition, condition, condition, condition, st.none() | st.just(MODIFIED))
@@ -124,11 +123,11 @@ def test_no_dates(text: str) -> None:
 
 
 def test_a_year_of_two_digits_is_at_most_fifty_years_ahead() -> None:
-    year = datetime.datetime.now(datetime.UTC).year
+    year = dt.datetime.now(dt.UTC).year
     for ahead, expected in ((50, year + 50), (51, year - 49)):
         seconds = parse_http_date(f"Sunday, 06-Nov-{(year + ahead) % 100:02} 08:49:37 GMT")
         assert seconds is not None
-        assert datetime.datetime.fromtimestamp(seconds, datetime.UTC).year == expected
+        assert dt.datetime.fromtimestamp(seconds, dt.UTC).year == expected
 
 
 def test_a_leap_second_is_read() -> None:

@@ -102,6 +102,8 @@ def test_the_digest_is_integrity_metadata() -> None:
     assert digest_bytes(b"alert('Hello, world.');") == expected
 
 
-@pytest.mark.parametrize("text", ["", "sha384-", "sha384-" + "A" * 63, "sha256-" + "A" * 64, "sha384-" + "=" * 64, None, 3])
+@pytest.mark.parametrize(
+    "text", ["", "sha384-", "sha384-" + "A" * 63, "sha256-" + "A" * 64, "sha384-" + "=" * 64, None, 3]
+)
 def test_what_is_no_digest(text: object) -> None:
     assert not is_digest(text)

@@ -46,7 +46,9 @@ def walk(root: str, ignored: Matches) -> Iterator[tuple[str, str]]:
     yield from _walk(root, "", ignored, ())
 
 
-def _walk(folder: str, prefix: str, ignored: Matches, parents: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, str]]:
+def _walk(
+    folder: str, prefix: str, ignored: Matches, parents: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[str, str]]:
     try:
         status = os.stat(folder)
         identity = (status.st_dev, status.st_ino)

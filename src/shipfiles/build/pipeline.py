@@ -183,9 +183,7 @@ def _finish(
     for logical, file in scanned.items():
         if logical not in links:
             names[logical] = name = hashed_name(logical, file.digest)
-            assets[logical] = Asset(
-                file.source, name, file.size, file.digest, file.media_type, file.size, file.digest
-            )
+            assets[logical] = Asset(file.source, name, file.size, file.digest, file.media_type, file.size, file.digest)
     edges = {logical: {link.target for link in found} for logical, found in links.items()}
     for group in groups(edges):
         if group[0] not in links:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import filecmp
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig, apps
 from django.conf import STATICFILES_STORAGE_ALIAS, settings
-from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.core.checks import CheckMessage, Error, Info, register
+from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.core.files.storage.handler import InvalidStorageError
@@ -21,15 +22,11 @@ from django.core.files.storage.handler import InvalidStorageError
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
 
-Apps = Sequence[AppConfig] | None
+Check = Callable[[], Iterable[CheckMessage]]
 
 
-def check_static_url(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_static_url() -> Iterator[CheckMessage]:
     """E001, E002, W003: STATIC_URL itself, and its relation to MEDIA_URL and base_url."""
-    return list(_static_url())
-
-
-def _static_url() -> Iterator[CheckMessage]:
     static_url, media_url = settings.STATIC_URL or "", settings.MEDIA_URL or ""
     if static_url and not static_url.endswith("/"):
         # Django refuses this when the settings are loaded; a settings object made by hand can still have it.
@@ -46,7 +43,8 @@ def _static_url() -> Iterator[CheckMessage]:
                 id="shipfiles.E002",
             )
         elif static_url.startswith(media_url) or media_url.startswith(static_url):
-            inner, outer = ("MEDIA_URL", "STATIC_URL") if media_url.startswith(static_url) else ("STATIC_URL", "MEDIA_URL")
+            names = ("MEDIA_URL", "STATIC_URL")
+            inner, outer = names if media_url.startswith(static_url) else names[::-1]
             yield Error(
                 f"{inner} lies inside {outer} ({static_url!r} and {media_url!r}): requests for one reach the other.",
                 hint="Give each its own path, for example '/static/' and '/media/'.",
@@ -55,19 +53,15 @@ def _static_url() -> Iterator[CheckMessage]:
     base_url = _options().get("base_url")
     host, other = urlsplit(static_url).netloc, urlsplit(str(base_url or "")).netloc
     if base_url and host and host != other:
-        yield Warning(
+        yield CheckWarning(
             f"STATIC_URL names the host {host!r}, but the static storage's base_url {other or 'no host'!r}.",
-            hint="Templates use the storage's; {% get_static_prefix %} uses STATIC_URL. Set one of them, or both alike.",
+            hint="Templates use the storage's, {% get_static_prefix %} uses STATIC_URL. Set one, or both alike.",
             id="shipfiles.W003",
         )
 
 
-def check_static_root(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_static_root() -> Iterator[CheckMessage]:
     """E004, E005: where STATIC_ROOT must not be."""
-    return list(_static_root())
-
-
-def _static_root() -> Iterator[CheckMessage]:
     if not settings.STATIC_ROOT:
         return
     root = os.path.realpath(settings.STATIC_ROOT)
@@ -89,38 +83,38 @@ def _static_root() -> Iterator[CheckMessage]:
             )
 
 
-def check_static_root_ready(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_static_root_ready() -> Iterable[CheckMessage]:
     """W006, W007 (deploy): STATIC_ROOT set, and fit to be written."""
     if not settings.STATIC_ROOT and not _options().get("location"):
         return [
-            Warning(
+            CheckWarning(
                 "STATIC_ROOT is not set: collectstatic has no place for a release.",
                 hint="For example STATIC_ROOT = BASE_DIR / 'staticfiles', a folder that is not under version control.",
                 id="shipfiles.W006",
             )
         ]
-    folder = os.path.abspath(_options().get("location") or settings.STATIC_ROOT)
+    folder = os.path.abspath(os.fspath(_options().get("location") or settings.STATIC_ROOT or ""))
     existing = folder
     while not os.path.exists(existing) and os.path.dirname(existing) != existing:
         existing = os.path.dirname(existing)
     if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
         return [
-            Warning(
+            CheckWarning(
                 f"STATIC_ROOT {folder!r} cannot be written by this user ({existing!r} refuses it).",
-                hint="Fine where collectstatic runs elsewhere, for example when an image is built. Else change the owner.",
+                hint="Fine where collectstatic runs elsewhere, as when an image is built. Else change the owner.",
                 id="shipfiles.W007",
             )
         ]
     return []
 
 
-def check_removed_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_removed_settings() -> Iterable[CheckMessage]:
     """W008: settings that Django has not read since 5.1."""
     removed = {"STATICFILES_STORAGE": STATICFILES_STORAGE_ALIAS, "DEFAULT_FILE_STORAGE": "default"}
     return [
-        Warning(
+        CheckWarning(
             f"{name} is set, but Django has ignored it since version 5.1.",
-            hint=f"Remove it and set STORAGES['{alias}']['BACKEND'] = {getattr(settings, name)!r}, if that is still wanted.",
+            hint=f"Remove it; if it is still wanted, set STORAGES['{alias}']['BACKEND'] = {getattr(settings, name)!r}.",
             id="shipfiles.W008",
         )
         for name, alias in removed.items()
@@ -128,7 +122,7 @@ def check_removed_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
     ]
 
 
-def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_app_order() -> Iterable[CheckMessage]:
     """E009: our commands only replace those of applications below."""
     names = [config.name for config in apps.get_app_configs()]
     if "django.contrib.staticfiles" in names and names.index("shipfiles.django") > names.index(
@@ -137,14 +131,14 @@ def check_app_order(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         return [
             Error(
                 "'shipfiles.django' is below 'django.contrib.staticfiles' in INSTALLED_APPS.",
-                hint="Move it above; else Django's own collectstatic runs, which makes the same release, but slowly.",
+                hint="Move it above; else Django's own collectstatic runs, which makes the same release, slowly.",
                 id="shipfiles.E009",
             )
         ]
     return []
 
 
-def check_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_options() -> Iterable[CheckMessage]:
     """E010: OPTIONS of the static storage."""
     try:
         storages.create_storage(settings.STORAGES[STATICFILES_STORAGE_ALIAS])
@@ -155,12 +149,8 @@ def check_options(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_middleware() -> Iterator[CheckMessage]:
     """E011, W012, W013: our middleware's number and place, and a rival beside it."""
-    return list(_middleware())
-
-
-def _middleware() -> Iterator[CheckMessage]:
     names = list(settings.MIDDLEWARE or [])
     if names.count(MIDDLEWARE) > 1:
         yield Error(
@@ -169,7 +159,7 @@ def _middleware() -> Iterator[CheckMessage]:
             id="shipfiles.E011",
         )
     if MIDDLEWARE in names and SECURITY in names and names.index(MIDDLEWARE) < names.index(SECURITY):
-        yield Warning(
+        yield CheckWarning(
             f"'{MIDDLEWARE}' is above '{SECURITY}' in MIDDLEWARE.",
             hint="Put it directly below: else static files are answered without the redirect to HTTPS and its headers.",
             id="shipfiles.W012",
@@ -180,14 +170,14 @@ def _middleware() -> Iterator[CheckMessage]:
     if backend.startswith(("whitenoise.", "servestatic.")):
         rivals.append(backend)
     if rivals:
-        yield Warning(
+        yield CheckWarning(
             f"Beside Shipfiles, {', '.join(map(repr, rivals))} is still in the settings.",
             hint="Shipfiles takes its place: remove it from MIDDLEWARE, INSTALLED_APPS and STORAGES.",
             id="shipfiles.W013",
         )
 
 
-def check_middleware_there(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_middleware_there() -> Iterable[CheckMessage]:
     """I014 (deploy): nothing in the settings serves the files."""
     if MIDDLEWARE in (settings.MIDDLEWARE or []):
         return []
@@ -201,7 +191,7 @@ def check_middleware_there(app_configs: Apps, **kwargs: Any) -> list[CheckMessag
     ]
 
 
-def check_shadowed_names(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+def check_shadowed_names() -> Iterable[CheckMessage]:
     """I015 (deploy): names that two applications or folders claim with different content, and which wins."""
     from ..errors import BuildError
     from .sources import find_sources
@@ -219,7 +209,7 @@ def check_shadowed_names(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]
                 if not filecmp.cmp(loser.path, winner.path, shallow=False)
             ]
     except BuildError as error:
-        return [Warning(f"The static files cannot be collected: {error}", id="shipfiles.W016")]
+        return [CheckWarning(f"The static files cannot be collected: {error}", id="shipfiles.W016")]
 
 
 def _entry() -> Any:
@@ -235,7 +225,7 @@ def _backend() -> str:
     return str(_entry().get("BACKEND", ""))
 
 
-ALWAYS: tuple[Callable[..., list[CheckMessage]], ...] = (
+ALWAYS: tuple[Check, ...] = (
     check_static_url,
     check_static_root,
     check_removed_settings,
@@ -243,7 +233,7 @@ ALWAYS: tuple[Callable[..., list[CheckMessage]], ...] = (
     check_options,
     check_middleware,
 )
-ON_DEPLOY: tuple[Callable[..., list[CheckMessage]], ...] = (
+ON_DEPLOY: tuple[Check, ...] = (
     check_static_root_ready,
     check_middleware_there,
     check_shadowed_names,
@@ -253,7 +243,14 @@ ON_DEPLOY: tuple[Callable[..., list[CheckMessage]], ...] = (
 def register_all() -> None:
     """Register the checks under the tag ``staticfiles``, which ``collectstatic`` runs."""
     for check in ALWAYS:
-        register(check, "staticfiles")
+        register(_as_django_calls(check), "staticfiles")
     for check in ON_DEPLOY:
-        register(check, "staticfiles", deploy=True)
+        register(_as_django_calls(check), "staticfiles", deploy=True)
 
+
+def _as_django_calls(check: Check) -> Callable[..., list[CheckMessage]]:
+    def called(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+        del app_configs, options  # the settings concern all applications
+        return list(check())
+
+    return called

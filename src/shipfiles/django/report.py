@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from ..build.find import Found
 from ..build.pipeline import Build
@@ -46,7 +46,7 @@ class PlainProgress:
         self._write = write
         self._sizes: dict[str, tuple[int, int]] = {}
 
-    def __enter__(self) -> PlainProgress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -66,7 +66,7 @@ class BarProgress:
 
     def __init__(self, stream: IO[str]) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
         self._bars = Bars(
@@ -78,11 +78,10 @@ class BarProgress:
             TimeRemainingColumn(),
             console=Console(file=stream),
         )
-        _ = DownloadColumn
         self._tasks: dict[str, Any] = {}
         self._bytes: dict[str, int] = {}
 
-    def __enter__(self) -> BarProgress:
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 
@@ -95,9 +94,7 @@ class BarProgress:
             self._tasks[event.phase] = self._bars.add_task(_TITLES[event.phase], total=event.files or None, bytes="")
         elif isinstance(event, Progress):
             self._bytes[event.phase] += event.bytes
-            self._bars.update(
-                self._tasks[event.phase], advance=event.files, bytes=human(self._bytes[event.phase])
-            )
+            self._bars.update(self._tasks[event.phase], advance=event.files, bytes=human(self._bytes[event.phase]))
         elif isinstance(event, PhaseEnded):
             task = self._bars.tasks[self._tasks[event.phase]]
             self._bars.update(task.id, total=task.completed)
@@ -122,17 +119,19 @@ class Report:
         rows = [("Files", f"{files:,}, {human(size)}")]
         for token, part in facts["compressed"].items():
             share = f" ({part['bytes_with'] / size:.0%} of the original)" if size else ""
-            rows.append((f"As {token}", f"{human(part['bytes_with'])}{share}; {count(part['files'], 'file')} compressed"))
+            having = count(part["files"], "file")
+            rows.append((f"As {token}", f"{human(part['bytes_with'])}{share}; {having} compressed"))
         rows.append(("Rewritten", f"{count(facts['rewritten'], 'file')}, {count(facts['references'], 'reference')}"))
         rows.append(("Written", f"{count(facts['written'], 'object')}, {human(facts['bytes_written'])}"))
         if facts["deleted"]:
             rows.append(("Deleted", count(facts["deleted"], "object")))
         if facts["shadowed"]:
-            rows.append(("Not collected", f"{count(facts['shadowed'], 'file')} whose name another file has (first found wins)"))
+            losers = count(facts["shadowed"], "file")
+            rows.append(("Not collected", f"{losers} whose name another file has (first found wins)"))
         for path, why in self.found.skipped:
             rows.append(("Not collected", f"{path}: {why}"))
         if facts["warnings"]:
-            rows.append(("Warnings", count(facts["warnings"], "reference or file to look at", "references or files to look at")))
+            rows.append(("Warnings", count(facts["warnings"], "place to look at", "places to look at")))
         if facts["notes"]:
             rows.append(("Notes", f"{count(facts['notes'], 'source map')} named but not shipped; left as they were"))
         spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.phases.items())

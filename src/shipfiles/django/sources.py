@@ -90,8 +90,7 @@ def _spooled(logical: str, storage: Storage, path: str, spool: str) -> str:
     try:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with storage.open(path) as source, open(target, "wb") as copy:
-            for chunk in source.chunks():
-                copy.write(chunk if isinstance(chunk, bytes) else chunk.encode())
+            copy.writelines(chunk if isinstance(chunk, bytes) else chunk.encode() for chunk in source.chunks())
     except OSError as error:
         raise SourceError(path, f"cannot be read from {storage!r}: {os_reason(error)}") from error
     return target

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from datetime import datetime, timezone
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import IO, Any, cast
-from urllib.parse import urlsplit
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.utils import check_settings
@@ -35,6 +35,8 @@ from . import conf
 logger = logging.getLogger("shipfiles")
 
 _UNREAD = "unread"
+_SPECIAL = re.compile(r"[%?#]")
+_REST = re.compile(r"[?#]")
 
 
 class StaticStorage(Storage):
@@ -52,7 +54,7 @@ class StaticStorage(Storage):
             check_settings(self.config.base_url)
         self.manifest_name = self.config.manifest_name
         self.manifest_strict = self.config.manifest_strict
-        self._release: Manifest | None | str = _UNREAD
+        self._release: Manifest | str | None = _UNREAD
         self._hashed_files: dict[str, str] | None = None
         self._manifest_hash = ""
         self._urls: dict[str, str] = {}
@@ -129,16 +131,17 @@ class StaticStorage(Storage):
         is set and no finder has the file.
         """
         name = str(name or "")
-        known = self._urls.get(name)
-        if known is not None and (force or not settings.DEBUG):
+        from_sources = settings.DEBUG and not force
+        if not from_sources and (known := self._urls.get(name)) is not None:
             return known
         if self.base_url is None:
             raise ValueError("This file is not accessible via a URL: STATIC_URL is not set.")
-        path, rest = _split(name, exact=name in self.hashed_files if force or not settings.DEBUG else False)
-        if path.endswith("/") or (not path and rest):
+        path, rest = _split(name, conf.source_exists if from_sources else self._has)
+        if path.endswith("/"):
             return self._absolute(path) + rest  # a folder, which templates put file names behind
-        if settings.DEBUG and not force:
-            self._check_source(path)
+        if from_sources:
+            if self.config.check_names and not conf.source_exists(path):
+                raise self._missing(path, "no finder has it", conf.source_names())
             return self._absolute(path) + rest
         url = self._absolute(self._stored(path)) + rest
         if not rest and name in self.hashed_files:
@@ -147,12 +150,12 @@ class StaticStorage(Storage):
 
     def stored_name(self, name: str) -> str:
         """The hashed name of the logical path ``name``, with the query and fragment that came with it."""
-        path, rest = _split(str(name), exact=name in self.hashed_files)
+        path, rest = _split(str(name), self._has)
         return self._stored(path) + rest
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
         """What ``name`` would be called with ``content``, a Django file; without, with the file that is there."""
-        path, rest = _split(name)
+        path, rest = _split(name, self._has)
         if content is None:
             with self.open(filename or path) as found:
                 return self.hashed_name(name, found)
@@ -195,9 +198,8 @@ class StaticStorage(Storage):
             logger.warning("Static file '%s' is not in the release; its plain URL is used.", path)
         return path
 
-    def _check_source(self, path: str) -> None:
-        if self.config.check_names and not conf.source_exists(path):
-            raise self._missing(path, "no finder has it", conf.source_names())
+    def _has(self, name: str) -> bool:
+        return name in self.hashed_files or (_in_tests() and conf.source_exists(name))
 
     def _missing(self, path: str, where: str, known: Any) -> MissingEntry:
         return MissingEntry(path, nearest_names(path, known), where)
@@ -216,7 +218,7 @@ class StaticStorage(Storage):
             return None
 
     def load_manifest(self) -> tuple[dict[str, str], str]:
-        """Logical path → hashed name and the hash, from ``staticfiles.json``. Raises ``ValueError`` if it is damaged."""
+        """Logical path → hashed name, and the hash, of ``staticfiles.json``. Raises ``ValueError`` if it is damaged."""
         text = self.read_manifest()
         return ({}, "") if text is None else load_django(text.encode(), self.manifest_name)
 
@@ -243,7 +245,8 @@ class StaticStorage(Storage):
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Folders and files in the folder ``path``, without what belongs to Shipfiles alone."""
-        folders, files = [], []
+        folders: list[str] = []
+        files: list[str] = []
         with os.scandir(self.path(path)) as entries:
             for entry in entries:
                 if path_fault(entry.name) or entry.name.startswith(".shipfiles"):
@@ -284,7 +287,7 @@ class StaticStorage(Storage):
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         if mode.strip("bt") != "r":
             raise ValueError(f"Static files are opened for reading; write them with save(), not with mode {mode!r}.")
-        return File(cast("IO[Any]", open(self.path(name), mode)))
+        return File(open(self.path(name), mode))
 
     def _save(self, name: str, content: File[Any]) -> str:
         key = self._key(self.path(name))
@@ -320,23 +323,17 @@ class StaticStorage(Storage):
             yield logical, name, name in written
 
 
-def _split(name: str, exact: bool = False) -> tuple[str, str]:
+def _split(name: str, has: Callable[[str], bool]) -> tuple[str, str]:
     """A name as templates write it → logical path, and query and fragment as they were.
 
-    A name that is one as it stands (``exact``) is not taken apart: a file may be called ``a#b.css``.
+    A name that is one as it stands is not taken apart: a file may be called ``a#b.css`` or ``100%.png``.
     """
-    if exact:
+    found = _SPECIAL.search(name)
+    if found is None or has(name):
         return name, ""
-    parts = urlsplit(name)
-    if parts.scheme or parts.netloc:
-        return name, ""
-    bare = name[: len(name) - len(_tail(name))]
-    return url_unquote(bare.strip()) or bare.strip(), _tail(name)
-
-
-def _tail(name: str) -> str:
-    cuts = [i for i in (name.find("?"), name.find("#")) if i >= 0]
-    return name[min(cuts) :] if cuts else ""
+    cut = _REST.search(name)
+    path, rest = (name[: cut.start()], name[cut.start() :]) if cut else (name, "")
+    return url_unquote(path) or path, rest
 
 
 def _in_tests() -> bool:
@@ -345,6 +342,5 @@ def _in_tests() -> bool:
 
 
 def _moment(seconds: float) -> datetime:
-    moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    moment = datetime.fromtimestamp(seconds, tz=UTC)
     return moment if settings.USE_TZ else moment.astimezone().replace(tzinfo=None)
-

@@ -44,7 +44,12 @@ class LocalStore:
     def path(self, key: str) -> str:
         """Where ``key`` is on disk. Raises `StoreError` for a key that would leave the root."""
         parts = key.split("/")
-        if not key or "\0" in key or any(part in ("", ".", "..") for part in parts) or (os.sep != "/" and os.sep in key):
+        if (
+            not key
+            or "\0" in key
+            or any(part in ("", ".", "..") for part in parts)
+            or (os.sep != "/" and os.sep in key)
+        ):
             raise StoreError(key, "not a key: it has an empty part, '.', '..' or a NUL")
         return os.path.join(self.root, *parts)
 
@@ -70,7 +75,8 @@ class LocalStore:
 
     def head(self, key: str) -> Stored | None:
         try:
-            status = os.stat(self.path(key))
+            # Not through a link: what it leads to is not the store's.
+            status = os.lstat(self.path(key))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -118,7 +124,11 @@ class LocalStore:
             there = os.lstat(target_path)
             if (there.st_dev, there.st_ino) == (status.st_dev, status.st_ino):
                 return False
-            if stat.S_ISREG(there.st_mode) and there.st_size == status.st_size and self._equal(source_path, target_path):
+            if (
+                stat.S_ISREG(there.st_mode)
+                and there.st_size == status.st_size
+                and self._equal(source_path, target_path)
+            ):
                 return False
         temporary = self._temporary(target, target_path)
         try:
@@ -161,9 +171,7 @@ class LocalStore:
             self._make_folder(os.path.dirname(path))
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise StoreError(
-                _LOCK_KEY, f"cannot be written in {printable(self.root)}: {os_reason(error)}"
-            ) from error
+            raise StoreError(_LOCK_KEY, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
         try:
             try:
                 if not _lock_file(descriptor, wait=False):
@@ -177,8 +185,9 @@ class LocalStore:
                     _LOCK_KEY, f"cannot be locked in {printable(self.root)}: {os_reason(error)}"
                 ) from error
             yield died
-            os.ftruncate(descriptor, 0)
         finally:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
     def settle(self) -> None:

@@ -22,11 +22,7 @@ class MemoryStore:
     def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
         _check(key)
         if isinstance(body, str):
-            try:
-                with open(body, "rb") as file:
-                    body = file.read()
-            except OSError as error:
-                raise StoreError(key, f"its source {printable(body)} cannot be read: {os_reason(error)}") from error
+            body = _read(key, body)
         if digest is not None and digest_bytes(body) != digest:
             raise StoreError(key, "the file changed while it was read; run again")
         with self._guard:
@@ -79,6 +75,14 @@ class MemoryStore:
             yield False
         finally:
             self._publisher.release()
+
+
+def _read(key: str, path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise StoreError(key, f"its source {printable(path)} cannot be read: {os_reason(error)}") from error
 
 
 def _check(key: str) -> None:

@@ -21,6 +21,9 @@ class Command(DjangoCommand):
     """Same options, prompts and closing line as Django's; with a storage that is not ours it is Django's."""
 
     help = "Collect static files into a release in a single location."
+    # Set by Django's command; its published types lack them.
+    skipped_files: list[str]
+    deleted_files: list[str]
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -65,7 +68,7 @@ class Command(DjangoCommand):
         terminal = self.verbosity >= 1 and not self.json and self.stdout.isatty()
         quiet = self.json or self.verbosity < 1
         # The wrapper of the output stream adds line ends of its own, which a progress bar must not have.
-        stream = self.stdout._out if hasattr(self.stdout, "_out") else self.stdout
+        stream: Any = getattr(self.stdout, "_out", self.stdout)
         progress = BarProgress(stream) if terminal else PlainProgress((lambda _: None) if quiet else self.stdout.write)
 
         def listen(event: Event) -> None:

@@ -1,0 +1,437 @@
+"""Publishing: what is written, in which order, and what a kill leaves."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import brotli
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipfiles.build.find import ignore_matcher, select, walk
+from shipfiles.build.pipeline import Build, build
+from shipfiles.config import CompressConfig, RewriteConfig
+from shipfiles.digest import Digest, digest_bytes, hashed_name
+from shipfiles.errors import BrokenReferences, KeyCollision, SourceError
+from shipfiles.events import Notice
+from shipfiles.manifest import POINTER_KEY, Manifest, read_current, suffix
+from shipfiles.model import SourceFile
+from shipfiles.release.publish import publish
+from shipfiles.stores.local import LocalStore
+from shipfiles.stores.memory import MemoryStore
+from shipfiles.stores.rehearsal import Rehearsal
+from shipfiles.stores.store import Body, PutMode, Store, Stored, read_all
+
+FAST = CompressConfig(brotli_quality=4, gzip_level=6)
+CSS = "body { background: url(img/x.svg) }\n" + "p { color: red }\n" * 40
+SVG = "<svg xmlns='http://www.w3.org/2000/svg'>" + "<g/>" * 100 + "</svg>"
+SITE: dict[str, str | bytes] = {
+    "css/app.css": CSS,
+    "css/img/x.svg": SVG,
+    "copy/x.svg": SVG,
+    "js/a.js": "import './b.js'\n" + "// padding\n" * 40,
+    "js/b.js": "export default 1\n",
+    "empty.txt": b"",
+    "logo.png": bytes(range(256)) * 4,
+}
+DECODE = {"br": brotli.decompress, "gzip": gzip.decompress}
+
+
+def sources(root: Path) -> list[SourceFile]:
+    return select(SourceFile(logical, path) for logical, path in walk(str(root), ignore_matcher([]))).sources
+
+
+def made(root: Path) -> Build:
+    return build(sources(root), RewriteConfig())
+
+
+def current(store: Store) -> Manifest:
+    found = read_current(lambda key: read_all(store, key))
+    assert found is not None
+    return found[1]
+
+
+def check_whole(store: Store, manifest: Manifest, *, plain: bool = True) -> None:
+    """Every file that the manifest names is there, has the bytes that the manifest says, and decodes to the file."""
+    for entry in manifest.entries.values():
+        body = read_all(store, entry.name)
+        assert body is not None, entry.name
+        assert (len(body), digest_bytes(body)) == (entry.size, entry.digest)
+        for token, variant in entry.codings.items():
+            encoded = read_all(store, entry.name + suffix(token))
+            assert encoded is not None
+            assert (len(encoded), digest_bytes(encoded)) == (variant.size, variant.digest)
+            assert DECODE[token](encoded) == body
+        if plain:
+            expected = entry.plain or entry
+            assert digest_bytes(read_all(store, entry.logical) or b"") == expected.digest
+            for token in expected.codings:
+                assert DECODE[token](read_all(store, entry.logical + suffix(token)) or b"") == read_all(
+                    store, entry.logical
+                )
+
+
+@pytest.fixture(params=["memory", "local"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return MemoryStore() if request.param == "memory" else LocalStore(str(tmp_path / "root"))
+
+
+def test_a_release(store: Store, write) -> None:
+    published = publish(made(write(SITE)), store, FAST)
+    manifest = current(store)
+    assert manifest == published.manifest
+    assert set(manifest.entries) == set(SITE)
+    check_whole(store, manifest)
+    css = read_all(store, manifest.entries["css/app.css"].name)
+    svg = manifest.entries["css/img/x.svg"].name.rpartition("/")[2]
+    assert css == CSS.replace("x.svg", svg).encode()
+    assert read_all(store, "css/app.css") == CSS.encode()
+    for entry in manifest.entries.values():
+        assert entry.name == hashed_name(entry.logical, entry.digest)
+    assert manifest.entries["logo.png"].codings == {}
+    assert set(manifest.entries["css/app.css"].codings) == {"br", "gzip"}
+    assert manifest.entries["css/app.css"].references == ("css/img/x.svg",)
+    django = json.loads(read_all(store, "staticfiles.json") or b"")
+    assert django["version"] == "1.1"
+    assert django["paths"] == manifest.names()
+
+
+def test_equal_contents_are_stored_and_encoded_once(tmp_path: Path, write) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    published = publish(made(write(SITE)), store, FAST)
+    # css and its plain copy, two equal svg, a.js and its plain copy: five contents that are worth it, two codings.
+    assert published.encoded == 2 * 5
+    names = published.manifest.names()
+    same = [names["css/img/x.svg"], names["copy/x.svg"], "css/img/x.svg", "copy/x.svg"]
+    assert len({Path(store.path(name)).stat().st_ino for name in same}) == 1
+    assert len({Path(store.path(name + ".br")).stat().st_ino for name in same}) == 1
+
+
+def test_the_second_run_changes_nothing(store: Store, write) -> None:
+    root = write(SITE)
+    first = publish(made(root), store, FAST)
+    second = publish(made(root), store, FAST)
+    assert second.changed == []
+    assert second.encoded == 0
+    assert second.release == first.release
+    assert sorted(second.unchanged) == sorted(SITE)
+
+
+def test_other_settings_make_the_variants_anew(store: Store, write) -> None:
+    root = write(SITE)
+    publish(made(root), store, FAST)
+    second = publish(made(root), store, CompressConfig(codings=("gzip",), gzip_level=1))
+    assert second.encoded > 0
+    assert set(second.manifest.entries["css/app.css"].codings) == {"gzip"}
+    check_whole(store, second.manifest)
+
+
+def test_damage_is_healed(store: Store, write) -> None:
+    root = write(SITE)
+    manifest = publish(made(root), store, FAST).manifest
+    css = manifest.entries["css/app.css"].name
+    body = read_all(store, css) or b""
+    store.put(css, b"X" + body[1:])
+    store.put(css + ".br", b"short")
+    store.delete([manifest.entries["logo.png"].name, "js/a.js.gz"])
+    changed = {c.key for c in publish(made(root), store, FAST).changed}
+    assert changed >= {css, css + ".br", manifest.entries["logo.png"].name, "js/a.js.gz"}
+    check_whole(store, manifest)
+
+
+def test_old_files_stay_and_clear_removes_only_ours(store: Store, write) -> None:
+    root = write(SITE)
+    first = publish(made(root), store, FAST).manifest
+    store.put("upload.txt", b"not ours")
+    store.put("css/other.css", b"not ours")
+    (root / "css/app.css").write_text("body { }")
+    (root / "logo.png").unlink()
+    second = publish(made(root), store, FAST).manifest
+    check_whole(store, first, plain=False)
+    third = publish(made(root), store, FAST, clear=True)
+    check_whole(store, second)
+    left = {s.key for s in store.list()}
+    assert left - {".shipfiles/lock"} == {
+        *second.keys(), "upload.txt", "css/other.css", "staticfiles.json", POINTER_KEY,
+        f".shipfiles/releases/{third.release}.json",
+    }  # fmt: skip
+    assert {c.key for c in third.changed} == set(first.keys()) - set(second.keys()) | {
+        c.key for c in third.changed if c.key.startswith(".shipfiles/releases/")
+    }
+
+
+def test_clear_removes_what_djangos_own_manifest_names(store: Store, write) -> None:
+    store.put("old.css", b"x")
+    store.put("old.123456789012.css", b"x")
+    store.put("mine.txt", b"x")
+    paths = {"old.css": "old.123456789012.css", "../etc/passwd": "/etc/passwd"}
+    store.put("staticfiles.json", json.dumps({"version": "1.1", "paths": paths, "hash": ""}).encode())
+    publish(made(write({"a.css": "a{}"})), store, FAST, clear=True)
+    left = {s.key for s in store.list()}
+    assert "mine.txt" in left
+    assert not left & {"old.css", "old.123456789012.css"}
+
+
+def test_a_rehearsal_says_what_a_run_does_and_writes_nothing(store: Store, write) -> None:
+    root = write(SITE)
+    before = {s.key for s in store.list()}
+    said = publish(made(root), Rehearsal(store), FAST)
+    assert {s.key for s in store.list()} == before
+    done = publish(made(root), store, FAST)
+    assert [(c.key, c.action, c.size) for c in sorted(said.changed, key=lambda c: c.key)] == [
+        (c.key, c.action, c.size) for c in sorted(done.changed, key=lambda c: c.key)
+    ]
+    assert said.release == done.release
+
+
+def test_a_source_named_as_a_variant_wins(store: Store, write) -> None:
+    root = write({"a.js": "x = 1;\n" * 100, "a.js.gz": b"theirs", "a.js.br": b"theirs too"})
+    manifest = publish(made(root), store, FAST).manifest
+    assert read_all(store, "a.js.gz") == b"theirs"
+    assert read_all(store, "a.js.br") == b"theirs too"
+    assert set(manifest.entries["a.js"].codings) == {"br", "gzip"}
+    check_whole(store, manifest, plain=False)
+
+
+def test_two_files_for_one_place(store: Store, write) -> None:
+    with pytest.raises(KeyCollision, match=r"staticfiles\.json"):
+        publish(made(write({"staticfiles.json": "{}"})), store, FAST)
+    (write({}) / "staticfiles.json").unlink()
+    taken = hashed_name("a.css", digest_bytes(b"a{}"))
+    with pytest.raises(KeyCollision, match=taken):
+        publish(made(write({"a.css": "a{}", taken: "other"})), store, FAST)
+    assert read_all(store, POINTER_KEY) is None
+
+
+def test_a_file_that_changes_meanwhile_is_an_error_and_nothing_is_published(store: Store, write) -> None:
+    root = write(SITE)
+    publish(made(root), store, FAST)
+    before = current(store)
+    (root / "logo.png").write_bytes(b"new")
+    built = made(root)
+    (root / "logo.png").write_bytes(b"newer")
+    with pytest.raises(Exception, match=r"changed while it was"):
+        publish(built, store, FAST)
+    assert current(store) == before
+    check_whole(store, before)
+
+
+def test_a_corrupt_release_is_told_and_healed(store: Store, write) -> None:
+    root = write(SITE)
+    publish(made(root), store, FAST)
+    store.put(POINTER_KEY, b"{half")
+    told: list[object] = []
+    publish(made(root), store, FAST, listener=told.append)
+    assert any(isinstance(event, Notice) and "cannot be read" in event.text for event in told)
+    check_whole(store, current(store))
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing may catch it and go on."""
+
+
+class Dying:
+    """A store that dies at its ``steps``-th write, before or after it took effect."""
+
+    def __init__(self, store: Store, steps: int, *, after: bool) -> None:
+        self.store, self.left, self.after = store, steps, after
+
+    def _step(self, work) -> object:
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            raise Killed
+        result = work()
+        if self.left == 0:
+            raise Killed
+        if self.left < 0:
+            raise Killed
+        return result
+
+    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+        return self._step(lambda: self.store.put(key, body, mode=mode, digest=digest))  # type: ignore[return-value]
+
+    def copy(self, source: str, target: str) -> bool:
+        return self._step(lambda: self.store.copy(source, target))  # type: ignore[return-value,attr-defined]
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._step(lambda key=key: self.store.delete([key]))  # type: ignore[misc]
+
+    def head(self, key: str) -> Stored | None:
+        return self.store.head(key)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        return self.store.read(key)
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        return self.store.list(prefix)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=st.integers(1, 60), after=st.booleans(), clear=st.booleans())
+def test_killed_at_any_write_the_live_release_is_whole_and_the_next_run_heals(steps, after, clear, tmp_path_factory):
+    root = tmp_path_factory.mktemp("src")
+    for name, body in SITE.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body if isinstance(body, bytes) else body.encode())
+    store = MemoryStore()
+    publish(made(root), store, FAST, workers=1)
+    before = current(store)
+    (root / "css/img/x.svg").write_text(SVG + " ")
+    (root / "logo.png").unlink()
+    (root / "new.txt").write_text("new")
+    wanted = made(root)
+    with suppress(Killed):
+        publish(wanted, Dying(store, steps, after=after), FAST, workers=1, clear=clear)
+    live = current(store)
+    assert live == before or set(live.entries) == {a.logical for a in wanted.assets}
+    # Names of the live release are whole; plain names may be of either release, but whole.
+    check_whole(store, live, plain=False)
+    for logical in live.entries:
+        assert digest_bytes(read_all(store, logical) or b"") in {
+            (e.plain or e).digest for m in (before, live) for e in m.entries.values() if e.logical == logical
+        } | {a.source_digest for a in wanted.assets if a.logical == logical}
+    healed = publish(wanted, store, FAST, clear=clear)
+    assert current(store) == healed.manifest
+    check_whole(store, healed.manifest)
+
+
+class TestReferences:
+    def test_a_missing_file_in_own_code_fails_with_all_of_them(self, write) -> None:
+        root = write({"css/a.css": "a { background: url(x.png) }\nb {\n  background: url('../img/lgo.png') }",
+                      "img/logo.png": b"x"})  # fmt: skip
+        with pytest.raises(BrokenReferences) as caught:
+            made(root)
+        first, second = caught.value.problems
+        assert (first.line, first.column, first.text) == (1, 21, "x.png")
+        assert (second.line, second.column, second.text) == (3, 20, "../img/lgo.png")
+        assert second.nearest == ("img/logo.png",)
+        assert str(root / "css/a.css") + ":3:20" in str(caught.value)
+
+    def test_in_a_package_it_is_a_warning_and_the_text_stays(self, write) -> None:
+        body = "a { background: url(x.png) }"
+        root = write({"a.css": body})
+        built = build([SourceFile("a.css", str(root / "a.css"), own=False)], RewriteConfig())
+        assert [w.text for w in built.warnings] == ["x.png"]
+        assert built.assets[0].edits == ()
+
+    def test_a_missing_source_map_is_a_note(self, write) -> None:
+        built = made(write({"a.js": "f()\n//# sourceMappingURL=a.js.map"}))
+        assert [n.text for n in built.notes] == ["a.js.map"]
+        assert built.warnings == ()
+
+    def test_out_of_the_root(self, write) -> None:
+        with pytest.raises(BrokenReferences, match="above the root"):
+            made(write({"a.css": "a { background: url(../x.png) }"}))
+
+    def test_absolute_urls_below_static_url(self, write) -> None:
+        root = write({"css/a.css": "a { background: url(/static/x.png?v=1#f) url(/media/y.png) }", "x.png": b"x"})
+        asset = made(root).assets[0]
+        name = hashed_name("x.png", digest_bytes(b"x"))
+        expected = f"a {{ background: url(/static/{name}?v=1#f) url(/media/y.png) }}"
+        assert asset.body() == expected.encode()
+
+    def test_a_cycle_shares_one_digest_that_changes_with_any_member_or_target(self, write) -> None:
+        files: dict[str, str | bytes] = {
+            "a.js": "import './b.js'", "b.js": "import './c.js'", "c.js": "import './a.js'; import './leaf.js'",
+            "leaf.js": "export {}", "user.js": "import './b.js'",
+        }  # fmt: skip
+
+        def hashes(changed: dict[str, str | bytes]) -> dict[str, str]:
+            return {a.logical: a.name.split(".")[1] for a in made(write({**files, **changed})).assets}
+
+        first = hashes({})
+        assert first["a.js"] == first["b.js"] == first["c.js"] != first["leaf.js"]
+        assert hashes({}) == first
+        for changed in ("a.js", "leaf.js"):
+            other = hashes({changed: str(files[changed]) + " "})
+            assert len({other["a.js"], other["b.js"], other["c.js"]}) == 1
+            assert other["a.js"] != first["a.js"]
+            assert other["user.js"] != first["user.js"]
+        assert hashes({"user.js": "import './b.js' "})["a.js"] == first["a.js"]
+        built = made(write(files))
+        names = {a.logical: a.name for a in built.assets}
+        assert built.assets[0].body() == f"import './{names['b.js']}'".encode()
+
+    def test_a_chain_of_many_files(self, write) -> None:
+        count = 2000
+        root = write({f"{i}.js": f"import './{i + 1}.js'" if i < count else "1" for i in range(count + 1)})
+        assert len(made(root).assets) == count + 1
+
+
+def test_a_file_too_large_to_rewrite_is_published_as_it_is_and_told(write) -> None:
+    root = write({"a.css": "a { background: url(x.png) }"})
+    built = build(sources(root), RewriteConfig(max_size=10))
+    assert "larger than rewrite.max_size" in str(built.warnings[0])
+
+
+class TestFind:
+    def test_first_found_wins(self, write) -> None:
+        root = write({"one/a.css": "1", "two/a.css": "2"})
+        found = select([SourceFile("a.css", str(root / d / "a.css")) for d in ("one", "two")])
+        assert [s.path for s in found.sources] == [str(root / "one/a.css")]
+        assert [(lose.path, win.path) for lose, win in found.shadowed] == [
+            (str(root / "two/a.css"), str(root / "one/a.css"))
+        ]
+
+    @pytest.mark.parametrize("name", ["new\nline.css", "back\\slash.css", ".shipfiles/x.css"])
+    def test_names_that_cannot_be_published(self, write, name: str) -> None:
+        with pytest.raises(SourceError, match="Rename it"):
+            sources(write({name: "x"}))
+
+    def test_a_name_that_is_not_utf8(self, tmp_path: Path) -> None:
+        folder = tmp_path / "src"
+        folder.mkdir()
+        (folder / "caf\udce9.css").write_text("x")
+        with pytest.raises(SourceError, match="not valid UTF-8"):
+            sources(folder)
+
+    def test_file_and_folder_of_one_name(self, write) -> None:
+        root = write({"one/a": "1", "two/a/b.css": "2"})
+        with pytest.raises(KeyCollision, match="a file a, the other a folder"):
+            select([SourceFile("a", str(root / "one/a")), SourceFile("a/b.css", str(root / "two/a/b.css"))])
+
+    def test_a_pipe_is_skipped_and_a_dead_link_is_an_error(self, write) -> None:
+        import os
+
+        root = write({"a.css": "1"})
+        os.mkfifo(root / "pipe")
+        found = select(SourceFile(name, path) for name, path in walk(str(root), ignore_matcher([])))
+        assert [s.logical for s in found.sources] == ["a.css"]
+        assert found.skipped == [(str(root / "pipe"), "a pipe, not a file")]
+        (root / "dead.css").symlink_to("nowhere")
+        with pytest.raises(SourceError, match=r"dead\.css: a symbolic link to a file that does not exist"):
+            sources(root)
+
+    def test_a_folder_that_contains_itself(self, write) -> None:
+        root = write({"a/b.css": "1"})
+        (root / "a/loop").symlink_to(root / "a", target_is_directory=True)
+        with pytest.raises(SourceError, match="contain itself"):
+            sources(root)
+
+    def test_a_link_out_of_the_folder_is_followed(self, write, tmp_path: Path) -> None:
+        root = write({"a.css": "1"})
+        (tmp_path / "elsewhere.css").write_text("2")
+        (root / "b.css").symlink_to(tmp_path / "elsewhere.css")
+        assert [s.logical for s in sources(root)] == ["a.css", "b.css"]
+
+    def test_case_twins_are_told(self, write) -> None:
+        root = write({"one/App.css": "1", "two/app.css": "2"})
+        found = select(
+            [SourceFile("App.css", str(root / "one/App.css")), SourceFile("app.css", str(root / "two/app.css"))]
+        )
+        assert found.case_twins == [("App.css", "app.css")]
+        assert len(found.sources) == 2
+
+    def test_ignored_as_django_ignores(self, write) -> None:
+        root = write(
+            {".hidden": "", "a/.git/x": "", "a/keep.css": "", "a/b/drop.css": "", "a/x~": "", "c/keep.css": ""}
+        )
+        patterns = [".*", "*~", "a/b/*", "c"]
+        assert [name for name, _ in walk(str(root), ignore_matcher(patterns))] == ["a/keep.css"]
