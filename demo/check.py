@@ -132,7 +132,7 @@ def check(site: str, user: str, password: str) -> int:
 
     began = time.monotonic()
     tally = Tally()
-    root = Path(settings.STATIC_ROOT)
+    root = Path(settings.STATIC_ROOT or "")
     current = read_current(reader_of(str(root)))
     if current is None:
         print(f"{root} has no release.")
