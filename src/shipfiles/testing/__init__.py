@@ -8,8 +8,8 @@ asked may be a function, a WSGI or ASGI application or a server on the network; 
         contract.check(case)
 """
 
+from .cases import CASES as HTTP_CASES
 from .http import APPLICATION, Answer, Ask, Case, HttpContract
-from .http_cases import CASES as HTTP_CASES
 from .site import PREFIX, Site
 
 __all__ = ["APPLICATION", "HTTP_CASES", "PREFIX", "Answer", "Ask", "Case", "HttpContract", "Site"]

@@ -1,0 +1,162 @@
+"""The HTTP contract is worth something only if it finds what is wrong: here are wrong answers, each to be found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from shipfiles.http.headers import Header
+from shipfiles.paths import url_unquote
+from shipfiles.serve.opened import Span
+from shipfiles.serve.respond import Request, respond
+from shipfiles.serve.table import read_table
+from shipfiles.testing import APPLICATION, HTTP_CASES, Answer, Ask, HttpContract, Site
+
+Fields = dict[str, str]
+Mistake = Callable[[Ask, str, str, Fields], Answer]
+
+
+def right(site: Site) -> Ask:
+    table = read_table(site.root, "/static/")
+
+    def ask(method: str, target: str, fields: Mapping[str, str]) -> Answer:
+        sent = {name.lower(): value for name, value in fields.items()}
+        response = respond(table, Request(method, url_unquote(target), sent.get))
+        if response is None:
+            return Answer(200, (), APPLICATION)
+        if isinstance(response.body, Span):
+            body = b"".join(response.body)
+            response.body.close()
+        else:
+            body = response.body or b""
+        return Answer(response.status, tuple(response.headers), body)
+
+    return ask
+
+
+def without(answer: Answer, *names: str) -> Answer:
+    return Answer(answer.status, tuple(h for h in answer.fields if h[0].lower() not in names), answer.body)
+
+
+def plus(answer: Answer, *fields: Header) -> Answer:
+    return Answer(answer.status, (*without(answer, *(n.lower() for n, _ in fields)).fields, *fields), answer.body)
+
+
+def with_field(fields: Fields, name: str, change: Callable[[str], str | None]) -> Fields:
+    value = fields.get(name)
+    changed = None if value is None else change(value)
+    return {k: v for k, v in fields.items() if k != name} | ({} if changed is None else {name: changed})
+
+
+def one_byte_is_416(ask, method, target, fields):
+    answer = ask(method, target, fields)
+    if answer.status == 206 and len(answer.body) == 1:
+        return Answer(416, answer.fields, b"")
+    return answer
+
+
+def one_tag_for_all_codings(ask, method, target, fields):
+    answer = ask(method, target, fields)
+    if answer.status == 200 and answer.get("etag"):
+        return plus(answer, ("ETag", f'"{len(target)}"'))
+    return answer
+
+
+def zero_weight_ignored(ask, method, target, fields):
+    return ask(method, target, with_field(fields, "Accept-Encoding", lambda v: v.replace(";q=0", "")))
+
+
+def method_ignored(ask, method, target, fields):
+    return ask("GET" if method == "POST" else method, target, fields)
+
+
+MISTAKES: dict[str, Mistake] = {
+    "a range of one byte is 416": one_byte_is_416,
+    "bytes=--5 is read as bytes=-5": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "Range", lambda v: v.replace("--", "-"))
+    ),
+    "HEAD heeds ranges": lambda ask, m, t, f: (
+        Answer(206, ask("GET", t, f).fields, b"") if m == "HEAD" and "Range" in f else ask(m, t, f)
+    ),
+    "If-Range is ignored": lambda ask, m, t, f: ask(m, t, with_field(f, "If-Range", lambda v: None)),
+    "one tag for all codings": one_tag_for_all_codings,
+    "weak tags in If-None-Match do not match": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "If-None-Match", lambda v: v.replace("W/", "w/"))
+    ),
+    "lists in If-None-Match do not match": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "If-None-Match", lambda v: v if v.count('"') == 2 or v == "*" else '"no"')
+    ),
+    "* in If-None-Match does not match": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "If-None-Match", lambda v: v.replace("*", '"*"'))
+    ),
+    "no Vary on identity": lambda ask, m, t, f: (
+        lambda a: a if a.get("content-encoding") else without(a, "vary")
+    )(ask(m, t, f)),
+    "a weight of nothing is ignored": zero_weight_ignored,
+    "x-br is taken for br": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "Accept-Encoding", lambda v: v.replace("x-", ""))
+    ),
+    "upper case codings are missed": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "Accept-Encoding", lambda v: None if v.isupper() else v)
+    ),
+    "what looks hashed is immutable": lambda ask, m, t, f: (
+        plus(ask(m, t, f), ("Cache-Control", "max-age=9, public, immutable")) if "0123456789ab" in t else ask(m, t, f)
+    ),
+    "source maps are octet-stream": lambda ask, m, t, f: (
+        plus(ask(m, t, f), ("Content-Type", "application/octet-stream")) if t.endswith(".map") else ask(m, t, f)
+    ),
+    "304 without Cache-Control": lambda ask, m, t, f: (
+        lambda a: without(a, "cache-control") if a.status == 304 else a
+    )(ask(m, t, f)),
+    "304 without Vary": lambda ask, m, t, f: (lambda a: without(a, "vary") if a.status == 304 else a)(ask(m, t, f)),
+    "405 without Allow": lambda ask, m, t, f: (lambda a: without(a, "allow") if a.status == 405 else a)(ask(m, t, f)),
+    "416 without Content-Range": lambda ask, m, t, f: (
+        lambda a: without(a, "content-range") if a.status == 416 else a
+    )(ask(m, t, f)),
+    "POST is GET": method_ignored,
+    "other letters are lost": lambda ask, m, t, f: Answer(404, (), b"") if "%C3" in t else ask(m, t, f),
+    "a long name is an error": lambda ask, m, t, f: Answer(500, (), b"") if len(t) > 300 else ask(m, t, f),
+    "no Content-Length": lambda ask, m, t, f: without(ask(m, t, f), "content-length"),
+    "chunked": lambda ask, m, t, f: plus(ask(m, t, f), ("Transfer-Encoding", "chunked")),
+    "a hashed 404 may be kept": lambda ask, m, t, f: (
+        lambda a: without(a, "cache-control") if a.status == 404 else a
+    )(ask(m, t, f)),
+    "a body is cut": lambda ask, m, t, f: (lambda a: Answer(a.status, a.fields, a.body[:-1]))(ask(m, t, f)),
+    "everything under the folder is served": lambda ask, m, t, f: (
+        Answer(200, (("Content-Length", "14"),), b"in no manifest") if "stray" in t else ask(m, t, f)
+    ),
+    "If-Match is ignored": lambda ask, m, t, f: ask(m, t, with_field(f, "If-Match", lambda v: None)),
+    "dates are ignored": lambda ask, m, t, f: ask(m, t, with_field(f, "If-Modified-Since", lambda v: None)),
+    "no nosniff": lambda ask, m, t, f: without(ask(m, t, f), "x-content-type-options"),
+    "no CORS": lambda ask, m, t, f: without(ask(m, t, f), "access-control-allow-origin"),
+}  # fmt: skip
+
+
+def broken_cases(ask: Ask, site: Site) -> Iterator[str]:
+    contract = HttpContract(ask, site)
+    for case in HTTP_CASES:
+        try:
+            contract.check(case)
+        except AssertionError:
+            yield case.name
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_is_found(name: str, tmp_path: Path) -> None:
+    site = Site(str(tmp_path))
+    ask, mistake = right(site), MISTAKES[name]
+    assert any(broken_cases(lambda method, target, fields: mistake(ask, method, target, dict(fields)), site))
+
+
+def test_no_mistake_is_found_where_there_is_none(tmp_path: Path) -> None:
+    site = Site(str(tmp_path))
+    assert list(broken_cases(right(site), site)) == []
+
+
+def test_an_error_names_the_case_and_its_clause(tmp_path: Path) -> None:
+    case = next(case for case in HTTP_CASES if case.name == "coding: br")
+    contract = HttpContract(lambda *_: Answer(404, (("Content-Length", "0"),), b""), Site(str(tmp_path)))
+    with pytest.raises(AssertionError, match=r"coding: br \(RFC 9110 12\.5\.3\): "):
+        contract.check(case)
