@@ -13,7 +13,7 @@ from .dates import parse_http_date
 Verdict = Literal[200, 304, 412]
 
 # Section 8.8.3: an opaque tag may hold anything but quotes, spaces and controls; commas too, so a list cannot be split.
-_ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_ENTITY_TAG = re.compile(r'(?<![^\s,])(W/)?("[\x21\x23-\x7e\x80-\xff]*")(?![^\s,])')
 
 
 def evaluate(

@@ -64,6 +64,7 @@ class FileTable:
         self._logical = manifest.entries
         self._hashed = {entry.name: entry for entry in manifest.entries.values()}
         self._resources: dict[str, _StoredFile] = {}
+        self._reported: set[str] = set()
 
     def find(self, path: str) -> Resource | None:
         """The file at the URL path ``path``, decoded. What it takes to answer is worked out on the first request."""
@@ -106,12 +107,21 @@ class FileTable:
 
             file = path if coding is None else path + suffix(coding)
             if variant is None:
-                return _ChangingFile(file, headers)
-            return _FixedFile(file, variant, headers(variant.digest), steady=immutable)
+                return _ChangingFile(file, headers, self._report)
+            return _FixedFile(file, variant, headers(variant.digest), self._report, steady=immutable)
 
         representations = {c: representation(c, None if known is None else codings[c]) for c in order}
         representations[IDENTITY] = representation(None, known)
         return _StoredFile(order, representations)
+
+    def _report(self, path: str, what: str) -> None:
+        """Say once what is wrong with a file of the release: it may be asked for a thousand times a second."""
+        if path not in self._reported:
+            self._reported.add(path)
+            logger.warning("%s %s. Run collectstatic again.", path, what)
+
+
+_Report = Callable[[str, str], None]
 
 
 class _StoredFile:
@@ -130,50 +140,46 @@ class _StoredFile:
 class _FixedFile:
     """A file whose bytes the manifest vouches for: hashed names, which are written once."""
 
-    __slots__ = ("_etag", "_headers", "_path", "_reported", "_size", "_steady")
+    __slots__ = ("_etag", "_headers", "_path", "_report", "_size", "_steady")
 
-    def __init__(self, path: str, variant: Variant, headers: tuple[Header, ...], *, steady: bool) -> None:
+    def __init__(
+        self, path: str, variant: Variant, headers: tuple[Header, ...], report: _Report, *, steady: bool
+    ) -> None:
         self._path = path
         self._size = variant.size
         self._etag = entity_tag(variant.digest)
         self._headers = headers
+        self._report = report
         self._steady = steady
-        self._reported = False
 
     def open(self) -> Opened | None:
         found = open_regular(self._path)
         if found is None:
-            self._report("cannot be opened as a file")
+            self._report(self._path, "cannot be opened as a file")
             return None
         fd, status = found
         if status.st_size != self._size:
             os.close(fd)
-            self._report(f"has {status.st_size} bytes, and the manifest says {self._size}")
+            self._report(self._path, f"has {status.st_size} bytes, and the manifest says {self._size}")
             return None
         return Opened(fd, self._size, modified_at(status), self._etag, self._headers, self._steady)
-
-    def _report(self, what: str) -> None:
-        if not self._reported:
-            self._reported = True
-            logger.warning("%s %s; run collectstatic again.", self._path, what)
 
 
 class _ChangingFile:
     """A file that a later release may overwrite while this process lives: its tag comes from the bytes it has now."""
 
-    __slots__ = ("_headers", "_memory", "_path", "_reported")
+    __slots__ = ("_headers", "_memory", "_path", "_report")
 
-    def __init__(self, path: str, headers: Callable[[Digest], tuple[Header, ...]]) -> None:
+    def __init__(self, path: str, headers: Callable[[Digest], tuple[Header, ...]], report: _Report) -> None:
         self._path = path
         self._headers = headers
         self._memory = DigestMemory()
-        self._reported = False
+        self._report = report
 
     def open(self) -> Opened | None:
         opened = open_changing(self._path, self._headers, self._memory)
-        if opened is None and not self._reported:
-            self._reported = True
-            logger.warning("%s cannot be read as a file; run collectstatic again.", self._path)
+        if opened is None:
+            self._report(self._path, "cannot be read as a file")
         return opened
 
 

@@ -50,7 +50,8 @@ class StaticApp:
         status, headers, body = response
         if not isinstance(body, Span):
             start_response(_STATUS_LINES[status], headers)
-            return () if body is None else (body,)
+            # A list, which servers know to be whole: granian sends it at once.
+            return [] if body is None else [body]
         try:
             start_response(_STATUS_LINES[status], headers)
             return _sendable(body, get("wsgi.file_wrapper"))
