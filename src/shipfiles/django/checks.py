@@ -16,8 +16,9 @@ from django.conf import STATICFILES_STORAGE_ALIAS, settings
 from django.core.checks import CheckMessage, Error, Info, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import storages
-from django.core.files.storage.handler import InvalidStorageError
+from django.utils.module_loading import import_string
+
+from . import conf
 
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -140,12 +141,18 @@ def check_app_order() -> Iterable[CheckMessage]:
 
 def check_options() -> Iterable[CheckMessage]:
     """E010: OPTIONS of the static storage."""
+    from .storage import StaticStorage
+
     try:
-        storages.create_storage(settings.STORAGES[STATICFILES_STORAGE_ALIAS])
-    except (ImproperlyConfigured, InvalidStorageError) as error:
-        return [Error(str(error), id="shipfiles.E010")]
-    except KeyError:
-        return []  # Django's own staticfiles.E005
+        backend = import_string(_backend())
+    except ImportError:
+        return []  # Django's own error when the storage is used
+    if not (isinstance(backend, type) and issubclass(backend, StaticStorage)):
+        return []
+    try:
+        conf.static_config(_options())
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint="The options are in docs/reference.md.", id="shipfiles.E010")]
     return []
 
 
@@ -209,7 +216,8 @@ def check_shadowed_names() -> Iterable[CheckMessage]:
                 if not filecmp.cmp(loser.path, winner.path, shallow=False)
             ]
     except BuildError as error:
-        return [CheckWarning(f"The static files cannot be collected: {error}", id="shipfiles.W016")]
+        hint = "collectstatic will stop at it; correct it as it says."
+        return [CheckWarning(f"The static files cannot be collected: {error}", hint=hint, id="shipfiles.W016")]
 
 
 def _entry() -> Any:
@@ -240,17 +248,22 @@ ON_DEPLOY: tuple[Check, ...] = (
 )
 
 
-def register_all() -> None:
-    """Register the checks under the tag ``staticfiles``, which ``collectstatic`` runs."""
-    for check in ALWAYS:
-        register(_as_django_calls(check), "staticfiles")
-    for check in ON_DEPLOY:
-        register(_as_django_calls(check), "staticfiles", deploy=True)
-
-
 def _as_django_calls(check: Check) -> Callable[..., list[CheckMessage]]:
     def called(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
         del app_configs, options  # the settings concern all applications
         return list(check())
 
     return called
+
+
+# Made once: Django's registry is a set, and tests set the applications up more than once.
+_ALWAYS = tuple(map(_as_django_calls, ALWAYS))
+_ON_DEPLOY = tuple(map(_as_django_calls, ON_DEPLOY))
+
+
+def register_all() -> None:
+    """Register the checks under the tag ``staticfiles``, which ``collectstatic`` runs."""
+    for check in _ALWAYS:
+        register(check, "staticfiles")
+    for check in _ON_DEPLOY:
+        register(check, "staticfiles", deploy=True)

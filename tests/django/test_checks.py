@@ -1,0 +1,168 @@
+"""The system checks: each trap is told once, with its id and a hint, and a sound project is told nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.checks import CheckMessage, run_checks
+from django.test import override_settings
+
+from shipfiles.django import checks
+
+MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
+SECURITY = "django.middleware.security.SecurityMiddleware"
+BACKEND = "shipfiles.django.storage.StaticStorage"
+
+
+def told(*, deploy: bool = False) -> list[CheckMessage]:
+    return [m for m in run_checks(tags=["staticfiles"], include_deployment_checks=deploy) if m.id]
+
+
+def ids(*, deploy: bool = False) -> set[str]:
+    return {str(m.id) for m in told(deploy=deploy) if str(m.id).startswith("shipfiles.")}
+
+
+def test_a_sound_project_is_told_nothing(project: Path) -> None:
+    assert told(deploy=True) == []
+
+
+def test_every_message_has_a_hint_or_says_what_to_do(project: Path) -> None:
+    with override_settings(MIDDLEWARE=[MIDDLEWARE, SECURITY, MIDDLEWARE], STATIC_ROOT=None, MEDIA_URL="/static/"):
+        assert len(told(deploy=True)) >= 4
+        assert all(m.hint for m in told(deploy=True))
+
+
+@pytest.mark.parametrize(
+    ("static_url", "media_url", "expected"),
+    [
+        ("/static/", "/static/", {"shipfiles.E002"}),
+        ("/static/", "/static/media/", {"shipfiles.E002"}),
+        ("/media/static/", "/media/", {"shipfiles.E002"}),
+        ("/static/", "/staticmedia/", set()),
+        ("https://cdn.example/static/", "https://cdn.example/media/", set()),
+    ],
+)
+def test_urls(project: Path, static_url: str, media_url: str, expected: set[str]) -> None:
+    with override_settings(STATIC_URL=static_url, MEDIA_URL=media_url):
+        assert expected <= ids()
+        assert not expected or all(m.msg for m in told())
+        if not expected:
+            assert ids() == set()
+
+
+def test_a_static_url_without_a_slash(project: Path) -> None:
+    # Django refuses it in a settings module; override_settings does not look.
+    with override_settings(STATIC_URL="/static"):
+        assert "shipfiles.E001" in ids()
+
+
+def test_hosts_that_disagree(project: Path) -> None:
+    options = {"base_url": "https://cdn.example/static/"}
+    with override_settings(
+        STATIC_URL="https://other.example/static/", STORAGES={"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}
+    ):
+        assert ids() == {"shipfiles.W003"}
+    with override_settings(
+        STATIC_URL="https://cdn.example/static/", STORAGES={"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}
+    ):
+        assert ids() == set()
+
+
+def test_static_root_is_media_root(project: Path) -> None:
+    with override_settings(MEDIA_ROOT=str(project / "root")):
+        assert ids() == {"shipfiles.E004"}
+
+
+def test_static_root_inside_a_source_folder(project: Path) -> None:
+    for folder in (project / "src", project / "src/deep/root"):
+        with override_settings(STATIC_ROOT=str(folder)):
+            assert "shipfiles.E005" in ids()
+
+
+def test_no_static_root(project: Path) -> None:
+    with override_settings(STATIC_ROOT=None):
+        assert ids() == set()
+        assert ids(deploy=True) == {"shipfiles.W006"}
+
+
+def test_static_root_that_cannot_be_written(project: Path) -> None:
+    (project / "file").write_text("")
+    with override_settings(STATIC_ROOT=str(project / "file/root")):
+        assert ids(deploy=True) == {"shipfiles.W007"}
+
+
+def test_removed_settings(project: Path) -> None:
+    with override_settings(STATICFILES_STORAGE="whitenoise.storage.CompressedManifestStaticFilesStorage"):
+        (message,) = (m for m in told() if m.id == "shipfiles.W008")
+        assert "STATICFILES_STORAGE" in message.msg
+        assert "whitenoise.storage.CompressedManifestStaticFilesStorage" in str(message.hint)
+    with override_settings(DEFAULT_FILE_STORAGE="x.Y"):
+        assert ids() == {"shipfiles.W008"}
+
+
+def test_the_order_of_the_applications(project: Path) -> None:
+    with override_settings(INSTALLED_APPS=["django.contrib.staticfiles", "shipfiles.django"]):
+        assert [c.name for c in apps.get_app_configs()] == ["django.contrib.staticfiles", "shipfiles.django"]
+        assert ids() == {"shipfiles.E009"}
+
+
+def test_wrong_options(project: Path) -> None:
+    with override_settings(STORAGES={"staticfiles": {"BACKEND": BACKEND, "OPTIONS": {"max_age": 3}}}):
+        (message,) = told()
+        assert message.id == "shipfiles.E010"
+        assert "OPTIONS['max_age'] is not an option" in message.msg
+
+
+@pytest.mark.parametrize(
+    ("middleware", "expected"),
+    [
+        ([SECURITY, MIDDLEWARE], set()),
+        ([SECURITY, MIDDLEWARE, MIDDLEWARE], {"shipfiles.E011"}),
+        ([MIDDLEWARE, SECURITY], {"shipfiles.W012"}),
+        ([SECURITY, MIDDLEWARE, "whitenoise.middleware.WhiteNoiseMiddleware"], {"shipfiles.W013"}),
+        ([SECURITY], {"shipfiles.I014"}),
+    ],
+)
+def test_the_middleware(project: Path, middleware: list[str], expected: set[str]) -> None:
+    with override_settings(MIDDLEWARE=middleware):
+        assert ids(deploy=True) == expected
+
+
+def test_names_that_two_folders_claim(project: Path, write) -> None:
+    write({"a.css": "1", "same.css": "1"})
+    (project / "other").mkdir()
+    (project / "other/a.css").write_text("2")
+    (project / "other/same.css").write_text("1")
+    with override_settings(STATICFILES_DIRS=[str(project / "src"), str(project / "other")]):
+        (message,) = (m for m in told(deploy=True) if m.id == "shipfiles.I015")
+    assert message.msg == (
+        f"'a.css' is claimed twice; {project / 'src/a.css'} wins, {project / 'other/a.css'} is not collected."
+    )
+
+
+def test_files_that_cannot_be_collected(project: Path, write) -> None:
+    write({"a\nb.css": ""})
+    assert ids(deploy=True) == {"shipfiles.W016"}
+
+
+def test_every_check_is_registered() -> None:
+    named = {name for name in vars(checks) if name.startswith("check_")}
+    assert named == {check.__name__ for check in (*checks.ALWAYS, *checks.ON_DEPLOY)}
+
+
+def test_findstatic_says_why(project: Path, write, capsys) -> None:
+    from django.core.management import call_command
+
+    write({"a.css": "1"})
+    (project / "other").mkdir()
+    (project / "other/a.css").write_text("2")
+    with override_settings(STATICFILES_DIRS=[str(project / "src"), str(project / "other")]):
+        call_command("findstatic", "a.css")
+        assert "wins" not in capsys.readouterr().out
+        call_command("findstatic", "a.css", verbosity=2)
+    out = capsys.readouterr().out
+    assert f"wins: {os.path.realpath(project / 'src/a.css')}, by" in out
+    assert f"ignored: {os.path.realpath(project / 'other/a.css')}" in out
