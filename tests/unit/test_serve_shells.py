@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +20,7 @@ from shipfiles.django.middleware import ShipfilesMiddleware
 from shipfiles.serve import asgi, wsgi
 from shipfiles.serve.asgi import field_getter, path_below_root
 from shipfiles.serve.table import FileTable, read_table
-from shipfiles.testing import Site
+from shipfiles.testing import PREFIX, Site
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +229,41 @@ def test_asgi_field_lines_are_joined() -> None:
     get = field_getter([(b"accept-encoding", b"gzip"), (b"x", b"y"), (b"accept-encoding", b"br")])
     assert get("accept-encoding") == "gzip, br"
     assert get("range") is None
+
+
+# What is loaded ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["shipfiles.serve.wsgi", "shipfiles.serve.asgi", "shipfiles.serve.watch"])
+def test_serving_loads_neither_django_nor_the_build(module: str) -> None:
+    assert loaded(f"import {module}") == set()
+
+
+def test_a_web_process_of_django_does_not_load_the_build(site: Site) -> None:
+    """The linter cannot see that an import within a function is not run by the web process."""
+    program = f"""
+        from django.conf import settings
+        settings.configure(
+            INSTALLED_APPS=["shipfiles.django", "django.contrib.staticfiles"], STATIC_URL="/static/",
+            STATIC_ROOT={site.root!r}, MIDDLEWARE=["shipfiles.django.middleware.ShipfilesMiddleware"],
+            STORAGES={{"staticfiles": {{"BACKEND": "shipfiles.django.storage.StaticStorage"}}}},
+        )
+        from django.core.wsgi import get_wsgi_application
+        from shipfiles.serve.wsgi import StaticApp
+        app = StaticApp(get_wsgi_application())
+        environ = {{"REQUEST_METHOD": "GET", "PATH_INFO": {PREFIX + "img/dot.png"!r}}}
+        assert len(app(environ, lambda *_: None)[0]) == 1000
+        """
+    assert loaded(program) - {"django"} == set()
+
+
+def loaded(program: str) -> set[str]:
+    """What of Django, the build and its libraries a process has loaded after ``program``."""
+    end = "\nimport sys; print(*[m for m in sys.modules if m.count('.') < 2])"
+    names = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program) + end], capture_output=True, text=True, check=True
+    ).stdout.split()
+    return set(names) & {"django", "brotli", "rich", "obstore", "shipfiles.build", "shipfiles.release"}
 
 
 # Middleware ----------------------------------------------------------------------------------------------------------
