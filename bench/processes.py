@@ -1,0 +1,129 @@
+"""Processes and what they cost: wall and CPU seconds of a whole process tree, peak memory, servers that always stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one finished process and all its children took."""
+
+    status: int
+    wall: float
+    cpu: float
+    peak_mb: float
+    timed_out: bool = False
+
+
+def measured(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], output: Path, time_out: float
+) -> Cost:
+    """Run ``command`` to its end and say what it cost. Its words go to ``output``."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        _signal(process.pid, signal.SIGKILL)
+
+    with output.open("wb") as words:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env=dict(environment), stdout=words, stderr=words, start_new_session=True
+        )
+        timer = threading.Timer(time_out, stop)
+        timer.start()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            _signal(process.pid, signal.SIGKILL)
+            raise
+        finally:
+            timer.cancel()
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Cost(process.returncode, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, late.is_set())
+
+
+def tree_cpu_seconds(root: int) -> float:
+    """User and system seconds so far of the running process ``root`` and of all below it."""
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                # The name in the second field may hold anything; the rest follows its last parenthesis.
+                fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry)] = int(fields[1])
+                ticks[int(entry)] = sum(map(int, fields[11:15]))
+    total = 0
+    for process in ticks:
+        ancestor = process
+        while ancestor not in (root, 0):
+            ancestor = parents.get(ancestor, 0)
+        if ancestor == root:
+            total += ticks[process]
+    return total / TICKS
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def server(
+    command: Sequence[str], port: int, *, folder: Path, environment: Mapping[str, str], output: Path, core: int | None
+) -> Iterator[int]:
+    """Run a server as long as the context lasts; gives its process id once ``port`` accepts connections."""
+    pinned = ["taskset", "-c", str(core), *command] if core is not None else list(command)
+    with output.open("wb") as words:
+        process = subprocess.Popen(
+            pinned, cwd=folder, env=dict(environment), stdout=words, stderr=words, start_new_session=True
+        )
+    try:
+        _await_port(process, port, output)
+        yield process.pid
+    finally:
+        _signal(process.pid, signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            _signal(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _await_port(process: subprocess.Popen[bytes], port: int, output: Path, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}: {last_words(output)}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"the server did not listen within {seconds:.0f} s: {last_words(output)}")
+
+
+def last_words(output: Path, size: int = 1500) -> str:
+    """The end of what a process printed."""
+    return output.read_text(errors="replace").strip()[-size:]
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
