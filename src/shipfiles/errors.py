@@ -8,10 +8,9 @@
     │   └── KeyCollision          two files claim one place in the release
     ├── ManifestError             a manifest cannot be read (also a ValueError)
     │   └── MissingEntry          a name is not in the manifest (also a ValueError)
-    ├── StoreError                a store did not do what it was asked
-    │   ├── KeyNotFound
-    │   └── KeyExists
-    └── ReleaseError              a release cannot be published or found
+    └── StoreError                a store did not do what it was asked
+        ├── KeyNotFound           it has no such key
+        └── KeyExists             a key that must not be overwritten is taken
 
 Errors are written for people: what happened, where, what to do. They carry their facts as attributes, so that a
 caller need not parse the text.
@@ -110,12 +109,8 @@ class KeyExists(StoreError):
         super().__init__(key, "already in the store, and it must not be overwritten")
 
 
-class ReleaseError(ShipfilesError):
-    """A release cannot be published or found."""
-
-
 def printable(text: str) -> str:
-    """``text`` unchanged if a terminal can show it, else its ``repr``: a name may hold a newline or undecodable bytes."""
+    """``text`` if a terminal can show it, else its ``repr``: a name may hold a newline or undecodable bytes."""
     return text if text.isprintable() else repr(text)
 
 

@@ -199,7 +199,7 @@ def check_middleware_there() -> Iterable[CheckMessage]:
 
 
 def check_shadowed_names() -> Iterable[CheckMessage]:
-    """I015 (deploy): names that two applications or folders claim with different content, and which wins."""
+    """I015, W016 (deploy): names that two folders claim with different content, and which wins; unusable files."""
     from ..errors import BuildError
     from .sources import find_sources
 
