@@ -18,7 +18,7 @@ from shipfiles.config import ServeConfig
 from shipfiles.errors import ConfigError, ManifestError
 from shipfiles.manifest import Manifest
 from shipfiles.serve import asgi, table, wsgi
-from shipfiles.serve.opened import Span
+from shipfiles.serve.opened import DigestMemory, Opened, Span, digest_open
 from shipfiles.serve.respond import Request, Response, respond
 from shipfiles.serve.table import FileTable, Table, default_table, read_table, set_provider
 from shipfiles.serve.watch import WatchTable
@@ -278,3 +278,68 @@ def test_memories_are_bounded(tmp_path: Path) -> None:
         (tmp_path / str(i)).write_text("")
         table.find(f"/{i}")
     assert len(table._memories) <= 256
+
+
+# A file that changes between being opened and being read ------------------------------------------------------------
+
+
+class Shrinking:
+    """A resource whose ``br`` file has become shorter since its size was taken."""
+
+    codings = ("br",)
+
+    def __init__(self, folder: Path) -> None:
+        for coding, size in (("br", 10), ("identity", 100)):
+            (folder / coding).write_bytes(b"x" * size)
+        self.folder = folder
+        self.opened: list[int] = []
+
+    def open(self, coding: str) -> Opened:
+        fd = os.open(self.folder / coding, os.O_RDONLY)
+        self.opened.append(fd)
+        return Opened(fd, 50 if coding == "br" else 100, None, f'"{coding}"', (), steady=True)
+
+
+class OneFile:
+    config = ServeConfig()
+
+    def __init__(self, resource: Shrinking) -> None:
+        self.resource = resource
+
+    def find(self, _path: str) -> Shrinking:
+        return self.resource
+
+    def is_lost(self, _path: str) -> bool:
+        return False
+
+
+def test_a_file_that_shrinks_before_it_is_read_gives_the_next_representation(tmp_path: Path) -> None:
+    resource = Shrinking(tmp_path)
+    response = get(OneFile(resource), "/x", {"accept-encoding": "br"})
+    assert response is not None
+    assert (response.status, response.body) == (200, b"x" * 100)
+    part = get(OneFile(resource), "/x", {"accept-encoding": "br", "range": "bytes=20-29"})
+    assert part is not None
+    assert (part.status, part.body) == (206, b"x" * 10)
+    assert len(resource.opened) == 4
+    for fd in resource.opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+
+
+def test_a_changing_file_that_shrinks_while_it_is_digested_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for size in (100, 100_000):
+        path.write_bytes(b"x" * size)
+        fd = os.open(path, os.O_RDONLY)
+        status = os.fstat(fd)
+        os.truncate(path, size // 2)
+        assert digest_open(fd, status, DigestMemory()) is None
+        os.close(fd)
+        assert digest_open(fd, status, DigestMemory()) is None
+
+
+def test_a_root_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / ".shipfiles" / "current.json").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_table(str(tmp_path), "/static/")
