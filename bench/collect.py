@@ -210,7 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="a smoke run: a tiny corpus made here, one round, Shipfiles and Django, in the environment of this Python",
+        help="a smoke run: a tiny corpus made here, one round, Shipfiles and Django; in this Python if it has both",
     )
     return parser.parse_args()
 
@@ -226,7 +226,7 @@ def main() -> None:
         sizes, modes = chosen(asked.sizes, SIZES, "--sizes"), chosen(asked.modes, MODES, "--modes")
         names, rounds = chosen(asked.peers, list(PRODUCTS), "--peers"), asked.rounds
         slow_on = chosen(asked.slow_on, SIZES, "--slow-on")
-        enter_environment(work)
+    enter_environment(work, enough=("django", "shipfiles") if asked.quick else ())
     environment_now = {"machine": figures.machine(), "versions": figures.versions(PACKAGES)}
     print(json.dumps(environment_now), end="\n\n")
     samples: list[Sample] = []

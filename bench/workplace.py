@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,14 +43,16 @@ def _python() -> str:
     fail("the peers in requirements.txt need Python 3.12 or newer: start this script with one")
 
 
-def enter_environment(folder: Path) -> None:
+def enter_environment(folder: Path, enough: Iterable[str] = ()) -> None:
     """Go on in the environment of ``folder`` that has the peers in the versions of requirements.txt.
 
+    With modules in ``enough``: only if this Python lacks one of them.
     Makes it when it is missing or when the requirements have changed, then starts this script again in it.
     """
     home = folder / "venv"
     python = home / "bin" / "python"
-    if Path(sys.prefix).resolve() == home.resolve():
+    needed = list(enough)
+    if Path(sys.prefix).resolve() == home.resolve() or (needed and all(map(find_spec, needed))):
         return
     requirements = BENCH / "requirements.txt"
     wanted = hashlib.sha256(
