@@ -1,0 +1,181 @@
+"""The references in a script or module, by ECMA-262 (https://tc39.es/ecma262/) and the HTML Standard.
+
+As for style sheets, the places where a reference can begin are found first, by searches for words with the shape of a
+reference behind them. Most files have none, and most modules have all of theirs at the top; only up to the last of
+them the code is walked, to tell code from strings, comments, templates and regular expressions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from heapq import merge
+from typing import Final
+
+from ...model import Reference, ReferenceKind
+from .javascript_walk import BLANK, LETTER, STRING, TEMPLATE, Walk
+from .reference import is_local
+from .source_map import source_map_comment
+
+_NAME = rb"(?:[\w$\x80-\xff]|\\u(?:\{[0-9a-fA-F]++\}|[0-9a-fA-F]{4}))++"
+_WORD_END = rb"(?!" + LETTER + rb")"
+_LETTERS = LETTER + rb"++"
+
+# Words with what could make a reference of them, as far as it can be seen without a long look: comments (and letters
+# beyond ASCII, which may be white space) pass here. Each begins with plain letters, for which the search is fastest.
+_IMPORT = re.compile(
+    rb"import(?<![\w$#\\]import)(?=\s*+(?:[\"'{*/\xc2\xe1-\xe3\xef]|\(\s*+[\"'`/\x80-\xff]"
+    rb"|\.\s*+(?:/|(?:defer|source)" + _WORD_END + rb"|meta\s*+(?:/|\.\s*+(?:/|resolve" + _WORD_END + rb"))))"
+    rb"|\s++" + _LETTERS + rb"\s*+(?:[,*/]|from" + _WORD_END + rb"|" + _LETTERS + rb"\s*+(?:/|from" + _WORD_END + rb"))"
+    rb"|Scripts\s*+[(/])"
+)
+_EXPORT = re.compile(
+    rb"export(?<![\w$#\\]export)"
+    rb"(?=\s*+(?:[*/\x80-\xff]|\{[^{}\"'/]*+(?:[\"'/]|\}\s*+(?:[/\x80-\xff]|from" + _WORD_END + rb"))))"
+)
+_NEW = re.compile(rb"new(?<![\w$#\\]new)(?=\s*+(?:/|URL\s*+[(/]))")
+
+# The forms from their first word to just before the string. Section 16.2.2 (imports) with the proposals "deferring
+# module evaluation" and "source phase imports"; section 16.2.3 (exports); section 13.3.10 (import calls).
+_NAMED = rb"\{(?:[^{}\"'/]++|" + STRING + rb"|/\*(?:[^*]++|\*(?!/))*+\*/|//[^\r\n]*+)*+\}"
+_STAR = rb"\*" + BLANK + rb"as" + _WORD_END + BLANK
+_CLAUSE = (
+    rb"(?:" + _STAR + _NAME + rb"|" + _NAMED
+    + rb"|" + _NAME + rb"(?:" + BLANK + rb"," + BLANK + rb"(?:" + _STAR + _NAME + rb"|" + _NAMED + rb"))?+)"
+)  # fmt: skip
+_FROM = BLANK + rb"from" + _WORD_END + BLANK
+_PHASE = rb"(?:defer" + _WORD_END + BLANK + _STAR + _NAME + rb"|source" + _WORD_END + BLANK + _NAME + rb")"
+_STATIC = re.compile(
+    rb"import" + BLANK + rb"(?:" + _CLAUSE + _FROM + rb"|" + _PHASE + _FROM + rb")?+(?=[\"'])"
+    rb"|export" + BLANK + rb"(?:" + _NAMED
+    + rb"|\*" + BLANK + rb"(?:as" + _WORD_END + BLANK + rb"(?:" + STRING + rb"|" + _NAME + rb"))?+)"
+    + _FROM + rb"(?=[\"'])"
+)  # fmt: skip
+_CALL = re.compile(
+    rb"import" + BLANK + rb"(?:\." + BLANK + rb"(?:(?:defer|source)" + _WORD_END
+    + rb"|(?P<resolve>meta" + _WORD_END + BLANK + rb"\." + BLANK + rb"resolve" + _WORD_END + rb"))" + BLANK + rb")?+"
+    + rb"\(" + BLANK + rb"(?=[\"'`])"
+)  # fmt: skip
+_SCRIPTS = re.compile(rb"importScripts" + _WORD_END + BLANK + rb"\(" + BLANK + rb"(?=[\"'`])")
+_NEW_URL = re.compile(rb"new" + BLANK + rb"URL" + _WORD_END + BLANK + rb"\(" + BLANK + rb"(?=[\"'`])")
+_LITERAL = re.compile(STRING + rb"|" + TEMPLATE)
+_ARGUMENT_END = re.compile(BLANK + rb"(?:\)|(?P<next>,)" + BLANK + rb")")
+_META_URL = re.compile(
+    BLANK + rb"," + BLANK + rb"import" + BLANK + rb"\." + BLANK + rb"meta" + _WORD_END + BLANK + rb"\." + BLANK
+    + rb"url" + _WORD_END + BLANK + rb",?+" + BLANK + rb"\)"
+)  # fmt: skip
+# The worker's own global object may be named.
+_GLOBAL_OBJECT = re.compile(rb"(?<![\w$.\\])(?:self|globalThis)\s*+\.\Z")
+
+_ESCAPE = re.compile(
+    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,8})\}|([0-3][0-7]{0,2}|[4-7][0-7]?)"
+    r"|(\r\n|[\n\r\u2028\u2029])|([\s\S]))"
+)
+_SINGLE_ESCAPES: Final = {"b": "\b", "t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r"}
+
+
+def references(body: bytes) -> list[Reference]:
+    """The references of a script or module.
+
+    Imports and re-exports in every form, ``import()`` with a literal, ``import.meta.resolve()``, ``new URL()`` with
+    ``import.meta.url``, ``importScripts()`` and the source map's comment. What a page resolves against its own address,
+    such as ``new Worker("w.js")`` or ``fetch()``, is none. Any bytes are accepted; text in UTF-16 yields nothing.
+    """
+    comment = source_map_comment(body, line_comments=True)
+    # Alone on its line, a comment is one for ECMA-426's extraction without parsing; else the walk has to say.
+    unsure = -1 if comment is None or comment.whole_line else comment.opening
+    found, is_code = _walked(body, unsure, html_comments=False)
+    # "<!--" is a comment in scripts only (section B.1.1), and what is no module shows it by having no import.
+    if (b"<!--" in body or b"-->" in body) and not any(r.kind == "module" for r in found):
+        found, is_code = _walked(body, unsure, html_comments=True)
+    if comment and (unsure < 0 or is_code):
+        _add(found, body, comment.start, comment.end, "source-map")
+    return found
+
+
+def _walked(body: bytes, unsure: int, html_comments: bool) -> tuple[list[Reference], bool]:
+    """The references, and whether a comment can begin at ``unsure``, if that is not negative."""
+    found: list[Reference] = []
+    walk = Walk(body, html_comments)
+    for at in _candidates(body):
+        if at > unsure >= 0:
+            break  # only comments are there
+        if at < walk.at or not walk.reach(at):
+            continue
+        before = walk.before(at)
+        if body[before - 1 : before] == b"." and body[before - 3 : before] != b"...":
+            if not (body.startswith(b"importScripts", at) and _GLOBAL_OBJECT.search(body, max(0, before - 64), before)):
+                continue  # a property's name
+        elif before == at > 0 and body[at - 1] >= 0x80:
+            continue  # the end of a longer name
+        _read(body, at, found)
+    return found, unsure >= walk.at and walk.reach(unsure)
+
+
+def _candidates(body: bytes) -> Iterator[int]:
+    searches = []
+    if b"import" in body:
+        searches.append(_starts(_IMPORT, body))
+        if b"meta" in body and b"URL" in body:
+            searches.append(_starts(_NEW, body))
+    if b"export" in body:
+        searches.append(_starts(_EXPORT, body))
+    return merge(*searches) if len(searches) > 1 else iter(searches[0] if searches else ())
+
+
+def _starts(pattern: re.Pattern[bytes], body: bytes) -> Iterator[int]:
+    return (match.start() for match in pattern.finditer(body))
+
+
+def _read(body: bytes, at: int, found: list[Reference]) -> None:
+    """Note the references of the form that begins at ``at``, if it is one."""
+    if form := _STATIC.match(body, at):
+        if literal := _LITERAL.match(body, form.end()):
+            _add(found, body, literal.start() + 1, literal.end() - 1, "module")
+    elif form := _CALL.match(body, at):
+        literal = _LITERAL.match(body, form.end())
+        if literal and _ARGUMENT_END.match(body, literal.end()):
+            kind: ReferenceKind = "url" if form["resolve"] else "dynamic-import"
+            _add(found, body, literal.start() + 1, literal.end() - 1, kind, specifier=True)
+    elif form := _NEW_URL.match(body, at):
+        literal = _LITERAL.match(body, form.end())
+        if literal and _META_URL.match(body, literal.end()):
+            _add(found, body, literal.start() + 1, literal.end() - 1, "url")
+    elif form := _SCRIPTS.match(body, at):
+        end = form.end()
+        while (literal := _LITERAL.match(body, end)) and (after := _ARGUMENT_END.match(body, literal.end())):
+            _add(found, body, literal.start() + 1, literal.end() - 1, "url")
+            end = after.end()
+            if not after["next"]:
+                break
+
+
+def _add(
+    found: list[Reference], body: bytes, start: int, end: int, kind: ReferenceKind, specifier: bool = False
+) -> None:
+    raw = body[start:end]
+    url = raw.decode("utf-8", "replace") if kind == "source-map" else _text(raw)
+    if is_local(url, "module" if specifier else kind):
+        found.append(Reference(start, end, url, kind, required=kind != "source-map"))
+
+
+def _text(raw: bytes) -> str:
+    """What the inside of a literal means (section 12.9.4.2). Bytes that are not UTF-8 become U+FFFD."""
+    text = raw.decode("utf-8", "replace")
+    if "\\" not in text:
+        return text
+    text = _ESCAPE.sub(_unescaped, text)
+    # Halves of a surrogate pair may have been written one by one; one alone is U+FFFD in a URL.
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    hex_digits = match[1] or match[2] or match[3]
+    if hex_digits:
+        code = int(hex_digits, 16)
+        return chr(code) if code < 0x110000 else "\ufffd"
+    if match[4]:
+        return chr(int(match[4], 8))
+    if match[5]:
+        return ""
+    return _SINGLE_ESCAPES.get(match[6], match[6])

@@ -1,0 +1,125 @@
+"""What the text of a reference means: one set of rules for every language.
+
+Languages differ in how they write a URL down; from there on the rules are the URL Standard's (WHATWG), which is what
+browsers follow, and RFC 3986 for its parts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ...model import ReferenceKind
+from ...paths import resolve, url_quote, url_unquote
+
+# RFC 3986 section 3.1.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+# What the URL Standard drops before it parses: C0 controls and spaces round the text, tabs and newlines within.
+_AROUND = "".join(map(chr, range(0x21)))
+_WITHIN = re.compile(r"[\t\n\r]")
+_SUFFIX = re.compile(r"[?#]")
+_ENCODED_SLASH = re.compile(r"%2[fF]|%5[cC]")
+_SLASHES = re.compile(r"/{2,}")
+# RFC 3986 unreserved, reserved and "%", less what would end an unquoted url() or a string: ' ( ) and less [ and ].
+_KEPT = "%/?#:@!$&*+,;=~"
+_UNSAFE = re.compile(rf"[^A-Za-z0-9_.\-{re.escape(_KEPT)}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The logical path that a reference names. Whether a file has that path is not known here."""
+
+    logical: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolvable:
+    """A reference that cannot name any of our files, though it should. ``what`` says why."""
+
+    what: str
+
+
+def is_local(url: str, kind: ReferenceKind) -> bool:
+    """Whether ``url`` could name a file of this site: it has a path with a name at its end, and no scheme or host.
+
+    A module's specifier (kinds ``module`` and ``dynamic-import``) must also begin with ``/``, ``./`` or ``../``: any
+    other is bare, and an import map or a bundler gives it its meaning (HTML Standard, "resolve a module specifier").
+    """
+    if kind in ("module", "dynamic-import") and not url.startswith(("/", "./", "../")):
+        return False
+    path, _ = _split(url)
+    if path.startswith("//") or _SCHEME.match(path):
+        return False
+    return path.rpartition("/")[2] not in ("", ".", "..")
+
+
+def target_of(url: str, base: str, static_path: str) -> Target | Unresolvable | None:
+    """What ``url`` names in the file at the logical path ``base``, where the site's files are under ``static_path``.
+
+    ``static_path`` is the path of STATIC_URL with its closing slash; empty if absolute paths are never ours. ``None``
+    means that the reference leaves our files by intent, with a scheme, a host or an absolute path to elsewhere, or
+    names none. Query and fragment do not count, percent signs are decoded, dot segments resolved.
+    """
+    if not is_local(url, "url"):
+        return None
+    # Encoded slashes and dots: a server sees "%2F" as "/" in most gateways, a browser does not. No file of ours is
+    # meant by it, and to guess would give one file two addresses.
+    path = _SLASHES.sub("/", _split(url)[0])
+    if _ENCODED_SLASH.search(path):
+        return Unresolvable("an encoded slash cannot be part of a file's name")
+    decoded = url_unquote(path)
+    if decoded is None:
+        return Unresolvable("its percent-encoding is not UTF-8")
+    if not decoded.startswith("/"):
+        logical = resolve(base, decoded)
+        if logical is None:
+            return Unresolvable("it leads above the root of the static files")
+        return Target(logical) if logical else None
+    root = url_unquote(static_path) or ""
+    absolute = _absolute(decoded)
+    if not root or not absolute.startswith(root) or absolute == root:
+        return None
+    return Target(absolute[len(root) :])
+
+
+def renamed(url: str, hashed_name: str) -> str:
+    """``url`` with its last path segment replaced by that of ``hashed_name``; folder, query and fragment stay.
+
+    The result is ASCII without quotes, parentheses, backslashes, white space or ``${``: it needs no escapes in an
+    unquoted ``url()`` or in any string or template of CSS and JavaScript.
+    """
+    path, suffix = _split(url)
+    folder = _quote(_SLASHES.sub("/", path[: path.rfind("/") + 1]))
+    name = url_quote(hashed_name.rpartition("/")[2])
+    if not folder:
+        # "a:b.png" alone would be a scheme.
+        name = name.replace(":", "%3A")
+    return f"{folder}{name}{_quote(suffix)}"
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The path of ``url`` as a browser reads it, and the query and fragment."""
+    url = url.strip(_AROUND)
+    if "\n" in url or "\r" in url or "\t" in url:
+        url = _WITHIN.sub("", url)
+    found = _SUFFIX.search(url)
+    cut = found.start() if found else len(url)
+    path = url[:cut]
+    # "\" is "/" in the path of an http URL (URL Standard, "path state").
+    return path.replace("\\", "/") if "\\" in path else path, url[cut:]
+
+
+def _absolute(path: str) -> str:
+    """The absolute ``path`` without dot segments; ``..`` at the root is dropped (URL Standard, "shorten a path")."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def _quote(text: str) -> str:
+    return quote(text, safe=_KEPT) if _UNSAFE.search(text) else text

@@ -1,0 +1,181 @@
+"""What the text of a reference means, and what it becomes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipfiles.build.rewrite.reference import Target, Unresolvable, is_local, renamed, target_of
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "x.png",
+        "./x.png",
+        "../x.png",
+        "/static/x.png",
+        "x.eot?#iefix",
+        " x.png\n",
+        "a/b c.png",
+        "..x",
+        "sprite.svg#icon",
+        "1:x",
+        "é.png",
+        ".../x",
+        "a%20b",
+    ],
+)
+def test_a_path_could_be_a_file(url):
+    assert is_local(url, "url")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        " ",
+        "#x",
+        "?v=1",
+        "data:image/png;base64,AA",
+        "DaTa:,x",
+        "http://host/x.png",
+        "HTTPS://host/x.png",
+        "about:blank",
+        "a+b-c.1:x",
+        "//host/x.png",
+        "\\\\host\\x.png",
+        "/\\host/x.png",
+        "java\nscript:x",
+        "\x01data:,x",
+        ".",
+        "..",
+        "./",
+        "../",
+        "img/",
+        "img/..",
+        "/",
+        "./?x",
+        "../#x",
+    ],
+)
+def test_a_scheme_a_host_a_fragment_or_a_folder_is_none(url):
+    assert not is_local(url, "url")
+    assert target_of(url, "css/app.css", "/static/") is None
+
+
+@pytest.mark.parametrize("url", ["x.js", "lodash", "@scope/x", "#internal", " ./x.js", ".x.js", "..\\x.js"])
+def test_a_bare_specifier_is_none(url):
+    assert not is_local(url, "module")
+    assert not is_local(url, "dynamic-import")
+
+
+@pytest.mark.parametrize("url", ["./x.js", "../x.js", "/static/x.js", "./x", "./a\\b.js"])
+def test_a_relative_specifier_is_one(url):
+    assert is_local(url, "module")
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "logical"),
+    [
+        ("x.png", "css/app.css", "css/x.png"),
+        ("./x.png", "css/app.css", "css/x.png"),
+        ("../img/x.png", "css/app.css", "img/x.png"),
+        ("x.png", "app.css", "x.png"),
+        ("a/./b/../x.png", "css/app.css", "css/a/x.png"),
+        ("font.eot?#iefix", "css/app.css", "css/font.eot"),
+        ("font.svg?v=1#a/b", "css/app.css", "css/font.svg"),
+        ("a%20b.png", "app.css", "a b.png"),
+        ("a b.png", "app.css", "a b.png"),
+        ("%C3%A9.png", "app.css", "é.png"),
+        ("é.png", "app.css", "é.png"),
+        ("%2e%2E/x.png", "css/app.css", "x.png"),
+        ("100%.png", "app.css", "100%.png"),
+        ("img//x.png", "app.css", "img/x.png"),
+        ("img\\x.png", "app.css", "img/x.png"),
+        ("im\ng/x.png", "app.css", "img/x.png"),
+        ("/static/x.png", "css/app.css", "x.png"),
+        ("/static/a%20b.png?v", "css/app.css", "a b.png"),
+        ("/static/css/../x.png", "css/app.css", "x.png"),
+        ("/other/../static/x.png", "css/app.css", "x.png"),
+        ("/../static/x.png", "css/app.css", "x.png"),
+        ("a%3Fb%23c.png", "app.css", "a?b#c.png"),
+    ],
+)
+def test_a_reference_names_a_logical_path(url, base, logical):
+    assert target_of(url, base, "/static/") == Target(logical)
+
+
+@pytest.mark.parametrize("url", ["/x.png", "/static", "/staticx/x.png", "/static/../x.png", "/media/x.png"])
+def test_other_absolute_paths_are_not_ours(url):
+    assert target_of(url, "css/app.css", "/static/") is None
+
+
+def test_absolute_paths_are_never_ours_without_a_static_path():
+    assert target_of("/static/x.png", "css/app.css", "") is None
+
+
+def test_the_static_path_may_be_encoded():
+    assert target_of("/státic/x.png", "app.css", "/st%C3%A1tic/") == Target("x.png")
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [
+        ("../../x.png", "above the root"),
+        ("../x/../../x.png", "above the root"),
+        ("%ff.png", "not UTF-8"),
+        ("a%2Fb.png", "encoded slash"),
+        ("a%5cb.png", "encoded slash"),
+    ],
+)
+def test_what_cannot_name_a_file_says_why(url, what):
+    result = target_of(url, "css/app.css", "/static/")
+    assert isinstance(result, Unresolvable)
+    assert what in result.what
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "expected"),
+    [
+        ("x.png", "css/x.0123.png", "x.0123.png"),
+        ("./x.js", "js/x.0123.js", "./x.0123.js"),
+        ("../img/./x.png", "img/x.0123.png", "../img/./x.0123.png"),
+        ("/static/img/x.png", "img/x.0123.png", "/static/img/x.0123.png"),
+        ("f.eot?#iefix", "f.0123.eot", "f.0123.eot?#iefix"),
+        ("f.svg?v=1&w=2#a/b", "f.0123.svg", "f.0123.svg?v=1&w=2#a/b"),
+        ("a%20b/c%20d.png", "a b/c d.0123.png", "a%20b/c%20d.0123.png"),
+        ("a b/(c).png", "a b/(c).0123.png", "a%20b/%28c%29.0123.png"),
+        ("it's/x.png", "it's/x.0123.png", "it%27s/x.0123.png"),
+        ("é/é.png", "é/é.0123.png", "%C3%A9/%C3%A9.0123.png"),
+        ("a\\b.png", "a/b.0123.png", "a/b.0123.png"),
+        ("a//b.png", "a/b.0123.png", "a/b.0123.png"),
+        (" x.png\t", "x.0123.png", "x.0123.png"),
+        ("x.png?a=\"b\"#'c'", "x.0123.png", "x.0123.png?a=%22b%22#%27c%27"),
+        ("a%3Ab.png", "a:b.0123.png", "a%3Ab.0123.png"),
+        ("./a:b.png", "a:b.0123.png", "./a:b.0123.png"),
+        ("${x}/`y`.js", "${x}/`y`.0123.js", "$%7Bx%7D/%60y%60.0123.js"),
+    ],
+)
+def test_only_the_last_segment_is_renamed(url, name, expected):
+    assert renamed(url, name) == expected
+
+
+_PART = st.text(
+    st.characters(exclude_characters="/\\", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6
+).filter(lambda p: p.strip() and p not in (".", ".."))
+
+
+@given(st.lists(_PART, min_size=1, max_size=3), st.sampled_from(["", "./", "../", "/static/"]))
+def test_a_renamed_reference_leads_to_the_renamed_file(parts, prefix):
+    from urllib.parse import quote
+
+    url = prefix + "/".join(quote(p, safe="") for p in parts)
+    base = "top/app.css"
+    target = target_of(url, base, "/static/")
+    assert isinstance(target, Target)
+    text = renamed(url, target.logical + ".0123")
+    assert text.isascii()
+    assert not set("\"'()\\` \t\n{}<>") & set(text)
+    assert target_of(text, base, "/static/") == Target(target.logical + ".0123")
