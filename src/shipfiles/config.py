@@ -87,7 +87,7 @@ class StaticConfig:
     manifest_name: str = "staticfiles.json"
     """Name of the manifest that stock Django can read."""
     manifest_strict: bool = True
-    """Whether a name that the manifest lacks is an error; else its plain URL is given."""
+    """Whether a name that the manifest lacks is an error; else its plain URL is given if such a file is there."""
     check_names: bool = True
     """With ``DEBUG`` and in tests, whether a name that no finder has is the error that it will be in production."""
     workers: int = 0

@@ -4,7 +4,7 @@
     ├── ConfigError               an option is unknown, missing or contradicts another
     ├── BuildError                the sources cannot become a release
     │   ├── SourceError           one source file cannot be read or must not have that name
-    │   ├── BrokenReferences      the project's own files refer to files that do not exist
+    │   ├── BrokenReferences      the project's own files refer to files that do not exist (also a ValueError)
     │   └── KeyCollision          two files claim one place in the release
     ├── ManifestError             a manifest cannot be read (also a ValueError)
     │   └── MissingEntry          a name is not in the manifest (also a ValueError)
@@ -50,8 +50,11 @@ class SourceError(BuildError):
         super().__init__(f"{printable(path)}: {what}" + (f"\n  {hint}" if hint else ""))
 
 
-class BrokenReferences(BuildError):
-    """The project's own files refer to files that do not exist. ``problems`` has them all."""
+class BrokenReferences(BuildError, ValueError):
+    """The project's own files refer to files that do not exist. ``problems`` has them all.
+
+    A ``ValueError`` too, because that is what Django's storage raises here.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)

@@ -43,11 +43,18 @@ class Problem:
     """A reference that leads nowhere, or a file that could not be treated as it should."""
 
     path: str
+    """The file as the developer knows it."""
     line: int
+    """Counted from 1; 0 if the whole file is meant."""
     column: int
+    """In characters, counted from 1."""
     text: str
+    """The reference as it is written."""
     what: str
+    """What is wrong with it."""
     nearest: tuple[str, ...] = ()
+    logical: str = ""
+    """The logical path of the file."""
 
     def __str__(self) -> str:
         place = f"{printable(self.path)}:{self.line}:{self.column}" if self.line else printable(self.path)

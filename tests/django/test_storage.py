@@ -93,9 +93,12 @@ def test_not_strict(site: Path, production, caplog) -> None:
             "staticfiles": {"BACKEND": "shipfiles.django.storage.StaticStorage", "OPTIONS": {"manifest_strict": False}}
         }
     ):
-        assert staticfiles_storage.url("missing.css") == "/static/missing.css"
-        assert staticfiles_storage.url("missing.css") == "/static/missing.css"
-    assert caplog.text.count("missing.css") == 1
+        with pytest.raises(ValueError, match="The file 'plain.css' could not be found"):
+            staticfiles_storage.url("plain.css")
+        (site / "root/plain.css").write_text("x")
+        assert staticfiles_storage.url("plain.css") == "/static/plain.css"
+        assert staticfiles_storage.url("plain.css") == "/static/plain.css"
+    assert caplog.text.count("plain.css") == 1
 
 
 def test_in_tests_the_finders_answer(project: Path, write) -> None:

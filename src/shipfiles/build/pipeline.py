@@ -97,11 +97,8 @@ def build(
     rewritable = sum(scanned[logical].size for logical in links)
     with phase(listener, "rewrite", len(links), rewritable) as progress:
         assets = _finish(scanned, links, progress)
-    too_large = [
-        Problem(s.source.path, 0, 0, "", f"larger than rewrite.max_size ({config.max_size} bytes), published as it is")
-        for s in scanned.values()
-        if s.too_large
-    ]
+    what = f"larger than rewrite.max_size ({config.max_size} bytes), published as it is"
+    too_large = [Problem(s.source.path, 0, 0, "", what, (), s.source.logical) for s in scanned.values() if s.too_large]
     return Build(
         tuple(assets[logical] for logical in sorted(assets)),
         tuple(sorted([*problems.warnings, *too_large], key=_place)),
@@ -170,9 +167,9 @@ def _problem(
     line, column = position(body, reference.start)
     text = body[reference.start : reference.end].decode("utf-8", "backslashreplace")
     if isinstance(target, Unresolvable):
-        return Problem(source.path, line, column, text, target.what)
+        return Problem(source.path, line, column, text, target.what, (), source.logical)
     what = f"no static file '{target.logical}'"
-    return Problem(source.path, line, column, text, what, tuple(nearest_names(target.logical, known)))
+    return Problem(source.path, line, column, text, what, tuple(nearest_names(target.logical, known)), source.logical)
 
 
 def _finish(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from django.core.files.storage import Storage
 
 from ..build.find import Found
-from ..build.pipeline import Build, build
+from ..build.pipeline import Asset, Build, build
+from ..build.rewrite import REWRITERS
 from ..events import Listener, ignore
 from ..release.publish import Published, publish, publish_plain
 from ..stores.rehearsal import Rehearsal
@@ -62,7 +63,13 @@ def collect(
     return built, published
 
 
-def publish_collected(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> Published:
-    """A release of what Django's own command has found."""
+def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> tuple[Build, Published]:
+    """Make a release of what Django's own command has found: logical path → (storage, path in it)."""
     with collected_sources(paths) as found:
-        return collect(storage, found)[1]
+        return collect(storage, found)
+
+
+def post_processed(built: Build, published: Published) -> list[Asset]:
+    """The assets that Django's command would count as post-processed: new ones, and always what can be rewritten."""
+    written = {change.key for change in published.changed if change.action != "delete"}
+    return [asset for asset in built.assets if asset.name in written or asset.media_type in REWRITERS]

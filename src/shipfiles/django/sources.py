@@ -117,7 +117,8 @@ def _ownership() -> Callable[[str], bool]:
 
 def source_folders() -> list[str]:
     """The folders that the standard finders read, for the checks."""
-    folders = [os.fspath(root[1] if isinstance(root, (list, tuple)) else root) for root in settings.STATICFILES_DIRS]
+    given: Any = settings.STATICFILES_DIRS
+    folders = [os.fspath(root[1] if isinstance(root, (list, tuple)) else root) for root in given]
     for finder in get_finders():
         if isinstance(finder, AppDirectoriesFinder):
             folders += [str(storage.location) for storage in finder.storages.values()]

@@ -55,8 +55,6 @@ class StaticStorage(Storage):
         self.manifest_name = self.config.manifest_name
         self.manifest_strict = self.config.manifest_strict
         self._release: Manifest | str | None = _UNREAD
-        self._hashed_files: dict[str, str] | None = None
-        self._manifest_hash = ""
         self._urls: dict[str, str] = {}
         self._reported: set[str] = set()
 
@@ -99,54 +97,47 @@ class StaticStorage(Storage):
         """Use ``manifest`` from now on: the release that this process has just published."""
         self._release = manifest
         self.hashed_files = manifest.names()
-        self._manifest_hash = names_hash(self.hashed_files)
+        self.manifest_hash = names_hash(self.hashed_files)
 
-    @property
+    @cached_property
     def hashed_files(self) -> dict[str, str]:
-        """Logical path → hashed name."""
-        if self._hashed_files is None:
-            if self.release is not None:
-                self._hashed_files = self.release.names()
-                self._manifest_hash = names_hash(self._hashed_files)
-            else:
-                self._hashed_files, self._manifest_hash = self.load_manifest() if self.location else ({}, "")
-        return self._hashed_files
+        """Logical path → hashed name: of the release, or else of the ``staticfiles.json`` that stock Django wrote."""
+        if self.release is not None:
+            return self.release.names()
+        return self.load_manifest()[0] if self.location else {}
 
-    @hashed_files.setter
-    def hashed_files(self, names: dict[str, str]) -> None:
-        self._hashed_files = names
-        self._urls.clear()
-
-    @property
+    @cached_property
     def manifest_hash(self) -> str:
         """A short hash of all names; empty before the first ``collectstatic``."""
-        _ = self.hashed_files
-        return self._manifest_hash
+        if self.release is not None:
+            return names_hash(self.hashed_files)
+        return self.load_manifest()[1] if self.location else ""
 
     def url(self, name: str | None, force: bool = False) -> str:
         """The URL of the logical path ``name``; with ``DEBUG`` the plain one, unless ``force``.
 
         A query and a fragment stay as they are. Raises ``ValueError`` (`MissingEntry`) for a name that the release
-        does not have: in production when ``manifest_strict`` is set, in development and in tests when ``check_names``
-        is set and no finder has the file.
+        does not have, unless ``manifest_strict`` is off and a file with that plain name is there; with ``DEBUG`` and
+        in tests for a name that no finder has, unless ``check_names`` is off.
         """
         name = str(name or "")
-        from_sources = settings.DEBUG and not force
-        if not from_sources and (known := self._urls.get(name)) is not None:
-            return known
-        if self.base_url is None:
-            raise ValueError("This file is not accessible via a URL: STATIC_URL is not set.")
-        path, rest = _split(name, conf.source_exists if from_sources else self._has)
-        if path.endswith("/"):
-            return self._absolute(path) + rest  # a folder, which templates put file names behind
-        if from_sources:
-            if self.config.check_names and not conf.source_exists(path):
-                raise self._missing(path, "no finder has it", conf.source_names())
-            return self._absolute(path) + rest
-        url = self._absolute(self._stored(path)) + rest
-        if not rest and name in self.hashed_files:
-            self._urls[name] = url
-        return url
+        if settings.DEBUG and not force:
+            return self._source_url(name)
+        stored = self.hashed_files.get(name)
+        if stored is not None:
+            url = self._urls.get(stored)
+            if url is None:
+                url = self._urls[stored] = self._absolute(stored)
+            return url
+        path, rest = _split(name, self._has)
+        # A folder is not hashed: templates put file names behind it.
+        return self._absolute(path if path.endswith("/") else self._stored(path)) + rest
+
+    def _source_url(self, name: str) -> str:
+        path, rest = _split(name, conf.source_exists)
+        if self.config.check_names and not path.endswith("/") and not conf.source_exists(path):
+            raise self._missing(path, "no finder has it", conf.source_names())
+        return self._absolute(path) + rest
 
     def stored_name(self, name: str) -> str:
         """The hashed name of the logical path ``name``, with the query and fragment that came with it."""
@@ -185,14 +176,17 @@ class StaticStorage(Storage):
         found = self.hashed_files.get(path)
         if found is not None:
             return found
-        if _in_tests() and self.config.check_names:
+        testing = _in_tests() and self.config.check_names
+        if testing and conf.source_exists(path):
             # Tests run with DEBUG off and, as a rule, without collectstatic: the finders answer, with plain names.
-            if conf.source_exists(path):
-                return path
-            raise self._missing(path, "no finder has it", conf.source_names())
+            return path
         if self.manifest_strict:
+            if testing:
+                raise self._missing(path, "no finder has it", conf.source_names())
             where = "" if self.hashed_files else f"there is no release in {self.location}; run collectstatic"
             raise self._missing(path, where, self.hashed_files)
+        if not self.location or not self.exists(path):
+            raise ValueError(f"The file '{path}' could not be found with {self!r}.")
         if path not in self._reported:
             self._reported.add(path)
             logger.warning("Static file '%s' is not in the release; its plain URL is used.", path)
@@ -205,7 +199,9 @@ class StaticStorage(Storage):
         return MissingEntry(path, nearest_names(path, known), where)
 
     def _absolute(self, path: str) -> str:
-        return (self.base_url or "") + url_quote(path.lstrip("/"))
+        if self.base_url is None:
+            raise ValueError("This file is not accessible via a URL: STATIC_URL is not set.")
+        return self.base_url + url_quote(path.lstrip("/"))
 
     # Django's manifest.
 
@@ -224,7 +220,7 @@ class StaticStorage(Storage):
 
     def save_manifest(self) -> None:
         """Write `hashed_files` as ``staticfiles.json``."""
-        self._manifest_hash = names_hash(self.hashed_files)
+        self.manifest_hash = names_hash(self.hashed_files)
         self.store.put(self.manifest_name, dump_django(self.hashed_files))
 
     # Files.
@@ -311,16 +307,16 @@ class StaticStorage(Storage):
         """
         if dry_run:
             return
-        from .collect import publish_collected
+        from .collect import collect_found, post_processed
 
         try:
-            published = publish_collected(self, paths)
+            built, published = collect_found(self, paths)
         except ShipfilesError as error:
             yield "All", None, error
             return
-        written = {change.key for change in published.changed}
-        for logical, name in published.manifest.names().items():
-            yield logical, name, name in written
+        processed = {asset.logical for asset in post_processed(built, published)}
+        for asset in built.assets:
+            yield asset.logical, asset.name, asset.logical in processed
 
 
 def _split(name: str, has: Callable[[str], bool]) -> tuple[str, str]:

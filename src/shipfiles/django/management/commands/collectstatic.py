@@ -9,11 +9,11 @@ from typing import Any
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
 from django.core.management.base import CommandError, CommandParser
 
-from shipfiles.django.collect import collect
+from shipfiles.django.collect import collect, post_processed
 from shipfiles.django.report import BarProgress, PlainProgress, Report, Timing, changes, print_table
 from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
-from shipfiles.errors import ShipfilesError
+from shipfiles.errors import BrokenReferences, ShipfilesError
 from shipfiles.events import Changed, Event, Notice, phase
 
 
@@ -85,15 +85,21 @@ class Command(DjangoCommand):
                 sources = stack.enter_context(find_sources(self.ignore_patterns))
                 finding(len(sources.sources), 0)
             self._log_shadowed(sources.shadowed)
-            built, published = collect(
-                self.storage,
-                sources,
-                post_process=self.post_process,
-                clear=self.clear,
-                link=self.symlink,
-                dry_run=self.dry_run,
-                listener=listen,
-            )
+            try:
+                built, published = collect(
+                    self.storage,
+                    sources,
+                    post_process=self.post_process,
+                    clear=self.clear,
+                    link=self.symlink,
+                    dry_run=self.dry_run,
+                    listener=listen,
+                )
+            except BrokenReferences as error:
+                # The line that Django prints, which people look for in the logs of a build.
+                names = ", ".join(dict.fromkeys(problem.logical for problem in error.problems))
+                self.stderr.write(f"Post-processing '{names}' failed!\n\n")
+                raise
         self.report = Report(sources, built, published, timing.total, timing.phases)
         if not quiet:
             self._show(self.report, terminal, stream)
@@ -121,18 +127,17 @@ class Command(DjangoCommand):
 
     def _collected(self, report: Report) -> dict[str, list[str]]:
         published = report.published
-        written = {change.key for change in published.changed if change.action != "delete"}
         plain = [change for change in published.changed if change.kind == "plain"]
         self.copied_files += [change.logical for change in plain if change.action == "write"]
         self.symlinked_files += [change.logical for change in plain if change.action == "link"]
         self.unmodified_files += published.unchanged
         self.deleted_files += [change.key for change in published.changed if change.action == "delete"]
-        if self.post_process:
-            self.post_processed_files += [asset.logical for asset in report.built.assets if asset.name in written]
-        if self.verbosity >= 2 and not self.json:
-            for asset in report.built.assets:
-                if asset.name in written and not self.dry_run:
+        if self.post_process and not self.dry_run:
+            for asset in post_processed(report.built, published):
+                self.post_processed_files.append(asset.logical)
+                if not self.json:
                     self.log(f"Post-processed '{asset.logical}' as '{asset.name}'", level=2)
+        if not self.json:
             for logical in published.unchanged:
                 self.log(f"Skipping '{logical}' (not modified)", level=2)
         return {

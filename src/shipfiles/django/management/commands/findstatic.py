@@ -12,14 +12,15 @@ from django.contrib.staticfiles.management.commands.findstatic import Command as
 class Command(DjangoCommand):
     """The first finder in STATICFILES_FINDERS that has a file wins, and within it the first folder."""
 
-    def handle_label(self, label: str, **options: Any) -> str | None:
+    # Django calls the argument "path" here and "label" in the class above.
+    def handle_label(self, label: str, **options: Any) -> str | None:  # type: ignore[override]
         answer: str | None = super().handle_label(label, **options)
         if answer is None or options["verbosity"] < 2:
             return answer
         lines = []
         for finder in get_finders():
-            found = finder.find(label, find_all=True)
-            places: Any = found if isinstance(found, (list, tuple)) else [found]
+            found: Any = finder.find(label, find_all=True)
+            places = found if isinstance(found, (list, tuple)) else [found]
             name = f"{type(finder).__module__}.{type(finder).__qualname__}"
             lines += [f"{os.path.realpath(place)}, by {name}" for place in places if place]
         if not lines:
