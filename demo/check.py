@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPMessage
 from pathlib import Path
-from urllib.parse import quote, urldefrag, urlencode, urljoin, urlsplit
+from urllib.parse import quote, unquote, urldefrag, urlencode, urljoin, urlsplit
 
 import brotli
 import django
@@ -40,9 +40,11 @@ TYPES = {
     "ttf": "font/ttf", "otf": "font/otf", "eot": "application/vnd.ms-fontobject", "md": "text/markdown",
 }  # fmt: skip
 """Extension → media type, where there is no doubt."""
+PARSERS = {"text/css": css_references, "text/javascript": module_references}
 LINES = (
     ("files of the release equal to their source", "unchanged"),
     ("files equal to it once the hashed names in them are the plain ones again", "rewritten"),
+    ("references that lead to the right file of the release", "references"),
     ("answers compared as they are", "identity"),
     ("answers compared in gzip", "gzip"),
     ("answers compared in brotli", "br"),
@@ -50,7 +52,6 @@ LINES = (
     ("answers of 304 to the file's own validator", "304"),
     ("different files that the pages need", "files on pages"),
     ("of those, under hashed names", "hashed"),
-    ("of those, under plain names", "plain"),
     ("of those, made by a view", "dynamic"),
 )
 
@@ -160,6 +161,7 @@ class Files:
 
     def __init__(self, client: Client, tally: Tally, base: str, root: Path, entries: Mapping[str, Entry]) -> None:
         self.client, self.tally, self.base, self.root = client, tally, base, root
+        self.entries = entries
         self.sources = sources()
         self.plain = {quote(_last(e.name)).encode(): quote(_last(e.logical)).encode() for e in entries.values()}
         names = b"|".join(map(re.escape, sorted(self.plain, reverse=True)))
@@ -179,9 +181,27 @@ class Files:
             self.tally.count("unchanged")
         elif self.tally.expect(self.with_plain_names(body) == source, entry.name, "is not its source with other names"):
             self.tally.count("rewritten")
+        self.check_references(entry, source.decode("utf-8", "replace"), body.decode("utf-8", "replace"))
         self.check_address(entry.name, body, entry.codings, immutable=True)
         plain = entry.plain
         self.check_address(entry.logical, source, entry.codings if plain is None else plain.codings, immutable=False)
+
+    def check_references(self, entry: Entry, source: str, body: str) -> None:
+        """Every reference leads to the release's copy of the file that the source refers to."""
+        find = PARSERS.get(entry.media_type)
+        if find is None:
+            return
+        before, after = list(find(source)), list(find(body))
+        self.tally.expect(len(before) == len(after), entry.name, "has not as many references as its source")
+        for old, new in zip(before, after, strict=False):
+            target, tail = split_reference(self.base + quote(entry.logical), old)
+            known = self.entries.get(unquote(target.removeprefix(self.base))) if target.startswith(self.base) else None
+            if known is None:
+                self.tally.expect(old == new, entry.name, f"{old} leads to no file of the release, but became {new}")
+                continue
+            found = split_reference(self.base + quote(entry.name), new)
+            self.tally.expect(found == (self.base + quote(known.name), tail), entry.name, f"{old} became {new}")
+            self.tally.count("references")
 
     def check_address(self, key: str, body: bytes, codings: Iterable[str], *, immutable: bool) -> None:
         """One address in every coding, again with its validator, and its head alone."""
@@ -311,6 +331,7 @@ class Crawl:
         self.tally.count("files on pages")
         kind = "hashed" if path in self.hashed else "plain" if path in self.plain else "dynamic"
         self.tally.expect(kind != "dynamic" or not path.startswith(self.base), path, "served, but not of the release")
+        self.tally.expect(kind != "plain", path, f"{referrer} refers to it by its plain name")
         self.tally.count(kind)
         media_type = answer.header("Content-Type").partition(";")[0]
         if media_type == "text/css":
@@ -330,6 +351,13 @@ class Crawl:
             self.tally.expect(link, referrer, f"refers to a file of another site: {url}")
             return None
         return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def split_reference(base: str, reference: str) -> tuple[str, str]:
+    """The path that ``reference`` means in the file ``base``, and its query and fragment."""
+    parts = urlsplit(urljoin("http://site" + base, reference))
+    path = parts.path if parts.netloc == "site" else ""
+    return path, reference[len(re.split("[?#]", reference)[0]) :]
 
 
 def sources() -> dict[str, bytes]:

@@ -120,7 +120,7 @@ def show(site: str, password: str) -> None:
 The site is at {site}/ and its static files are served by Shipfiles. Three things to look at:
 
   1. {site}/admin/        Django's admin: user {USER}, password {password}
-  2. {site}/swagger/      Swagger UI: somebody else's JavaScript, untouched and compressed
+  2. {site}/swagger/      Swagger UI: nobody here wrote its files; they come as brotli
   3. The headers of a file that a browser may keep for a year, and of one sent as brotli:
        curl -I {font}
        curl -I -H 'Accept-Encoding: br' {style}
