@@ -133,7 +133,7 @@ def dump_django(names: Mapping[str, str]) -> bytes:
 
 
 def load_django(body: bytes, where: str) -> tuple[dict[str, str], str]:
-    """Logical path → hashed name and the hash, from a ``staticfiles.json`` by us or by Django. Raises `ManifestError`."""
+    """The names and the hash in a ``staticfiles.json``, ours or Django's. Raises `ManifestError`."""
     stored = _json_object(body, where)
     paths, version = stored.get("paths", {}), stored.get("version")
     if version not in ("1.0", "1.1") or not isinstance(paths, dict):

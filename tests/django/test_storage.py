@@ -93,7 +93,7 @@ def test_not_strict(site: Path, production, caplog) -> None:
             "staticfiles": {"BACKEND": "shipfiles.django.storage.StaticStorage", "OPTIONS": {"manifest_strict": False}}
         }
     ):
-        with pytest.raises(ValueError, match="The file 'plain.css' could not be found"):
+        with pytest.raises(ValueError, match=r"The file 'plain\.css' could not be found"):
             staticfiles_storage.url("plain.css")
         (site / "root/plain.css").write_text("x")
         assert staticfiles_storage.url("plain.css") == "/static/plain.css"

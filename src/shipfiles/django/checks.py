@@ -191,8 +191,8 @@ def check_middleware_there() -> Iterable[CheckMessage]:
     return [
         Info(
             f"'{MIDDLEWARE}' is not in MIDDLEWARE.",
-            hint="Fine if shipfiles.serve.wsgi.StaticApp (or asgi) is around the application, or if a web server or CDN "
-            "serves STATIC_ROOT. Else put it below SecurityMiddleware.",
+            hint="Fine if shipfiles.serve.wsgi.StaticApp (or asgi) is around the application, or if a web server or "
+            "CDN serves STATIC_ROOT. Else put it below SecurityMiddleware.",
             id="shipfiles.I014",
         )
     ]

@@ -17,7 +17,7 @@ from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import Storage
 
-from ..digest import Digester, hashed_name, hex_prefix
+from ..digest import Digest, Digester, hashed_name, hex_prefix
 from ..errors import MissingEntry, ShipfilesError, nearest_names
 from ..manifest import (
     DJANGO_VERSION,
@@ -150,19 +150,11 @@ class StaticStorage(Storage):
         if content is None:
             with self.open(filename or path) as found:
                 return self.hashed_name(name, found)
-        digester = Digester()
-        for chunk in content.chunks():
-            digester.update(chunk if isinstance(chunk, bytes) else chunk.encode())
-        return hashed_name(path, digester.digest()) + rest
+        return hashed_name(path, _digest_of(content)) + rest
 
     def file_hash(self, name: str | None, content: Any = None) -> str | None:
         """The part of a hashed name that depends on ``content``; ``None`` without content."""
-        if content is None:
-            return None
-        digester = Digester()
-        for chunk in content.chunks():
-            digester.update(chunk if isinstance(chunk, bytes) else chunk.encode())
-        return hex_prefix(digester.digest())
+        return None if content is None else hex_prefix(_digest_of(content))
 
     def clean_name(self, name: str) -> str:
         """``name`` with slashes between its parts."""
@@ -330,6 +322,14 @@ def _split(name: str, has: Callable[[str], bool]) -> tuple[str, str]:
     cut = _REST.search(name)
     path, rest = (name[: cut.start()], name[cut.start() :]) if cut else (name, "")
     return url_unquote(path) or path, rest
+
+
+def _digest_of(content: Any) -> Digest:
+    """The digest of a Django file."""
+    digester = Digester()
+    for chunk in content.chunks():
+        digester.update(chunk if isinstance(chunk, bytes) else chunk.encode())
+    return digester.digest()
 
 
 def _in_tests() -> bool:

@@ -295,10 +295,10 @@ def _write(file: BinaryIO, body: Body, key: str) -> tuple[Digest, int]:
         _write_all(file, body)
         return digest_bytes(body), len(body)
     try:
-        source = open(body, "rb", buffering=0)
+        descriptor = os.open(body, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise StoreError(key, f"its source {printable(body)} cannot be read: {os_reason(error)}") from error
-    with source:
+    with open(descriptor, "rb", buffering=0) as source:
         return digest_stream(_Tee(source, file))
 
 
