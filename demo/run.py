@@ -74,7 +74,8 @@ def main() -> int:
         say(f"\n{fault}")
         return 1
     except Stopped as stopped:
-        say(f"\nStopped. Nothing is left running; the virtual environment stays in {environments()}.")
+        say("\x1b[?25h" if sys.stdout.isatty() else "")  # shows the cursor, which a progress bar may have hidden
+        say(f"Stopped. Nothing is left running; the virtual environment stays in {environments()}.")
         return 128 + stopped.number if options.check or stopped.number != signal.SIGINT else 0
 
 
