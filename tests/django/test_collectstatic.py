@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import CommandError, call_command
 from django.test import override_settings
@@ -20,6 +21,9 @@ from shipfiles.manifest import POINTER_KEY
 
 CSS = "body { background: url(img/x.png) }\n" + "p { color: red }\n" * 40
 SITE: dict[str, str | bytes] = {"css/app.css": CSS, "css/img/x.png": b"\x89PNG", "a.txt": "x\n" * 300}
+
+# Older versions of Django count neither what was deleted nor what was skipped in the closing line.
+COUNTS_ALL = hasattr(DjangoCommand(), "deleted_files")
 
 
 def collect(*arguments: str, **options: object) -> tuple[str, str]:
@@ -76,7 +80,8 @@ def test_clear_keeps_what_others_put_there(project: Path, write) -> None:
     out, _ = collect("--clear")
     assert (project / "root/robots.txt").exists()
     assert not list((project / "root").glob("a.*"))
-    assert out.splitlines()[-1].startswith("7 static files deleted, 0 static files copied")
+    deleted = "7 static files deleted, " if COUNTS_ALL else ""
+    assert out.splitlines()[-1].startswith(f"{deleted}0 static files copied")
 
 
 def test_link(project: Path, write) -> None:
@@ -148,7 +153,7 @@ def test_a_name_that_two_folders_have(project: Path, write) -> None:
         out, _ = collect(verbosity=2)
     assert "Found another file with the destination path 'a.txt'" in out
     assert f"ignored:   {other / 'a.txt'}" in out
-    assert out.splitlines()[-1].endswith("1 skipped due to conflict.")
+    assert not COUNTS_ALL or out.splitlines()[-1].endswith("1 skipped due to conflict.")
     assert (project / "root/a.txt").read_text() == SITE["a.txt"]
 
 
@@ -160,14 +165,12 @@ def test_prefixes(project: Path, write) -> None:
 
 
 def test_djangos_own_command_gives_the_same_release(project: Path, write) -> None:
-    from django.contrib.staticfiles.management.commands.collectstatic import Command
-
     write(SITE)
     collect()
     ours = tree(project / "root")
     with override_settings(STATIC_ROOT=str(project / "other")):
         out = io.StringIO()
-        call_command(Command(), "--noinput", stdout=out)
+        call_command(DjangoCommand(), "--noinput", stdout=out)
         assert "3 static files copied" in out.getvalue()
         assert tree(project / "other") == ours
 

@@ -21,9 +21,12 @@ class Command(DjangoCommand):
     """Same options, prompts and closing line as Django's; with a storage that is not ours it is Django's."""
 
     help = "Collect static files into a release in a single location."
-    # Set by Django's command; its published types lack them.
-    skipped_files: list[str]
-    deleted_files: list[str]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Newer versions of Django have these; the closing line of an older one does not count them.
+        self.skipped_files: list[str] = []
+        self.deleted_files: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
