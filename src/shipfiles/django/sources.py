@@ -81,6 +81,9 @@ def _from_storage(logical: str, storage: Storage, path: str, own: Callable[[str]
     try:
         real = storage.path(path)
     except NotImplementedError:
+        real = ""
+    # Some storages that are on no disk name a path all the same, Django's InMemoryStorage among them.
+    if not isinstance(storage, FileSystemStorage) and not os.path.lexists(real):
         return SourceFile(logical, _spooled(logical, storage, path, spool), own=True)
     return SourceFile(logical, real, own(real))
 

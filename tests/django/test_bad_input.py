@@ -1,0 +1,147 @@
+"""Whatever lies in the folders: a release, or one clear error that names the file; never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles.finders import BaseFinder
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.base import ContentFile
+from django.core.files.storage import InMemoryStorage
+from django.core.management import CommandError
+from django.test import override_settings
+
+from shipfiles.manifest import POINTER_KEY
+
+from .test_collectstatic import collect, manage, tree
+
+
+def test_a_pipe_is_skipped_and_told(project: Path, write) -> None:
+    write({"a.css": "a{}"})
+    os.mkfifo(project / "src/pipe.css")
+    out, _ = collect()
+    assert f"{project / 'src/pipe.css'}: a pipe, not a file" in out
+    assert set(staticfiles_storage.hashed_files) == {"a.css"}
+
+
+@pytest.mark.parametrize("name", ["new\nline.css", "tab\t.css", "back\\slash.css"])
+def test_a_name_that_cannot_be_published(project: Path, write, name: str) -> None:
+    write({"a.css": "a{}"})
+    collect()
+    before = tree(project / "root")
+    write({name: "x"})
+    with pytest.raises(CommandError) as caught:
+        collect()
+    assert repr(str(project / "src" / name)) in str(caught.value) or str(project / "src" / name) in str(caught.value)
+    assert "Rename it, or leave it out with --ignore." in str(caught.value)
+    assert tree(project / "root") == before
+
+
+def test_names_that_differ_only_by_case(project: Path, write) -> None:
+    write({"App.css": "1{}", "app.css": "2{}"})
+    _, err = collect()
+    assert "'App.css' and 'app.css' differ only by case" in err
+    assert len(staticfiles_storage.hashed_files) == 2
+
+
+def test_an_empty_file_and_a_link_out_of_the_folder(project: Path, write) -> None:
+    write({"empty.css": ""})
+    (project / "elsewhere.txt").write_text("elsewhere")
+    (project / "src/link.txt").symlink_to(project / "elsewhere.txt")
+    collect()
+    assert (project / "root" / staticfiles_storage.stored_name("empty.css")).read_bytes() == b""
+    published = project / "root" / staticfiles_storage.stored_name("link.txt")
+    assert published.read_text() == "elsewhere"
+    assert not published.is_symlink()
+
+
+def test_a_dead_link(project: Path) -> None:
+    (project / "src/dead.css").symlink_to("nowhere")
+    with pytest.raises(CommandError, match=r"src/dead\.css: a symbolic link to a file that does not exist"):
+        collect()
+
+
+@pytest.mark.parametrize("body", [b"", b"{half", b"[]", b'{"release": "../../etc/passwd"}', b'{"release": "gone"}'])
+def test_a_corrupt_pointer_is_healed(project: Path, write, body: bytes) -> None:
+    write({"a.css": "a{}"})
+    collect()
+    whole = tree(project / "root")
+    (project / "root" / POINTER_KEY).write_bytes(body)
+    _, err = collect()
+    assert "cannot be read, everything is made anew" in err
+    assert tree(project / "root") == whole
+
+
+def test_a_corrupt_release_manifest_is_healed(project: Path, write) -> None:
+    write({"a.css": "a{}"})
+    collect()
+    whole = tree(project / "root")
+    (manifest,) = (project / "root/.shipfiles/releases").iterdir()
+    manifest.write_bytes(manifest.read_bytes()[:100])
+    collect()
+    assert tree(project / "root") == whole
+
+
+def test_a_corrupt_release_is_one_clear_error_where_it_is_served(project: Path, write) -> None:
+    write({"a.css": "a{}"})
+    collect()
+    (project / "root" / POINTER_KEY).write_bytes(b"{half")
+    with (
+        override_settings(STATIC_ROOT=str(project / "root")),
+        pytest.raises(ValueError, match="Run collectstatic again"),
+    ):
+        staticfiles_storage.url("a.css")
+
+
+def test_no_traceback_reaches_the_terminal(project: Path, write) -> None:
+    write({"a.css": "a { background: url(missing.png) }"})
+    run = manage(project, "collectstatic", "--noinput")
+    assert run.returncode == 1
+    assert run.stderr.count("missing.png") >= 1
+    assert "Traceback" not in run.stderr
+    assert not (project / "root").exists()
+
+
+def test_a_file_where_a_folder_must_be(project: Path, write) -> None:
+    write({"css/a.css": "a{}"})
+    (project / "root").mkdir()
+    (project / "root/css").write_text("a file")
+    with pytest.raises(CommandError, match=r"css/a\.[0-9a-f]{12}\.css: .*a part of the path is a file, not a folder"):
+        collect()
+
+
+REMOTE = InMemoryStorage()
+
+
+class RemoteFinder(BaseFinder):
+    """A finder whose files are on no disk."""
+
+    def find(self, path: str, find_all: bool = False) -> Any:
+        return [] if find_all else None
+
+    def list(self, ignore_patterns: Any) -> Any:
+        yield "remote/app.css", REMOTE
+        yield "remote/img.png", REMOTE
+
+    def check(self, **kwargs: Any) -> list[Any]:
+        return []
+
+
+def test_a_finder_without_a_disk(project: Path, write) -> None:
+    write({"a.css": "a{}"})
+    REMOTE.save("remote/app.css", ContentFile(b"b { background: url(img.png) }"))
+    REMOTE.save("remote/img.png", ContentFile(b"png"))
+    finders = [
+        "django.contrib.staticfiles.finders.FileSystemFinder",
+        "tests.django.test_bad_input.RemoteFinder",
+    ]
+    with override_settings(STATICFILES_FINDERS=finders):
+        out, _ = collect("--json")
+    assert json.loads(out)["rewritten"] == 1
+    image = staticfiles_storage.stored_name("remote/img.png").rpartition("/")[2]
+    css = (project / "root" / staticfiles_storage.stored_name("remote/app.css")).read_text()
+    assert css == f"b {{ background: url({image}) }}"
