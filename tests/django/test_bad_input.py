@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from django.test import override_settings
 
 from shipfiles.manifest import POINTER_KEY
 
-from .test_collectstatic import collect, manage, tree
+from .test_collectstatic import collect, manage, start, tree
 
 
 def test_a_pipe_is_skipped_and_told(project: Path, write) -> None:
@@ -145,3 +147,20 @@ def test_a_finder_without_a_disk(project: Path, write) -> None:
     image = staticfiles_storage.stored_name("remote/img.png").rpartition("/")[2]
     css = (project / "root" / staticfiles_storage.stored_name("remote/app.css")).read_text()
     assert css == f"b {{ background: url({image}) }}"
+
+
+def test_ctrl_c_is_told_in_a_line_and_leaves_nothing_half_written(project: Path, write) -> None:
+    write({f"{i}.css": f"a{i} {{ color: red }}\n" * 4000 for i in range(60)})
+    run = start(project, "collectstatic", "--noinput")
+    until = time.monotonic() + 60
+    while not (project / "root/.shipfiles/lock").exists() and time.monotonic() < until:
+        time.sleep(0.005)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert err.strip().endswith(
+        "CommandError: Interrupted. What is live is whole; run again to finish."
+    )
+    assert "Traceback" not in err
+    assert not (project / "root/staticfiles.json").exists()
+    assert not list((project / "root").rglob(".shipfiles-*"))

@@ -59,6 +59,9 @@ class Command(DjangoCommand):
             closing: str | None = super().handle(**options)
         except ShipfilesError as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt as error:
+            text = "Interrupted. What is live is whole; run again to finish."
+            raise CommandError(text, returncode=130) from error
         if self.report is not None and self.json:
             return json.dumps({**self.report.facts(), "dry_run": self.dry_run}, indent=2)
         return closing
