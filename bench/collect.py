@@ -130,9 +130,11 @@ class Bench:
             failure = f"ended with {cost.status}: {last_words(words)}"
         else:
             failure = site.fault(root)
-        sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
+        # Hard links are one file on the disk.
+        found = [path.stat() for path in root.rglob("*") if path.is_file()]
+        on_disk = sum({status.st_ino: status.st_size for status in found}.values()) / 1e6
         passed = int(counter.read_text()) if counter.is_file() else 0
-        return Sample(self.corpus.name, mode, product.name, number, cost, len(sizes), sum(sizes) / 1e6, passed, failure)
+        return Sample(self.corpus.name, mode, product.name, number, cost, len(found), on_disk, passed, failure)
 
 
 def report(samples: Sequence[Sample], size: str, names: Sequence[str], modes: Sequence[str]) -> str:
@@ -166,7 +168,18 @@ def report(samples: Sequence[Sample], size: str, names: Sequence[str], modes: Se
                 ]
             )
         rows = [row + ["-"] * (10 - len(row)) for row in rows]
-        heads = ["contender", "runs", "wall s", "CPU s", "wall ×", "CPU ×", "peak MB", "files", "MB out", "passed over"]
+        heads = [
+            "contender",
+            "runs",
+            "wall s",
+            "CPU s",
+            "wall ×",
+            "CPU ×",
+            "peak MB",
+            "files",
+            "disk MB",
+            "passed over",
+        ]
         parts.append(f"### {size}, {TITLES[mode]}\n\n{figures.table(heads, rows)}")
     return "\n\n".join(parts)
 
