@@ -1,0 +1,79 @@
+"""The thread pool: every result is consumed, every failure told, nothing taken far ahead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from shipfiles.work import in_parallel, processors
+
+
+def test_every_item_gives_its_result() -> None:
+    assert sorted(in_parallel(lambda n: n * n, range(500), 4)) == [(n, n * n) for n in range(500)]
+
+
+def test_nothing_to_do() -> None:
+    assert list(in_parallel(lambda n: n, [], 3)) == []
+
+
+def test_as_many_at_once_as_workers_and_no_more() -> None:
+    barrier = threading.Barrier(3, timeout=20)
+    running = 0
+    most = 0
+    guard = threading.Lock()
+
+    def work(_: int) -> None:
+        nonlocal running, most
+        with guard:
+            running += 1
+            most = max(most, running)
+        barrier.wait()  # all three must be here at once, or this fails
+        with guard:
+            running -= 1
+
+    list(in_parallel(work, range(9), 3))
+    assert most == 3
+
+
+def test_items_are_not_taken_far_ahead() -> None:
+    taken = 0
+
+    def endless() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken
+
+    results = in_parallel(lambda n: n, endless(), 2)
+    for _ in range(10):
+        next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert taken <= 10 + 2 * 4 + 2
+
+
+def test_the_first_failure_stops_new_work_and_others_are_told() -> None:
+    started: list[int] = []
+    both = threading.Barrier(2, timeout=20)
+
+    def work(n: int) -> int:
+        started.append(n)
+        both.wait()
+        raise ValueError(f"item {n}")
+
+    with pytest.raises(ValueError, match="item") as caught:
+        list(in_parallel(work, range(1000), 2))
+    assert len(started) <= 2 * 4  # what was handed to the pool by then; not the other 992
+    told = str(caught.value) + "".join(getattr(caught.value, "__notes__", []))
+    assert "item 0" in told
+    assert "item 1" in told
+
+
+def test_no_thread_is_left(recwarn: pytest.WarningsRecorder) -> None:
+    list(in_parallel(lambda n: n, range(10), 4))
+    assert not [t for t in threading.enumerate() if t.name.startswith("shipfiles")]
+
+
+def test_processors() -> None:
+    assert processors() >= 1
