@@ -294,6 +294,9 @@ class Shrinking:
         self.folder = folder
         self.opened: list[int] = []
 
+    def known(self, coding: str) -> None:
+        return None
+
     def open(self, coding: str) -> Opened:
         fd = os.open(self.folder / coding, os.O_RDONLY)
         self.opened.append(fd)
@@ -343,3 +346,32 @@ def test_a_root_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / ".shipfiles" / "current.json").mkdir(parents=True)
     with pytest.raises(ConfigError, match="cannot be read"):
         read_table(str(tmp_path), "/static/")
+
+
+def test_a_304_for_bytes_that_never_change_needs_no_file(tmp_path: Path) -> None:
+    site = Site(str(tmp_path))
+    files = read_table(site.root, "/static/")
+    path = "/static/" + site.manifest.entries["css/site.css"].name
+
+    def ask(**fields: str) -> Response | None:
+        return respond(files, Request("GET", path, lambda f: fields.get(f.replace("-", "_"))))
+
+    whole = ask(accept_encoding="br")
+    assert whole is not None
+    etag = dict(whole.headers)["ETag"]
+    for file in Path(site.root).rglob("*"):
+        if file.is_file():
+            file.unlink()
+    answer = ask(accept_encoding="br", if_none_match=f'"other", W/{etag}')
+    assert answer is not None
+    assert (answer.status, answer.body) == (304, None)
+    assert dict(answer.headers)["ETag"] == etag
+    # "*" asks whether there is any representation, and there is none.
+    for fields in (
+        {"if_none_match": "*"},
+        {"if_none_match": '"other"'},
+        {"if_none_match": etag, "if_match": '"other"'},
+    ):
+        missing = ask(accept_encoding="br", **fields)
+        assert missing is not None
+        assert missing.status == 404

@@ -60,8 +60,11 @@ def range_applies(if_range: str | None, *, etag: str, modified: int | None, date
     return date_is_strong and modified is not None and parse_http_date(if_range) == modified
 
 
+def names_tag(field: str, etag: str, *, weak: bool = True) -> bool:
+    """Whether a list of entity tags names ``etag`` itself: by weak or strong comparison (section 8.8.3.2)."""
+    return field == etag or any(tag == etag and (weak or not mark) for mark, tag in _ENTITY_TAG.findall(field))
+
+
 def _matches(field: str, etag: str, *, weak: bool) -> bool:
-    """Whether a list of entity tags, or ``*``, has ``etag``: by weak or strong comparison (section 8.8.3.2)."""
-    if field == etag or field.strip() == "*":
-        return True
-    return any(tag == etag and (weak or not mark) for mark, tag in _ENTITY_TAG.findall(field))
+    """Whether a list of entity tags, or ``*``, has ``etag``."""
+    return field.strip() == "*" or names_tag(field, etag, weak=weak)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..config import ServeConfig
 from ..digest import Digest, looks_hashed
@@ -20,12 +20,23 @@ from .opened import DigestMemory, Opened, digest_open, modified_at, open_regular
 logger = logging.getLogger("shipfiles.serve")
 
 
+class Known(NamedTuple):
+    """What is certain of a representation without opening it."""
+
+    etag: str
+    headers: tuple[Header, ...]
+    """From `file_headers`, with the ETag."""
+
+
 class Resource(Protocol):
     """A file that may be asked for, with all its codings."""
 
     @property
     def codings(self) -> tuple[str, ...]:
         """The content codings that it has beside identity, best first."""
+
+    def known(self, coding: str, /) -> Known | None:
+        """The tag and headers of the representation in ``coding``, if they are certain without a look at the disk."""
 
     def open(self, coding: str, /) -> Opened | None:
         """The representation in ``coding`` (or ``identity``), open; ``None`` if it cannot be had just now.
@@ -133,6 +144,9 @@ class _StoredFile:
         self.codings = codings
         self._representations = representations
 
+    def known(self, coding: str) -> Known | None:
+        return self._representations[coding].known
+
     def open(self, coding: str) -> Opened | None:
         return self._representations[coding].open()
 
@@ -140,15 +154,14 @@ class _StoredFile:
 class _FixedFile:
     """A file whose bytes the manifest vouches for: hashed names, which are written once."""
 
-    __slots__ = ("_etag", "_headers", "_path", "_report", "_size", "_steady")
+    __slots__ = ("_path", "_report", "_size", "_steady", "known")
 
     def __init__(
         self, path: str, variant: Variant, headers: tuple[Header, ...], report: _Report, *, steady: bool
     ) -> None:
         self._path = path
         self._size = variant.size
-        self._etag = entity_tag(variant.digest)
-        self._headers = headers
+        self.known = Known(entity_tag(variant.digest), headers)
         self._report = report
         self._steady = steady
 
@@ -162,13 +175,15 @@ class _FixedFile:
             os.close(fd)
             self._report(self._path, f"has {status.st_size} bytes, and the manifest says {self._size}")
             return None
-        return Opened(fd, self._size, modified_at(status), self._etag, self._headers, self._steady)
+        return Opened(fd, self._size, modified_at(status), *self.known, self._steady)
 
 
 class _ChangingFile:
     """A file that a later release may overwrite while this process lives: its tag comes from the bytes it has now."""
 
     __slots__ = ("_headers", "_memory", "_path", "_report")
+
+    known = None
 
     def __init__(self, path: str, headers: Callable[[Digest], tuple[Header, ...]], report: _Report) -> None:
         self._path = path

@@ -62,6 +62,9 @@ class _SourceFile:
         self._config = config
         self._memory = memory
 
+    def known(self, _coding: str, /) -> None:
+        """Nothing is certain of a file that is being edited."""
+
     def open(self, _coding: str, /) -> Opened | None:
         def headers(digest: Digest) -> tuple[Header, ...]:
             return file_headers(self._type, self._config, immutable=False, digest=digest)
