@@ -219,6 +219,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--time-out", type=float, default=1200, help="seconds for one run (default: 1200)")
     parser.add_argument("--json", type=Path, help="write every single run to this file")
+    parser.add_argument("--show", type=Path, metavar="FILE", help="only print the tables of a file that --json wrote")
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where to work (default: .work/bench)")
     parser.add_argument(
         "--quick",
@@ -231,6 +232,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Measure and print."""
     asked = arguments()
+    if asked.show:
+        show(asked.show)
+        return
     work = asked.folder.resolve()
     work.mkdir(parents=True, exist_ok=True)
     if asked.quick:
@@ -262,6 +266,16 @@ def main() -> None:
         print(report(samples, size, names, modes), end="\n\n", flush=True)
     if any(sample.failure for sample in samples):
         raise SystemExit(1)
+
+
+def show(file: Path) -> None:
+    """Print the tables of a file that ``--json`` wrote."""
+    runs = json.loads(file.read_text())["runs"]
+    samples = [Sample(**{**run, "cost": Cost(**run["cost"])}) for run in runs]
+    for size in dict.fromkeys(s.size for s in samples):
+        mine = [s for s in samples if s.size == size]
+        names = [name for name in PRODUCTS if any(s.product == name for s in mine)]
+        print(report(mine, size, names, [m for m in MODES if any(s.mode == m for s in mine)]), end="\n\n")
 
 
 def _tell(sample: Sample) -> None:
