@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from heapq import merge
 
 from ...model import Reference, ReferenceKind
@@ -18,11 +19,11 @@ from .source_map import source_map_comment
 # White space and names as section 4.2 has them; a byte above 0x7F is part of a letter, a NUL has become U+FFFD.
 _S = rb"[ \t\n\r\f]"
 _LETTER = rb"[\w\-\x80-\xff\x00]"
-_ESCAPE = rb"\\(?:[0-9a-fA-F]{1,6}+(?:\r\n|[ \t\n\r\f])?+|[^\n\r\f0-9a-fA-F])"
-_NAME = rb"(?:" + _LETTER + rb"++|" + _ESCAPE + rb")"
-_BLANK_OR_COMMENT = rb"(?:[ \t\n\r\f]++|/\*(?:[^*]++|\*(?!/))*+\*/)*+"
-_DOUBLE = rb"(?:[^\"\\\n\r\f]++|\\(?:\r\n|[\s\S]))*+"
-_SINGLE = rb"(?:[^'\\\n\r\f]++|\\(?:\r\n|[\s\S]))*+"
+_ESCAPE = rb"\\(?:[0-9a-fA-F]{1,6}+(?>\r\n|[ \t\n\r\f])?+|[^\n\r\f0-9a-fA-F])"
+_NAME = rb"(?>" + _LETTER + rb"++|" + _ESCAPE + rb")"
+_BLANK_OR_COMMENT = rb"(?>[ \t\n\r\f]++|/\*(?>[^*]++|\*(?!/))*+\*/)*+"
+_DOUBLE = rb"(?>[^\"\\\n\r\f]++|\\(?:\r\n|[\s\S]))*+"
+_SINGLE = rb"(?>[^'\\\n\r\f]++|\\(?:\r\n|[\s\S]))*+"
 
 # Where a reference can begin. To look for a byte and then behind it is many times faster than to look for names whose
 # letters come in either case.
@@ -31,33 +32,35 @@ _CANDIDATE = re.compile(
     rb"|(?<=@)([iI][mM][pP][oO][rR][tT]|[nN][aA][mM][eE][sS][pP][aA][cC][eE])(?!" + _LETTER + rb"|\\))"
 )
 # A name from its first escape on, with the parenthesis after it.
-_ESCAPED_NAME = re.compile(_ESCAPE + _NAME + rb"*+(\()?+")
-# The longest name that matters has 17 letters; of longer ones a part is enough to see that they are others.
-_NAME_BEFORE = re.compile(_LETTER + rb"++\Z")
+_ESCAPED_NAME = re.compile(rb"(" + _ESCAPE + _NAME + rb"*+)(\()?+")
+_LETTERS_BEFORE = re.compile(_LETTER + rb"++\Z")
 
 # From one place in code to the next that needs a look. It never runs past the place it is asked to reach.
-_CODE = re.compile(rb"(?:[^\"'/\\]++|\"" + _DOUBLE + rb"\"|'" + _SINGLE + rb"'|/(?!\*)|\\[\s\S])*+")
+_CODE = re.compile(rb"(?>[^\"'/\\]++|\"" + _DOUBLE + rb"\"|'" + _SINGLE + rb"'|/(?!\*)|\\[\s\S])*+")
 # A string to its end, or without one: then to the newline or the end of the file (section 4.3.5).
 _ANY_STRING = re.compile(rb"\"" + _DOUBLE + rb"\"?+|'" + _SINGLE + rb"'?+")
 _QUOTED = re.compile(rb"\"(?P<double>" + _DOUBLE + rb")(?:\"|\Z)|'(?P<single>" + _SINGLE + rb")(?:'|\Z)")
 _BLANK = re.compile(_BLANK_OR_COMMENT)
 _SPACE = re.compile(_S + rb"*+")
 # Section 4.3.6, "consume a url token", and section 4.3.14, "consume the remnants of a bad url".
-_UNQUOTED = re.compile(_S + rb"*+((?:[^\"'()\\\x01-\x20\x7f]++|" + _ESCAPE + rb")*+)" + _S + rb"*+(?:\)|\Z)")
-_BAD_URL = re.compile(rb"(?:[^)\\]++|\\[\s\S]?+)*+\)?+")
-# What follows the string in url("..."): the end, or a modifier (CSS Values 4 section 4.5.4).
-_AFTER_STRING = re.compile(rb"\)|\Z|\\|" + _LETTER)
+_UNQUOTED = re.compile(_S + rb"*+((?>[^\"'()\\\x01-\x20\x7f]++|" + _ESCAPE + rb")*+)" + _S + rb"*+(?:\)|\Z)")
+_BAD_URL = re.compile(rb"(?>[^)\\]++|\\[\s\S]?+)*+\)?+")
+# What follows the string in url("..."): the end, be it in a comment that is never closed, or a modifier (CSS Values 4
+# section 4.5.4).
+_AFTER_STRING = re.compile(rb"\)|\Z|/\*|\\|" + _LETTER)
 # The prefix that a namespace rule declares (CSS Namespaces 3 section 2).
 _PREFIX = re.compile(_NAME + rb"++(?!\()" + _BLANK_OR_COMMENT)
 _SET_PART = re.compile(
-    rb"(?P<blank>" + _S + rb"++|/\*(?:[^*]++|\*(?!/))*+\*/)|(?P<string>[\"'])"
+    rb"(?P<blank>" + _S + rb"++|/\*(?>[^*]++|\*(?!/))*+\*/)|(?P<string>[\"'])"
     rb"|(?P<name>[#@]?+" + _NAME + rb"++)(?P<call>\()?+"
-    rb"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)|(?P<unclosed>/\*[\s\S]*+)|(?P<other>[\s\S])"
+    rb"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)|(?P<unclosed>/\*[\s\S]*+)|(?P<other><!--|[\s\S])"
 )
 
 _ESCAPED = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|([\s\S]))")
 _URLS = frozenset({"url", "src"})
 _SETS = frozenset({"image-set", "-webkit-image-set"})
+_RULES = frozenset({"@import", "@namespace"})
+_NAMES = _URLS | _SETS | _RULES
 
 
 def references(body: bytes) -> list[Reference]:
@@ -93,51 +96,45 @@ def references(body: bytes) -> list[Reference]:
 
 def _candidates(body: bytes) -> Iterator[tuple[int, str, int]]:
     """Where a function or rule that matters may begin, its name in lower case, and where its name or ``(`` ends."""
-    escaped: dict[int, tuple[int, str]] = {}
-    if b"\\" in body:
-        escaped = dict(_escaped_names(body))
-    plain = _plain_names(body, escaped)
+    escaped = list(_escaped_names(body)) if b"\\" in body else []
+    # The last letters of a name with an escape look like a whole name. A parenthesis after a rule's name is beyond it.
+    plain = _plain_names(body, {end + after for _, name, end in escaped for after in (0, name.startswith("@"))})
     if not escaped:
         return plain
-    return merge(plain, [(start, name, end) for end, (start, name) in escaped.items()])
+    return merge(plain, (name for name in escaped if name[1] in _NAMES))
 
 
-def _plain_names(body: bytes, escaped: dict[int, tuple[int, str]]) -> Iterator[tuple[int, str, int]]:
+def _plain_names(body: bytes, ends_of_others: AbstractSet[int]) -> Iterator[tuple[int, str, int]]:
     for match in _CANDIDATE.finditer(body):
+        start = match.start()
         if match[1]:
-            yield match.start(), "@" + match[1].decode("ascii").lower(), match.end()
-            continue
-        opening = match.start()
-        before = _NAME_BEFORE.search(body, max(0, opening - 20), opening)
-        if before is None or match.end() in escaped:
-            continue
-        start = before.start()
-        if body.startswith(b"--", start) and body[start - 2 : start] == b"<!":
-            start += 2  # "<!--" is a token of its own, section 4.3.1
-        name = body[start:opening].decode("latin-1").lower()
-        # After "#" it is a hash, after "@" a rule's name; after "\" only a part of the name.
-        if (name in _URLS or name in _SETS) and body[start - 1 : start] not in (b"#", b"@", b"\\"):
-            yield start, name, match.end()
+            yield start, "@" + match[1].decode("ascii").lower(), match.end()
+        elif match.end() not in ends_of_others:
+            begin = _name_start(body, start)
+            name = body[begin:start].decode("latin-1").lower()
+            # After "#" it is a hash, after "@" a rule's name; after "\" only a part of the name.
+            if name in _NAMES and body[begin - 1 : begin] not in (b"#", b"@", b"\\"):
+                yield begin, name, match.end()
 
 
-def _escaped_names(body: bytes) -> Iterator[tuple[int, tuple[int, str]]]:
-    """Functions and rules whose name has an escape: where the name ends → where it begins, and the name.
-
-    Names that do not matter are among them, so that their last letters are not taken for a name.
-    """
+def _escaped_names(body: bytes) -> Iterator[tuple[int, str, int]]:
+    """All functions and rules whose name has an escape, whether they matter or not."""
     for match in _ESCAPED_NAME.finditer(body):
-        before = _NAME_BEFORE.search(body, max(0, match.start() - 20), match.start())
-        start = before.start() if before else match.start()
-        sign = body[start - 1 : start]
-        if not match[1] and sign != b"@":
-            continue
-        end = match.end()
-        name = _text(body[start : end - 1] if match[1] and sign != b"@" else body[start:end]).lower()
+        begin = _name_start(body, match.start())
+        sign = body[begin - 1 : begin]
         if sign == b"@":
-            start, name = start - 1, "@" + name
-        elif sign == b"#":
-            name = ""
-        yield end, (start, name)
+            yield begin - 1, "@" + _text(body[begin : match.end(1)]).lower(), match.end(1)
+        elif match[2]:
+            yield begin, "#" * (sign == b"#") + _text(body[begin : match.end(1)]).lower(), match.end()
+
+
+def _name_start(body: bytes, at: int) -> int:
+    """Where the name begins that the letters before ``at`` belong to, as far as its first escape."""
+    # The longest name that matters has 17 letters; of longer ones a part is enough to see that they are others.
+    before = _LETTERS_BEFORE.search(body, max(0, at - 20), at)
+    begin = before.start() if before else at
+    # "<!--" is a token of its own, section 4.3.1.
+    return begin + 2 if body.startswith(b"--", begin) and body[begin - 2 : begin] == b"<!" else begin
 
 
 def _walk(body: bytes, at: int, goal: int) -> int:

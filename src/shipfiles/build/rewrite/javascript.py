@@ -13,13 +13,13 @@ from heapq import merge
 from typing import Final
 
 from ...model import Reference, ReferenceKind
-from .javascript_walk import BLANK, LETTER, STRING, TEMPLATE, Walk
+from .javascript_walk import BLANK, STRING, TEMPLATE, WIDE, Walk
 from .reference import is_local
 from .source_map import source_map_comment
 
-_NAME = rb"(?:[\w$\x80-\xff]|\\u(?:\{[0-9a-fA-F]++\}|[0-9a-fA-F]{4}))++"
-_WORD_END = rb"(?!" + LETTER + rb")"
-_LETTERS = LETTER + rb"++"
+_NAME = rb"(?>[\w$]|(?!" + WIDE + rb")[\x80-\xff]|\\u(?:\{[0-9a-fA-F]++\}|[0-9a-fA-F]{4}))++"
+_WORD_END = rb"(?![\w$\\]|(?!" + WIDE + rb")[\x80-\xff])"
+_LETTERS = rb"[\w$\\\x80-\xff]++"
 
 # Words with what could make a reference of them, as far as it can be seen without a long look: comments (and letters
 # beyond ASCII, which may be white space) pass here. Each begins with plain letters, for which the search is fastest.
@@ -37,23 +37,23 @@ _NEW = re.compile(rb"new(?<![\w$#\\]new)(?=\s*+(?:/|URL\s*+[(/]))")
 
 # The forms from their first word to just before the string. Section 16.2.2 (imports) with the proposals "deferring
 # module evaluation" and "source phase imports"; section 16.2.3 (exports); section 13.3.10 (import calls).
-_NAMED = rb"\{(?:[^{}\"'/]++|" + STRING + rb"|/\*(?:[^*]++|\*(?!/))*+\*/|//[^\r\n]*+)*+\}"
+_NAMED = rb"\{(?>[^{}\"'/]++|" + STRING + rb"|/\*(?>[^*]++|\*(?!/))*+\*/|//[^\r\n]*+)*+\}"
 _STAR = rb"\*" + BLANK + rb"as" + _WORD_END + BLANK
 _CLAUSE = (
     rb"(?:" + _STAR + _NAME + rb"|" + _NAMED
-    + rb"|" + _NAME + rb"(?:" + BLANK + rb"," + BLANK + rb"(?:" + _STAR + _NAME + rb"|" + _NAMED + rb"))?+)"
+    + rb"|" + _NAME + rb"(?:" + BLANK + rb"," + BLANK + rb"(?:" + _STAR + _NAME + rb"|" + _NAMED + rb"))?)"
 )  # fmt: skip
 _FROM = BLANK + rb"from" + _WORD_END + BLANK
 _PHASE = rb"(?:defer" + _WORD_END + BLANK + _STAR + _NAME + rb"|source" + _WORD_END + BLANK + _NAME + rb")"
 _STATIC = re.compile(
-    rb"import" + BLANK + rb"(?:" + _CLAUSE + _FROM + rb"|" + _PHASE + _FROM + rb")?+(?=[\"'])"
+    rb"import" + BLANK + rb"(?:" + _CLAUSE + _FROM + rb"|" + _PHASE + _FROM + rb")?(?=[\"'])"
     rb"|export" + BLANK + rb"(?:" + _NAMED
-    + rb"|\*" + BLANK + rb"(?:as" + _WORD_END + BLANK + rb"(?:" + STRING + rb"|" + _NAME + rb"))?+)"
+    + rb"|\*" + BLANK + rb"(?:as" + _WORD_END + BLANK + rb"(?:" + STRING + rb"|" + _NAME + rb"))?)"
     + _FROM + rb"(?=[\"'])"
 )  # fmt: skip
 _CALL = re.compile(
     rb"import" + BLANK + rb"(?:\." + BLANK + rb"(?:(?:defer|source)" + _WORD_END
-    + rb"|(?P<resolve>meta" + _WORD_END + BLANK + rb"\." + BLANK + rb"resolve" + _WORD_END + rb"))" + BLANK + rb")?+"
+    + rb"|(?P<resolve>meta" + _WORD_END + BLANK + rb"\." + BLANK + rb"resolve" + _WORD_END + rb"))" + BLANK + rb")?"
     + rb"\(" + BLANK + rb"(?=[\"'`])"
 )  # fmt: skip
 _SCRIPTS = re.compile(rb"importScripts" + _WORD_END + BLANK + rb"\(" + BLANK + rb"(?=[\"'`])")

@@ -11,31 +11,30 @@ from array import array
 from bisect import bisect_left
 from typing import Final
 
-LETTER: Final = rb"[\w$\\\x80-\xff]"
 # White space and line ends beyond ASCII (sections 12.2 and 12.3).
-_WIDE = rb"(?:\xc2\xa0|\xef\xbb\xbf|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe1\x9a\x80|\xe2\x81\x9f|\xe3\x80\x80)"
-_LINE = rb"(?:[^\r\n\xe2]++|\xe2(?!\x80[\xa8\xa9]))*+"
-BLANK: Final = rb"(?:\s++|/\*(?:[^*]++|\*(?!/))*+\*/|//" + _LINE + rb"|" + _WIDE + rb")*+"
-_DOUBLE = rb"(?:[^\"\\\r\n]++|\\(?:\r\n|[\s\S]))*+"
-_SINGLE = rb"(?:[^'\\\r\n]++|\\(?:\r\n|[\s\S]))*+"
+WIDE: Final = rb"(?:\xc2\xa0|\xef\xbb\xbf|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe1\x9a\x80|\xe2\x81\x9f|\xe3\x80\x80)"
+_LINE = rb"(?>[^\r\n\xe2]++|\xe2(?!\x80[\xa8\xa9]))*+"
+BLANK: Final = rb"(?>\s++|/\*(?>[^*]++|\*(?!/))*+\*/|//" + _LINE + rb"|" + WIDE + rb")*+"
+_DOUBLE = rb"(?>[^\"\\\r\n]++|\\(?:\r\n|[\s\S]))*+"
+_SINGLE = rb"(?>[^'\\\r\n]++|\\(?:\r\n|[\s\S]))*+"
 STRING: Final = rb"(?:\"" + _DOUBLE + rb"\"|'" + _SINGLE + rb"')"
-_TEMPLATE_CHARACTERS = rb"(?:[^`\\$]++|\\[\s\S]|\$(?!\{))*+"
+_TEMPLATE_CHARACTERS = rb"(?>[^`\\$]++|\\[\s\S]|\$(?!\{))*+"
 TEMPLATE: Final = rb"`" + _TEMPLATE_CHARACTERS + rb"`"
 
 # From one place in code to the next that needs a look. A pair of brackets with no bracket in it is passed whole,
 # unless a slash follows: the kind of pair decides about that.
 _PLAIN = rb"[^\"'`/(){}]++"
-_PAIR = rb"\((?:" + _PLAIN + rb"|" + STRING + rb")*+\)(?!\s*+/)|\{(?:" + _PLAIN + rb"|" + STRING + rb")*+\}(?!\s*+/)"
-_CODE = re.compile(rb"(?:" + _PLAIN + rb"|" + STRING + rb"|" + _PAIR + rb")*+")
+_PAIR = rb"\((?>" + _PLAIN + rb"|" + STRING + rb")*+\)(?!\s*+/)|\{(?>" + _PLAIN + rb"|" + STRING + rb")*+\}(?!\s*+/)"
+_CODE = re.compile(rb"(?>" + _PLAIN + rb"|" + STRING + rb"|" + _PAIR + rb")*+")
 _HTML_PLAIN = rb"(?:[^\"'`/(){}<\-]++|<(?!!--)|-(?!->))"
-_HTML_CODE = re.compile(rb"(?:" + _HTML_PLAIN + rb"|" + STRING + rb")*+")
+_HTML_CODE = re.compile(rb"(?>" + _HTML_PLAIN + rb"|" + STRING + rb")*+")
 _REST_OF_LINE = re.compile(_LINE)
 _ANY_STRING = re.compile(rb"\"" + _DOUBLE + rb"\"?+|'" + _SINGLE + rb"'?+")
 _TEMPLATE_PART = re.compile(_TEMPLATE_CHARACTERS)
 # Section 12.9.5. The "v" flag changes nothing here: a class ends at the first "]".
-_REGEX = re.compile(rb"/(?:[^/\\\[\r\n]++|\\[^\r\n]|\[(?:[^\]\\\r\n]++|\\[^\r\n])*+\])++/")
-_WIDE_END = re.compile(_WIDE + rb"\Z")
-_WORD_BEFORE = re.compile(rb"(?<!" + LETTER + rb")[a-z]{2,10}\Z")
+_REGEX = re.compile(rb"/(?>[^/\\\[\r\n]++|\\[^\r\n]|\[(?>[^\]\\\r\n]++|\\[^\r\n])*+\])++/[\w$]*+")
+_WIDE_END = re.compile(WIDE + rb"\Z")
+_WORD_BEFORE = re.compile(rb"(?<![\w$\\])[a-z]{2,10}\Z")
 
 _SPACES = frozenset(b" \t\n\r\f\v")
 _NEWLINE = re.compile(rb"[\r\n]|\xe2\x80[\xa8\xa9]")
@@ -50,7 +49,7 @@ _LETTERS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
     range(0x80, 0x100)
 )
 _PAREN, _PAREN_END, _BRACE, _BRACE_END = b"(){}"
-_SLASH, _STAR, _BACKTICK, _DOLLAR, _DOT, _LESS, _MINUS = b"/*`$.<-"
+_SLASH, _BACKTICK, _DOLLAR, _DOT, _COLON, _LESS, _MINUS = b"/`$.:<-"
 
 
 class Walk:
@@ -69,13 +68,16 @@ class Walk:
         self._regex_end = -1
         # Up to here no regular expression closes.
         self._no_regex = 0
-        self._comment_starts = array("q")
+        # Where each comment ends, and where the code before it does.
         self._comment_ends = array("q")
-        # Opening braces that have been looked at → whether they begin an object.
-        self._objects: dict[int, bool] = {}
+        self._code_ends = array("q")
+        # Whether a line has begun between the last comment's end and the code before it.
+        self._fresh_line = False
+        # Opening brackets that have been looked at → whether a value is due there. One may be asked for many times.
+        self._values: dict[int, bool] = {}
         start = 3 if body.startswith(b"\xef\xbb\xbf") else 0
         if body.startswith(b"#!", start):
-            self._comment(start, self._line_end(start))
+            self.at = self._comment(start, self._line_end(start))
 
     def reach(self, goal: int) -> bool:
         """Walk on to ``goal``, which is not before `at`; whether it is in code."""
@@ -125,14 +127,24 @@ class Walk:
             index = bisect_left(self._comment_ends, at)
             if index == len(self._comment_ends) or self._comment_ends[index] != at:
                 break
-            at = self._comment_starts[index]
+            return self._code_ends[index]
         return at
 
     def _comment(self, start: int, end: int) -> int:
-        self._comment_starts.append(start)
+        code_end = self.before(start)
+        self._fresh_line = self._begins_line(code_end, start) or bool(_NEWLINE.search(self._body, start, end))
         self._comment_ends.append(end)
-        self.at = max(self.at, end)
+        self._code_ends.append(code_end)
         return end
+
+    def _begins_line(self, code_end: int, at: int) -> bool:
+        """Whether only comments and white space stand before ``at`` on its line; ``code_end`` is where code does."""
+        if code_end == 0:
+            return True
+        last = self._comment_ends[-1] if self._comment_ends else 0
+        if last <= code_end:
+            return bool(_NEWLINE.search(self._body, code_end, at))
+        return self._fresh_line or bool(_NEWLINE.search(self._body, last, at))
 
     def _line_end(self, at: int) -> int:
         match = _REST_OF_LINE.match(self._body, at)
@@ -182,8 +194,7 @@ class Walk:
         """Read on from ``<!--`` or ``-->``; the latter is a comment only where code has not begun on its line."""
         if self._body[at] == _LESS:
             return self._comment(at, self._line_end(at))
-        before = self.before(at)
-        if before == 0 or _NEWLINE.search(self._body, before, at):
+        if self._begins_line(self.before(at), at):
             return self._comment(at, self._line_end(at))
         return at + 3
 
@@ -194,6 +205,8 @@ class Walk:
         if end == 0:
             return False
         byte = body[end - 1]
+        if end == self._regex_end:
+            return True
         if byte in _LETTERS:
             return self._word(end) not in _BEFORE_OPERAND
         if byte in b"\"'`]":
@@ -207,20 +220,14 @@ class Walk:
         if byte in b"+-":
             # "a++ / b", but "a + /b/": an even run is a postfix operator.
             return body[end - 2 : end - 1] == body[end - 1 : end] and body[end - 3 : end - 2] != body[end - 1 : end]
-        return byte == _SLASH and end == self._regex_end
+        return False
 
     def _is_object(self, brace: int) -> bool:
-        """Whether the brace at ``brace`` begins an object literal, not a block or a body.
+        """Whether the brace at ``brace``, just closed, began an object literal, not a block or a body.
 
         A body's closing brace is taken for the end of a statement, although a function expression can be divided: the
         quotient is never a number.
         """
-        known = self._objects.get(brace)
-        if known is None:
-            known = self._objects[brace] = self._begins_object(brace)
-        return known
-
-    def _begins_object(self, brace: int) -> bool:
         body = self._body
         end = self.before(brace)
         if end == 0:
@@ -230,19 +237,21 @@ class Walk:
             word = self._word(end)
             return word in _BEFORE_OPERAND and word not in _BEFORE_BLOCK
         if byte == _BRACE:
-            return body[end - 2 : end - 1] == b"$" and bool(self._open) and self._open[-1] == end - 2
-        if byte in b":":
+            return bool(self._open) and self._open[-1] == end - 2 and body[end - 2] == _DOLLAR
+        if byte == _COLON:
             # In an object a value; after a label or "case" a block.
             outer = self._open[-1] if self._open else -1
             return outer >= 0 and (body[outer] != _BRACE or self._value_due(outer))
         return self._value_due(brace)
 
-    def _value_due(self, at: int) -> bool:
-        """Whether an operator, a comma or an opening bracket stands before ``at``."""
-        end = self.before(at)
-        if self._body.endswith(b"=>", 0, end):
-            return False
-        return end > 0 and self._body[end - 1] in b"=([,?:&|^+-*%!~<>/"
+    def _value_due(self, bracket: int) -> bool:
+        """Whether an operator, a comma or another opening bracket stands before ``bracket``."""
+        known = self._values.get(bracket)
+        if known is None:
+            end = self.before(bracket)
+            is_body = self._body.endswith(b"=>", 0, end)
+            known = self._values[bracket] = end > 0 and not is_body and self._body[end - 1] in b"=([,?:&|^+-*%!~<>/"
+        return known
 
     def _word(self, end: int) -> bytes:
         """The plain word that ends at ``end``; empty if it is a property's name or anything else."""
@@ -250,6 +259,8 @@ class Walk:
         if match is None:
             return b""
         before = self.before(match.start())
+        if before == match.start() > 0 and self._body[before - 1] >= 0x80:
+            return b""  # the end of a longer name
         if self._body[before - 1 : before] in (b".", b"#") and self._body[before - 3 : before] != b"...":
             return b""
         return match[0]

@@ -15,6 +15,8 @@ from ...paths import resolve, url_quote, url_unquote
 
 # RFC 3986 section 3.1.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+# What nearly all references look like: a path that needs no second look.
+_ORDINARY = re.compile(r"/?(?!/)[\w\-./%@]*[\w\-%@]")
 # What the URL Standard drops before it parses: C0 controls and spaces round the text, tabs and newlines within.
 _AROUND = "".join(map(chr, range(0x21)))
 _WITHIN = re.compile(r"[\t\n\r]")
@@ -48,6 +50,8 @@ def is_local(url: str, kind: ReferenceKind) -> bool:
     """
     if kind in ("module", "dynamic-import") and not url.startswith(("/", "./", "../")):
         return False
+    if _ORDINARY.fullmatch(url):
+        return True
     path, _ = _split(url)
     if path.startswith("//") or _SCHEME.match(path):
         return False

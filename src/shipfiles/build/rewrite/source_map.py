@@ -8,11 +8,11 @@ from typing import NamedTuple
 _NAME = b"sourceMappingURL="
 # The comment's first characters, as far as they can stand before the name.
 _OPENING = re.compile(rb"(?:(//)|/\*)[#@][ \t\n\r\f\v]*+\Z")
-_BLOCK = rb"/\*(?:[^*]++|\*(?!/))*+\*/"
+_BLOCK = rb"/\*(?>[^*]++|\*(?!/))*+\*/"
 _REST_OF_LINE = re.compile(rb"([^ \t\n\r\f\v]*+)[ \t\f\v]*+(?:[\r\n]|\Z)")
-_REST_OF_BLOCK = re.compile(rb"((?:[^ \t\n\r\f\v*]++|\*(?!/))*+)[ \t\n\r\f\v]*+\*/")
-_ONLY_BLOCKS = re.compile(rb"(?:[ \t\n\r\f\v]++|" + _BLOCK + rb")*+\Z")
-_ONLY_COMMENTS = re.compile(rb"(?:[ \t\n\r\f\v]++|" + _BLOCK + rb"|//[^\r\n]*+)*+\Z")
+_REST_OF_BLOCK = re.compile(rb"((?>[^ \t\n\r\f\v*]++|\*(?!/))*+)[ \t\n\r\f\v]*+\*/")
+_ONLY_BLOCKS = re.compile(rb"(?>[ \t\n\r\f\v]++|" + _BLOCK + rb")*+\Z")
+_ONLY_COMMENTS = re.compile(rb"(?>[ \t\n\r\f\v]++|" + _BLOCK + rb"|//[^\r\n]*+)*+\Z")
 
 
 class SourceMapComment(NamedTuple):

@@ -1,0 +1,290 @@
+"""References in style sheets: cases from the standards, then what must hold for any bytes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipfiles.build.rewrite import REWRITERS
+from shipfiles.build.rewrite.css import references
+from shipfiles.build.rewrite.reference import renamed
+from shipfiles.build.rewrite.splice import Edit, splice
+
+# The clause; the style sheet; its references, "kind url" or only the URL where the kind is "url".
+CASES: list[tuple[str, str, list[str]]] = [
+    # CSS Syntax 3 section 4.3.6: url tokens
+    ("Syntax 4.3.6", "a{b:url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.6", "a{b:url(  x.png\n\t)}", ["x.png"]),
+    ("Syntax 4.3.6", "a{b:url(\r\n\fx.png\r\n)}", ["x.png"]),
+    ("Syntax 4.3.6", "a{b:url(x.png", ["x.png"]),
+    ("Syntax 4.3.6", "a{b:url(x.png  ", ["x.png"]),
+    ("Syntax 4.3.6", "a{b:url()}", []),
+    ("Syntax 4.3.6", "a{b:url(   )}", []),
+    ("Syntax 4.3.6", "a{b:url(a b.png)}b{c:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.6", "a{b:url(a'b.png)}b{c:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.6", 'a{b:url(a"b.png)}b{c:url(y.png)}', ["y.png"]),
+    ("Syntax 4.3.6", "a{b:url(a(b.png)}b{c:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.6", "a{b:url(a\x07b.png)}b{c:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.6", "a{b:url(a\x7fb.png)}b{c:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.6", "a{b:url(/*x*/y.png)}", ["/*x*/y.png"]),
+    ("Syntax 4.3.6", "a{b:url(http://h/*.png)}b{c:url(y.png)/* */}", ["y.png"]),
+    ("Syntax 4.3.6", "a{b:url(//h/x.png)}b{c:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.6", "a{b:url(a{b}c;d.png)}", ["a{b}c;d.png"]),
+    ("Syntax 4.3.6", "a{b:url(é.png)}", ["é.png"]),
+    ("Syntax 4.3.6", "a{b:url(a%20b.png)}", ["a%20b.png"]),
+    ("Syntax 4.3.6", "a{b:url(x.png)url(y.png)}", ["x.png", "y.png"]),
+    ("Syntax 4.3.6", 'a{b:url(/**/"x.png")}b{c:url(y.png)}', ["y.png"]),
+    # 4.3.14: the remnants of a bad url
+    ("Syntax 4.3.14", r"a{b:url(a b\)url(x.png)}b{c:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.14", "a{b:url(a b;}b{c:url(x.png)}b{c:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.14", "a{b:url(a 'b)url(y.png)'", ["y.png"]),
+    ("Syntax 4.3.14", "a{b:url(a b", []),
+    # 4.3.4: url( with a quote is a function
+    ("Syntax 4.3.4", 'a{b:url("x.png")}', ["x.png"]),
+    ("Syntax 4.3.4", "a{b:url('x.png')}", ["x.png"]),
+    ("Syntax 4.3.4", 'a{b:url( \n "x.png" \n )}', ["x.png"]),
+    ("Syntax 4.3.4", 'a{b:url("x.png"/**/)}', ["x.png"]),
+    ("Syntax 4.3.4", 'a{b:url("a b(c).png")}', ["a b(c).png"]),
+    ("Syntax 4.3.4", 'a{b:url("it\'s.png")}', ["it's.png"]),
+    ("Syntax 4.3.4", 'a{b:url("")}', []),
+    ("Syntax 4.3.4", "a{b:URL(x.png)}", ["x.png"]),
+    ("Syntax 4.3.4", 'a{b:uRl("x.png")}', ["x.png"]),
+    ("Syntax 4.3.4", "a{b:url (x.png)}", []),
+    ("Syntax 4.3.4", "a{b:my-url(x.png)}", []),
+    ("Syntax 4.3.4", "a{b:myurl(x.png)}", []),
+    ("Syntax 4.3.4", "a{b:url2(x.png)}", []),
+    ("Syntax 4.3.4", "a{b:url-prefix(x.png)}", []),
+    ("Syntax 4.3.4", "a{b:-url(x.png)}", []),
+    ("Syntax 4.3.4", "a{b:_url(x.png)}", []),
+    ("Syntax 4.3.4", "a{b:éurl(x.png)}", []),
+    ("Syntax 4.3.3", "a{b:1url(x.png)}", []),
+    ("Syntax 4.3.3", "a{b:10%url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.1", "a{b:#url(x.png)}", []),
+    ("Syntax 4.3.1", "@url(x.png)", []),
+    ("Syntax 4.3.1", "a{b:+url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.1", "<!--url(x.png)-->", ["x.png"]),
+    ("Syntax 4.3.1", r"<!--\75rl(x.png)-->", ["x.png"]),
+    ("Syntax 4.3.1", "a{b:c(d,url(x.png))}", ["x.png"]),
+    ("Syntax 4.3.1", "a{b:(url(x.png)}", ["x.png"]),
+    # 4.3.5: strings
+    ("Syntax 4.3.5", 'a{b:"url(x.png)"}', []),
+    ("Syntax 4.3.5", "a{b:'url(x.png)'}", []),
+    ("Syntax 4.3.5", r'a{b:"\"url(x.png)"}', []),
+    ("Syntax 4.3.5", 'a{b:"\\\nurl(x.png)"}', []),
+    ("Syntax 4.3.5", 'a{b:"\\\r\nurl(x.png)"}', []),
+    ("Syntax 4.3.5", 'a{b:"bad\nurl(x.png)}', ["x.png"]),
+    ("Syntax 4.3.5", "a{b:'bad\rc:url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.5", "a{b:'bad\fc:url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.5", 'a{b:url("bad\n)}b{c:url(x.png)}', ["x.png"]),
+    ("Syntax 4.3.5", 'a{b:"url(x.png)', []),
+    ("Syntax 4.3.5", 'a{b:url("x.png', ["x.png"]),
+    ("Syntax 4.3.5", 'a{b:"/*"}b{c:url(x.png)/*"*/}', ["x.png"]),
+    ("Syntax 4.3.5", 'a[href="url(x.png)"]{b:c}', []),
+    # 4.3.2: comments
+    ("Syntax 4.3.2", "/*url(x.png)*/a{b:url(y.png)}", ["y.png"]),
+    ("Syntax 4.3.2", "/*/url(x.png)*/", []),
+    ("Syntax 4.3.2", "/***/a{b:url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.2", "/*'*/a{b:url(x.png)}/*'*/", ["x.png"]),
+    ("Syntax 4.3.2", "/* url(x.png)", []),
+    ("Syntax 4.3.2", "// url(x.png)", ["x.png"]),
+    ("Syntax 4.3.2", "/*a/*b*/a{b:url(x.png)}*/", ["x.png"]),
+    ("Syntax 4.3.2", r"/*\*/a{b:url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.2", 'a{b:url("x.png"/*', ["x.png"]),
+    # 4.3.7: escapes
+    ("Syntax 4.3.7", r"a{b:u\72l(x.png)}", ["x.png"]),
+    ("Syntax 4.3.7", r"a{b:\75rl(x.png)}", ["x.png"]),
+    ("Syntax 4.3.7", r"a{b:\000075rl(x.png)}", ["x.png"]),
+    ("Syntax 4.3.7", r"a{b:u\52 L(x.png)}", ["x.png"]),
+    ("Syntax 4.3.7", r"a{b:\url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.7", r"a{b:\31 url(x.png)}", []),
+    ("Syntax 4.3.7", r"a{b:\-url(x.png)}", []),
+    ("Syntax 4.3.7", r"a{b:#\75rl(x.png)}", []),
+    ("Syntax 4.3.7", r"a{b:1\75rl(x.png)}", []),
+    ("Syntax 4.3.7", r"@a\"url(x.png)", []),
+    ("Syntax 4.3.7", r".a\"b{c:url(x.png)}.d\"e{}", ["x.png"]),
+    ("Syntax 4.3.7", r".a\'{c:url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.7", r".a\/*{c:url(x.png)}", ["x.png"]),
+    ("Syntax 4.3.7", r"a{b:url(a\)b.png)}", ["a)b.png"]),
+    ("Syntax 4.3.7", r"a{b:url(a\ b.png)}", ["a b.png"]),
+    ("Syntax 4.3.7", r"a{b:url(\61 b.png)}", ["ab.png"]),
+    ("Syntax 4.3.7", r"a{b:url(x\2e png)}", ["x.png"]),
+    ("Syntax 4.3.7", r"a{b:url(\1F600.png)}", ["😀.png"]),
+    ("Syntax 4.3.7", r"a{b:url(x\0.png)}", ["x\ufffd.png"]),
+    ("Syntax 4.3.7", r"a{b:url(x\d800.png)}", ["x\ufffd.png"]),
+    ("Syntax 4.3.7", r"a{b:url(x\110000.png)}", ["x\ufffd.png"]),
+    ("Syntax 4.3.7", r'a{b:url("a\"b.png")}', ['a"b.png']),
+    ("Syntax 4.3.7", 'a{b:url("a\\\nb.png")}', ["ab.png"]),
+    ("Syntax 4.3.7", 'a{b:url("a\\\r\nb.png")}', ["ab.png"]),
+    ("Syntax 4.3.7", r'a{b:url("\64 ata:,x")}', []),
+    ("Syntax 3.3", "a{b:url(a\0b.png)}", ["a\ufffdb.png"]),
+    # CSS Cascade 5 section 2: @import
+    ("Cascade 2", '@import "x.css";', ["import x.css"]),
+    ("Cascade 2", "@import 'x.css';", ["import x.css"]),
+    ("Cascade 2", "@import url(x.css);", ["import x.css"]),
+    ("Cascade 2", '@import url("x.css");', ["import x.css"]),
+    ("Cascade 2", '@import src("x.css");', ["import x.css"]),
+    ("Cascade 2", '@import"x.css"', ["import x.css"]),
+    ("Cascade 2", "@IMPORT 'x.css'", ["import x.css"]),
+    ("Cascade 2", r"@im\70 ort 'x.css'", ["import x.css"]),
+    ("Cascade 2", "@import/*a*/ /*b*/'x.css'", ["import x.css"]),
+    ("Cascade 2", "@import/*a*/url(x.css)", ["import x.css"]),
+    ("Cascade 2", '@import "x.css" layer;', ["import x.css"]),
+    ("Cascade 2", '@import "x.css" layer(a.b) supports(display:grid) screen and (width>1px);', ["import x.css"]),
+    ("Cascade 2", '@import url("x.css")layer(a)print', ["import x.css"]),
+    ("Cascade 2", '@charset "utf-8";@import "x.css";', ["import x.css"]),
+    ("Cascade 2", "\ufeff@import 'x.css';", ["import x.css"]),
+    ("Cascade 2", '@import "a.css";@import "b.css";', ["import a.css", "import b.css"]),
+    ("Cascade 2", '@import "https://h/x.css";', []),
+    ("Cascade 2", '@import "//h/x.css";', []),
+    ("Cascade 2", '@imports "x.css";', []),
+    ("Cascade 2", '@import-x "x.css";', []),
+    ("Cascade 2", r'@import\x "x.css";', []),
+    ("Cascade 2", '@import x "x.css";', []),
+    ("Cascade 2", '/*@import "x.css";*/', []),
+    ("Cascade 2", "a{b:'@import \"x.css\"'}", []),
+    ("Cascade 2", "@import url(x.css);a{b:url(y.png)}", ["import x.css", "y.png"]),
+    ("Cascade 2", '@import url("x.css"supports(a));', ["import x.css"]),
+    # CSS Namespaces 3 section 2
+    ("Namespaces 2", "@namespace url(x);a{b:url(y.png)}", ["y.png"]),
+    ("Namespaces 2", '@namespace "x";', []),
+    ("Namespaces 2", "@namespace svg url(x);", []),
+    ("Namespaces 2", '@namespace svg url("x");', []),
+    ("Namespaces 2", "@NAMESPACE/**/svg/**/'x';", []),
+    ("Namespaces 2", r"@n\61mespace svg url(x);", []),
+    # CSS Syntax 3 section 8.1 and others: strings that name no file
+    ("Syntax 3.2", '@charset "x.css";', []),
+    ("Fonts 4", "a{font-family:'x.ttf'}", []),
+    ("Values 4", "a{b:attr(x.png)}", []),
+    # CSS Values 4 section 4.5: url() with modifiers, src()
+    ("Values 4.5", 'a{b:url("x.png" crossorigin(anonymous))}', ["x.png"]),
+    ("Values 4.5", 'a{b:url("x.png" foo)}', ["x.png"]),
+    ("Values 4.5", 'a{b:url("x.png" "y.png")}', []),
+    ("Values 4.5", 'a{b:src("x.png")}', ["x.png"]),
+    ("Values 4.5", 'a{b:SRC( /**/ "x.png" )}', ["x.png"]),
+    ("Values 4.5", "a{b:src(x.png)}", []),
+    ("Values 4.5", "a{b:src(var(--x))}", []),
+    ("Values 4.5", 'a{b:my-src("x.png")}', []),
+    ("Values 4.5.1", "a{b:url(#x)}", []),
+    ("Values 4.5.1", "a{b:url('#x')}", []),
+    ("Values 4.5.1", "a{b:url(x.svg#y)}", ["x.svg#y"]),
+    # CSS Images 4 section 2.4: image-set()
+    ("Images 2.4", 'a{b:image-set("x.png" 1x,"y.png" 2x)}', ["x.png", "y.png"]),
+    ("Images 2.4", "a{b:-webkit-image-set(url(x.png) 1x, url('y.png') 2x)}", ["x.png", "y.png"]),
+    ("Images 2.4", "a{b:-webkit-image-set('x.png' 1x)}", ["x.png"]),
+    ("Images 2.4", 'a{b:IMAGE-SET( /*"c"*/ "x.png" 1x /**/ , /**/ "y.png")}', ["x.png", "y.png"]),
+    ("Images 2.4", 'a{b:image-set("x.avif" type("image/avif"),"y.png" type("image/png"))}', ["x.avif", "y.png"]),
+    ("Images 2.4", 'a{b:image-set(url("x.png")1x,"y.png"2x)"z.png"}', ["x.png", "y.png"]),
+    ("Images 2.4", 'a{b:image-set(linear-gradient(red,blue) 1x,"y.png" 2x)}', ["y.png"]),
+    ("Images 2.4", r'a{b:image-\73 et("x.png" 1x)}', ["x.png"]),
+    ("Images 2.4", 'a{b:my-image-set("x.png" 1x)}', []),
+    ("Images 2.4", 'a{b:image-set("data:,x" 1x,"y.png" 2x)}', ["y.png"]),
+    ("Images 2.4", 'a{b:image-set("x.png" 1x);c:url(y.png)}', ["x.png", "y.png"]),
+    ("Images 2.4", 'a{b:image-set(url(a b) 1x,"y.png" 2x)}', ["y.png"]),
+    ("Images 2.4", 'a{b:image-set(src("x.png") 1x,"y.png" 2x)}', ["x.png", "y.png"]),
+    ("Images 2.4", 'a{b:image-set("x.png"', ["x.png"]),
+    ("Images 2.6", "a{b:cross-fade(url(x.png) 50%, url(y.png))}", ["x.png", "y.png"]),
+    # Where they occur
+    ("Fonts 4.3", "@font-face{src:url(x.eot?#iefix)format('e'),url(x.woff2)}", ["x.eot?#iefix", "x.woff2"]),
+    ("UI 4", "a{cursor:url(x.cur) 1 2,auto;mask:url(m.svg#m);filter:url(f.svg#f)}", ["x.cur", "m.svg#m", "f.svg#f"]),
+    ("Variables 2", ":root{--x:url(x.png);--y: url('y.png')}", ["x.png", "y.png"]),
+    ("Nesting 1", "a{&:hover{b:url(x.png)}@media print{c:url(y.png)}}", ["x.png", "y.png"]),
+    ("Syntax 5", "a{b:url(x.png)}}}}c{d:url(y.png)", ["x.png", "y.png"]),
+    # RFC 3986: schemes and hosts
+    ("RFC 3986 3.1", "a{b:url(data:image/svg+xml;utf8,<svg>)}", []),
+    ("RFC 3986 3.1", "a{b:url(DATA:,x)}", []),
+    ("RFC 3986 3.1", 'a{b:url("HTTPS://h/x.png")}', []),
+    ("RFC 3986 3.1", "a{b:url(about:blank)url(blob:x)url(chrome://x)}", []),
+    ("RFC 3986 4.2", 'a{b:url("//h/x.png")}', []),
+    ("RFC 3986 4.2", "a{b:url(/static/x.png)}", ["/static/x.png"]),
+    # ECMA-426 section 11.1.2: the source map
+    ("ECMA-426 11", "a{}\n/*# sourceMappingURL=x.css.map */", ["source-map x.css.map"]),
+    ("ECMA-426 11", "a{}/*# sourceMappingURL=x.css.map*/", ["source-map x.css.map"]),
+    ("ECMA-426 11", "/*@ sourceMappingURL=x.css.map */\n\n/*! end */", ["source-map x.css.map"]),
+    ("ECMA-426 11", "/*# sourceMappingURL=a.map */a{}/*# sourceMappingURL=b.map */", ["source-map b.map"]),
+    ("ECMA-426 11", "/*# sourceMappingURL=x.map */a{}", []),
+    ("ECMA-426 11", "/*# sourceMappingURL=data:application/json,x */", []),
+    ("ECMA-426 11", "/*# sourceMappingURL=a b.map */", []),
+    ("ECMA-426 11", "/* see /*# sourceMappingURL=x.map */", []),
+    ("ECMA-426 11", "//# sourceMappingURL=x.map", []),
+    ("ECMA-426 11", 'a{b:"/*# sourceMappingURL=x.map */', []),
+    ("ECMA-426 11", "a{b:url(x.png)}/*#\tsourceMappingURL=m\n*/", ["x.png", "source-map m"]),
+]
+
+
+def found(body: bytes) -> list[str]:
+    return [r.url if r.kind == "url" else f"{r.kind} {r.url}" for r in references(body)]
+
+
+@pytest.mark.parametrize(("clause", "text", "expected"), CASES)
+def test_case(clause, text, expected):
+    assert found(text.encode()) == expected
+
+
+@pytest.mark.parametrize(("clause", "text", "expected"), CASES)
+def test_what_is_found_is_found_again_after_renaming(clause, text, expected):
+    check_renaming(text.encode())
+
+
+def check_renaming(body: bytes) -> None:
+    first = references(body)
+    done = 0
+    for reference in first:
+        assert done <= reference.start < reference.end <= len(body)
+        assert reference.required == (reference.kind != "source-map")
+        done = reference.end
+    names = [renamed(r.url, f"folder/it's ({i}) \\a.0123.x").encode() for i, r in enumerate(first)]
+    rewritten = splice(body, [Edit(r.start, r.end, name) for r, name in zip(first, names, strict=True)])
+    again = references(rewritten)
+    assert [(r.url.encode(), r.kind) for r in again] == list(zip(names, (r.kind for r in first), strict=True))
+    assert [rewritten[r.start : r.end] for r in again] == names
+
+
+PIECES = [t for _, text, _ in CASES for t in (text, text[: len(text) // 2], text[len(text) // 2 :])]
+PIECES += ["\\", '"', "'", "/*", "*/", "(", ")", "url(", "@import ", "\n", "image-set(", "\0", "-", "<!--", "\ufeff"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_spans_are_sound_in_any_text(text):
+    done = 0
+    body = text.encode()
+    for reference in references(body):
+        assert done <= reference.start < reference.end <= len(body)
+        done = reference.end
+
+
+@given(st.binary(max_size=200) | st.lists(st.sampled_from([p.encode("utf-16") for p in PIECES[:40]])).map(b"".join))
+def test_any_bytes_are_read(body):
+    references(body)
+
+
+def test_text_that_is_not_utf8_is_read_as_far_as_ascii_goes():
+    body = "/* é */a{b:url(x.png);c:url(é.png)}".encode("latin-1")
+    assert found(body) == ["x.png", "\ufffd.png"]
+
+
+def test_utf16_yields_nothing():
+    assert references("a{b:url(x.png)}".encode("utf-16")) == []
+
+
+def test_the_rewriter_is_registered():
+    assert list(REWRITERS["text/css"].references(b"a{b:url(x.png)}")) == references(b"a{b:url(x.png)}")
+
+
+# Units that a careless pattern would read again and again. No clock: quadratic work on these would be seen without one.
+HOSTILE = [
+    "url(", "url(x)", 'url("', "url(a ", 'url(a"', "url(   ", "url(\\", "url(#", "\\url(", 'src("x"', 'src("x"/**/',
+    "src(/*", "/*", "/**/", '"', '"\n', "\\", "\\a", "\\61\\62(", "u\\72l(", "(", "{", "a", "-", "@", "#", "<!--",
+    "@import", "@import ", "@import/*", "@import/**/", "@import url(", "@namespace a", "@namespace\\61 ",
+    "@\\69mport", "image-set(", 'image-set("a",', "image-set(url(", 'image-set(url("a"', "image-set(/*",
+    "image-set(<!--", "/*# sourceMappingURL=x */", "sourceMappingURL=",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_reading_is_linear(unit):
+    references((unit * (200_000 // len(unit)) + "url(x.png)").encode())
+
+
+def test_many_references_are_all_found():
+    assert len(references(b"a{b:url(x.png)}" * 20_000)) == 20_000

@@ -1,0 +1,354 @@
+"""References in scripts and modules: cases from the standards, then what must hold for any bytes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipfiles.build.rewrite import REWRITERS
+from shipfiles.build.rewrite.javascript import references
+from shipfiles.build.rewrite.javascript_walk import Walk
+from shipfiles.build.rewrite.reference import renamed
+from shipfiles.build.rewrite.splice import Edit, splice
+
+# The clause; the script; its references, "kind url" or only the URL where the kind is "module".
+CASES: list[tuple[str, str, list[str]]] = [
+    # ECMA-262 section 16.2.2: imports
+    ("16.2.2", 'import "./x.js"', ["./x.js"]),
+    ("16.2.2", "import './x.js';", ["./x.js"]),
+    ("16.2.2", 'import"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import a from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import $ from"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import * as a from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import*as a from"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import {} from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import{a}from"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import {a as b, default as c, "d e" as f,} from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import {"}" as a} from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import a, {b} from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import a,*as b from"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import from from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import as from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import * as from from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import été from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import \\u0061 from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import\n{\n  a, // one }\n  b /* two " */\n}\nfrom\n"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import/**/a/**/from/**/"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import// c\n"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import\u00a0a\u2028from\ufeff"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import a from "./a.js";import b from "./b.js"\nimport "./c.js"', ["./a.js", "./b.js", "./c.js"]),
+    ("16.2.2", '"use strict";import"./x.js"', ["./x.js"]),
+    ("16.2.2", 'function f(){}import"./x.js"', ["./x.js"]),
+    ("16.2.2", 'import a from "./x.json" with {type: "json"}', ["./x.json"]),
+    ("16.2.2", 'import a from "./x.css" with { "type" : "css" };', ["./x.css"]),
+    ("16.2.2", 'import a from "./x.json" assert {type: "json"}', ["./x.json"]),
+    ("16.2.2", 'import defer * as a from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import defer from "./x.js"', ["./x.js"]),
+    ("16.2.2", 'import source a from "./x.wasm"', ["./x.wasm"]),
+    ("16.2.2", 'import source from "./x.js"', ["./x.js"]),
+    ("16.2.2", "import a from `./x.js`", []),
+    ("16.2.2", "import a", []),
+    ("16.2.2", 'important "./x.js"', []),
+    ("16.2.2", '$import "./x.js"', []),
+    ("16.2.2", 'éimport "./x.js"', []),
+    ("16.2.2", '\\u0061import("./x.js")', []),
+    # 16.2.3: exports
+    ("16.2.3", 'export * from "./x.js"', ["./x.js"]),
+    ("16.2.3", 'export*from"./x.js"', ["./x.js"]),
+    ("16.2.3", 'export * as a from "./x.js"', ["./x.js"]),
+    ("16.2.3", 'export * as "a b" from "./x.js"', ["./x.js"]),
+    ("16.2.3", 'export * as default from "./x.js"', ["./x.js"]),
+    ("16.2.3", 'export {a, b as c, default} from "./x.js"', ["./x.js"]),
+    ("16.2.3", 'export{a as"b c"}from"./x.js"', ["./x.js"]),
+    ("16.2.3", 'export {} from "./x.js"', ["./x.js"]),
+    ("16.2.3", 'export/**/{/*}*/a}/**/from/**/"./x.js"', ["./x.js"]),
+    ("16.2.3", 'export {a from as b}; from; "./x.js"', []),
+    ("16.2.3", 'export {a}; "./x.js"', []),
+    ("16.2.3", 'export default "./x.js"', []),
+    ("16.2.3", 'export const a = "./x.js"', []),
+    ("16.2.3", 'x={export:"./x.js"};a.export*from"./x.js"', []),
+    # 13.3.10: import calls
+    ("13.3.10", 'import("./x.js")', ["dynamic-import ./x.js"]),
+    ("13.3.10", "import('./x.js').then(f)", ["dynamic-import ./x.js"]),
+    ("13.3.10", "import(`./x.js`)", ["dynamic-import ./x.js"]),
+    ("13.3.10", 'import ( "./x.js" , )', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'import("./x.json", {with: {type: "json"}})', ["dynamic-import ./x.json"]),
+    ("13.3.10", 'import(/* webpackChunkName: "x" */ "./x.js" /* end */)', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'import/**/(// c\n"./x.js")', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'await import("./x.js")', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'a=>import("./x.js")', ["dynamic-import ./x.js"]),
+    ("13.3.10", '[...import("./x.js")]', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'f(a,import("./x.js"))', ["dynamic-import ./x.js"]),
+    ("13.3.10", "a?import('./x.js'):import('./y.js')", ["dynamic-import ./x.js", "dynamic-import ./y.js"]),
+    ("13.3.10", 'import.defer("./x.js")', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'import.source("./x.wasm")', ["dynamic-import ./x.wasm"]),
+    ("13.3.10", 'import("./x" + y)', []),
+    ("13.3.10", 'import("./x".concat(y))', []),
+    ("13.3.10", 'import(a ? "./x.js" : "./y.js")', []),
+    ("13.3.10", "import(`./${x}.js`)", []),
+    ("13.3.10", "import(x)", []),
+    ("13.3.10", 'a.import("./x.js")', []),
+    ("13.3.10", 'a?.import("./x.js")', []),
+    ("13.3.10", 'a . /* c */ import("./x.js")', []),
+    ("13.3.10", 'a.\n// c\nimport("./x.js")', []),
+    ("13.3.10", 'this.#import("./x.js")', []),
+    ("13.3.10", 'x={import:"./x.js"}', []),
+    ("13.3.10", "x={import(a){}}", []),
+    ("13.3.10", 'import.x("./x.js")', []),
+    ("13.3.10", 'imports("./x.js")', []),
+    # Bare specifiers and other URLs (HTML Standard, "resolve a module specifier")
+    ("HTML 8.1.5", 'import "lodash"', []),
+    ("HTML 8.1.5", 'import "x.js"', []),
+    ("HTML 8.1.5", 'import "@a/b"', []),
+    ("HTML 8.1.5", 'import "https://h/x.js"', []),
+    ("HTML 8.1.5", 'import "//h/x.js"', []),
+    ("HTML 8.1.5", 'import "data:text/javascript,1"', []),
+    ("HTML 8.1.5", 'import "node:fs"', []),
+    ("HTML 8.1.5", 'import "#internal"', []),
+    ("HTML 8.1.5", 'import "./"', []),
+    ("HTML 8.1.5", 'import ".."', []),
+    ("HTML 8.1.5", 'import "../x.js"', ["../x.js"]),
+    ("HTML 8.1.5", 'import "/static/x.js"', ["/static/x.js"]),
+    ("HTML 8.1.5", 'import "./x.js?v=1#a"', ["./x.js?v=1#a"]),
+    # import.meta
+    ("HTML 8.1.5.2", 'import.meta.resolve("./x.js")', ["url ./x.js"]),
+    ("HTML 8.1.5.2", 'import . meta . resolve ( "./x.js" )', ["url ./x.js"]),
+    ("HTML 8.1.5.2", 'import.meta.resolve("lodash")', []),
+    ("HTML 8.1.5.2", 'import.meta.resolve("./x" + y)', []),
+    ("HTML 8.1.5.2", 'import.meta.resolves("./x.js")', []),
+    ("URL 6.1", 'new URL("./x.png", import.meta.url)', ["url ./x.png"]),
+    ("URL 6.1", 'new URL("x.png",import.meta.url).href', ["url x.png"]),
+    ("URL 6.1", "new URL(`x.png`, import.meta.url,)", ["url x.png"]),
+    ("URL 6.1", "new URL(/* @vite-ignore */ 'x.png', import . meta . url)", ["url x.png"]),
+    ("URL 6.1", 'new/**/URL\n("x.png",import.meta.url)', ["url x.png"]),
+    ("URL 6.1", 'new Worker(new URL("./w.js", import.meta.url), {type: "module"})', ["url ./w.js"]),
+    ("URL 6.1", 'new URL("x.png", import.meta.url + "/")', []),
+    ("URL 6.1", 'new URL("x.png", import.meta.urls)', []),
+    ("URL 6.1", 'new URL("x.png", location)', []),
+    ("URL 6.1", 'new URL("x.png")', []),
+    ("URL 6.1", "new URL(`${x}.png`, import.meta.url)", []),
+    ("URL 6.1", 'new URL("https://h/x", import.meta.url)', []),
+    ("URL 6.1", 'new URLS("x.png", import.meta.url)', []),
+    ("URL 6.1", 'renew URL("x.png", import.meta.url)', []),
+    # Workers
+    ("HTML 10.3.1", 'importScripts("a.js")', ["url a.js"]),
+    ("HTML 10.3.1", "importScripts('a.js', \"b.js\" , `c.js`)", ["url a.js", "url b.js", "url c.js"]),
+    ("HTML 10.3.1", 'self.importScripts("a.js");globalThis.importScripts("b.js")', ["url a.js", "url b.js"]),
+    ("HTML 10.3.1", 'importScripts("a.js", b, "c.js")', ["url a.js"]),
+    ("HTML 10.3.1", 'importScripts("a" + b)', []),
+    ("HTML 10.3.1", 'importScripts("https://h/a.js", "b.js")', ["url b.js"]),
+    ("HTML 10.3.1", 'foo.importScripts("a.js");foo.self.importScripts("a.js")', []),
+    # What the page resolves
+    ("HTML 8.1", 'new Worker("./w.js");fetch("./x.json");navigator.serviceWorker.register("./s.js")', []),
+    ("HTML 8.1", 'require("./x.js");define(["./y.js"],f);import_("./z.js");x.src="./x.png"', []),
+    ("HTML 8.1", "//# sourceURL=x.js", []),
+    # 12.4: comments
+    ("12.4", '//import "./x.js"\nimport "./y.js"', ["./y.js"]),
+    ("12.4", '/*import "./x.js"*/import "./y.js"', ["./y.js"]),
+    ("12.4", '//\u2028import "./y.js"', ["./y.js"]),
+    ("12.4", '//\rimport "./y.js"', ["./y.js"]),
+    ("12.4", "/*'*/import \"./y.js\"/*'*/", ["./y.js"]),
+    ("12.4", '/*import "./x.js"', []),
+    ("12.4", '/**/ /***/ /*/import "./x.js"/*/import "./y.js"', ["./y.js"]),
+    # 12.5: hashbang
+    ("12.5", '#!/usr/bin/env node \'\nimport "./x.js"', ["./x.js"]),
+    ("12.5", '\ufeff#!\'\nimport "./x.js"', ["./x.js"]),
+    ("12.2", '\ufeffimport "./x.js"', ["./x.js"]),
+    # B.1.1: HTML-like comments, in scripts only
+    ("B.1.1", '<!-- import("./x.js")\nimport("./y.js")', ["dynamic-import ./y.js"]),
+    ("B.1.1", 'a <!-- import("./x.js")\nimport("./y.js")', ["dynamic-import ./y.js"]),
+    ("B.1.1", '--> import("./x.js")\nimport("./y.js")', ["dynamic-import ./y.js"]),
+    ("B.1.1", 'a\n /**/ --> import("./x.js")\nimport("./y.js")', ["dynamic-import ./y.js"]),
+    ("B.1.1", 'a/*\n*/-->import("./x.js")\nimport("./y.js")', ["dynamic-import ./y.js"]),
+    ("B.1.1", 'while(a-->import("./x.js"));', ["dynamic-import ./x.js"]),
+    ("B.1.1", 'a/**/-->import("./x.js")', ["dynamic-import ./x.js"]),
+    ("B.1.1", 'import "./x.js";a<!--b;import("./y.js")', ["./x.js", "dynamic-import ./y.js"]),
+    ("B.1.1", "x='<!--';import('./y.js')", ["dynamic-import ./y.js"]),
+    # 12.9.4: strings
+    ("12.9.4", "a='import \"./x.js\"'", []),
+    ("12.9.4", 'a="\\"import(\'./x.js\')"', []),
+    ("12.9.4", "a='\\\nimport(\"./x.js\")'", []),
+    ("12.9.4", "a='\\\r\nimport(\"./x.js\")'", []),
+    ("12.9.4", "a='//';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.4", "a='\\\\';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.4", 'a="\u2028";import("./x.js")', ["dynamic-import ./x.js"]),
+    ("12.9.4", "a='bad\nimport('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.4.2", r'import "\x2e/x.js"', ["./x.js"]),
+    ("12.9.4.2", r'import "./\u{1F600}\u00e9.js"', ["./😀é.js"]),
+    ("12.9.4.2", r'import "./\ud83d\ude00.js"', ["./😀.js"]),
+    ("12.9.4.2", r'import "./\ud83d.js"', ["./\ufffd.js"]),
+    ("12.9.4.2", r'import("./\56a\'b.js")', ["dynamic-import ./.a'b.js"]),
+    ("12.9.4.2", 'import "./a\\\nb.js"', ["./ab.js"]),
+    # 12.9.6: templates
+    ("12.9.6", "a=`import('./x.js')`", []),
+    ("12.9.6", "a=`\\`import('./x.js')`", []),
+    ("12.9.6", "a=`${import('./x.js')}`", ["dynamic-import ./x.js"]),
+    ("12.9.6", "a=`${`${import('./x.js')}`}import('./y.js')`", ["dynamic-import ./x.js"]),
+    ("12.9.6", "a=`${{b:`}`}.b}`;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.6", "a=`$${b}$`;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.6", "a=`${'}`'}${/}`/}`;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.6", "a=`\\${`;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.6", "a=`${()=>{return{}}}`;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.6", "a=`//`;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.6", "a`b`/1;import('./x.js')/1", ["dynamic-import ./x.js"]),
+    # 12.9.5: regular expressions, and 12 (goal symbols): division
+    ("12.9.5", "/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a=/[/'\"]/g;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a=/\\/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a=/[\\]/']/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a=/[[a]'/v;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", 'a=/import(".")/', []),
+    ("12.9.5", "a=/`/;import('./x.js')/*`*/", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a=/a/import('./x.js')", []),
+    ("12.9.5", "a=/a/g/'/;import('./x.js')//'", []),
+    ("12.9.5", "a=b/c;'/import(\"./x.js\")'", []),
+    ("12.9.5", "a/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "1/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "1./'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a[0]/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "(a)/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "f((a),b)/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "'a'/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a++/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a /*c*/ / /*d*/ '/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a\n/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "this/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a.return/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a.if(b)/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "of/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "x={}/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "x={a:{}/'/'};import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "(b?c:{}/'/');import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "return{}/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "`${{}/'/'}`;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "return/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "\u00a0return/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "typeof/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "case/'/:import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a in/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "éin/'/';import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "if(a)/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "if/**/(f(a))/*c*//'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "while(a)/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "for(;;)/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "else/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "{}/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "if(a){b}/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "function f(){}\n/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "switch(a){case 1:{b}/'/.test(b)}import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "x=()=>{}\n/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "do{}while(a)/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a&&/'/.test(b);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a+ +/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a+++/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "[.../'/.exec(a)];import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "x=>/'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "!/'/.test(a);[/'/,/'/];f(/'/);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a=b\n/c/g;import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a=/b\nimport('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "(a)/b/(c);import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "a=/x/;b=/y/;a/ /'/;import('./x.js')", ["dynamic-import ./x.js"]),
+    # ECMA-426 section 11.1.1: the source map
+    ("ECMA-426 11", "a\n//# sourceMappingURL=x.js.map", ["source-map x.js.map"]),
+    ("ECMA-426 11", "a\n//@ sourceMappingURL=x.js.map\n", ["source-map x.js.map"]),
+    ("ECMA-426 11", "a\n//# sourceMappingURL=x.js.map  \r\n\r\n", ["source-map x.js.map"]),
+    ("ECMA-426 11", "a\n/*# sourceMappingURL=x.js.map */", ["source-map x.js.map"]),
+    ("ECMA-426 11", "a\n//# sourceMappingURL=x.js.map\n// end\n/* end */", ["source-map x.js.map"]),
+    ("ECMA-426 11", "a//# sourceMappingURL=x.js.map", ["source-map x.js.map"]),
+    ("ECMA-426 11", "b='http://h';a//# sourceMappingURL=x.js.map", ["source-map x.js.map"]),
+    ("ECMA-426 11", "import './x.js';a//# sourceMappingURL=x.js.map", ["./x.js", "source-map x.js.map"]),
+    ("ECMA-426 11", "//# sourceMappingURL=a.map\n//# sourceMappingURL=b.map", ["source-map b.map"]),
+    ("ECMA-426 11", "//# sourceMappingURL=a.map\nb", []),
+    ("ECMA-426 11", "//# sourceMappingURL=a b.map", []),
+    ("ECMA-426 11", "//# sourceMappingURL=data:application/json;base64,AA", []),
+    ("ECMA-426 11", "//# sourceMappingURL=https://h/x.map", []),
+    ("ECMA-426 11", "// c //# sourceMappingURL=x.map", []),
+    ("ECMA-426 11", "a='//# sourceMappingURL=x.map", []),
+    ("ECMA-426 11", "a+='\\n//# sourceMappingURL='+b", []),
+    ("ECMA-426 11", "//# sourceMappingURL=", []),
+    ("ECMA-426 11", "/*\n//# sourceMappingURL=x.map\n*/", []),
+    ("ECMA-426 11", "a//# sourceMappingURL=x.map\n// import './y.js'", ["source-map x.map"]),
+]
+
+
+def found(body: bytes) -> list[str]:
+    return [r.url if r.kind == "module" else f"{r.kind} {r.url}" for r in references(body)]
+
+
+@pytest.mark.parametrize(("clause", "text", "expected"), CASES)
+def test_case(clause, text, expected):
+    assert found(text.encode()) == expected
+
+
+@pytest.mark.parametrize(("clause", "text", "expected"), CASES)
+def test_what_is_found_is_found_again_after_renaming(clause, text, expected):
+    body = text.encode()
+    first = references(body)
+    done = 0
+    for reference in first:
+        assert done <= reference.start < reference.end <= len(body)
+        assert reference.required == (reference.kind != "source-map")
+        done = reference.end
+    names = [renamed(r.url, f"folder/it's `${{{i}}} \\a.0123.x").encode() for i, r in enumerate(first)]
+    rewritten = splice(body, [Edit(r.start, r.end, name) for r, name in zip(first, names, strict=True)])
+    again = references(rewritten)
+    assert [(r.url.encode(), r.kind) for r in again] == list(zip(names, (r.kind for r in first), strict=True))
+    assert [rewritten[r.start : r.end] for r in again] == names
+
+
+PIECES = [t for _, text, _ in CASES for t in (text, text[: len(text) // 2], text[len(text) // 2 :])]
+PIECES += ["\\", '"', "'", "/*", "*/", "(", ")", "`", "${", "{", "}", "/", "\n", "import ", "export ", "<!--", "\ufeff"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_spans_are_sound_in_any_text(text):
+    done = 0
+    body = text.encode()
+    for reference in references(body):
+        assert done <= reference.start < reference.end <= len(body)
+        done = reference.end
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+def test_a_walk_in_small_steps_sees_what_a_long_one_sees(text):
+    body = text.encode()
+    steps = Walk(body, html_comments=False)
+    for goal in range(len(body)):
+        in_code = goal >= steps.at and steps.reach(goal)
+        assert in_code == Walk(body, html_comments=False).reach(goal)
+
+
+@given(st.binary(max_size=200) | st.lists(st.sampled_from([p.encode("utf-16") for p in PIECES[:40]])).map(b"".join))
+def test_any_bytes_are_read(body):
+    references(body)
+
+
+def test_text_that_is_not_utf8_is_read_as_far_as_ascii_goes():
+    body = "/* é */import './x.js';é='é';import './é.js'".encode("latin-1")
+    assert found(body) == ["./x.js", "./\ufffd.js"]
+
+
+def test_utf16_yields_nothing():
+    assert references("import './x.js'".encode("utf-16")) == []
+
+
+def test_the_rewriter_is_registered():
+    assert list(REWRITERS["text/javascript"].references(b"import './x.js'")) == references(b"import './x.js'")
+
+
+# Units that a careless pattern would read again and again. No clock: quadratic work on these would be seen without one.
+HOSTILE = [
+    "/*", "/**/", "//\n", '"', "'a\n", "`", "`${", "${", "{", "}", "(", ")", " ", "\n", "\\", "\u2028", "\ufffd",
+    "\0", "/", " /\n", "=/[", "=/a", "=/", "a/b", "()/", "{}/", "a++/", "if(a)/b/;", "return/", "function(){}/",
+    "x={a:{}/1,", "import ", "import{", "import{a,", 'import{"a":b,', "import/**/", "import/*", "import*as ",
+    "import a,", "import x from", "export{", "export*", "export*/**/", 'import("./x");', "import(/**/", 'import("',
+    "import.", "importScripts('a',", 'import.meta.resolve("', 'new URL("x",', "new URL(`", "new/**/", "<!--", "-->",
+    "\n-->", "/*\n*/-->", "{a:{a:", "//# sourceMappingURL=x\n", "/*# sourceMappingURL=x */", "sourceMappingURL=",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+@pytest.mark.parametrize("head", ["", "x=import.meta.URL<!--\n"])
+def test_reading_is_linear(unit, head):
+    references((head + unit * (200_000 // len(unit)) + '\n;import("./x.js")').encode())
