@@ -95,6 +95,7 @@ class StoreError(ShipfilesError):
 
     def __init__(self, key: str, what: str) -> None:
         self.key = key
+        self.what = what
         super().__init__(f"{printable(key)}: {what}")
 
 
@@ -155,6 +156,6 @@ def os_reason(error: OSError) -> str:
         errno.ENOENT: "no such file",
         errno.ELOOP: "too many symbolic links, perhaps a loop",
         errno.ENOTDIR: "a part of the path is a file, not a folder",
-        errno.EISDIR: "a folder stands where the file should be",
+        errno.EISDIR: "a folder stands where the file should be; collectstatic --clear removes an earlier release's",
     }
     return advice.get(error.errno or 0, reason)

@@ -53,6 +53,8 @@ class Manifest:
     entries: Mapping[str, Entry]
     compress: str = ""
     """The compression settings that its variants were made with."""
+    linked: bool = False
+    """Whether the plain names are symbolic links to the sources, which have no variants."""
 
     def names(self) -> dict[str, str]:
         """Logical path → hashed name, sorted."""
@@ -61,16 +63,11 @@ class Manifest:
     def keys(self) -> Iterator[str]:
         """Every key of a store that this release consists of: assets, plain copies and all their variants."""
         for entry in self.entries.values():
-            yield from keys_of(entry)
-
-
-def keys_of(entry: Entry) -> Iterator[str]:
-    """The keys of one entry: asset, plain copy and the variants of both."""
-    yield entry.name
-    yield entry.logical
-    plain_codings = entry.codings if entry.plain is None else entry.plain.codings
-    yield from (entry.name + suffix(coding) for coding in entry.codings)
-    yield from (entry.logical + suffix(coding) for coding in plain_codings)
+            yield entry.name
+            yield entry.logical
+            yield from (entry.name + suffix(coding) for coding in entry.codings)
+            if not self.linked:
+                yield from (entry.logical + suffix(coding) for coding in (entry.plain or entry).codings)
 
 
 def dump(manifest: Manifest) -> bytes:
@@ -79,7 +76,8 @@ def dump(manifest: Manifest) -> bytes:
         f"{json.dumps(logical)}: {json.dumps(_to_json(manifest.entries[logical]), separators=(',', ':'))}"
         for logical in sorted(manifest.entries)
     ]
-    head = f'{{"schema": {SCHEMA}, "compress": {json.dumps(manifest.compress)}, "files": {{\n'
+    linked = ', "linked": true' if manifest.linked else ""
+    head = f'{{"schema": {SCHEMA}, "compress": {json.dumps(manifest.compress)}{linked}, "files": {{\n'
     return (head + ",\n".join(lines) + "\n}}\n").encode()
 
 
@@ -105,7 +103,7 @@ def load(body: bytes, where: str) -> Manifest:
             raise ManifestError(
                 f"{where}: damaged at {logical!r}: {type(error).__name__}: {error}. Run collectstatic again."
             ) from None
-    return Manifest(entries, str(stored.get("compress", "")))
+    return Manifest(entries, str(stored.get("compress", "")), stored.get("linked") is True)
 
 
 def release_id(body: bytes) -> str:
@@ -146,15 +144,22 @@ def read_current(read: Callable[[str], bytes | None]) -> tuple[str, Manifest] | 
 
     ``read`` gives the body of a key, or ``None`` for a key that the store does not have. Raises `ManifestError`.
     """
-    pointer = read(POINTER_KEY)
-    if pointer is None:
-        return None
-    release = load_pointer(pointer, POINTER_KEY)
-    key = release_key(release)
-    body = read(key)
-    if body is None:
-        raise ManifestError(f"{key}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
-    return release, load(body, key)
+    missing = None
+    # A run with --clear may move the pointer and remove the old manifest between the two reads; the pointer then tells
+    # of the new one. A second such run in the same instant is as good as none.
+    for _ in range(3):
+        pointer = read(POINTER_KEY)
+        if pointer is None:
+            return None
+        release = load_pointer(pointer, POINTER_KEY)
+        key = release_key(release)
+        if key == missing:
+            break
+        body = read(key)
+        if body is not None:
+            return release, load(body, key)
+        missing = key
+    raise ManifestError(f"{missing}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
 
 
 def reader_of(root: str) -> Callable[[str], bytes | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +18,11 @@ from shipfiles.build.find import ignore_matcher, select, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.digest import Digest, digest_bytes, hashed_name
-from shipfiles.errors import BrokenReferences, KeyCollision, SourceError
+from shipfiles.errors import BrokenReferences, KeyCollision, ShipfilesError, SourceError, StoreError
 from shipfiles.events import Notice
 from shipfiles.manifest import POINTER_KEY, Manifest, read_current, suffix
 from shipfiles.model import SourceFile
-from shipfiles.release.publish import publish
+from shipfiles.release.publish import publish, publish_plain
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.rehearsal import Rehearsal
@@ -160,7 +161,9 @@ def test_old_files_stay_and_clear_removes_only_ours(store: Store, write) -> None
         *second.keys(), "upload.txt", "css/other.css", "staticfiles.json", POINTER_KEY,
         f".shipfiles/releases/{third.release}.json",
     }  # fmt: skip
-    assert {c.key for c in third.changed} == set(first.keys()) - set(second.keys()) | {
+    # The variants of the plain style sheet went when its bytes changed.
+    stale = {"css/app.css.br", "css/app.css.gz"}
+    assert {c.key for c in third.changed} == set(first.keys()) - set(second.keys()) - stale | {
         c.key for c in third.changed if c.key.startswith(".shipfiles/releases/")
     }
 
@@ -229,6 +232,167 @@ def test_a_corrupt_release_is_told_and_healed(store: Store, write) -> None:
     publish(made(root), store, FAST, listener=told.append)
     assert any(isinstance(event, Notice) and "cannot be read" in event.text for event in told)
     check_whole(store, current(store))
+
+
+def plain(root: Path) -> Build:
+    return build(sources(root), RewriteConfig(css=False, javascript=False))
+
+
+def test_copying_only_and_clearing_keeps_what_is_live(store: Store, write) -> None:
+    root = write(SITE)
+    publish(made(root), store, FAST)
+    (root / "logo.png").unlink()
+    live = publish(made(root), store, FAST).manifest
+    (root / "new.txt").write_text("new")
+    publish_plain(plain(root), store, clear=True)
+    assert current(store) == live
+    check_whole(store, live)
+    assert read_all(store, "new.txt") == b"new"
+    assert store.head("logo.png") is None
+
+
+def test_copying_only_and_clearing_keeps_what_stock_django_made_live(store: Store, write) -> None:
+    store.put("old.css", b"x")
+    store.put("old.123456789012.css", b"x")
+    manifest = json.dumps({"version": "1.1", "paths": {"old.css": "old.123456789012.css"}, "hash": ""}).encode()
+    store.put("staticfiles.json", manifest)
+    publish_plain(plain(write(SITE)), store, clear=True)
+    assert read_all(store, "old.123456789012.css") == b"x"
+    assert read_all(store, "staticfiles.json") == manifest
+
+
+@pytest.mark.parametrize("how", ["smaller", "other codings", "link", "copy only"])
+def test_no_old_variant_stays_beside_a_plain_file(tmp_path: Path, write, how: str) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    root = write({"a.css": "p { color: red }\n" * 60})
+    publish(made(root), store, FAST)
+    (tmp_path / "root/mine.css.br").write_bytes(b"not ours")
+    if how != "other codings":
+        root = write({"a.css": "q { color: blue }" * (1 if how == "smaller" else 60)})
+    if how == "copy only":
+        publish_plain(plain(root), store)
+    else:
+        config = CompressConfig(codings=("gzip",)) if how == "other codings" else FAST
+        publish(made(root), store, config, link=how == "link")
+    left = {key for key in ("a.css.br", "a.css.gz") if os.path.lexists(tmp_path / "root" / key)}
+    assert left == ({"a.css.gz"} if how == "other codings" else set())
+    assert (tmp_path / "root/mine.css.br").exists()
+
+
+def test_a_rewritten_file_that_changes_meanwhile_gives_no_variant_of_other_bytes(store: Store, write) -> None:
+    files = {**SITE, "css/app.css": CSS}
+    root = write(files)
+    publish(made(root), store, CompressConfig(codings=()))
+    before = current(store)
+    built = made(root)
+    write({"css/app.css": CSS.replace("red", "tan")})
+    with pytest.raises(ShipfilesError, match="changed while it was"):
+        publish(built, store, FAST, link=True)
+    assert current(store) == before
+    assert store.head(before.entries["css/app.css"].name + ".br") is None
+
+
+def test_after_links_a_run_makes_the_release_that_it_always_makes(tmp_path: Path, write) -> None:
+    root = write(SITE)
+    expected = publish(made(root), MemoryStore(), FAST)
+    store = LocalStore(str(tmp_path / "root"))
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/logo.png.gz").write_bytes(b"not ours")
+    (tmp_path / "root/copy").mkdir()
+    (tmp_path / "root/copy/x.svg.gz").write_bytes(b"not ours either")
+    linked = publish(made(root), store, FAST, link=True).manifest
+    assert linked.linked
+    publish(made(write({"other.txt": "x"})), store, FAST, link=True, clear=True)
+    assert (tmp_path / "root/copy/x.svg.gz").read_bytes() == b"not ours either"
+    (root / "other.txt").unlink()
+    (tmp_path / "root/copy/x.svg.gz").unlink()
+    again = publish(made(root), store, FAST)
+    assert again.release == expected.release
+    check_whole(store, again.manifest)
+
+
+class Folding:
+    """A store on a file system that takes ``A`` and ``a`` for one, as those of macOS and Windows do."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+
+    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+        return self.store.put(key.casefold(), body, mode=mode, digest=digest)
+
+    def head(self, key: str) -> Stored | None:
+        return self.store.head(key.casefold())
+
+    def read(self, key: str) -> Iterator[bytes]:
+        return self.store.read(key.casefold())
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        return self.store.list(prefix.casefold())
+
+    def delete(self, keys: Iterable[str]) -> None:
+        self.store.delete([key.casefold() for key in keys])
+
+
+def test_clearing_after_a_change_of_case_spares_the_new_file(write) -> None:
+    store = Folding()
+    root = write({"App.css": "a{}"})
+    publish(made(root), store, FAST)
+    (root / "App.css").rename(root / "app.css")
+    published = publish(made(root), store, FAST, clear=True)
+    assert set(published.manifest.entries) == {"app.css"}
+    check_whole(store, published.manifest)
+
+
+def test_clearing_that_was_killed_is_finished_by_the_next(store: Store, write) -> None:
+    root = write(SITE)
+    publish(made(root), store, FAST)
+    for name in SITE:
+        (root / name).unlink()
+    write({"only.txt": "only"})
+    wanted = made(root)
+    for steps in range(1, 40):
+        with suppress(Killed):
+            publish(wanted, Dying(store, steps, after=True), FAST, workers=1, clear=True)
+    last = publish(wanted, store, FAST, clear=True)
+    left = {s.key for s in store.list()} - {".shipfiles/lock"}
+    kept = {"staticfiles.json", POINTER_KEY, f".shipfiles/releases/{last.release}.json"}
+    assert left == {*last.manifest.keys(), *kept}
+
+
+def test_a_file_becomes_a_folder_and_a_folder_a_file(tmp_path: Path, write) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    root = write({"lib": "a file"})
+    publish(made(root), store, FAST)
+    (root / "lib").unlink()
+    write({"lib/x.js": "1"})
+    check_whole(store, publish(made(root), store, FAST).manifest)
+    (root / "lib/x.js").unlink()
+    (root / "lib").rmdir()
+    write({"lib": "a file again"})
+    before = current(store)
+    # The last release's assets lie in that folder, and a page may still ask for them.
+    with pytest.raises(StoreError, match="collectstatic --clear"):
+        publish(made(root), store, FAST)
+    assert current(store) == before
+    check_whole(store, publish(made(root), store, FAST, clear=True).manifest)
+
+
+def test_a_failure_after_the_pointer_says_that_the_release_is_live(write) -> None:
+    class Failing(MemoryStore):
+        def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+            if key == "staticfiles.json":
+                raise StoreError(key, "no space left on the device")
+            return super().put(key, body, mode=mode, digest=digest)
+
+    store = Failing()
+    with pytest.raises(StoreError, match=r"staticfiles\.json: no space .* is live all the same"):
+        publish(made(write({"a.css": "a{}"})), store, FAST)
+    assert set(current(store).entries) == {"a.css"}
+
+
+def test_a_folder_named_as_the_manifest(store: Store, write) -> None:
+    with pytest.raises(KeyCollision, match=r"staticfiles\.json"):
+        publish(made(write({"staticfiles.json/x": "{}"})), store, FAST)
 
 
 class Killed(BaseException):

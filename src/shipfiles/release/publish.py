@@ -17,7 +17,7 @@ from ..build.compress import compressors, is_kept, is_wanted, settings_of
 from ..build.pipeline import Asset, Build
 from ..config import CompressConfig
 from ..digest import Digest, digest_bytes
-from ..errors import KeyCollision, ManifestError, SourceError, os_reason
+from ..errors import ManifestError, StoreError
 from ..events import Changed, Listener, Notice, ignore, phase
 from ..manifest import (
     POINTER_KEY,
@@ -25,18 +25,17 @@ from ..manifest import (
     dump,
     dump_django,
     dump_pointer,
-    keys_of,
-    load,
-    load_django,
     read_current,
     release_id,
     release_key,
     suffix,
 )
 from ..model import Entry, Plain, Variant
-from ..paths import RESERVED, path_fault
-from ..stores.store import Body, Copies, Links, Locks, Settles, Store, Sweeps, digest_of, read_all
+from ..paths import RESERVED
+from ..stores.store import Copies, Links, Locks, Settles, Store, Sweeps, digest_of, read_all
 from ..work import in_parallel
+from .contents import Content, contents_of
+from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
 
 
 @dataclass(slots=True)
@@ -54,25 +53,6 @@ class Published:
     """Bodies that were compressed in this run; variants that were in place need no encoder."""
     encoder_seconds: float = 0.0
     """Time that the workers spent in encoders, added up."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """Bytes that one or more keys need, and where they come from. Equal bytes are stored and compressed once."""
-
-    digest: Digest
-    size: int
-    origin: Asset | str
-    """The asset that makes the bytes, or the path of a source that has them."""
-    assets: tuple[str, ...]
-    """Hashed names with these bytes."""
-    plains: tuple[tuple[str, str], ...]
-    """``(logical path, source path)`` of each plain copy with these bytes."""
-    compressible: frozenset[str]
-    """Those keys among the above whose variants are worth trying."""
-
-    def body(self) -> Body:
-        return self.origin.body() if isinstance(self.origin, Asset) else self.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +91,17 @@ def publish(
     removed. ``link`` makes the plain copies symbolic links to the sources.
     Raises `KeyCollision` and `StoreError`; the release that was current then stays so.
     """
-    _refuse_collisions(built, manifest_name)
+    refuse_collisions(built, manifest_name)
     with _locked(store, listener):
         run = _Publication(built, store, config, link=link, workers=workers, listener=listener)
-        owned = _owned(store, manifest_name, listener) if clear else frozenset()
+        owned = owned_keys(store, manifest_name, listener) if clear else frozenset()
+        run.make_way(all_of_them=clear)
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
             run.place_assets(progress)
             run.place_plains()
             run.point(manifest_name)
         if clear:
-            kept = {release_key(run.result.release), POINTER_KEY, manifest_name, *run.result.manifest.keys()}
-            run.delete(owned - kept)
+            run.clear(owned, {release_key(run.result.release), manifest_name, *run.result.manifest.keys()})
         return run.result
 
 
@@ -141,11 +121,13 @@ def publish_plain(
     """
     with _locked(store, listener):
         run = _Publication(built, store, CompressConfig(codings=()), link=link, workers=workers, listener=listener)
-        owned = _owned(store, manifest_name, listener) if clear else frozenset()
+        owned = owned_keys(store, manifest_name, listener) if clear else frozenset()
+        run.make_way(all_of_them=False)
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
             run.place_plains(progress)
         if clear:
-            run.delete(owned - {asset.logical for asset in built.assets})
+            live = live_keys(store, manifest_name, listener)
+            run.clear(owned, {*live, *(asset.logical for asset in built.assets)})
         return run.result
 
 
@@ -177,10 +159,11 @@ class _Publication:
         self._link = link
         self._workers = workers
         self._listener = listener
-        self._contents = _contents(built.assets, config)
+        self._contents = contents_of(built.assets, config)
         self._has_assets = False
         self._taken = {a.logical for a in built.assets} | {a.name for a in built.assets}
         self._made: dict[tuple[Digest, str], _Made] = {}
+        self._previous = self._read_previous()
         self._known = self._read_known()
 
     def place_assets(self, progress: Callable[[int, int], None]) -> None:
@@ -204,26 +187,40 @@ class _Publication:
     def point(self, manifest_name: str) -> None:
         """Write the release's manifest, then swap the pointer, then the manifest that stock Django reads."""
         self.result.manifest = manifest = Manifest(
-            {asset.logical: self._entry(asset) for asset in self._built.assets}, settings_of(self._config)
+            {asset.logical: self._entry(asset) for asset in self._built.assets}, settings_of(self._config), self._link
         )
         body = dump(manifest)
         self.result.release = release = release_id(body)
         self._put_small(release_key(release), body)
         self._settle()
         self._put_small(POINTER_KEY, dump_pointer(release))
-        self._put_small(manifest_name, dump_django(manifest.names()))
-        self._settle()
+        try:
+            self._put_small(manifest_name, dump_django(manifest.names()))
+            self._settle()
+        except StoreError as error:
+            raise StoreError(error.key, f"{error.what}. The new release {release} is live all the same.") from error
 
-    def delete(self, keys: Collection[str]) -> None:
-        """Remove ``keys``, saying so of those that are there."""
-        for key in sorted(keys):
+    def make_way(self, *, all_of_them: bool) -> None:
+        """Remove what the last release has where this one needs a folder instead of a file, or a file instead."""
+        self._delete(in_the_way(self._previous, self._built.assets, all_of_them=all_of_them))
+
+    def clear(self, owned: Collection[str], kept: Collection[str]) -> None:
+        """Remove what is ``owned`` but not ``kept``; manifests last, since they alone say what is ours."""
+        gone = without_twins(owned, [*kept, POINTER_KEY])
+        self._delete([key for key in gone if not key.startswith(RESERVED + "/")])
+        self._delete([key for key in gone if key.startswith(RESERVED + "/")])
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        for key in keys:
             stored = self._store.head(key)
             if stored is not None:
                 self._tell(Changed(key, "delete", stored.size, kind="stale"))
-        self._store.delete(sorted(keys))
+        self._store.delete(keys)
         self._settle()
 
-    def _place_asset(self, content: _Content) -> _Placed:
+    def _place_asset(self, content: Content) -> _Placed:
         placed = _Placed()
         first, *others = content.assets
         self._put(first, content, Changed(first, "write", content.size), placed)
@@ -232,10 +229,12 @@ class _Publication:
         self._place_variants(content, [name for name in content.assets if name in content.compressible], placed)
         return placed
 
-    def _place_plain(self, content: _Content) -> _Placed:
+    def _place_plain(self, content: Content) -> _Placed:
         placed = _Placed()
         holder = content.assets[0] if content.assets and self._has_assets else ""
         for logical, path in content.plains:
+            # A web server sends a variant beside a file as that file: no old one may stand beside new bytes.
+            self._drop_variants(logical, content, placed, changed=True)
             action: Literal["link", "write"] = "link" if self._link else "write"
             change = Changed(logical, action, content.size, logical, "plain", path)
             before = len(placed.changed)
@@ -252,22 +251,45 @@ class _Publication:
         if not self._link:
             names = [logical for logical, _ in content.plains if logical in content.compressible]
             self._place_variants(content, names, placed)
+        if self._has_assets:
+            # A run that only copies makes no variants, and those of the live release may stay.
+            for logical, _ in content.plains:
+                self._drop_variants(logical, content, placed, changed=False)
         return placed
 
-    def _put(self, key: str, content: _Content, change: Changed, placed: _Placed) -> None:
+    def _drop_variants(self, logical: str, content: Content, placed: _Placed, *, changed: bool) -> None:
+        """Remove variants of a plain name that the last release made: all if its bytes have ``changed``, else those
+        that this run does not make."""
+        entry = self._previous.entries.get(logical)
+        if entry is None or self._previous.linked:
+            return
+        was = entry.plain or entry
+        if changed != (was.digest != content.digest or self._link):
+            return
+        made = set() if changed else {token for token, made in placed.made.items() if made.variant is not None}
+        for token in was.codings:
+            key = logical + suffix(token)
+            if token in made or key in self._taken:
+                continue
+            stored = self._store.head(key)
+            if stored is not None:
+                self._store.delete([key])
+                placed.changed.append(Changed(key, "delete", stored.size, kind="stale"))
+
+    def _put(self, key: str, content: Content, change: Changed, placed: _Placed) -> None:
         """Make ``key`` hold ``content``, unless it does: what is there is read and compared, so damage is healed."""
         there = self._store.head(key)
         if there is None or there.size != content.size or digest_of(self._store, key)[0] != content.digest:
             self._store.put(key, content.body(), digest=content.digest)
             placed.changed.append(change)
 
-    def _copy(self, holder: str, key: str, content: _Content, change: Changed, placed: _Placed) -> None:
+    def _copy(self, holder: str, key: str, content: Content, change: Changed, placed: _Placed) -> None:
         if not isinstance(self._store, Copies):
             self._put(key, content, change, placed)
         elif self._store.copy(holder, key):
             placed.changed.append(change)
 
-    def _place_variants(self, content: _Content, names: Sequence[str], placed: _Placed) -> None:
+    def _place_variants(self, content: Content, names: Sequence[str], placed: _Placed) -> None:
         """Put the variants of ``content`` beside each of ``names``; encode only what is not in place."""
         body: bytes | None = None
         for compressor in self._compressors if names else ():
@@ -278,7 +300,7 @@ class _Publication:
                 continue
             made = self._made.get((content.digest, token)) or self._found(content.digest, token, places)
             if made is None:
-                body = body if body is not None else _bytes_of(content)
+                body = body if body is not None else content.bytes()
                 started = time.perf_counter()
                 encoded = compressor.compress(body)
                 placed.encoder_seconds += time.perf_counter() - started
@@ -343,25 +365,31 @@ class _Publication:
                 found[compressor.token] = made.variant
         return found
 
-    def _read_known(self) -> Mapping[Digest, Mapping[str, Variant]]:
-        """Content digest → its variants, from the current release, if it was made with the same settings."""
+    def _read_previous(self) -> Manifest:
         try:
             current = read_current(lambda key: read_all(self._store, key))
         except ManifestError as error:
             self._listener(Notice(f"The current release cannot be read, everything is made anew. {error}"))
-            return {}
-        if current is None or current[1].compress != settings_of(self._config):
+            return Manifest({})
+        return current[1] if current else Manifest({})
+
+    def _read_known(self) -> Mapping[Digest, Mapping[str, Variant]]:
+        """Content digest → its variants, from the current release, if it was made with the same settings."""
+        if self._previous.compress != settings_of(self._config):
             return {}
         known: dict[Digest, Mapping[str, Variant]] = {}
-        for entry in current[1].entries.values():
+        for entry in self._previous.entries.values():
             if is_wanted(self._config, entry.logical, entry.media_type, entry.size):
                 known[entry.digest] = entry.codings
             plain = entry.plain
-            if plain is not None and is_wanted(self._config, entry.logical, entry.media_type, plain.size):
+            # A run that links makes no variants of plain copies, which says nothing of their worth.
+            if plain is None or self._previous.linked:
+                continue
+            if is_wanted(self._config, entry.logical, entry.media_type, plain.size):
                 known.setdefault(plain.digest, plain.codings)
         return known
 
-    def _note(self, content: _Content, placed: _Placed) -> None:
+    def _note(self, content: Content, placed: _Placed) -> None:
         for token, made in placed.made.items():
             self._made.setdefault((content.digest, token), made)
         self.result.unchanged += placed.unchanged
@@ -382,78 +410,3 @@ class _Publication:
     def _settle(self) -> None:
         if isinstance(self._store, Settles):
             self._store.settle()
-
-
-def _contents(assets: Sequence[Asset], config: CompressConfig) -> list[_Content]:
-    """The distinct contents of a build, largest first, so that no worker is left alone with a large one at the end."""
-    origins: dict[Digest, tuple[int, Asset | str]] = {}
-    names: dict[Digest, list[str]] = {}
-    plains: dict[Digest, list[tuple[str, str]]] = {}
-    compressible: dict[Digest, set[str]] = {}
-    for asset in assets:
-        # A path is better than an asset: it is streamed.
-        if asset.edits:
-            origins.setdefault(asset.digest, (asset.size, asset))
-        origins[asset.source_digest] = (asset.source_size, asset.source.path)
-        names.setdefault(asset.digest, []).append(asset.name)
-        plains.setdefault(asset.source_digest, []).append((asset.logical, asset.source.path))
-        for key, digest, size in (
-            (asset.name, asset.digest, asset.size),
-            (asset.logical, asset.source_digest, asset.source_size),
-        ):
-            if is_wanted(config, asset.logical, asset.media_type, size):
-                compressible.setdefault(digest, set()).add(key)
-    found = [
-        _Content(
-            digest, size, origin,
-            tuple(names.get(digest, ())), tuple(plains.get(digest, ())), frozenset(compressible.get(digest, ())),
-        )
-        for digest, (size, origin) in origins.items()
-    ]  # fmt: skip
-    return sorted(found, key=lambda c: (-c.size, c.assets, c.plains))
-
-
-def _bytes_of(content: _Content) -> bytes:
-    body = content.body()
-    if isinstance(body, str):
-        path = body
-        try:
-            with open(path, "rb", buffering=0) as file:
-                body = file.readall()
-        except OSError as error:
-            raise SourceError(path, f"cannot be read: {os_reason(error)}") from error
-        if digest_bytes(body) != content.digest:
-            raise SourceError(path, "the file changed while it was collected; run again")
-    return body
-
-
-def _refuse_collisions(built: Build, manifest_name: str) -> None:
-    by_logical = {asset.logical: asset for asset in built.assets}
-    if manifest_name in by_logical:
-        raise KeyCollision(manifest_name, by_logical[manifest_name].source.path, "the manifest")
-    for asset in built.assets:
-        other = by_logical.get(asset.name)
-        if other is not None and other.source_digest != asset.digest:
-            raise KeyCollision(asset.name, asset.source.path, other.source.path)
-
-
-def _owned(store: Store, manifest_name: str, listener: Listener) -> frozenset[str]:
-    """Every key that a manifest of ours, or Django's own, says was put there by one of us."""
-    owned: set[str] = set()
-    for stored in store.list(f"{RESERVED}/releases/"):
-        try:
-            for entry in load(read_all(store, stored.key) or b"", stored.key).entries.values():
-                owned.update(keys_of(entry))
-        except ManifestError as error:
-            listener(Notice(f"Left in place what only this manifest names: {error}"))
-            continue
-        owned.add(stored.key)
-    body = read_all(store, manifest_name)
-    if body is not None:
-        try:
-            paths, _ = load_django(body, manifest_name)
-        except ManifestError as error:
-            listener(Notice(f"Left in place what only this manifest names: {error}"))
-        else:
-            owned.update(key for pair in paths.items() for key in pair if not path_fault(key))
-    return frozenset(owned)

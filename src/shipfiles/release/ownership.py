@@ -1,0 +1,94 @@
+"""Which keys of a store are ours, and which of them a new release must not meet."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable
+
+from ..build.pipeline import Asset, Build
+from ..errors import KeyCollision, ManifestError
+from ..events import Listener, Notice
+from ..manifest import POINTER_KEY, Manifest, load, load_django, read_current, release_key
+from ..paths import RESERVED, path_fault
+from ..stores.store import Store, read_all
+
+
+def refuse_collisions(built: Build, manifest_name: str) -> None:
+    """Raise `KeyCollision` if two files of ``built``, or one and the manifest, need one place."""
+    by_logical = {asset.logical: asset for asset in built.assets}
+    for asset in built.assets:
+        if asset.logical == manifest_name or asset.logical.startswith(manifest_name + "/"):
+            raise KeyCollision(manifest_name, asset.source.path, "the manifest")
+        other = by_logical.get(asset.name)
+        if other is not None and other.source_digest != asset.digest:
+            raise KeyCollision(asset.name, asset.source.path, other.source.path)
+
+
+def owned_keys(store: Store, manifest_name: str, listener: Listener) -> frozenset[str]:
+    """Every key that a manifest of ours, or Django's own, says was put there by one of us."""
+    owned: set[str] = set()
+    for stored in store.list(f"{RESERVED}/releases/"):
+        try:
+            owned.update(load(read_all(store, stored.key) or b"", stored.key).keys())
+        except ManifestError as error:
+            listener(Notice(f"Left in place what only this manifest names: {error}"))
+            continue
+        owned.add(stored.key)
+    owned |= _djangos(store, manifest_name, listener)
+    return frozenset(owned)
+
+
+def _djangos(store: Store, manifest_name: str, listener: Listener) -> set[str]:
+    """The keys that ``staticfiles.json`` names."""
+    body = read_all(store, manifest_name)
+    if body is None:
+        return set()
+    try:
+        paths, _ = load_django(body, manifest_name)
+    except ManifestError as error:
+        listener(Notice(f"Left in place what only this manifest names: {error}"))
+        return set()
+    return {key for pair in paths.items() for key in pair if not path_fault(key)}
+
+
+def live_keys(store: Store, manifest_name: str, listener: Listener) -> frozenset[str]:
+    """Every key that the current release needs, by our pointer or, without one, by Django's manifest."""
+    try:
+        current = read_current(lambda key: read_all(store, key))
+    except ManifestError as error:
+        listener(Notice(f"The current release cannot be read: {error}"))
+        current = None
+    if current is not None:
+        return frozenset({*current[1].keys(), release_key(current[0]), POINTER_KEY, manifest_name})
+    return frozenset({*_djangos(store, manifest_name, listener), manifest_name})
+
+
+def without_twins(keys: Collection[str], kept: Iterable[str]) -> list[str]:
+    """``keys`` without those that a file system which folds case or normalizes Unicode takes for one of ``kept``."""
+    folded = {_folded(key) for key in kept}
+    return sorted(key for key in keys if _folded(key) not in folded)
+
+
+def in_the_way(previous: Manifest, assets: Collection[Asset], *, all_of_them: bool) -> list[str]:
+    """Keys of the ``previous`` release that stand where a new one needs a folder; sorted.
+
+    With ``all_of_them`` also those in folders whose name a new file needs. Those may be assets that a page still asks
+    for, so only who clears may remove them.
+    """
+    wanted = {key for asset in assets for key in (asset.logical, asset.name)}
+    folders = {parent for key in wanted for parent in _parents(key)}
+    old = set(previous.keys())
+    found = old & folders
+    if all_of_them:
+        found |= {key for key in old if any(parent in wanted for parent in _parents(key))}
+    return sorted(found)
+
+
+def _folded(key: str) -> str:
+    return unicodedata.normalize("NFC", key).casefold()
+
+
+def _parents(key: str) -> Iterable[str]:
+    while (slash := key.rfind("/")) > 0:
+        key = key[:slash]
+        yield key
