@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -12,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from shipfiles.digest import digest_bytes
-from shipfiles.errors import StoreError
+from shipfiles.errors import KeyNotFound, StoreError
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.rehearsal import Rehearsal
@@ -106,6 +109,73 @@ class TestLocalStore(StoreContract):
         with store.lock(lambda: None) as died:
             assert not died
 
+    def test_a_waiter_that_is_stopped_leaves_the_holders_mark(self, store: LocalStore) -> None:
+        code = (
+            "import os,sys;from shipfiles.stores.local import LocalStore\n"
+            "with LocalStore(sys.argv[1]).lock(lambda: print('waiting', flush=True)): pass"
+        )
+        with store.lock(lambda: None):
+            other = subprocess.Popen(
+                [sys.executable, "-c", code, store.root], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
+            assert other.stdout is not None
+            assert other.stdout.readline() == "waiting\n"
+            other.send_signal(signal.SIGINT)
+            other.communicate(timeout=20)
+            assert other.returncode != 0
+            assert os.path.getsize(store.path(".shipfiles/lock")) == 1
+
+    def test_folders_that_went_away_are_made_again(self, store: LocalStore, tmp_path: Path) -> None:
+        with store.lock(lambda: None):
+            store.put("a/b", b"x")
+        shutil.rmtree(store.root)
+        store.put("a/b", b"y")
+        shutil.rmtree(store.root)
+        with store.lock(lambda: None):
+            store.put("c", b"z")
+            assert store.copy("c", "a/b")
+        shutil.rmtree(tmp_path / "root/a")
+        assert store.symlink(str(tmp_path / "elsewhere"), "a/b")
+
+    def test_folders_too_deep_to_recurse_into(self, store: LocalStore) -> None:
+        store.put("d/" * 1100 + "x", b"x")
+        assert [s.key for s in store.list()] == ["d/" * 1100 + "x"]
+        store.delete(["d/" * 1100 + "x"])
+        assert os.listdir(store.root) == []
+
+    @pytest.mark.parametrize("number", [errno.ENOTSUP, errno.EINVAL, errno.EPERM])
+    def test_without_hard_links_the_bytes_are_copied(self, store: LocalStore, monkeypatch, number: int) -> None:
+        def link(*_: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "link", link)
+        store.put("a", b"one")
+        assert store.copy("a", "b")
+        assert read_all(store, "b") == b"one"
+
+    @pytest.mark.parametrize(("number", "told"), [(errno.EINVAL, False), (errno.EBADF, False), (errno.EIO, True)])
+    def test_folders_that_cannot_be_flushed(self, store: LocalStore, monkeypatch, number: int, told: bool) -> None:
+        real = os.fsync
+
+        def fsync(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(number, os.strerror(number))
+            real(descriptor)
+
+        store.put("css/a", b"x")
+        monkeypatch.setattr(os, "fsync", fsync)
+        if told:
+            with pytest.raises(StoreError, match="the folder cannot be flushed to disk"):
+                store.settle()
+        else:
+            store.settle()
+
+    def test_a_link_can_be_told(self, store: LocalStore) -> None:
+        store.put("a", b"x")
+        assert store.symlink("/elsewhere", "b/c")
+        assert not store.symlink("/elsewhere", "b/c")
+        assert (store.link_of("a"), store.link_of("b/c"), store.link_of("d")) == (None, "/elsewhere", None)
+
     def test_no_space_left(self, small_disk: Path) -> None:
         store = LocalStore(str(small_disk / "root"))
         store.put("live", b"x" * 1000)
@@ -115,7 +185,18 @@ class TestLocalStore(StoreContract):
         assert not [p for p in (small_disk / "root").iterdir() if p.name.startswith(".shipfiles-")]
 
 
-class TestRehearsal:
+class TestRehearsal(StoreContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return Rehearsal(MemoryStore())
+
+    def check_holds(self, store: Store, key: str, body: bytes) -> None:
+        assert isinstance(store, Rehearsal)
+        assert store.facts(key) == (digest_bytes(body), len(body))
+
+    # Nobody reads what is only rehearsed.
+    test_readers_see_all_or_nothing = None
+
     def test_nothing_reaches_the_store(self) -> None:
         real = MemoryStore()
         real.put("a", b"one")
@@ -136,6 +217,33 @@ class TestRehearsal:
         store.put("a", b"two", digest=digest_bytes(b"two"))
         assert store.copy("a", "same")
         assert not store.copy("a", "same")
+
+    def test_what_was_deleted_is_no_source(self) -> None:
+        real = MemoryStore()
+        real.put("a", b"one")
+        store = Rehearsal(real)
+        store.delete(["a"])
+        with pytest.raises(KeyNotFound):
+            store.copy("a", "b")
+
+    def test_links_are_compared_with_what_would_be_there(self, tmp_path: Path) -> None:
+        source = tmp_path / "source"
+        source.write_bytes(b"one")
+        real = LocalStore(str(tmp_path / "root"))
+        real.symlink(str(source), "linked")
+        store = Rehearsal(real)
+        assert not store.symlink(str(source), "linked")
+        assert store.symlink(str(tmp_path / "other"), "linked")
+        assert store.symlink(str(source), "new")
+        assert not store.symlink(str(source), "new")
+        assert store.head("new") is None
+        assert read_all(store, "new") == b"one"
+        store.delete(["linked"])
+        assert store.symlink(str(source), "linked")
+        assert real.link_of("linked") == str(source)
+        assert real.link_of("new") is None
+        with pytest.raises(StoreError):
+            store.symlink(str(source), "../outside")
 
 
 def test_simultaneous_creates_have_one_winner(tmp_path: Path) -> None:

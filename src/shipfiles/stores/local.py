@@ -6,21 +6,28 @@ import errno
 import itertools
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from ..digest import Digest, digest_bytes, digest_stream
+from ..digest import Digest, Digester
 from ..errors import KeyExists, KeyNotFound, StoreError, os_reason, printable
 from ..paths import RESERVED
-from .store import Body, PutMode, Stored
+from .file_lock import lock_file
+from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
+
+_T = TypeVar("_T")
 
 _CHUNK = 1 << 20
 _TEMPORARY = ".shipfiles-"
 _LOCK_KEY = f"{RESERVED}/lock"
-# Errors with which a file system says that it has no hard links, or not here.
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES})
+# Errors with which a file system says that it has no hard links, or not here. ENOTSUP is another number than EOPNOTSUPP
+# on macOS; EINVAL is what Windows makes of FAT's answer.
+_NO_LINKS = frozenset({
+    errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES,
+})  # fmt: skip
+# Errors with which a file system says that its folders cannot be flushed: some network and FUSE ones.
+_NO_FOLDER_FLUSH = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF})
 
 
 class LocalStore:
@@ -43,27 +50,22 @@ class LocalStore:
 
     def path(self, key: str) -> str:
         """Where ``key`` is on disk. Raises `StoreError` for a key that would leave the root."""
-        parts = key.split("/")
-        if (
-            not key
-            or "\0" in key
-            or any(part in ("", ".", "..") for part in parts)
-            or (os.sep != "/" and os.sep in key)
-        ):
-            raise StoreError(key, "not a key: it has an empty part, '.', '..' or a NUL")
-        return os.path.join(self.root, *parts)
+        check_key(key)
+        if os.sep != "/" and os.sep in key:
+            raise StoreError(key, f"not a key on this system: it has {os.sep!r}")
+        return os.path.join(self.root, *key.split("/"))
 
     def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
         path = self.path(key)
-        temporary = self._temporary(key, path)
+        temporary = self._temporary(path)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+            descriptor = self._made(temporary, lambda: os.open(temporary, flags, 0o666))
             with open(descriptor, "wb", buffering=0) as file:
                 if self._file_mode is not None and hasattr(os, "fchmod"):
                     os.fchmod(descriptor, self._file_mode)
                 found, size = _write(file, body, key)
-                if digest is not None and found != digest:
-                    raise StoreError(key, "the file changed while it was read; run again")
+                check_digest(key, found, digest)
                 os.fsync(descriptor)
             self._place(key, temporary, path, mode)
         except OSError as error:
@@ -120,6 +122,8 @@ class LocalStore:
             status = os.stat(source_path)
         except (FileNotFoundError, NotADirectoryError):
             raise KeyNotFound(source) from None
+        except OSError as error:
+            raise StoreError(source, f"cannot be read: {os_reason(error)}") from error
         with suppress(OSError):
             there = os.lstat(target_path)
             if (there.st_dev, there.st_ino) == (status.st_dev, status.st_ino):
@@ -130,9 +134,9 @@ class LocalStore:
                 and self._equal(source_path, target_path)
             ):
                 return False
-        temporary = self._temporary(target, target_path)
+        temporary = self._temporary(target_path)
         try:
-            os.link(source_path, temporary)
+            self._made(temporary, lambda: os.link(source_path, temporary))
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise StoreError(target, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
@@ -148,13 +152,12 @@ class LocalStore:
         return True
 
     def symlink(self, path: str, key: str) -> bool:
+        if self.link_of(key) == path:
+            return False
         target = self.path(key)
-        with suppress(OSError):
-            if os.readlink(target) == path:
-                return False
-        temporary = self._temporary(key, target)
+        temporary = self._temporary(target)
         try:
-            os.symlink(path, temporary)
+            self._made(temporary, lambda: os.symlink(path, temporary))
             self._place(key, temporary, target, "overwrite")
         except (OSError, NotImplementedError) as error:
             reason = os_reason(error) if isinstance(error, OSError) else "this system has no symbolic links"
@@ -164,20 +167,30 @@ class LocalStore:
                 os.unlink(temporary)
         return True
 
+    def link_of(self, key: str) -> str | None:
+        try:
+            return os.readlink(self.path(key))
+        except OSError:
+            return None
+
     @contextmanager
     def lock(self, waiting: Callable[[], None]) -> Iterator[bool]:
         path = self.path(_LOCK_KEY)
+        # What this process saw in an earlier run may be gone.
+        self._known_folders.clear()
         try:
             self._make_folder(os.path.dirname(path))
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise StoreError(_LOCK_KEY, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
+        held = False
         try:
             try:
-                if not _lock_file(descriptor, wait=False):
+                if not lock_file(descriptor, wait=False):
                     waiting()
-                    _lock_file(descriptor, wait=True)
+                    lock_file(descriptor, wait=True)
                 # A holder writes a byte and takes it away when it is done: what is found here is from one that died.
+                held = True
                 died = os.fstat(descriptor).st_size > 0
                 os.pwrite(descriptor, b"+", 0) if hasattr(os, "pwrite") else os.write(descriptor, b"+")
             except OSError as error:
@@ -186,8 +199,10 @@ class LocalStore:
                 ) from error
             yield died
         finally:
-            with suppress(OSError):
-                os.ftruncate(descriptor, 0)
+            # One that was stopped while it waited must leave the holder's mark alone.
+            if held:
+                with suppress(OSError):
+                    os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
     def settle(self) -> None:
@@ -195,12 +210,18 @@ class LocalStore:
         if os.name != "posix":
             return  # Windows cannot open a folder for flushing; NTFS journals its renames.
         for folder in folders:
-            with suppress(FileNotFoundError):
+            try:
                 descriptor = os.open(folder, os.O_RDONLY)
                 try:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if error.errno not in _NO_FOLDER_FLUSH:
+                    what = f"the folder cannot be flushed to disk: {os_reason(error)}"
+                    raise StoreError(os.path.relpath(folder, self.root), what) from error
 
     def sweep(self) -> int:
         leftovers = [key for key, entry in self._walk("") if entry.name.startswith(_TEMPORARY)]
@@ -226,32 +247,37 @@ class LocalStore:
                 else:
                     yield key, entry
 
-    def _temporary(self, key: str, path: str) -> str:
+    def _temporary(self, path: str) -> str:
         """A fresh name beside ``path``; short, because the name itself may be as long as a file system takes."""
+        return os.path.join(os.path.dirname(path), f"{_TEMPORARY}{os.getpid():x}-{next(self._counter):x}")
+
+    def _made(self, path: str, make: Callable[[], _T]) -> _T:
+        """What ``make`` gives, which makes ``path``; its folder is made first, also if it was there and went away."""
         folder = os.path.dirname(path)
-        if folder not in self._known_folders:
+        if folder in self._known_folders:
             try:
-                self._make_folder(folder)
-            except OSError as error:
-                raise StoreError(key, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
-            self._known_folders.add(folder)
-        return os.path.join(folder, f"{_TEMPORARY}{os.getpid():x}-{next(self._counter):x}")
+                return make()
+            except FileNotFoundError:
+                self._known_folders.clear()
+        self._make_folder(folder)
+        self._known_folders.add(folder)
+        return make()
 
     def _make_folder(self, folder: str) -> None:
-        if os.path.isdir(folder):
-            return
-        parent = os.path.dirname(folder)
-        if parent != folder:
-            self._make_folder(parent)
-        try:
-            os.mkdir(folder)
-        except FileExistsError:
-            if not os.path.isdir(folder):
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
-            return
-        if self._folder_mode is not None:
-            os.chmod(folder, self._folder_mode)
-        self._unsettled.add(parent)
+        missing: list[str] = []
+        while not os.path.isdir(folder) and folder not in missing[-1:]:
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for path in reversed(missing):
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                if not os.path.isdir(path):
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
+                continue
+            if self._folder_mode is not None:
+                os.chmod(path, self._folder_mode)
+            self._unsettled.add(os.path.dirname(path))
 
     def _place(self, key: str, temporary: str, path: str, mode: PutMode) -> None:
         if mode == "create":
@@ -291,58 +317,14 @@ class LocalStore:
 
 def _write(file: BinaryIO, body: Body, key: str) -> tuple[Digest, int]:
     """Write ``body`` and say what was written."""
-    if isinstance(body, bytes):
-        _write_all(file, body)
-        return digest_bytes(body), len(body)
-    try:
-        descriptor = os.open(body, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        raise StoreError(key, f"its source {printable(body)} cannot be read: {os_reason(error)}") from error
-    with open(descriptor, "rb", buffering=0) as source:
-        return digest_stream(_Tee(source, file))
+    digester = Digester()
+    for chunk in chunks_of(body, key):
+        _write_all(file, chunk)
+        digester.update(chunk)
+    return digester.digest(), digester.size
 
 
 def _write_all(file: BinaryIO, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[file.write(view) :]
-
-
-class _Tee:
-    """Reads from one file and writes what it reads to another."""
-
-    def __init__(self, source: BinaryIO, target: BinaryIO) -> None:
-        self._source, self._target = source, target
-
-    def read(self, size: int) -> bytes:
-        chunk = self._source.read(size)
-        _write_all(self._target, chunk)
-        return chunk
-
-
-if sys.platform == "win32":
-    import msvcrt
-    import time
-
-    def _lock_file(descriptor: int, *, wait: bool) -> bool:
-        # The locked byte lies far beyond the end, where it does not hinder the byte that marks a holder.
-        while True:
-            os.lseek(descriptor, 1 << 30, os.SEEK_SET)
-            try:
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            except OSError:
-                if not wait:
-                    return False
-                time.sleep(0.1)
-            else:
-                os.lseek(descriptor, 0, os.SEEK_SET)
-                return True
-else:
-    import fcntl
-
-    def _lock_file(descriptor: int, *, wait: bool) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            return False
-        return True

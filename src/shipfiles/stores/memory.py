@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ..digest import Digest, digest_bytes
-from ..errors import KeyExists, KeyNotFound, StoreError, os_reason, printable
-from .store import Body, PutMode, Stored
+from ..errors import KeyExists, KeyNotFound
+from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
 
 
 class MemoryStore:
@@ -20,25 +20,24 @@ class MemoryStore:
         self._publisher = threading.Lock()
 
     def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
-        _check(key)
-        if isinstance(body, str):
-            body = _read(key, body)
-        if digest is not None and digest_bytes(body) != digest:
-            raise StoreError(key, "the file changed while it was read; run again")
+        check_key(key)
+        whole = b"".join(chunks_of(body, key))
+        if digest is not None:
+            check_digest(key, digest_bytes(whole), digest)
         with self._guard:
             if mode == "create" and key in self._bodies:
                 raise KeyExists(key)
-            self._bodies[key] = body
-        return Stored(key, len(body))
+            self._bodies[key] = whole
+        return Stored(key, len(whole))
 
     def head(self, key: str) -> Stored | None:
-        _check(key)
+        check_key(key)
         with self._guard:
             body = self._bodies.get(key)
         return None if body is None else Stored(key, len(body))
 
     def read(self, key: str) -> Iterator[bytes]:
-        _check(key)
+        check_key(key)
         with self._guard:
             body = self._bodies.get(key)
         if body is None:
@@ -53,12 +52,12 @@ class MemoryStore:
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
-            _check(key)
+            check_key(key)
             with self._guard:
                 self._bodies.pop(key, None)
 
     def copy(self, source: str, target: str) -> bool:
-        _check(target)
+        check_key(target)
         with self._guard:
             if source not in self._bodies:
                 raise KeyNotFound(source)
@@ -75,16 +74,3 @@ class MemoryStore:
             yield False
         finally:
             self._publisher.release()
-
-
-def _read(key: str, path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise StoreError(key, f"its source {printable(path)} cannot be read: {os_reason(error)}") from error
-
-
-def _check(key: str) -> None:
-    if not key or "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
-        raise StoreError(key, "not a key: it has an empty part, '.', '..' or a NUL")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..digest import Digest, digest_bytes, digest_stream
-from ..errors import KeyExists, KeyNotFound, StoreError, os_reason, printable
-from .store import Body, PutMode, Store, Stored, digest_of
+from ..digest import Digest, Digester
+from ..errors import KeyExists, KeyNotFound, StoreError
+from .store import Body, Links, PutMode, Store, Stored, check_digest, check_key, chunks_of, digest_of
 
 
 class Rehearsal:
@@ -15,59 +15,77 @@ class Rehearsal:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._written: dict[str, tuple[Digest, int]] = {}
+        self._links: dict[str, str] = {}
         self._deleted: set[str] = set()
 
     def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+        check_key(key)
         if mode == "create" and self.head(key) is not None:
             raise KeyExists(key)
-        if isinstance(body, bytes):
-            found, size = digest_bytes(body), len(body)
-        else:
-            try:
-                with open(body, "rb", buffering=0) as file:
-                    found, size = digest_stream(file)
-            except OSError as error:
-                raise StoreError(key, f"its source {printable(body)} cannot be read: {os_reason(error)}") from error
-        if digest is not None and found != digest:
-            raise StoreError(key, "the file changed while it was read; run again")
-        self._written[key] = (found, size)
-        self._deleted.discard(key)
-        return Stored(key, size)
+        digester = Digester()
+        for chunk in chunks_of(body, key):
+            digester.update(chunk)
+        check_digest(key, digester.digest(), digest)
+        self._forget(key)
+        self._written[key] = (digester.digest(), digester.size)
+        return Stored(key, digester.size)
 
     def head(self, key: str) -> Stored | None:
+        check_key(key)
         if key in self._written:
             return Stored(key, self._written[key][1])
-        return None if key in self._deleted else self._store.head(key)
+        return None if key in self._deleted or key in self._links else self._store.head(key)
 
     def read(self, key: str) -> Iterator[bytes]:
+        check_key(key)
         if key in self._written:
             raise StoreError(key, "a rehearsal keeps no bytes")
         if key in self._deleted:
             raise KeyNotFound(key)
-        yield from self._store.read(key)
+        yield from chunks_of(self._links[key], key) if key in self._links else self._store.read(key)
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         yield from (Stored(key, size) for key, (_, size) in self._written.items() if key.startswith(prefix))
         for stored in self._store.list(prefix):
-            if stored.key not in self._written and stored.key not in self._deleted:
+            if not any(stored.key in known for known in (self._written, self._links, self._deleted)):
                 yield stored
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
-            self._written.pop(key, None)
+            check_key(key)
+            self._forget(key)
             self._deleted.add(key)
 
     def copy(self, source: str, target: str) -> bool:
-        wanted, size = self._facts(source)
-        if self.head(target) is not None and self._facts(target) == (wanted, size):
+        check_key(target)
+        wanted = self.facts(source)
+        if self.head(target) is not None and self.facts(target) == wanted:
             return False
-        self._written[target] = (wanted, size)
-        self._deleted.discard(target)
+        self._forget(target)
+        self._written[target] = wanted
         return True
 
     def symlink(self, path: str, key: str) -> bool:
-        self._written[key] = (digest_bytes(path.encode()), 0)
+        if self.link_of(key) == path:
+            return False
+        self._forget(key)
+        self._links[key] = path
         return True
 
-    def _facts(self, key: str) -> tuple[Digest, int]:
-        return self._written.get(key) or digest_of(self._store, key)
+    def link_of(self, key: str) -> str | None:
+        check_key(key)
+        if key in self._links:
+            return self._links[key]
+        if key in self._written or key in self._deleted or not isinstance(self._store, Links):
+            return None
+        return self._store.link_of(key)
+
+    def facts(self, key: str) -> tuple[Digest, int]:
+        """The digest and size of what would be under ``key``. Raises `KeyNotFound`."""
+        return self._written.get(key) or digest_of(self, key)
+
+    def _forget(self, key: str) -> None:
+        """Let go of what was said of ``key`` before."""
+        self._written.pop(key, None)
+        self._links.pop(key, None)
+        self._deleted.discard(key)

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from ..digest import Digest, Digester
-from ..errors import KeyNotFound
+from ..errors import KeyNotFound, StoreError, os_reason, printable
 
 Body = bytes | str
 """What is put: the bytes themselves, or the path of a file on this machine that is streamed and never held whole."""
 
 PutMode = Literal["create", "overwrite"]
 """``create`` fails on a key that is taken; ``overwrite`` replaces what is there, at one instant."""
+
+
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,10 @@ class Links(Protocol):
         """Make ``key`` a symbolic link to the file ``path``. False if it was one already."""
         ...
 
+    def link_of(self, key: str) -> str | None:
+        """The path that ``key`` is a symbolic link to; ``None`` if it is none."""
+        ...
+
 
 @runtime_checkable
 class Settles(Protocol):
@@ -108,6 +115,34 @@ class Sweeps(Protocol):
     def sweep(self) -> int:
         """Remove unfinished files; the number removed. Only called with the lock held."""
         ...
+
+
+def check_key(key: str) -> None:
+    """Raise `StoreError` unless ``key`` has the form of one."""
+    if not key or "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
+        raise StoreError(key, "not a key: it has an empty part, '.', '..' or a NUL")
+
+
+def chunks_of(body: Body, key: str) -> Iterator[bytes]:
+    """The bytes of ``body``, a file in chunks of at most 1 MiB. Raises `StoreError` for a file that cannot be read.
+
+    Only errors of the file that is read: what goes wrong where the chunks are written is told by who writes them.
+    """
+    if isinstance(body, bytes):
+        yield body
+        return
+    try:
+        with open(body, "rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise StoreError(key, f"its source {printable(body)} cannot be read: {os_reason(error)}") from error
+
+
+def check_digest(key: str, found: Digest, wanted: Digest | None) -> None:
+    """Raise `StoreError` if ``found`` is not the digest that was ``wanted``, if one was."""
+    if wanted is not None and found != wanted:
+        raise StoreError(key, "the file changed while it was read; run again")
 
 
 def read_all(store: Store, key: str) -> bytes | None:

@@ -15,20 +15,24 @@ from ..stores.store import Copies, Store, read_all
 class StoreContract:
     """What every store must do. Subclass it, and give a fresh store in a fixture named ``store``."""
 
+    def check_holds(self, store: Store, key: str, body: bytes) -> None:
+        """Assert that ``body`` is under ``key``; for a store that gives nothing back, override it."""
+        assert read_all(store, key) == body
+
     def test_put_head_read(self, store: Store) -> None:
         """What was put is what is read."""
         for body in (b"", b"x", bytes(range(256)) * 5000):
             stored = store.put("css/app.css", body)
             assert (stored.key, stored.size) == ("css/app.css", len(body))
             assert store.head("css/app.css") == stored
-            assert b"".join(store.read("css/app.css")) == body
+            self.check_holds(store, "css/app.css", body)
 
     def test_put_a_file(self, store: Store, tmp_path: Path) -> None:
         """A body may be a path."""
         source = tmp_path / "source"
         source.write_bytes(b"abc" * 500_000)
         assert store.put("a", str(source)).size == 1_500_000
-        assert b"".join(store.read("a")) == b"abc" * 500_000
+        self.check_holds(store, "a", b"abc" * 500_000)
 
     def test_a_missing_file_is_an_error_that_names_it(self, store: Store, tmp_path: Path) -> None:
         """And nothing is put."""
@@ -50,9 +54,9 @@ class StoreContract:
         store.put("a", b"one", mode="create")
         with pytest.raises(KeyExists):
             store.put("a", b"two", mode="create")
-        assert read_all(store, "a") == b"one"
+        self.check_holds(store, "a", b"one")
         store.put("a", b"two")
-        assert read_all(store, "a") == b"two"
+        self.check_holds(store, "a", b"two")
 
     def test_a_wrong_digest_changes_nothing(self, store: Store, tmp_path: Path) -> None:
         """Bytes that are not what was said are refused, from memory and from a file."""
@@ -64,7 +68,7 @@ class StoreContract:
                 store.put("a", body, digest=digest_bytes(b"one"))
             with pytest.raises(StoreError, match="changed"):
                 store.put("b", body, digest=digest_bytes(b"one"))
-        assert read_all(store, "a") == b"one"
+        self.check_holds(store, "a", b"one")
         assert store.head("b") is None
         store.put("a", str(source), digest=digest_bytes(b"other"))
 
@@ -102,7 +106,7 @@ class StoreContract:
         """Any logical path is a key, and comes back as it was."""
         store.put(key, b"x")
         assert [s.key for s in store.list()] == [key]
-        assert read_all(store, key) == b"x"
+        self.check_holds(store, key, b"x")
 
     def test_copy(self, store: Store) -> None:
         """A store that copies says whether it had to."""
@@ -113,7 +117,8 @@ class StoreContract:
         assert store.copy("a", "x/b") is True
         assert store.copy("a", "x/b") is False
         assert store.copy("a", "c") is True
-        assert read_all(store, "x/b") == read_all(store, "c") == b"one"
+        self.check_holds(store, "x/b", b"one")
+        self.check_holds(store, "c", b"one")
         with pytest.raises(KeyNotFound):
             store.copy("unknown", "d")
 
