@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -17,7 +18,8 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from shipfiles.manifest import POINTER_KEY
+from shipfiles.digest import digest_bytes
+from shipfiles.manifest import POINTER_KEY, read_current, reader_of
 
 CSS = "body { background: url(img/x.png) }\n" + "p { color: red }\n" * 40
 SITE: dict[str, str | bytes] = {"css/app.css": CSS, "css/img/x.png": b"\x89PNG", "a.txt": "x\n" * 300}
@@ -231,26 +233,37 @@ def test_a_large_file_takes_little_memory(project: Path, write) -> None:
     assert (project / "root/large.bin").stat().st_size == 200_000_000
 
 
-def test_two_runs_at_once(project: Path, write) -> None:
-    write({f"{i}.txt": f"{i}\n" * 500 for i in range(60)})
-    runs = [start(project, "collectstatic", "--noinput") for _ in range(3)]
+def test_two_runs_at_once_come_out_as_one_after_the_other(project: Path, write) -> None:
+    """Each run has its own sources; the place is one. Whoever ends last is live, and all of it is there."""
+    runs = []
+    for run in range(3):
+        folder = project / f"site{run}"
+        (folder / "src").mkdir(parents=True)
+        for i in range(60):
+            (folder / "src" / f"{i}.txt").write_text(f"run {run} file {i}\n" * 500)
+        (folder / "root").symlink_to(project / "shared", target_is_directory=True)
+        (project / "shared").mkdir(exist_ok=True)
+        runs.append(start(folder, "collectstatic", "--noinput"))
     for run in runs:
         _, err = run.communicate(timeout=120)
         assert run.returncode == 0, err
-    with override_settings(STATIC_ROOT=str(project / "root")):
-        assert len(staticfiles_storage.hashed_files) == 60
+    current = read_current(reader_of(str(project / "shared")))
+    assert current is not None
+    live = {entry.logical: (project / "shared" / entry.name).read_text() for entry in current[1].entries.values()}
+    assert len(live) == 60
+    # The plain copies are of the same run, every one.
+    assert {(project / "shared" / name).read_text() == body for name, body in live.items()} == {True}
+    assert len({body[:5] for body in live.values()}) == 1
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3])
 def test_kill_9_leaves_the_release_before_whole_and_the_next_run_heals(project: Path, write, delay: float) -> None:
     write({f"{i}.css": f"a{i} {{ color: red }}\n" * 300 for i in range(40)})
     assert manage(project, "collectstatic", "--noinput").returncode == 0
-    before = json.loads((project / "root/staticfiles.json").read_text())["paths"]
-    bodies = {name: (project / "root" / name).read_bytes() for name in before.values()}
+    root = project / "root"
     write({f"{i}.css": f"b{i} {{ color: red }}\n" * 300 for i in range(40)})
     run = start(project, "collectstatic", "--noinput", "-v0")
     # From the moment at which it begins to write.
-    root = project / "root"
     names = set(os.listdir(root))
     until = time.monotonic() + 60
     while set(os.listdir(root)) == names and run.poll() is None and time.monotonic() < until:
@@ -258,12 +271,15 @@ def test_kill_9_leaves_the_release_before_whole_and_the_next_run_heals(project: 
     time.sleep(delay)
     run.send_signal(signal.SIGKILL)
     run.communicate()
-    live = json.loads((root / "staticfiles.json").read_text())["paths"]
-    for name in live.values():
+    # What a process that starts now would serve, by our pointer and by the manifest that stock Django reads.
+    current = read_current(reader_of(str(root)))
+    assert current is not None
+    for entry in current[1].entries.values():
+        body = (root / entry.name).read_bytes()
+        assert (len(body), digest_bytes(body)) == (entry.size, entry.digest)
+        assert gzip.decompress((root / f"{entry.name}.gz").read_bytes()) == body
+    for name in json.loads((root / "staticfiles.json").read_text())["paths"].values():
         assert (root / name).exists()
-    if live == before:
-        for name, body in bodies.items():
-            assert (root / name).read_bytes() == body
     assert manage(project, "collectstatic", "--noinput").returncode == 0
     assert not list(root.rglob(".shipfiles-*"))
     for i in range(40):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -393,6 +396,44 @@ def test_a_failure_after_the_pointer_says_that_the_release_is_live(write) -> Non
 def test_a_folder_named_as_the_manifest(store: Store, write) -> None:
     with pytest.raises(KeyCollision, match=r"staticfiles\.json"):
         publish(made(write({"staticfiles.json/x": "{}"})), store, FAST)
+
+
+def test_what_is_live_survives_a_power_cut(tmp_path: Path, write) -> None:
+    """Seen from the kernel: each file is flushed before its rename, folders before the pointer, the pointer last."""
+    root = write(SITE)
+    code = (
+        "import sys; from pathlib import Path; from tests.unit.test_publish import *\n"
+        "publish(made(Path(sys.argv[1])), LocalStore(sys.argv[2]), CompressConfig(codings=()), workers=1)"
+    )
+    log = tmp_path / "calls"
+    traced = ["strace", "-f", "-y", "-e", "trace=rename,renameat,renameat2,fsync,fdatasync", "-o", str(log)]
+    command = [*traced, sys.executable, "-c", code, str(root), str(tmp_path / "root")]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    except FileNotFoundError:
+        pytest.skip("strace is not installed")
+    if done.returncode:
+        pytest.skip(f"strace cannot trace here: {done.stderr[-300:]}")
+    flushed: set[str] = set()
+    folders_flushed_before: dict[str, set[str]] = {}
+    placed: list[str] = []
+    whole: set[int] = set()
+    for line in log.read_text().splitlines():
+        if found := re.search(r"f(?:data)?sync\(\d+<([^>]*)>\)", line):
+            flushed.add(found[1])
+        elif found := re.search(r'rename(?:at2?)?\((?:AT_FDCWD[^,]*, )?"([^"]+)", (?:AT_FDCWD[^,]*, )?"([^"]+)"', line):
+            source, target = found[1], found[2].removeprefix(str(tmp_path / "root") + "/")
+            if source in flushed:
+                whole.add(os.stat(tmp_path / "root" / target).st_ino)
+            # A copy that is a hard link of a flushed file needs no flush of its own.
+            assert os.stat(tmp_path / "root" / target).st_ino in whole, line
+            placed.append(target)
+            folders_flushed_before[target] = set(flushed)
+    assert placed[-2:] == [POINTER_KEY, "staticfiles.json"]
+    assert placed[-3].startswith(".shipfiles/releases/")
+    for folder in ("css", "js", "css/img"):
+        assert str(tmp_path / "root" / folder) in folders_flushed_before[POINTER_KEY]
+    assert str(tmp_path / "root/.shipfiles/releases") in folders_flushed_before[POINTER_KEY]
 
 
 class Killed(BaseException):

@@ -6,17 +6,14 @@ between any two steps, the release that was current before is whole and still cu
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
-from ..build.compress import compressors, is_kept, is_wanted, settings_of
+from ..build.compress import is_wanted, settings_of
 from ..build.pipeline import Asset, Build
 from ..config import CompressConfig
-from ..digest import Digest, digest_bytes
+from ..digest import Digest
 from ..errors import ManifestError, StoreError
 from ..events import Changed, Listener, Notice, ignore, phase
 from ..manifest import (
@@ -32,10 +29,11 @@ from ..manifest import (
 )
 from ..model import Entry, Plain, Variant
 from ..paths import RESERVED
-from ..stores.store import Copies, Links, Locks, Settles, Store, Sweeps, digest_of, read_all
+from ..stores.store import Locks, Settles, Store, Sweeps, read_all
 from ..work import in_parallel
 from .contents import Content, contents_of
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
+from .place import Placed, Placer
 
 
 @dataclass(slots=True)
@@ -53,25 +51,6 @@ class Published:
     """Bodies that were compressed in this run; variants that were in place need no encoder."""
     encoder_seconds: float = 0.0
     """Time that the workers spent in encoders, added up."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """One coding of one content: its variant and a key that holds it, or that it was not worth keeping."""
-
-    variant: Variant | None
-    holder: str = ""
-
-
-@dataclass(slots=True)
-class _Placed:
-    """What a worker did for one content; told to the listener by the thread that listens."""
-
-    made: dict[str, _Made] = field(default_factory=dict)
-    changed: list[Changed] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    encoded: int = 0
-    encoder_seconds: float = 0.0
 
 
 def publish(
@@ -120,7 +99,8 @@ def publish_plain(
     What ``collectstatic --no-post-process`` asks for. ``built`` is a build without rewriting.
     """
     with _locked(store, listener):
-        run = _Publication(built, store, CompressConfig(codings=()), link=link, workers=workers, listener=listener)
+        none = CompressConfig(codings=())
+        run = _Publication(built, store, none, link=link, workers=workers, listener=listener, only_plain=True)
         owned = owned_keys(store, manifest_name, listener) if clear else frozenset()
         run.make_way(all_of_them=False)
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
@@ -149,28 +129,40 @@ class _Publication:
     """One run: what there is to place, what the last release knew, and the result so far."""
 
     def __init__(
-        self, built: Build, store: Store, config: CompressConfig, *, link: bool, workers: int, listener: Listener
+        self,
+        built: Build,
+        store: Store,
+        config: CompressConfig,
+        *,
+        link: bool,
+        workers: int,
+        listener: Listener,
+        only_plain: bool = False,
     ) -> None:
         self.result = Published()
         self._built = built
         self._store = store
         self._config = config
-        self._compressors = compressors(config)
         self._link = link
         self._workers = workers
         self._listener = listener
         self._contents = contents_of(built.assets, config)
-        self._has_assets = False
         self._taken = {a.logical for a in built.assets} | {a.name for a in built.assets}
-        self._made: dict[tuple[Digest, str], _Made] = {}
         self._previous = self._read_previous()
-        self._known = self._read_known()
+        self._placer = Placer(
+            store,
+            config,
+            link=link,
+            only_plain=only_plain,
+            taken=self._taken,
+            previous=self._previous,
+            known=self._read_known(),
+        )
 
     def place_assets(self, progress: Callable[[int, int], None]) -> None:
         """Put every asset and its variants. Nothing that is live changes: the keys are new, or hold these bytes."""
-        self._has_assets = True
         wanted = [content for content in self._contents if content.assets]
-        for content, placed in in_parallel(self._place_asset, wanted, self._workers):
+        for content, placed in in_parallel(self._placer.asset, wanted, self._workers):
             self._note(content, placed)
             progress(len(content.assets), content.size * len(content.assets))
         self._settle()
@@ -178,7 +170,7 @@ class _Publication:
     def place_plains(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Put the copies under plain names, each at one instant: their bytes may change under a page that is open."""
         wanted = [content for content in self._contents if content.plains]
-        for content, placed in in_parallel(self._place_plain, wanted, self._workers):
+        for content, placed in in_parallel(self._placer.plain, wanted, self._workers):
             self._note(content, placed)
             if progress:
                 progress(len(content.plains), content.size * len(content.plains))
@@ -220,125 +212,6 @@ class _Publication:
         self._store.delete(keys)
         self._settle()
 
-    def _place_asset(self, content: Content) -> _Placed:
-        placed = _Placed()
-        first, *others = content.assets
-        self._put(first, content, Changed(first, "write", content.size), placed)
-        for other in others:
-            self._copy(first, other, content, Changed(other, "write", content.size), placed)
-        self._place_variants(content, [name for name in content.assets if name in content.compressible], placed)
-        return placed
-
-    def _place_plain(self, content: Content) -> _Placed:
-        placed = _Placed()
-        holder = content.assets[0] if content.assets and self._has_assets else ""
-        for logical, path in content.plains:
-            # A web server sends a variant beside a file as that file: no old one may stand beside new bytes.
-            self._drop_variants(logical, content, placed, changed=True)
-            action: Literal["link", "write"] = "link" if self._link else "write"
-            change = Changed(logical, action, content.size, logical, "plain", path)
-            before = len(placed.changed)
-            if self._link and isinstance(self._store, Links):
-                if self._store.symlink(os.path.abspath(path), logical):
-                    placed.changed.append(change)
-            elif holder:
-                self._copy(holder, logical, content, change, placed)
-            else:
-                self._put(logical, content, change, placed)
-                holder = logical
-            if len(placed.changed) == before:
-                placed.unchanged.append(logical)
-        if not self._link:
-            names = [logical for logical, _ in content.plains if logical in content.compressible]
-            self._place_variants(content, names, placed)
-        if self._has_assets:
-            # A run that only copies makes no variants, and those of the live release may stay.
-            for logical, _ in content.plains:
-                self._drop_variants(logical, content, placed, changed=False)
-        return placed
-
-    def _drop_variants(self, logical: str, content: Content, placed: _Placed, *, changed: bool) -> None:
-        """Remove variants of a plain name that the last release made: all if its bytes have ``changed``, else those
-        that this run does not make."""
-        entry = self._previous.entries.get(logical)
-        if entry is None or self._previous.linked:
-            return
-        was = entry.plain or entry
-        if changed != (was.digest != content.digest or self._link):
-            return
-        made = set() if changed else {token for token, made in placed.made.items() if made.variant is not None}
-        for token in was.codings:
-            key = logical + suffix(token)
-            if token in made or key in self._taken:
-                continue
-            stored = self._store.head(key)
-            if stored is not None:
-                self._store.delete([key])
-                placed.changed.append(Changed(key, "delete", stored.size, kind="stale"))
-
-    def _put(self, key: str, content: Content, change: Changed, placed: _Placed) -> None:
-        """Make ``key`` hold ``content``, unless it does: what is there is read and compared, so damage is healed."""
-        there = self._store.head(key)
-        if there is None or there.size != content.size or digest_of(self._store, key)[0] != content.digest:
-            self._store.put(key, content.body(), digest=content.digest)
-            placed.changed.append(change)
-
-    def _copy(self, holder: str, key: str, content: Content, change: Changed, placed: _Placed) -> None:
-        if not isinstance(self._store, Copies):
-            self._put(key, content, change, placed)
-        elif self._store.copy(holder, key):
-            placed.changed.append(change)
-
-    def _place_variants(self, content: Content, names: Sequence[str], placed: _Placed) -> None:
-        """Put the variants of ``content`` beside each of ``names``; encode only what is not in place."""
-        body: bytes | None = None
-        for compressor in self._compressors if names else ():
-            token = compressor.token
-            # A source may be called what a variant would be called (app.js.gz beside app.js): the source wins.
-            places = [name + suffix(token) for name in names if name + suffix(token) not in self._taken]
-            if not places:
-                continue
-            made = self._made.get((content.digest, token)) or self._found(content.digest, token, places)
-            if made is None:
-                body = body if body is not None else content.bytes()
-                started = time.perf_counter()
-                encoded = compressor.compress(body)
-                placed.encoder_seconds += time.perf_counter() - started
-                placed.encoded += 1
-                made = _Made(None)
-                if is_kept(self._config, content.size, len(encoded)):
-                    made = _Made(Variant(len(encoded), digest_bytes(encoded)), places[0])
-                    self._store.put(places[0], encoded)
-                    placed.changed.append(Changed(places[0], "write", len(encoded), kind="variant"))
-            placed.made[token] = made
-            if made.variant is not None:
-                for key in places:
-                    if key != made.holder:
-                        self._copy_variant(made, made.variant, key, placed)
-
-    def _copy_variant(self, made: _Made, variant: Variant, key: str, placed: _Placed) -> None:
-        change = Changed(key, "write", variant.size, kind="variant")
-        if isinstance(self._store, Copies):
-            if self._store.copy(made.holder, key):
-                placed.changed.append(change)
-        elif self._store.head(key) is None or digest_of(self._store, key)[0] != variant.digest:
-            self._store.put(key, b"".join(self._store.read(made.holder)), digest=variant.digest)
-            placed.changed.append(change)
-
-    def _found(self, digest: Digest, token: str, places: Sequence[str]) -> _Made | None:
-        """What the last release knows of this coding of this content, if the store still holds it."""
-        known = self._known.get(digest)
-        if known is None:
-            return None
-        variant = known.get(token)
-        if variant is None:
-            return _Made(None)
-        for key in places:
-            there = self._store.head(key)
-            if there is not None and there.size == variant.size and digest_of(self._store, key)[0] == variant.digest:
-                return _Made(variant, key)
-        return None
-
     def _entry(self, asset: Asset) -> Entry:
         plain = None
         if asset.digest != asset.source_digest:
@@ -358,11 +231,11 @@ class _Publication:
     def _codings(self, key: str, asset: Asset, digest: Digest, size: int) -> dict[str, Variant]:
         if not is_wanted(self._config, asset.logical, asset.media_type, size):
             return {}
-        found = {}
-        for compressor in self._compressors:
-            made = self._made.get((digest, compressor.token))
-            if made is not None and made.variant is not None and key + suffix(compressor.token) not in self._taken:
-                found[compressor.token] = made.variant
+        found: dict[str, Variant] = {}
+        for token in self._config.codings:
+            made = self._placer.made.get((digest, token))
+            if made is not None and made.variant is not None and key + suffix(token) not in self._taken:
+                found[token] = made.variant
         return found
 
     def _read_previous(self) -> Manifest:
@@ -389,9 +262,9 @@ class _Publication:
                 known.setdefault(plain.digest, plain.codings)
         return known
 
-    def _note(self, content: Content, placed: _Placed) -> None:
+    def _note(self, content: Content, placed: Placed) -> None:
         for token, made in placed.made.items():
-            self._made.setdefault((content.digest, token), made)
+            self._placer.made.setdefault((content.digest, token), made)
         self.result.unchanged += placed.unchanged
         self.result.encoded += placed.encoded
         self.result.encoder_seconds += placed.encoder_seconds

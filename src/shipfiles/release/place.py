@@ -1,0 +1,188 @@
+"""Put one content under all its keys, and its variants beside them: what the workers of a publication do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..build.compress import compressors, is_kept
+from ..config import CompressConfig
+from ..digest import Digest, digest_bytes
+from ..events import Changed
+from ..manifest import Manifest, suffix
+from ..model import Variant
+from ..stores.store import Copies, Links, Store, digest_of
+from .contents import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One coding of one content: its variant and a key that holds it, or that it was not worth keeping."""
+
+    variant: Variant | None
+    holder: str = ""
+
+
+@dataclass(slots=True)
+class Placed:
+    """What a worker did for one content; told to the listener by the thread that listens."""
+
+    made: dict[str, Made] = field(default_factory=dict)
+    changed: list[Changed] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    encoded: int = 0
+    encoder_seconds: float = 0.0
+
+
+class Placer:
+    """Places contents in ``store``. Safe to use from several threads, one content in each.
+
+    ``taken`` are the keys of sources and assets, which no variant may claim; ``previous`` is the current release and
+    ``known`` what it says of contents' variants. ``only_plain`` places no assets and so no variants.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        config: CompressConfig,
+        *,
+        link: bool,
+        only_plain: bool,
+        taken: Collection[str],
+        previous: Manifest,
+        known: Mapping[Digest, Mapping[str, Variant]],
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._compressors = compressors(config)
+        self._link = link
+        self._only_plain = only_plain
+        self._taken = taken
+        self._previous = previous
+        self._known = known
+        self.made: dict[tuple[Digest, str], Made] = {}
+        """What is known of each coding of each content that was placed; written by the thread that gathers results."""
+
+    def asset(self, content: Content) -> Placed:
+        """Put ``content`` and its variants under its hashed names."""
+        placed = Placed()
+        first, *others = content.assets
+        self._put(first, content, Changed(first, "write", content.size), placed)
+        for other in others:
+            self._copy(first, other, content, Changed(other, "write", content.size), placed)
+        self._place_variants(content, [name for name in content.assets if name in content.compressible], placed)
+        return placed
+
+    def plain(self, content: Content) -> Placed:
+        """Put ``content`` and its variants under its plain names, or links to the sources."""
+        placed = Placed()
+        holder = content.assets[0] if content.assets and not self._only_plain else ""
+        for logical, path in content.plains:
+            # A web server sends a variant beside a file as that file: no old one may stand beside new bytes.
+            self._drop_variants(logical, content, placed, changed=True)
+            action: Literal["link", "write"] = "link" if self._link else "write"
+            change = Changed(logical, action, content.size, logical, "plain", path)
+            before = len(placed.changed)
+            if self._link and isinstance(self._store, Links):
+                if self._store.symlink(os.path.abspath(path), logical):
+                    placed.changed.append(change)
+            elif holder:
+                self._copy(holder, logical, content, change, placed)
+            else:
+                self._put(logical, content, change, placed)
+                holder = logical
+            if len(placed.changed) == before:
+                placed.unchanged.append(logical)
+        if not self._link:
+            names = [logical for logical, _ in content.plains if logical in content.compressible]
+            self._place_variants(content, names, placed)
+        if not self._only_plain:
+            # A run that only copies makes no variants, and those of the live release may stay.
+            for logical, _ in content.plains:
+                self._drop_variants(logical, content, placed, changed=False)
+        return placed
+
+    def _drop_variants(self, logical: str, content: Content, placed: Placed, *, changed: bool) -> None:
+        """Remove variants of a plain name that the last release made: all if its bytes have ``changed``, else those
+        that this run does not make."""
+        entry = self._previous.entries.get(logical)
+        if entry is None or self._previous.linked:
+            return
+        was = entry.plain or entry
+        if changed != (was.digest != content.digest or self._link):
+            return
+        made = set() if changed else {token for token, made in placed.made.items() if made.variant is not None}
+        for token in was.codings:
+            key = logical + suffix(token)
+            if token in made or key in self._taken:
+                continue
+            stored = self._store.head(key)
+            if stored is not None:
+                self._store.delete([key])
+                placed.changed.append(Changed(key, "delete", stored.size, kind="stale"))
+
+    def _put(self, key: str, content: Content, change: Changed, placed: Placed) -> None:
+        """Make ``key`` hold ``content``, unless it does: what is there is read and compared, so damage is healed."""
+        there = self._store.head(key)
+        if there is None or there.size != content.size or digest_of(self._store, key)[0] != content.digest:
+            self._store.put(key, content.body(), digest=content.digest)
+            placed.changed.append(change)
+
+    def _copy(self, holder: str, key: str, content: Content, change: Changed, placed: Placed) -> None:
+        if not isinstance(self._store, Copies):
+            self._put(key, content, change, placed)
+        elif self._store.copy(holder, key):
+            placed.changed.append(change)
+
+    def _place_variants(self, content: Content, names: Sequence[str], placed: Placed) -> None:
+        """Put the variants of ``content`` beside each of ``names``; encode only what is not in place."""
+        body: bytes | None = None
+        for compressor in self._compressors if names else ():
+            token = compressor.token
+            # A source may be called what a variant would be called (app.js.gz beside app.js): the source wins.
+            places = [name + suffix(token) for name in names if name + suffix(token) not in self._taken]
+            if not places:
+                continue
+            made = self.made.get((content.digest, token)) or self._found(content.digest, token, places)
+            if made is None:
+                body = body if body is not None else content.bytes()
+                started = time.perf_counter()
+                encoded = compressor.compress(body)
+                placed.encoder_seconds += time.perf_counter() - started
+                placed.encoded += 1
+                made = Made(None)
+                if is_kept(self._config, content.size, len(encoded)):
+                    made = Made(Variant(len(encoded), digest_bytes(encoded)), places[0])
+                    self._store.put(places[0], encoded)
+                    placed.changed.append(Changed(places[0], "write", len(encoded), kind="variant"))
+            placed.made[token] = made
+            if made.variant is not None:
+                for key in places:
+                    if key != made.holder:
+                        self._copy_variant(made, made.variant, key, placed)
+
+    def _copy_variant(self, made: Made, variant: Variant, key: str, placed: Placed) -> None:
+        change = Changed(key, "write", variant.size, kind="variant")
+        if isinstance(self._store, Copies):
+            if self._store.copy(made.holder, key):
+                placed.changed.append(change)
+        elif self._store.head(key) is None or digest_of(self._store, key)[0] != variant.digest:
+            self._store.put(key, b"".join(self._store.read(made.holder)), digest=variant.digest)
+            placed.changed.append(change)
+
+    def _found(self, digest: Digest, token: str, places: Sequence[str]) -> Made | None:
+        """What the last release knows of this coding of this content, if the store still holds it."""
+        known = self._known.get(digest)
+        if known is None:
+            return None
+        variant = known.get(token)
+        if variant is None:
+            return Made(None)
+        for key in places:
+            there = self._store.head(key)
+            if there is not None and there.size == variant.size and digest_of(self._store, key)[0] == variant.digest:
+                return Made(variant, key)
+        return None
