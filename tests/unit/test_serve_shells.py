@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import os
 import subprocess
@@ -12,15 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.core.handlers.asgi import ASGIRequest
+from asgiref.sync import iscoroutinefunction
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
 from django.http import HttpResponse
-from django.test import AsyncRequestFactory, RequestFactory
+from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
 from shipfiles.django.middleware import ShipfilesMiddleware
 from shipfiles.serve import asgi, wsgi
 from shipfiles.serve.asgi import field_getter, path_below_root
 from shipfiles.serve.table import FileTable, read_table
 from shipfiles.testing import PREFIX, Site
+from shipfiles.testing.site import FILES
 
 
 @pytest.fixture(scope="module")
@@ -310,6 +315,25 @@ def test_middleware_gives_a_whole_file_to_the_servers_wrapper(table: FileTable) 
     whole.file_to_stream.close()
     assert whole.closed
     part.close()
+
+
+@pytest.mark.usefixtures("descriptors")
+def test_middleware_below_one_that_compresses(site: Site) -> None:
+    """Django's WSGI handler prefers ``file_to_stream`` to whatever body another middleware has put in its place."""
+    from wsgiref.util import FileWrapper
+
+    environ = environ_of(
+        FILM, SERVER_NAME="x", SERVER_PORT="80", HTTP_ACCEPT_ENCODING="gzip",
+        **{"wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http", "wsgi.file_wrapper": FileWrapper},
+    )  # fmt: skip
+    headers: dict[str, str] = {}
+    middleware = ["django.middleware.gzip.GZipMiddleware", "shipfiles.django.middleware.ShipfilesMiddleware"]
+    with override_settings(MIDDLEWARE=middleware, STATIC_ROOT=site.root):
+        result = WSGIHandler()(environ, lambda _, fields: headers.update(fields))
+        body = b"".join(result)
+        result.close()
+    assert headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(body) == FILES["film.mp4"].body
 
 
 @pytest.mark.usefixtures("descriptors")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -86,6 +86,12 @@ class _SpanResponse(StreamingHttpResponse):
         if span.whole:
             # Django's WSGI handler gives this to the server's own file wrapper, which may send it without Python.
             self.file_to_stream = span.file
+
+    def _set_streaming_content(self, value: Iterable[bytes]) -> None:
+        # As in Django's FileResponse: a middleware that puts another body here, compressed for one, means that body
+        # and not the file.
+        self.file_to_stream = None
+        super()._set_streaming_content(value)  # type: ignore[misc]
 
 
 class _AsyncSpan:
