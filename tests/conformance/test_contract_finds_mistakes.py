@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shipfiles.http.dates import parse_http_date
 from shipfiles.http.headers import Header
 from shipfiles.paths import url_unquote
 from shipfiles.serve.opened import Span
@@ -72,6 +73,12 @@ def method_ignored(ask, method, target, fields):
     return ask("GET" if method == "POST" else method, target, fields)
 
 
+def later_date_is_enough(ask, method, target, fields):
+    answer = ask(method, target, fields)
+    since, modified = (parse_http_date(d or "") for d in (fields.get("If-Modified-Since"), answer.get("last-modified")))
+    return Answer(304, (), b"") if since and modified and "If-None-Match" not in fields and modified < since else answer
+
+
 MISTAKES: dict[str, Mistake] = {
     "a range of one byte is 416": one_byte_is_416,
     "bytes=--5 is read as bytes=-5": lambda ask, m, t, f: ask(
@@ -129,6 +136,7 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "If-Match is ignored": lambda ask, m, t, f: ask(m, t, with_field(f, "If-Match", lambda v: None)),
     "dates are ignored": lambda ask, m, t, f: ask(m, t, with_field(f, "If-Modified-Since", lambda v: None)),
+    "a later date is enough under every name": later_date_is_enough,
     "no nosniff": lambda ask, m, t, f: without(ask(m, t, f), "x-content-type-options"),
     "no CORS": lambda ask, m, t, f: without(ask(m, t, f), "access-control-allow-origin"),
 }  # fmt: skip

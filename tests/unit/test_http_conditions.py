@@ -54,13 +54,18 @@ tags = st.sampled_from([ETAG, "W/" + ETAG, "*", '"a", ' + ETAG, '"', "W/", ",,"]
 condition = st.none() | st.text() | tags | date_text
 
 
-@given(condition, condition, condition, condition, st.none() | st.just(MODIFIED))
+@given(condition, condition, condition, condition, st.none() | st.just(MODIFIED), st.booleans())
 def test_any_conditions_have_a_verdict(
-    match: str | None, unmodified: str | None, none_match: str | None, since: str | None, modified: int | None
+    match: str | None,
+    unmodified: str | None,
+    none_match: str | None,
+    since: str | None,
+    modified: int | None,
+    grow: bool,
 ) -> None:
     verdict = evaluate(
         if_match=match, if_unmodified_since=unmodified, if_none_match=none_match, if_modified_since=since,
-        etag=ETAG, modified=modified,
+        etag=ETAG, modified=modified, dates_only_grow=grow,
     )  # fmt: skip
     if match is unmodified is none_match is since is None:
         assert verdict == 200
@@ -74,9 +79,20 @@ def test_any_conditions_have_a_verdict(
 def test_only_the_tag_itself_is_not_modified(text: str) -> None:
     verdict = evaluate(
         if_match=None, if_unmodified_since=None, if_none_match=text, if_modified_since=None,
-        etag=ETAG, modified=MODIFIED,
+        etag=ETAG, modified=MODIFIED, dates_only_grow=True,
     )  # fmt: skip
     assert verdict == 200
+
+
+@pytest.mark.parametrize(
+    ("since", "grow", "verdict"),
+    [(-1, True, 200), (0, True, 304), (1, True, 304), (-1, False, 200), (0, False, 304), (1, False, 200)],
+)
+def test_a_later_date_proves_something_only_where_dates_never_go_back(since: int, grow: bool, verdict: int) -> None:
+    assert verdict == evaluate(
+        if_match=None, if_unmodified_since=None, if_none_match=None, if_modified_since=http_date(MODIFIED + since),
+        etag=ETAG, modified=MODIFIED, dates_only_grow=grow,
+    )  # fmt: skip
 
 
 @given(st.text())

@@ -24,11 +24,16 @@ def evaluate(
     if_modified_since: str | None,
     etag: str,
     modified: int | None,
+    dates_only_grow: bool,
 ) -> Verdict:
     """What the preconditions of a GET or HEAD come to, in the order of section 13.2.2: go on, 304 or 412.
 
     ``etag`` is the strong tag of the selected representation, with its quotes, and ``modified`` its Last-Modified in
     seconds since 1970, or ``None`` where it has none: then the conditions on dates are ignored.
+
+    ``dates_only_grow`` says whether an earlier date than the client's proves that nothing is new. Where a URL may go
+    back to a file made earlier, If-Modified-Since has to name the very date: section 13.1.3 has the server evaluate it
+    as "earlier or equal", but its purpose is a client who has these bytes, and that one has no other date.
     """
     if if_match is not None:
         if not _matches(if_match, etag, weak=False):
@@ -42,7 +47,7 @@ def evaluate(
             return 304
     elif if_modified_since is not None and modified is not None:
         since = parse_http_date(if_modified_since)
-        if since is not None and modified <= since:
+        if since is not None and (modified == since or (dates_only_grow and modified < since)):
             return 304
     return 200
 

@@ -98,6 +98,7 @@ def _answer(opened: Opened, method: str, header: Callable[[str], str | None], co
             if_modified_since=header("if-modified-since"),
             etag=etag,
             modified=opened.modified,
+            dates_only_grow=opened.steady,
         )
         if verdict == 304:
             return Response(304, not_modified_headers(opened.headers), None)

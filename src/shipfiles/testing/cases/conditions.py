@@ -25,7 +25,6 @@ _PRECONDITIONS: list[tuple[str, _Fields, int, str]] = [
     ("If-None-Match wins over the date", lambda a: {"If-None-Match": '"x"', "If-Modified-Since": date(a)}, 200,
      "13.1.3"),
     ("If-Modified-Since: the date", lambda a: {"If-Modified-Since": date(a)}, 304, "13.1.3"),
-    ("If-Modified-Since: later", lambda a: {"If-Modified-Since": date(a, 60)}, 304, "13.1.3"),
     ("If-Modified-Since: earlier", lambda a: {"If-Modified-Since": date(a, -1)}, 200, "13.1.3"),
     ("If-Modified-Since: no date", lambda _: {"If-Modified-Since": "yesterday"}, 200, "13.1.3"),
     ("If-Modified-Since: asctime", lambda _: {"If-Modified-Since": "Sun Nov  6 08:49:37 1994"}, 200, "5.6.7"),
@@ -60,6 +59,15 @@ _cases += [
     Case(f"condition: {name}", f"RFC 9110 {clause}", _precondition(fields, status))
     for name, fields, status, clause in _PRECONDITIONS
 ]
+
+
+@case("RFC 9110 13.1.3", "condition: If-Modified-Since: later")
+def _(ask: Ask, site: Site) -> None:
+    # What a later release puts under a plain name may have been made before what an earlier one had there: a client
+    # with a later date has other bytes. Under a hashed name there never were any others.
+    for url, status in ((site.hashed_url(CSS), 304), (site.url(CSS), 200), (site.url(JS), 200)):
+        since = {"If-Modified-Since": date(ask("GET", url, {}), 60)}
+        same(f"status of {url}", ask("GET", url, since).status, status)
 
 
 @case("RFC 9110 15.4.5", "a 304 has the headers that it needs and no others of the file")
