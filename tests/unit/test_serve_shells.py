@@ -223,11 +223,52 @@ def test_asgi_other_requests_go_on_beside_a_large_one(table: FileTable) -> None:
         ("/static/a", "/app", "/static/a"),
         ("/application/static/a", "/app", "/application/static/a"),
         ("/app", "/app", ""),
+        ("/app/static/a", "/app/", "/static/a"),
     ],
 )
 def test_asgi_root_path(path: str, root: str, expected: str) -> None:
     assert path_below_root({"path": path, "root_path": root}) == expected
     assert path_below_root({"path": path, "root_path": root or None}) == expected
+
+
+@pytest.mark.parametrize("path", ["/app/static/img/dot.png", "/static/img/dot.png", "/other/static/img/dot.png"])
+@pytest.mark.parametrize("root", ["", "/app", "/other"])
+def test_a_forced_script_name_is_the_same_for_the_application_and_the_middleware(
+    site: Site, path: str, root: str
+) -> None:
+    def wsgi_status(app) -> str:
+        statuses: list[str] = []
+        environ = environ_of(path, SERVER_NAME="x", SERVER_PORT="80", SCRIPT_NAME=root)
+        result = app(
+            {**environ, "wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http"}, lambda s, _: statuses.append(s)
+        )
+        getattr(result, "close", lambda: None)()
+        return statuses[0][:3]
+
+    def asgi_status(app) -> int:
+        sent: list[dict] = []
+
+        async def send(message):
+            sent.append(message)
+
+        async def exchange():
+            requests = iter([{"type": "http.request", "body": b""}])
+
+            async def receive():
+                return next(requests, None) or await never()
+
+            await app(scope_of(path, [(b"host", b"x")], root_path=root, query_string=b""), receive, send)
+
+        asyncio.run(exchange())
+        return sent[0]["status"]
+
+    served = {"STATIC_ROOT": site.root, "STATIC_URL": "static/", "FORCE_SCRIPT_NAME": "/app"}
+    with override_settings(**served, MIDDLEWARE=["shipfiles.django.middleware.ShipfilesMiddleware"]):
+        expected = wsgi_status(WSGIHandler()), asgi_status(ASGIHandler())
+    with override_settings(**served, MIDDLEWARE=[]):
+        assert (wsgi_status(wsgi.StaticApp(WSGIHandler())), asgi_status(asgi.StaticApp(ASGIHandler()))) == expected
+    # Under ASGI the forced name counts; under WSGI the server has taken the mount point off the path already.
+    assert expected[1] == (404 if path.startswith("/other") else 200)
 
 
 def test_asgi_field_lines_are_joined() -> None:

@@ -67,10 +67,15 @@ def url_path(config: StaticConfig) -> str:
 def served_prefix(config: StaticConfig) -> str:
     """The path below which requests for static files arrive: without the prefix that the server has taken away."""
     path = url_path(config)
-    script = (settings.FORCE_SCRIPT_NAME or "").rstrip("/")
+    script = forced_script_name().rstrip("/")
     if script and path.startswith(script + "/"):
         path = path[len(script) :]
     return path if path.startswith("/") else "/" + path
+
+
+def forced_script_name() -> str:
+    """The mount point that Django's ASGI handler takes off each path, whatever the server says; empty for none."""
+    return str(settings.FORCE_SCRIPT_NAME or "")
 
 
 def static_table() -> Table:

@@ -12,7 +12,7 @@ from ..config import ServeConfig
 from ..http.headers import Header
 from .opened import Span
 from .respond import FIELDS, Request, respond
-from .table import Table, choose_table
+from .table import Table, choose_table, forced_script_name
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -42,11 +42,13 @@ class StaticApp:
     ) -> None:
         self.application = application
         self.table = choose_table(table, root, prefix, config)
+        self._script_name = forced_script_name() if table is None and root is None else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.application(scope, receive, send)
-        response = respond(self.table, Request(scope["method"], path_below_root(scope), field_getter(scope["headers"])))
+        path = path_below_root(scope, self._script_name)
+        response = respond(self.table, Request(scope["method"], path, field_getter(scope["headers"])))
         if response is None:
             return await self.application(scope, receive, send)
         status, headers, body = response
@@ -60,10 +62,13 @@ class StaticApp:
             body.close()
 
 
-def path_below_root(scope: Scope) -> str:
-    """The path without the application's mount point, which servers and frameworks put into ``root_path``."""
+def path_below_root(scope: Scope, script_name: str = "") -> str:
+    """The path without the application's mount point, which servers and frameworks put into ``root_path``.
+
+    A ``script_name`` counts instead of it: Django's FORCE_SCRIPT_NAME, for a proxy of which the server knows nothing.
+    """
     path: str = scope["path"]
-    root: str = scope.get("root_path") or ""
+    root: str = (script_name or scope.get("root_path") or "").rstrip("/")
     # ASGI says that "path" includes the mount point; servers that strip it are met by leaving such a path as it is.
     if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
         return path[len(root) :]

@@ -237,12 +237,22 @@ def read_table(root: str, prefix: str, config: ServeConfig | None = None) -> Fil
 
 
 _provider: Callable[[], Table] | None = None
+_script_name: Callable[[], str] | None = None
 
 
-def set_provider(provider: Callable[[], Table] | None) -> None:
-    """Say from where `default_table` takes the table. A framework's package calls this when it is set up."""
-    global _provider
+def set_provider(provider: Callable[[], Table] | None, script_name: Callable[[], str] | None = None) -> None:
+    """Say from where `default_table` takes the table. A framework's package calls this when it is set up.
+
+    ``script_name`` gives the mount point that the framework takes for its own whatever the server says, or nothing.
+    """
+    global _provider, _script_name
     _provider = provider
+    _script_name = script_name
+
+
+def forced_script_name() -> str:
+    """The mount point on which the framework in this process insists; empty if it leaves that to the server."""
+    return _script_name() if _script_name is not None else ""
 
 
 def default_table() -> Table:
