@@ -99,7 +99,7 @@ def load(body: bytes, where: str) -> Manifest:
     for logical, raw in files.items():
         try:
             entries[logical] = _from_json(logical, raw)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ManifestError(
                 f"{where}: damaged at {logical!r}: {type(error).__name__}: {error}. Run collectstatic again."
             ) from None
@@ -185,6 +185,10 @@ def _json_object(body: bytes, where: str) -> dict[str, Any]:
         stored = json.loads(body)
     except ValueError as error:
         raise ManifestError(f"Couldn't load manifest '{where}': damaged: {error}. Run collectstatic again.") from None
+    except RecursionError:
+        raise ManifestError(
+            f"Couldn't load manifest '{where}': damaged: nested too deeply. Run collectstatic again."
+        ) from None
     if not isinstance(stored, dict):
         raise ManifestError(f"Couldn't load manifest '{where}': damaged: no JSON object. Run collectstatic again.")
     return stored
@@ -213,6 +217,8 @@ def _codings_to_json(codings: Mapping[str, Variant]) -> dict[str, Any]:
 
 
 def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
+    if not isinstance(raw, dict):
+        raise TypeError(f"{raw!r} is no object")
     plain = raw.get("plain")
     return Entry(
         logical=_path(logical),

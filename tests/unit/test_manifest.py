@@ -23,6 +23,7 @@ from shipfiles.manifest import (
 )
 from shipfiles.model import Entry, Plain, Variant
 
+WHOLE = {"name": "a.css", "size": 1, "digest": digest_bytes(b"a"), "type": "text/css"}
 digests = st.binary(max_size=8).map(digest_bytes)
 sizes = st.integers(0, 1 << 40)
 variants = st.builds(Variant, sizes, digests)
@@ -71,6 +72,12 @@ def test_anything_else_is_a_manifest_error(body: bytes) -> None:
         ({"schema": None}, "no schema number"),
         ({"files": []}, "'files' is not an object"),
         ({"files": {"a.css": {}}}, "damaged at 'a.css'"),
+        ({"files": {"a.css": 5}}, "damaged at 'a.css'.* is no object"),
+        ({"files": {"a.css": []}}, "damaged at 'a.css'.* is no object"),
+        ({"files": {"a.css": WHOLE | {"codings": []}}}, "damaged at 'a.css'"),
+        ({"files": {"a.css": WHOLE | {"codings": {"br": 5}}}}, "damaged at 'a.css'"),
+        ({"files": {"a.css": WHOLE | {"plain": 5}}}, "damaged at 'a.css'"),
+        ({"files": {"a.css": WHOLE | {"references": 5}}}, "damaged at 'a.css'"),
         ({"files": {"../a.css": {"name": "x"}}}, "damaged at '../a.css'"),
         ({"files": {"a.css": {"name": "/etc/passwd", "size": 1, "digest": "", "type": ""}}}, "is no path"),
         ({"files": {"a.css": {"name": "a", "size": -1, "digest": "", "type": ""}}}, "is no size"),
@@ -80,6 +87,12 @@ def test_anything_else_is_a_manifest_error(body: bytes) -> None:
 def test_damage_is_named(change: dict[str, object], words: str) -> None:
     with pytest.raises(ManifestError, match=words):
         load(json.dumps({"schema": 1, "files": {}} | change).encode(), "m")
+
+
+@pytest.mark.parametrize("read", [load, load_pointer, load_django])
+def test_deep_nesting_is_a_manifest_error(read) -> None:
+    with pytest.raises(ManifestError, match="damaged"):
+        read(b"[" * 200_000, "m")
 
 
 def test_pointer() -> None:
