@@ -118,22 +118,38 @@ def printable(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Up to ``count`` of the ``known`` names that ``name`` may have been meant to be, best first.
+class Names:
+    """Known names, put in order once for the question which of them a wrong one was meant to be."""
 
-    Names that differ only by case come first, then names with the same last part in another folder, then names that
-    are spelled alike.
-    """
-    names = list(known)
-    folded = name.casefold()
-    tail = folded.rpartition("/")[2]
-    found = [n for n in names if n.casefold() == folded]
-    if tail:
-        found += [n for n in names if n.casefold().rpartition("/")[2] == tail]
-    # difflib compares with every name, each comparison quadratic at worst: only for sets that a person waits for.
-    if len(names) <= 20_000:
-        found += difflib.get_close_matches(name, names, n=count, cutoff=0.75)
-    return list(dict.fromkeys(found))[:count]
+    def __init__(self, known: Iterable[str]) -> None:
+        self._names = list(known)
+        self._folded: dict[str, list[str]] = {}
+        self._last_parts: dict[str, list[str]] = {}
+        for name in self._names:
+            folded = name.casefold()
+            self._folded.setdefault(folded, []).append(name)
+            self._last_parts.setdefault(folded.rpartition("/")[2], []).append(name)
+
+    def nearest(self, name: str, count: int = 3, *, alike: bool = True) -> list[str]:
+        """Up to ``count`` names, best first.
+
+        Names that differ only by case come first, then names with the same last part in another folder, then names
+        that are spelled ``alike``: those cost a comparison with every name, the others a look-up.
+        """
+        folded = name.casefold()
+        last_part = folded.rpartition("/")[2]
+        found = self._folded.get(folded, [])[:count]
+        if last_part:
+            found += self._last_parts.get(last_part, [])[:count]
+        # Each comparison is quadratic at worst: only for sets that a person waits for.
+        if alike and len(self._names) <= 20_000 and len(set(found)) < count:
+            found += difflib.get_close_matches(name, self._names, n=count, cutoff=0.75)
+        return list(dict.fromkeys(found))[:count]
+
+
+def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Up to ``count`` of the ``known`` names that ``name`` may have been meant to be, best first: see `Names`."""
+    return Names(known).nearest(name, count)
 
 
 def did_you_mean(names: Sequence[str]) -> str:

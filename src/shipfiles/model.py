@@ -22,6 +22,13 @@ class SourceFile:
     """The file on this machine's disk."""
     own: bool = True
     """Whether the project's own people wrote it; else it came with an installed package."""
+    origin: str = ""
+    """Where it really is, if on no disk of this machine; ``path`` is then a copy that goes away after the run."""
+
+    @property
+    def place(self) -> str:
+        """The file as the developer knows it."""
+        return self.origin or self.path
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,33 +43,52 @@ def walk(root: str, ignored: Matches) -> Iterator[tuple[str, str]]:
     is. Symbolic links are followed, but a folder inside itself is an error rather than an endless walk.
     Raises `SourceError`.
     """
-    yield from _walk(root, "", ignored, ())
+    # A stack of our own: folders may be nested deeper than Python calls.
+    stack = [_listed(root, "")]
+    inside = {stack[0].identity}
+    while stack:
+        level = stack[-1]
+        entry = next(level.entries, None)
+        if entry is None:
+            inside.discard(stack.pop().identity)
+            continue
+        if ignored(entry.name):
+            continue
+        relative = level.prefix + entry.name
+        if _is_folder(entry):
+            below = _listed(entry.path, relative + "/")
+            if below.identity in inside:
+                raise SourceError(entry.path, "a symbolic link makes this folder contain itself; remove the link")
+            inside.add(below.identity)
+            stack.append(below)
+        elif not (level.prefix and ignored(relative)):
+            yield relative, entry.path
 
 
-def _walk(
-    folder: str, prefix: str, ignored: Matches, parents: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A folder that a walk is in: which it is, and what is left of it."""
+
+    prefix: str
+    identity: tuple[int, int]
+    entries: Iterator[os.DirEntry[str]]
+
+
+def _listed(folder: str, prefix: str) -> _Level:
     try:
         status = os.stat(folder)
-        identity = (status.st_dev, status.st_ino)
-        if identity in parents:
-            raise SourceError(folder, "a symbolic link makes this folder contain itself; remove the link")
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda e: e.name)
     except OSError as error:
         raise SourceError(folder, f"the folder cannot be read: {os_reason(error)}") from error
-    for entry in found:
-        if ignored(entry.name):
-            continue
-        relative = prefix + entry.name
-        try:
-            is_folder = entry.is_dir()
-        except OSError:
-            is_folder = False
-        if is_folder:
-            yield from _walk(entry.path, relative + "/", ignored, (*parents, identity))
-        elif not (prefix and ignored(relative)):
-            yield relative, entry.path
+    return _Level(prefix, (status.st_dev, status.st_ino), iter(found))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def select(candidates: Iterable[SourceFile]) -> Found:
@@ -87,7 +106,7 @@ def select(candidates: Iterable[SourceFile]) -> Found:
                 found.shadowed.append((source, winner))
             continue
         if fault := path_fault(source.logical):
-            raise SourceError(source.path, fault, "Rename it, or leave it out with --ignore.")
+            raise SourceError(source.place, fault, "Rename it, or leave it out with --ignore.")
         why = _no_file(source.path)
         if why:
             found.skipped.append((source.path, why))
@@ -126,8 +145,8 @@ def _refuse_file_folder_clash(taken: dict[str, SourceFile]) -> None:
     for logical in taken.keys() & folders.keys():
         raise KeyCollision(
             logical,
-            taken[logical].path,
-            folders[logical].path,
+            taken[logical].place,
+            folders[logical].place,
             f"One needs a file {printable(logical)}, the other a folder of that name. Rename one of them.",
         )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..config import RewriteConfig
 from ..digest import Digest, digest_bytes, digest_stream, hashed_name
-from ..errors import BrokenReferences, SourceError, nearest_names, os_reason
+from ..errors import BrokenReferences, Names, SourceError, os_reason
 from ..events import Listener, ignore, phase
 from ..media_types import media_type
 from ..model import Problem, Reference, SourceFile
@@ -17,6 +17,8 @@ from .plan import groups
 from .rewrite import REWRITERS
 from .rewrite.reference import Target, Unresolvable, renamed, target_of
 from .rewrite.splice import Edit, position, splice
+
+_SEARCHED_ERRORS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def build(
     with phase(listener, "rewrite", len(links), rewritable) as progress:
         assets = _finish(scanned, links, progress)
     what = f"larger than rewrite.max_size ({config.max_size} bytes), published as it is"
-    too_large = [Problem(s.source.path, 0, 0, "", what, (), s.source.logical) for s in scanned.values() if s.too_large]
+    too_large = [Problem(s.source.place, 0, 0, "", what, (), s.source.logical) for s in scanned.values() if s.too_large]
     return Build(
         tuple(assets[logical] for logical in sorted(assets)),
         tuple(sorted([*problems.warnings, *too_large], key=_place)),
@@ -121,7 +123,7 @@ def _scan(source: SourceFile, config: RewriteConfig, media_types: Mapping[str, s
                     return _Scanned(source, len(body), digest_bytes(body), type_, references)
             digest, size = digest_stream(file)
     except OSError as error:
-        raise SourceError(source.path, f"cannot be read: {os_reason(error)}") from error
+        raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
     return _Scanned(source, size, digest, type_, (), too_large)
 
 
@@ -138,6 +140,7 @@ def _resolve(
     """The references that lead to a source, by file; and those that lead nowhere."""
     links: dict[str, list[_Link]] = {}
     problems = _Problems([], [], [])
+    hints = _Hints(scanned)
     for logical in sorted(scanned):
         file = scanned[logical]
         body: bytes | None = None
@@ -150,26 +153,51 @@ def _resolve(
                 continue
             if body is None:
                 body = _read(file.source)
-            problem = _problem(file.source, body, reference, target, scanned)
             severity = config.own_missing if file.source.own else config.package_missing
             if not reference.required:
-                problems.notes.append(problem)
+                problems.notes.append(_problem(file.source, body, reference, target))
             elif severity == "error":
-                problems.errors.append(problem)
+                problems.errors.append(_problem(file.source, body, reference, target, hints.for_error))
             else:
-                problems.warnings.append(problem)
+                problems.warnings.append(_problem(file.source, body, reference, target, hints.for_warning))
     return links, problems
 
 
+class _Hints:
+    """What a missing file may have been meant to be. Made ready at the first question: most builds have none."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = known
+        self._names: Names | None = None
+        self._errors = 0
+
+    def for_error(self, logical: str) -> tuple[str, ...]:
+        self._errors += 1
+        # A person reads the first few; the search for names that are spelled alike costs seconds for many.
+        return self._nearest(logical, alike=self._errors <= _SEARCHED_ERRORS)
+
+    def for_warning(self, logical: str) -> tuple[str, ...]:
+        return self._nearest(logical, alike=False)
+
+    def _nearest(self, logical: str, *, alike: bool) -> tuple[str, ...]:
+        if self._names is None:
+            self._names = Names(self._known)
+        return tuple(self._names.nearest(logical, alike=alike))
+
+
 def _problem(
-    source: SourceFile, body: bytes, reference: Reference, target: Target | Unresolvable, known: Collection[str]
+    source: SourceFile,
+    body: bytes,
+    reference: Reference,
+    target: Target | Unresolvable,
+    hint: Callable[[str], tuple[str, ...]] = lambda _: (),
 ) -> Problem:
     line, column = position(body, reference.start)
     text = body[reference.start : reference.end].decode("utf-8", "backslashreplace")
     if isinstance(target, Unresolvable):
-        return Problem(source.path, line, column, text, target.what, (), source.logical)
+        return Problem(source.place, line, column, text, target.what, (), source.logical)
     what = f"no static file '{target.logical}'"
-    return Problem(source.path, line, column, text, what, tuple(nearest_names(target.logical, known)), source.logical)
+    return Problem(source.place, line, column, text, what, hint(target.logical), source.logical)
 
 
 def _finish(
@@ -187,13 +215,7 @@ def _finish(
             continue
         bodies = {logical: _unchanged(scanned[logical]) for logical in group}
         if len(group) > 1 or group[0] in edges[group[0]]:
-            # Names inside a cycle cannot be digests of the final bytes, which hold those names. All members share the
-            # digest of what they are without them: it changes if a member or anything that they refer to changes.
-            parts: list[bytes] = []
-            for logical in group:
-                partial = splice(bodies[logical], _edits(links[logical], names))
-                parts += [f"{logical}\0{len(partial)}\0".encode(), partial]
-            shared = digest_bytes(*parts)
+            shared = _cycle_digest(group, scanned, links, names)
             names.update((logical, hashed_name(logical, shared)) for logical in group)
         for logical in group:
             file = scanned[logical]
@@ -209,6 +231,27 @@ def _finish(
     return assets
 
 
+def _cycle_digest(
+    group: Sequence[str],
+    scanned: Mapping[str, _Scanned],
+    links: Mapping[str, Sequence[_Link]],
+    names: Mapping[str, str],
+) -> Digest:
+    """What the names of files that refer to each other are made from.
+
+    They cannot be digests of the final bytes, which hold those names. All members share the digest of everything that
+    those bytes are made from but the names: each source, the places in it that are edited, and what is put there; in
+    place of a name that is not known yet, the member it leads to.
+    """
+    parts = []
+    for logical in group:
+        parts.append(f"{logical}\0{scanned[logical].digest}\0{len(links[logical])}\0")
+        for link in links[logical]:
+            put = renamed(link.reference.url, names.get(link.target, link.target))
+            parts.append(f"{link.reference.start}\0{link.reference.end}\0{link.target}\0{put}\0")
+    return digest_bytes("".join(parts).encode())
+
+
 def _edits(links: Sequence[_Link], names: Mapping[str, str]) -> tuple[Edit, ...]:
     """The edits for those links whose target has its name already."""
     return tuple(
@@ -221,7 +264,7 @@ def _edits(links: Sequence[_Link], names: Mapping[str, str]) -> tuple[Edit, ...]
 def _unchanged(file: _Scanned) -> bytes:
     body = _read(file.source)
     if digest_bytes(body) != file.digest:
-        raise SourceError(file.source.path, "the file changed while it was collected; run again")
+        raise SourceError(file.source.place, "the file changed while it was collected; run again")
     return body
 
 
@@ -230,7 +273,7 @@ def _read(source: SourceFile) -> bytes:
         with open(source.path, "rb", buffering=0) as file:
             return file.readall()
     except OSError as error:
-        raise SourceError(source.path, f"cannot be read: {os_reason(error)}") from error
+        raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
 
 
 def _place(problem: Problem) -> tuple[str, int, int]:

@@ -1,0 +1,110 @@
+"""From a folder to assets: names inside cycles, hints for what is missing, and folders of any depth."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import pytest
+
+from shipfiles.build.find import ignore_matcher, walk
+from shipfiles.build.pipeline import Build, build
+from shipfiles.config import RewriteConfig
+from shipfiles.errors import BrokenReferences, SourceError
+from shipfiles.model import SourceFile
+
+
+def sources(root: Path, *, own: bool = True) -> list[SourceFile]:
+    return [SourceFile(logical, path, own) for logical, path in walk(str(root), ignore_matcher([]))]
+
+
+def bodies(built: Build) -> dict[str, bytes]:
+    found = {}
+    for asset in built.assets:
+        body = asset.body()
+        found[asset.name] = body if isinstance(body, bytes) else Path(body).read_bytes()
+    return found
+
+
+@pytest.fixture
+def compared(monkeypatch) -> list[str]:
+    """The names that were compared with every other."""
+    asked: list[str] = []
+    real = difflib.get_close_matches
+
+    def counted(name, *args, **kwargs):
+        asked.append(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(difflib, "get_close_matches", counted)
+    return asked
+
+
+def test_a_name_inside_a_cycle_belongs_to_one_set_of_bytes(write) -> None:
+    root = write({"a.js": "import './b.js'; import('/static/b.js')", "b.js": "import './a.js'"})
+    first = bodies(build(sources(root), RewriteConfig(), static_path="/static/"))
+    other = bodies(build(sources(root), RewriteConfig(), static_path="/assets/"))
+    assert first == bodies(build(sources(root), RewriteConfig(), static_path="/static/"))
+    assert sorted(first.values()) != sorted(other.values())
+    for name in first.keys() & other.keys():
+        assert first[name] == other[name]
+
+
+def test_a_name_inside_a_cycle_follows_what_its_members_refer_to(write) -> None:
+    files = {"a.js": "import './b.js'", "b.js": "import './a.js'; import './c.js'", "c.js": "1"}
+    before = {a.logical: a.name for a in build(sources(write(files)), RewriteConfig()).assets}
+    after = {a.logical: a.name for a in build(sources(write({"c.js": "2"})), RewriteConfig()).assets}
+    assert all(before[logical] != after[logical] for logical in files)
+
+
+def test_missing_source_maps_have_no_hints(write, compared) -> None:
+    root = write({"app.js": "1\n//# sourceMappingURL=app.js.map\n", "other/app.js.map": "{}"})
+    (note,) = build(sources(root), RewriteConfig()).notes
+    assert note.nearest == ()
+    assert compared == []
+
+
+def test_warnings_have_the_hints_that_cost_nothing(write, compared) -> None:
+    root = write({
+        "a.css": "a{background:url(Logo.png)} b{background:url(x/icon.svg)} i{background:url(alik.png)}",
+        "logo.png": "", "img/icon.svg": "", "alike.png": "",
+    })  # fmt: skip
+    hints = [w.nearest for w in build(sources(root, own=False), RewriteConfig()).warnings]
+    assert hints == [("logo.png",), ("img/icon.svg",), ()]
+    assert compared == []
+
+
+def test_only_the_first_errors_are_compared_with_every_name(write, compared) -> None:
+    root = write({
+        "alike.png": "", "img/icon.svg": "",
+        "a.css": "".join(f"a{{background:url(alike{i}.png)}}" for i in range(30)) + "a{background:url(icon.svg)}",
+    })  # fmt: skip
+    with pytest.raises(BrokenReferences) as caught:
+        build(sources(root), RewriteConfig())
+    hints = [p.nearest for p in caught.value.problems]
+    assert hints == [("alike.png",)] * 20 + [()] * 10 + [("img/icon.svg",)]
+    assert len(compared) == 20
+
+
+def test_a_walk_is_in_order_and_as_deep_as_the_folders(tmp_path: Path) -> None:
+    for name in ("b/x", "a.txt", "a/y", "b.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert [r for r, _ in walk(str(tmp_path), ignore_matcher([]))] == ["a/y", "a.txt", "b/x", "b.txt"]
+    folder = str(tmp_path / "a")
+    for _ in range(1500):
+        folder += "/d"
+        os.mkdir(folder)
+    Path(folder, "x").write_text("")
+    assert [r for r, _ in walk(str(tmp_path / "a"), ignore_matcher([]))] == ["d/" * 1500 + "x", "y"]
+
+
+def test_a_folder_inside_itself_is_an_error_but_one_seen_twice_is_not(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x").write_text("")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert [r for r, _ in walk(str(tmp_path), ignore_matcher([]))] == ["a/x", "b/x"]
+    (tmp_path / "a/self").symlink_to(tmp_path)
+    with pytest.raises(SourceError, match="makes this folder contain itself"):
+        list(walk(str(tmp_path), ignore_matcher([])))
