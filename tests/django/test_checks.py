@@ -143,6 +143,20 @@ def test_names_that_two_folders_claim(project: Path, write) -> None:
     )
 
 
+def test_a_shadowed_link_to_nowhere(project: Path, write) -> None:
+    write({"a.css": "1"})
+    (project / "other").mkdir()
+    (project / "other/a.css").symlink_to("nowhere")
+    with override_settings(STATICFILES_DIRS=[str(project / "src"), str(project / "other")]):
+        assert ids(deploy=True) == {"shipfiles.I015"}
+
+
+def test_without_the_staticfiles_application(project: Path, write) -> None:
+    write({"a.css": "1"})
+    with override_settings(INSTALLED_APPS=["shipfiles.django"]):
+        assert ids(deploy=True) == set()
+
+
 def test_files_that_cannot_be_collected(project: Path, write) -> None:
     write({"a\nb.css": ""})
     assert ids(deploy=True) == {"shipfiles.W016"}

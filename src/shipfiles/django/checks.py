@@ -203,21 +203,31 @@ def check_shadowed_names() -> Iterable[CheckMessage]:
     from ..errors import BuildError
     from .sources import find_sources
 
-    patterns = getattr(apps.get_app_config("staticfiles"), "ignore_patterns", [])
+    try:
+        patterns = getattr(apps.get_app_config("staticfiles"), "ignore_patterns", [])
+    except LookupError:
+        return []  # without that application there is no collectstatic
     try:
         with find_sources(patterns) as found:
             return [
                 Info(
-                    f"'{loser.logical}' is claimed twice; {winner.path} wins, {loser.path} is not collected.",
+                    f"'{loser.logical}' is claimed twice; {winner.place} wins, {loser.place} is not collected.",
                     hint="Intended where one application overrides another's file. Else rename one of them.",
                     id="shipfiles.I015",
                 )
                 for loser, winner in found.shadowed
-                if not filecmp.cmp(loser.path, winner.path, shallow=False)
+                if not _same_bytes(loser.path, winner.path)
             ]
     except BuildError as error:
         hint = "collectstatic will stop at it; correct it as it says."
         return [CheckWarning(f"The static files cannot be collected: {error}", hint=hint, id="shipfiles.W016")]
+
+
+def _same_bytes(first: str, second: str) -> bool:
+    try:
+        return filecmp.cmp(first, second, shallow=False)
+    except OSError:
+        return False  # such as a link to nowhere: nobody looks at a file that is not collected before this
 
 
 def _entry() -> Any:
