@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,11 +15,12 @@ from django import forms
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
 from django.template import Context, Template, engines
 from django.templatetags.static import static
 from django.test import override_settings
+from django.test.utils import _TestState
 
 from shipfiles.django.storage import StaticStorage
 
@@ -32,8 +38,8 @@ def site(project: Path, write) -> Path:
 
 @pytest.fixture
 def production(monkeypatch) -> None:
-    """Without the marks of a test environment."""
-    monkeypatch.delattr(mail, "outbox")
+    """Without the mark of a test environment."""
+    monkeypatch.delattr(_TestState, "saved_data")
 
 
 def hashed(name: str) -> str:
@@ -108,6 +114,26 @@ def test_in_tests_the_finders_answer(project: Path, write) -> None:
         staticfiles_storage.url("css/ap.css")
 
 
+def test_a_mail_backend_that_keeps_an_outbox_is_no_test(site: Path, write, production, monkeypatch) -> None:
+    write({"late.css": ""})
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
+    with pytest.raises(ValueError, match=r"^Missing staticfiles manifest entry for 'late\.css'"):
+        staticfiles_storage.url("late.css")
+
+
+def test_a_web_process_does_not_import_djangos_test_module() -> None:
+    code = (
+        "import sys, django; from django.conf import settings; settings.configure(); django.setup()\n"
+        "from shipfiles.django.storage import _in_tests\n"
+        "assert not _in_tests() and 'django.test.utils' not in sys.modules\n"
+        "from django.test.utils import setup_test_environment, teardown_test_environment\n"
+        "assert not _in_tests()\n"
+        "setup_test_environment(); assert _in_tests()\n"
+        "teardown_test_environment(); assert not _in_tests()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_in_development_a_name_fails_where_it_would_in_production(project: Path, write, production) -> None:
     write(SITE)
     with override_settings(DEBUG=True):
@@ -152,6 +178,53 @@ def test_files(site: Path) -> None:
     assert staticfiles_storage.get_modified_time("new/x.txt").tzinfo is not None
     assert staticfiles_storage.hashed_name("new/x.txt").startswith("new/x.")
     assert staticfiles_storage.hashed_name("css/app.css") == hashed("css/app.css")
+
+
+class Remote(File):
+    """A large file that is on no disk."""
+
+    def __init__(self) -> None:
+        super().__init__(None, "large")
+
+    def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        for _ in range(512):
+            yield bytes(64 * 1024)
+
+    def seekable(self) -> bool:
+        return False
+
+
+def test_a_large_file_is_saved_without_being_held(site: Path) -> None:
+    on_disk = site / "large"
+    on_disk.write_bytes(bytes(32 << 20))
+    for content in (File(on_disk.open("rb")), Remote()):
+        tracemalloc.start()
+        staticfiles_storage.save("large", content)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 6 << 20
+        assert staticfiles_storage.size("large") == 32 << 20
+        if content.file:
+            content.close()
+
+
+def test_what_is_saved_is_what_the_file_gives(site: Path) -> None:
+    packed = site / "x.gz"
+    packed.write_bytes(gzip.compress(b"unpacked"))
+    with gzip.open(packed) as unpacked:
+        staticfiles_storage.save("x.txt", File(unpacked, "x.txt"))
+    assert (site / "root/x.txt").read_bytes() == b"unpacked"
+    other = site / "replaced"
+    other.write_bytes(b"first")
+    with other.open("rb") as opened:
+        other.unlink()
+        other.write_bytes(b"second")
+        staticfiles_storage.save("x.txt", File(opened))
+    assert (site / "root/x.txt").read_bytes() == b"first"
+    with packed.open("rb") as half_read:
+        half_read.read(5)
+        staticfiles_storage.save("x.gz", File(half_read))
+    assert (site / "root/x.gz").read_bytes() == packed.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["../secret", "a/../../secret", "/etc/passwd"])

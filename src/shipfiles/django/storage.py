@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,7 +13,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.utils import check_settings
-from django.core import mail
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import Storage
@@ -31,6 +31,7 @@ from ..manifest import (
 from ..paths import path_fault, url_quote, url_unquote
 from ..stores.local import LocalStore
 from . import conf
+from .contents import body_of, chunks_of
 
 logger = logging.getLogger("shipfiles")
 
@@ -281,8 +282,8 @@ class StaticStorage(Storage):
         key = self._key(self.path(name))
         if hasattr(content, "seek") and getattr(content, "seekable", lambda: True)():
             content.seek(0)
-        body = b"".join(c if isinstance(c, bytes) else c.encode() for c in content.chunks())
-        self.store.put(key, body)
+        with body_of(content) as body:
+            self.store.put(key, body)
         return key
 
     def _key(self, path: str) -> str:
@@ -327,14 +328,19 @@ def _split(name: str, has: Callable[[str], bool]) -> tuple[str, str]:
 def _digest_of(content: Any) -> Digest:
     """The digest of a Django file."""
     digester = Digester()
-    for chunk in content.chunks():
-        digester.update(chunk if isinstance(chunk, bytes) else chunk.encode())
+    for chunk in chunks_of(content):
+        digester.update(chunk)
     return digester.digest()
 
 
 def _in_tests() -> bool:
-    """Whether Django's test environment is set up: it puts an outbox into the mail module, and nothing else does."""
-    return hasattr(mail, "outbox")
+    """Whether Django's test environment is set up.
+
+    Only setting it up saves settings in that class; a mail outbox, for one, comes with a mail backend too. The module
+    is not imported for this: where nobody else did, there are no tests.
+    """
+    utils = sys.modules.get("django.test.utils")
+    return hasattr(getattr(utils, "_TestState", None), "saved_data")
 
 
 def _moment(seconds: float) -> datetime:

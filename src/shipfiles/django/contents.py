@@ -1,0 +1,58 @@
+"""What is in a Django file, taken without holding a large one in memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.files.base import File
+
+from ..stores.store import Body
+
+_HELD = 1 << 20
+
+
+def chunks_of(content: File[Any]) -> Iterator[bytes]:
+    """The bytes of ``content`` in chunks, those of a text file in UTF-8."""
+    return (chunk if isinstance(chunk, bytes) else chunk.encode() for chunk in content.chunks())
+
+
+@contextmanager
+def body_of(content: File[Any]) -> Iterator[Body]:
+    """``content`` as a store takes it: its file if it is one on this disk; else its bytes, spooled if they are many."""
+    path = _path_of(content)
+    if path is not None:
+        yield path
+        return
+    chunks = chunks_of(content)
+    head = bytearray()
+    for chunk in chunks:
+        head += chunk
+        if len(head) > _HELD:
+            break
+    else:
+        yield bytes(head)
+        return
+    with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
+        path = os.path.join(folder, "content")
+        with open(path, "wb") as spool:
+            spool.write(head)
+            spool.writelines(chunks)
+        yield path
+
+
+def _path_of(content: File[Any]) -> str | None:
+    """The file whose bytes are those of ``content``, if it surely is one: opened in binary and not wrapped."""
+    raw: Any = content.file if type(content) is File else None
+    if type(raw) is not io.BufferedReader or type(raw.raw) is not io.FileIO or not isinstance(raw.name, str):
+        return None
+    try:
+        # The name may be another file's by now.
+        same = os.path.samestat(os.fstat(raw.fileno()), os.stat(raw.name))
+    except OSError:
+        return None
+    return raw.name if same else None
