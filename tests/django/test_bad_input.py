@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.files.base import ContentFile
-from django.core.files.storage import InMemoryStorage
+from django.core.files.storage import InMemoryStorage, Storage
 from django.core.management import CommandError
 from django.test import override_settings
 
@@ -149,6 +152,101 @@ def test_a_finder_without_a_disk(project: Path, write) -> None:
     assert css == f"b {{ background: url({image}) }}"
 
 
+class Bucket(Storage):
+    """A storage without paths, whose names are as they come."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def open(self, name: str, mode: str = "rb") -> Any:
+        return ContentFile(self.files[name])
+
+
+BUCKETS = [Bucket({"a.css": b"first"}), Bucket({"a.css": b"second"})]
+
+
+class BucketFinder(RemoteFinder):
+    def list(self, ignore_patterns: Any) -> Any:
+        for bucket in BUCKETS:
+            for name in bucket.files:
+                yield name, bucket
+
+
+@pytest.fixture
+def buckets(project: Path) -> Iterator[None]:
+    with override_settings(STATICFILES_FINDERS=["tests.django.test_bad_input.BucketFinder"]):
+        yield
+
+
+def test_of_two_files_without_a_disk_the_first_wins(project: Path, buckets) -> None:
+    out, _ = collect(verbosity=2)
+    assert (project / "root/a.css").read_bytes() == b"first"
+    assert "Found another file with the destination path 'a.css'" in out
+
+
+def test_a_file_without_a_disk_cannot_leave_the_temporary_folder(project: Path, buckets, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(project))
+    monkeypatch.setattr(BUCKETS[0], "files", {"../evil.txt": b"evil"})
+    with pytest.raises(CommandError, match=r"^Bucket:\.\./evil\.txt: the name has an empty part, '\.' or '\.\.'"):
+        collect()
+    assert not (project / "evil.txt").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--no-post-process"]])
+def test_a_file_without_a_disk_is_not_linked_to(project: Path, buckets, options: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"^Bucket:a\.css: not on this disk.*--link"):
+        collect("--link", *options)
+    assert not (project / "root").exists()
+
+
+def test_a_broken_reference_in_a_file_without_a_disk_names_it(project: Path, buckets, monkeypatch) -> None:
+    monkeypatch.setattr(BUCKETS[0], "files", {"a.css": b"a { background: url(gone.png) }"})
+    with pytest.raises(CommandError, match=r"Bucket:a\.css:1:21: gone\.png"):
+        collect()
+
+
+@pytest.mark.parametrize("folder", ["node_modules", "vendor/node_modules", "bower_components"])
+def test_packages_inside_a_folder_of_the_project_are_not_its_own(project: Path, write, folder: str) -> None:
+    write({f"{folder}/pkg/x.css": "a { background: url(gone.png) }"})
+    _, err = collect(verbosity=2)
+    assert "gone.png" in err
+    write({"my_node_modules/x.css": "a { background: url(lost.png) }"})
+    with pytest.raises(CommandError, match=r"^1 broken reference[^$]*lost\.png"):
+        collect()
+
+
+def test_folders_deeper_than_python_calls(project: Path, write) -> None:
+    deep = "d/" * 1100
+    write({})
+    folder = str(project / "src")
+    for _ in range(1100):
+        folder += "/d"
+        os.mkdir(folder)
+    Path(folder, "x.css").write_text("a{}")
+    collect()
+    assert (project / "root" / deep / "x.css").read_text() == "a{}"
+
+
+def test_a_damaged_entry_of_a_release_is_healed(project: Path, write) -> None:
+    write({"a.css": "a{}"})
+    collect()
+    whole = tree(project / "root")
+    (manifest,) = (project / "root/.shipfiles/releases").iterdir()
+    for body in (b'{"schema": 1, "compress": "", "files": {"a.css": 5}}', b"[" * 200_000):
+        manifest.write_bytes(body)
+        collect()
+        assert tree(project / "root") == whole
+
+
+def test_static_root_may_go_away_between_two_runs_of_a_process(project: Path, write) -> None:
+    write({"css/a.css": "a{}"})
+    collect()
+    whole = tree(project / "root")
+    shutil.rmtree(project / "root")
+    collect()
+    assert tree(project / "root") == whole
+
+
 def test_ctrl_c_is_told_in_a_line_and_leaves_nothing_half_written(project: Path, write) -> None:
     write({f"{i}.css": f"a{i} {{ color: red }}\n" * 4000 for i in range(60)})
     run = start(project, "collectstatic", "--noinput")
@@ -158,9 +256,7 @@ def test_ctrl_c_is_told_in_a_line_and_leaves_nothing_half_written(project: Path,
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert err.strip().endswith(
-        "CommandError: Interrupted. What is live is whole; run again to finish."
-    )
+    assert err.strip().endswith("CommandError: Interrupted. What is live is whole; run again to finish.")
     assert "Traceback" not in err
     assert not (project / "root/staticfiles.json").exists()
     assert not list((project / "root").rglob(".shipfiles-*"))

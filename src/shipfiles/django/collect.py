@@ -11,6 +11,7 @@ from django.core.files.storage import Storage
 from ..build.find import Found
 from ..build.pipeline import Asset, Build, build
 from ..build.rewrite import REWRITERS
+from ..errors import SourceError
 from ..events import Listener, ignore
 from ..release.publish import Published, publish, publish_plain
 from ..stores.rehearsal import Rehearsal
@@ -37,6 +38,8 @@ def collect(
     Without ``post_process`` the files are only copied. In a ``dry_run`` nothing is written.
     Raises `ShipfilesError`; what was published before then stays as it was.
     """
+    if link:
+        _refuse_links_to_copies(found)
     config = storage.config
     rewrite = config.rewrite if post_process else replace(config.rewrite, css=False, javascript=False)
     built = build(
@@ -61,6 +64,16 @@ def collect(
     if not dry_run:
         storage.adopt(published.manifest)
     return built, published
+
+
+def _refuse_links_to_copies(found: Found) -> None:
+    for source in found.sources:
+        if source.origin:
+            raise SourceError(
+                source.place,
+                "not on this disk, so that --link has nothing that lasts to link to",
+                "Run without --link, or leave the file out with --ignore.",
+            )
 
 
 def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> tuple[Build, Published]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import site
 import sysconfig
 import tempfile
@@ -12,12 +14,18 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import AppDirectoriesFinder, BaseFinder, FileSystemFinder, get_finders
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, Storage
 
 from ..build.find import Found, ignore_matcher, select, walk
 from ..errors import SourceError, os_reason
 from ..model import SourceFile
+from ..paths import path_fault
 from .conf import logical_path
+from .contents import chunks_of
+
+_PACKAGE_FOLDERS = ("site-packages", "dist-packages", "node_modules", "bower_components")
+_in_package_folder = re.compile(rf"(?:^|/)(?:{'|'.join(_PACKAGE_FOLDERS)})/").search
 
 
 @contextmanager
@@ -27,22 +35,22 @@ def find_sources(ignore_patterns: Sequence[str]) -> Iterator[Found]:
     A finder may keep its files elsewhere than on this disk; those are copied into a temporary folder that lasts as
     long as the context.
     """
-    with tempfile.TemporaryDirectory(prefix="shipfiles-") as spool:
-        yield select(_candidates(ignore_patterns, spool))
+    with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
+        yield select(_candidates(ignore_patterns, _Spool(folder)))
 
 
 @contextmanager
 def collected_sources(paths: Mapping[str, tuple[Storage, str]]) -> Iterator[Found]:
     """The files that Django's own command has found: logical path → (storage, path in it)."""
-    with tempfile.TemporaryDirectory(prefix="shipfiles-") as spool:
-        own = _ownership()
+    with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
+        own, spool = _ownership(), _Spool(folder)
         yield select(
             _from_storage(logical.replace(os.sep, "/"), storage, path, own, spool)
             for logical, (storage, path) in paths.items()
         )
 
 
-def _candidates(ignore_patterns: Sequence[str], spool: str) -> Iterator[SourceFile]:
+def _candidates(ignore_patterns: Sequence[str], spool: _Spool) -> Iterator[SourceFile]:
     own = _ownership()
     ignored = ignore_matcher(ignore_patterns)
     for finder in get_finders():
@@ -51,7 +59,10 @@ def _candidates(ignore_patterns: Sequence[str], spool: str) -> Iterator[SourceFi
             for prefix, root in folders:
                 mine = own(root)
                 for relative, path in walk(root, ignored):
-                    yield SourceFile(f"{prefix}/{relative}" if prefix else relative, path, mine)
+                    # By the path alone: to look each file up on disk would take longer than to walk the folder.
+                    yield SourceFile(
+                        f"{prefix}/{relative}" if prefix else relative, path, mine and not _in_package_folder(relative)
+                    )
             continue
         for path, storage in finder.list(list(ignore_patterns)):
             yield _from_storage(logical_path(storage, path), storage, path, own, spool)
@@ -77,26 +88,45 @@ def _plain_folders(finder: BaseFinder) -> list[tuple[str, str]] | None:
     ]
 
 
-def _from_storage(logical: str, storage: Storage, path: str, own: Callable[[str], bool], spool: str) -> SourceFile:
+class _Spool:
+    """The copies of files that are on no disk, in the folder ``folder``.
+
+    Under numbers, not their names: those may lead out of the folder, and two storages may have the same.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+
+    def copy(self, logical: str, storage: Storage, path: str) -> SourceFile:
+        """A source for the file ``path`` of ``storage``. Raises `SourceError`."""
+        origin = _origin(storage, path)
+        if fault := path_fault(logical):
+            raise SourceError(origin, fault, "Rename it, or leave it out with --ignore.")
+        target = os.path.join(self._folder, str(next(self._numbers)))
+        try:
+            with storage.open(path) as source, open(target, "wb") as copy:
+                copy.writelines(chunks_of(source))
+        except OSError as error:
+            raise SourceError(origin, f"cannot be read from {storage!r}: {os_reason(error)}") from error
+        return SourceFile(logical, target, own=True, origin=origin)
+
+
+def _origin(storage: Storage, path: str) -> str:
+    return f"{type(storage).__name__}:{path}"
+
+
+def _from_storage(logical: str, storage: Storage, path: str, own: Callable[[str], bool], spool: _Spool) -> SourceFile:
     try:
         real = storage.path(path)
     except NotImplementedError:
         real = ""
+    except SuspiciousFileOperation as error:
+        raise SourceError(_origin(storage, path), str(error)) from error
     # Some storages that are on no disk name a path all the same, Django's InMemoryStorage among them.
     if not isinstance(storage, FileSystemStorage) and not os.path.lexists(real):
-        return SourceFile(logical, _spooled(logical, storage, path, spool), own=True)
+        return spool.copy(logical, storage, path)
     return SourceFile(logical, real, own(real))
-
-
-def _spooled(logical: str, storage: Storage, path: str, spool: str) -> str:
-    target = os.path.join(spool, *logical.split("/"))
-    try:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with storage.open(path) as source, open(target, "wb") as copy:
-            copy.writelines(chunk if isinstance(chunk, bytes) else chunk.encode() for chunk in source.chunks())
-    except OSError as error:
-        raise SourceError(path, f"cannot be read from {storage!r}: {os_reason(error)}") from error
-    return target
 
 
 def _ownership() -> Callable[[str], bool]:
@@ -107,13 +137,12 @@ def _ownership() -> Callable[[str], bool]:
     """
     installed = {os.path.realpath(p) for key in ("purelib", "platlib") if (p := sysconfig.get_path(key))}
     installed |= {os.path.realpath(p) for p in (*site.getsitepackages(), site.getusersitepackages())}
-    markers = ("site-packages", "dist-packages", "node_modules", "bower_components")
 
     def own(path: str) -> bool:
         real = os.path.realpath(path)
         if any(real == folder or real.startswith(folder + os.sep) for folder in installed):
             return False
-        return not any(part in markers for part in real.split(os.sep))
+        return not any(part in _PACKAGE_FOLDERS for part in real.split(os.sep))
 
     return own
 
