@@ -69,7 +69,7 @@ class ServeConfig:
     charset: str = "utf-8"
     """The charset of text types; empty for none."""
     media_types: Mapping[str, str] = field(default_factory=dict)
-    """Extension (``.foo``) or file name → media type, beyond or instead of the built-in table. Noted by collectstatic."""
+    """Extension (``.foo``) or file name → media type, beside the built-in table; noted when files are collected."""
 
 
 @dataclass(frozen=True, slots=True)
