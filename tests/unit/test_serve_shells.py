@@ -21,6 +21,7 @@ from django.http import HttpResponse
 from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
 from shipfiles.django.middleware import ShipfilesMiddleware
+from shipfiles.django.storage import StaticStorage
 from shipfiles.serve import asgi, wsgi
 from shipfiles.serve.asgi import field_getter, path_below_root
 from shipfiles.serve.table import FileTable, read_table
@@ -319,10 +320,12 @@ def test_middleware_takes_the_side_of_what_it_wraps(table: FileTable) -> None:
     async def view(request):
         return HttpResponse(b"async")
 
-    assert asyncio.iscoroutinefunction(ShipfilesMiddleware.__acall__)
     sync = ShipfilesMiddleware(lambda request: HttpResponse(b"sync"), table)
     assert sync(RequestFactory().get("/")).content == b"sync"
     both = ShipfilesMiddleware(view, table)
+    # By this Django decides whether it needs a thread around the middleware.
+    assert iscoroutinefunction(both)
+    assert not iscoroutinefunction(sync)
     assert asyncio.run(both(AsyncRequestFactory().get("/"))).content == b"async"
 
 
@@ -412,3 +415,37 @@ def test_middleware_in_development(settings, tmp_path: Path) -> None:
             assert middleware(RequestFactory().get("/static/" + name)).status_code == 404
     finally:
         get_finder.cache_clear()
+
+
+# From settings ---------------------------------------------------------------------------------------------------
+
+
+def test_what_stock_django_collected_is_served_before_the_first_release(project: Path, write) -> None:
+    write({"css/a.css": "a { background: url(b.png) }", "css/b.png": b"\x89PNG"})
+    stock = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    with override_settings(STORAGES={"staticfiles": {"BACKEND": stock}}):
+        call_command("collectstatic", "--noinput", verbosity=0, skip_checks=True)
+    middleware = ShipfilesMiddleware(lambda request: HttpResponse(b"application", status=404))
+    url = StaticStorage().url("css/a.css")
+    hashed = middleware(RequestFactory().get(url, headers={"Accept-Encoding": "br, gzip"}))
+    assert (hashed.status_code, hashed.content) == (200, (project / "root" / url[len(PREFIX) :]).read_bytes())
+    assert "immutable" in hashed["Cache-Control"]
+    assert hashed["Content-Type"] == "text/css; charset=utf-8"
+    assert middleware(RequestFactory().get(url, headers={"If-None-Match": hashed["ETag"]})).status_code == 304
+    plain = middleware(RequestFactory().get(PREFIX + "css/a.css"))
+    assert (plain.content, plain["Cache-Control"]) == (b"a { background: url(b.png) }", "max-age=60, public")
+    for name in ("css/c.css", "staticfiles.json", "css/a.0123456789ab.css"):
+        assert middleware(RequestFactory().get(PREFIX + name)).status_code == 404
+    # The first release of ours: this process serves its hashed names too.
+    write({"css/b.png": b"new"})
+    call_command("collectstatic", "--noinput", verbosity=0)
+    assert middleware(RequestFactory().get(StaticStorage().url("css/b.png"))).content == b"new"
+
+
+def test_hashed_names_belong_to_the_application_if_static_files_have_no_folder(project: Path, write) -> None:
+    write({"a.css": "a {}"})
+    with override_settings(STATIC_URL="https://cdn.example/"):
+        call_command("collectstatic", "--noinput", verbosity=0)
+        middleware = ShipfilesMiddleware(lambda request: HttpResponse(b"application"))
+        assert middleware(RequestFactory().get("/a.css")).content == b"a {}"
+        assert middleware(RequestFactory().get("/media/photo.1a2b3c4d5e6f.jpg")).content == b"application"

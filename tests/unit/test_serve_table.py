@@ -163,7 +163,7 @@ def test_the_options_reach_the_headers(site: Site) -> None:
 def test_what_a_static_app_needs(site: Site, tmp_path: Path) -> None:
     def nothing(*args: object) -> None: ...
 
-    before = table._provider
+    before = table._provider, table._script_name
     try:
         set_provider(None)
         for app in (wsgi.StaticApp, asgi.StaticApp):
@@ -180,7 +180,7 @@ def test_what_a_static_app_needs(site: Site, tmp_path: Path) -> None:
         set_provider(lambda: given)
         assert default_table() is wsgi.StaticApp(nothing).table is given
     finally:
-        set_provider(before)
+        set_provider(*before)
 
 
 def test_a_damaged_release_is_one_error_that_names_the_file(site: Site, tmp_path: Path) -> None:

@@ -81,8 +81,8 @@ def forced_script_name() -> str:
 def static_table() -> Table:
     """What the web process serves: in development what the finders find, else the release of the static storage.
 
-    Raises `ConfigError` if the static files storage is not ours, `ManifestError` for a damaged manifest. Before the
-    first ``collectstatic`` the table is empty.
+    Before the first release of ours these are the files that stock Django's ``staticfiles.json`` names, if there is
+    one. Raises `ConfigError` if the static files storage is not ours, `ManifestError` for a damaged manifest.
     """
     from ..serve.table import FileTable
     from ..serve.watch import WatchTable
@@ -97,8 +97,10 @@ def static_table() -> Table:
     prefix = served_prefix(storage.config)
     if settings.DEBUG:
         return WatchTable(find_source, prefix, storage.config.serve)
-    # The storage's own release: the names in a page and the names that are served must never differ.
-    return FileTable(storage.release or Manifest({}), storage.location or "", prefix, storage.config.serve)
+    # The storage's own release or names: those in a page and those that are served must never differ.
+    release = storage.release
+    names = storage.hashed_files if release is None else None
+    return FileTable(release or Manifest({}), storage.location or "", prefix, storage.config.serve, names=names)
 
 
 def find_source(path: str) -> str | None:

@@ -51,15 +51,15 @@ def respond(table: Table, request: Request) -> Response | None:
     method, path, header = request
     if path is None:
         return None
-    resource = table.find(path)
-    if resource is None:
-        return _error(404, method, table.config) if table.is_lost(path) else None
-    if method not in ("GET", "HEAD"):
-        if method == "OPTIONS":
-            return Response(200, options_headers(table.config), b"")
-        return _error(405, method, table.config, ("Allow", ALLOWED_METHODS))
-    codings = resource.codings
     try:
+        resource = table.find(path)
+        if resource is None:
+            return _error(404, method, table.config) if table.is_lost(path) else None
+        if method not in ("GET", "HEAD"):
+            if method == "OPTIONS":
+                return Response(200, options_headers(table.config), b"")
+            return _error(405, method, table.config, ("Allow", ALLOWED_METHODS))
+        codings = resource.codings
         for coding in preferred(header("accept-encoding") if codings else None, codings):
             if (unchanged := _unchanged(resource.known(coding), header)) is not None:
                 return unchanged

@@ -13,9 +13,11 @@ from ..errors import ConfigError
 from ..http.headers import Header, entity_tag, file_headers
 from ..http.negotiation import IDENTITY
 from ..manifest import Manifest, read_current, reader_of, suffix
+from ..media_types import media_type
 from ..model import Entry, Variant
-from ..paths import url_unquote
+from ..paths import RESERVED, path_fault, url_unquote
 from .opened import DigestMemory, Opened, digest_open, modified_at, open_regular
+from .releases import Releases
 
 logger = logging.getLogger("shipfiles.serve")
 
@@ -53,27 +55,41 @@ class Table(Protocol):
         """How files are answered."""
 
     def find(self, path: str, /) -> Resource | None:
-        """The file at the URL path ``path``, decoded; ``None`` if the table has none."""
+        """The file at the URL path ``path``, decoded; ``None`` if the table has none.
+
+        Raises ``OSError`` if the machine has no descriptor or memory left.
+        """
 
     def is_lost(self, path: str, /) -> bool:
         """Whether a path without a file is certainly meant for this table, so that the table itself answers 404."""
 
 
 class FileTable:
-    """The files of one release.
+    """The files of one release, and under their hashed names those of every other release that is still in ``root``.
 
     ``prefix`` is what the paths of requests begin with, below the place where the application is mounted (WSGI's
     PATH_INFO): ``/static/``. Each file is found under its hashed name, for ever, and under its logical path, for
-    ``config.max_age`` seconds; nothing else under ``root`` is. Names are looked up, never joined from a request, so no
-    request can leave ``root``. Raises `ConfigError` for a prefix without slashes around it.
+    ``config.max_age`` seconds; nothing else under ``root`` is. ``names`` are further files, logical path → hashed name,
+    of which no manifest says more than that. Names are looked up, never joined from a request, so no request can leave
+    ``root``. An empty ``root`` has no files. Raises `ConfigError` for a prefix without slashes around it.
     """
 
-    def __init__(self, manifest: Manifest, root: str, prefix: str, config: ServeConfig | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        root: str,
+        prefix: str,
+        config: ServeConfig | None = None,
+        *,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
         self.config = config or ServeConfig()
         self.prefix = checked_prefix(prefix)
         self._root = os.path.abspath(root)
         self._logical = manifest.entries
         self._hashed = {entry.name: entry for entry in manifest.entries.values()}
+        self._unknown = _unknown_files(names or {})
+        self._others = Releases(os.path.join(self._root, RESERVED, "releases") if root else "", self._hashed)
         self._resources: dict[str, _StoredFile] = {}
         self._reported: set[str] = set()
 
@@ -83,21 +99,35 @@ class FileTable:
         if found is not None or not path.startswith(self.prefix):
             return found
         name = path[len(self.prefix) :]
-        entry = self._hashed.get(name)
-        if entry is not None:
+        if (entry := self._hashed.get(name)) is not None:
             found = self._stored_file(entry, immutable=True)
-        else:
-            entry = self._logical.get(name)
-            if entry is None:
-                return None
+        elif (entry := self._logical.get(name)) is not None:
             found = self._stored_file(entry, immutable=False)
+        elif (logical := self._unknown.get(name)) is not None:
+            found = self._unknown_file(name, logical)
+        else:
+            entry = self._others.entry(name) if looks_hashed(name) else None
+            # Not kept: it is asked for until the last page of that release is closed, and then never again.
+            return None if entry is None else self._stored_file(entry, immutable=True)
         # As many as there are names in the manifest, never more.
         self._resources[path] = found
         return found
 
     def is_lost(self, path: str) -> bool:
-        """Whether ``path`` is a hashed name that this release lacks: no application would answer it."""
-        return path.startswith(self.prefix) and looks_hashed(path)
+        """Whether ``path`` is a hashed name that no release has: no application would answer it.
+
+        Without a folder of their own, static files share their names with uploads and pages: then it may.
+        """
+        return self.prefix != "/" and path.startswith(self.prefix) and looks_hashed(path)
+
+    def _unknown_file(self, name: str, logical: str) -> _StoredFile:
+        """The file ``name``, either name of ``logical``, whose bytes nothing vouches for."""
+
+        def headers(digest: Digest) -> tuple[Header, ...]:
+            type_ = media_type(logical, self.config.media_types)
+            return file_headers(type_, self.config, immutable=name != logical, digest=digest)
+
+        return _StoredFile((), {IDENTITY: _ChangingFile(os.path.join(self._root, name), headers, self._report)})
 
     def _stored_file(self, entry: Entry, *, immutable: bool) -> _StoredFile:
         if immutable or entry.plain is None:
@@ -130,6 +160,12 @@ class FileTable:
         if path not in self._reported:
             self._reported.add(path)
             logger.warning("%s %s. Run collectstatic again.", path, what)
+
+
+def _unknown_files(names: Mapping[str, str]) -> dict[str, str]:
+    """Either name of each file → its logical path, from logical path → hashed name."""
+    safe = {logical: name for logical, name in names.items() if not path_fault(logical) and not path_fault(name)}
+    return {name: logical for logical in safe for name in (logical, safe[logical])}
 
 
 _Report = Callable[[str, str], None]

@@ -1,0 +1,215 @@
+"""Old pages on new processes and new pages on old ones: every release that is on the disk is served."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from shipfiles.manifest import POINTER_KEY, Manifest, read_current, reader_of
+from shipfiles.serve import releases
+from shipfiles.serve.respond import Request, Response, respond
+from shipfiles.serve.table import FileTable, read_table
+
+
+def ask(table: FileTable, name: str, **fields: str) -> Response:
+    response = respond(table, Request("GET", "/static/" + name, lambda field: fields.get(field.replace("-", "_"))))
+    assert response is not None
+    return response
+
+
+@pytest.fixture
+def deploy(project: Path, write):
+    """Publish a release in which a.css is ``text``, and give the hashed name of that file and the release's table."""
+
+    def publish(text: str, *options: str) -> tuple[str, FileTable]:
+        write({"a.css": text, "same.js": "let unchanged"})
+        call_command("collectstatic", "--noinput", *options, verbosity=0)
+        current = read_current(reader_of(str(project / "root")))
+        assert current is not None
+        return current[1].entries["a.css"].name, read_table(str(project / "root"), "/static/")
+
+    return publish
+
+
+def settle(project: Path) -> Path:
+    """Make the folder of the manifests as old as it is when nobody deploys."""
+    folder = project / "root" / ".shipfiles" / "releases"
+    os.utime(folder, (1e9, 1e9))
+    return folder
+
+
+LONG = "a { color: red }\n" * 50
+
+
+def test_either_process_serves_the_names_of_the_other(deploy) -> None:
+    first, old = deploy(LONG)
+    assert ask(old, "a.0123456789ab.css").status == 404
+    second, new = deploy(LONG.replace("red", "blue"))
+    for table, name, colour in ((new, first, b"red"), (old, second, b"blue"), (old, first, b"red")):
+        response = ask(table, name)
+        assert (response.status, response.body) == (200, LONG.replace("red", colour.decode()).encode())
+        assert "immutable" in dict(response.headers)["Cache-Control"]
+        assert dict(ask(table, name, accept_encoding="gzip").headers)["Content-Encoding"] == "gzip"
+    # Plain names stay what they were: those of the process's own release.
+    assert b"red" in (ask(old, "a.css").body or b"")
+    third, _ = deploy(LONG.replace("red", "green"))
+    assert ask(old, third).status == ask(new, third).status == 200
+
+
+def test_a_name_that_is_gone_from_the_disk_is_lost(deploy, caplog: pytest.LogCaptureFixture) -> None:
+    first, _ = deploy("one")
+    _, new = deploy("two")
+    assert ask(new, first).status == 200
+    third, newest = deploy("three", "--clear")
+    for table in (new, newest):
+        response = ask(table, first)
+        assert response.status == 404
+        assert dict(response.headers)["Cache-Control"] == "no-store"
+        assert ask(table, third).status == 200
+    # It was removed on purpose: nothing to warn of.
+    assert caplog.messages == []
+
+
+def test_a_name_whose_file_alone_is_gone_is_a_404(deploy, project: Path) -> None:
+    first, _ = deploy("one")
+    _, new = deploy("two")
+    (project / "root" / first).unlink()
+    response = ask(new, first)
+    assert (response.status, dict(response.headers)["Cache-Control"]) == (404, "no-store")
+
+
+def test_a_thousand_misses_look_at_the_folder_once(deploy, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = deploy("one")
+    _, table = deploy("two")
+    settle(project)
+    looks: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scandir(path))
+    ask(table, "a.css")
+    ask(table, "same.js")
+    assert looks == []
+    for i in range(1000):
+        assert ask(table, f"{i}.0123456789ab.css").status == 404
+    assert ask(table, first).status == 200
+    assert len(looks) == 1
+
+
+def test_a_manifest_is_read_once_even_while_the_folder_is_new(deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, table = deploy("one")
+    deploy("two")
+    read: list[str] = []
+    load = releases.load
+
+    def slow(body: bytes, where: str) -> Manifest:
+        read.append(where)
+        time.sleep(0.02)
+        return load(body, where)
+
+    monkeypatch.setattr(releases, "load", slow)
+    with ThreadPoolExecutor(8) as pool:
+        start = threading.Barrier(8)
+
+        def miss(_: int) -> int:
+            start.wait(5)
+            return ask(table, "x.0123456789ab.css").status
+
+        assert set(pool.map(miss, range(8))) == {404}
+    assert len(read) == len(set(read)) == 2
+
+
+def test_a_release_within_the_same_tick_of_the_clock_is_not_overlooked(deploy, project: Path) -> None:
+    _, table = deploy("one")
+    folder = project / "root" / ".shipfiles" / "releases"
+    before = folder.stat()
+    ask(table, "x.0123456789ab.css")
+    second, _ = deploy("two")
+    os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert ask(table, second).status == 200
+
+
+def test_damaged_manifests_are_named_once_and_passed_over(
+    deploy, project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, _ = deploy("one")
+    _, table = deploy("two")
+    folder = settle(project)
+    (folder / "damaged.json").write_text('{"schema": 1, "fil')
+    (folder / "folder.json").mkdir()
+    (folder / "other.txt").write_text("no manifest")
+    with caplog.at_level(logging.WARNING, "shipfiles.serve"):
+        for _ in range(3):
+            assert ask(table, first).status == 200
+            assert ask(table, "x.0123456789ab.css").status == 404
+    assert len(caplog.messages) == 2
+    assert any("damaged.json" in line for line in caplog.messages)
+    assert any("folder.json" in line for line in caplog.messages)
+
+
+def test_a_manifest_that_goes_while_it_is_read_is_no_error(deploy, project: Path) -> None:
+    first, _ = deploy("one")
+    _, table = deploy("two")
+    (project / "root" / ".shipfiles" / "releases" / "gone.json").symlink_to("nowhere")
+    assert ask(table, first).status == 200
+
+
+def test_out_of_descriptors_is_503_and_heals(deploy, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = deploy("one")
+    _, table = deploy("two")
+    settle(project)
+
+    def full(path: str) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", full)
+        assert ask(table, first).status == 503
+    assert ask(table, first).status == 200
+
+
+def test_a_folder_that_cannot_be_listed_has_no_releases(deploy, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = deploy("one")
+    _, table = deploy("two")
+
+    def refuse(path: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert ask(table, first).status == 404
+
+
+def test_going_back_to_an_earlier_release_is_seen_by_a_client_who_knows_dates_only(deploy, project: Path) -> None:
+    deploy("one")
+    for file in (project / "root").glob("a.*"):
+        os.utime(file, (1.6e9, 1.6e9))
+    _, table = deploy("two")
+    later = dict(ask(table, "a.css").headers)["Last-Modified"]
+    _, table = deploy("one")
+    response = ask(table, "a.css", if_modified_since=later)
+    assert (response.status, response.body) == (200, b"one")
+    own = dict(response.headers)["Last-Modified"]
+    assert own != later
+    assert ask(table, "a.css", if_modified_since=own).status == 304
+
+
+def test_a_pointer_that_moves_while_it_is_followed(deploy, project: Path) -> None:
+    first, _ = deploy("one")
+    read_file = reader_of(str(project / "root"))
+    moved: list[str] = []
+
+    def read(key: str) -> bytes | None:
+        body = read_file(key)
+        if key == POINTER_KEY and not moved:
+            moved.append(deploy("two", "--clear")[0])
+        return body
+
+    current = read_current(read)
+    assert current is not None
+    assert current[1].entries["a.css"].name == moved[0] != first
