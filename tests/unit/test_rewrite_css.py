@@ -141,6 +141,7 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("Cascade 2", '@import-x "x.css";', []),
     ("Cascade 2", r'@import\x "x.css";', []),
     ("Cascade 2", '@import x "x.css";', []),
+    ("Cascade 2", r'\@import "x.css";', []),
     ("Cascade 2", '/*@import "x.css";*/', []),
     ("Cascade 2", "a{b:'@import \"x.css\"'}", []),
     ("Cascade 2", "@import url(x.css);a{b:url(y.png)}", ["import x.css", "y.png"]),
