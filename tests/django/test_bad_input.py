@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -215,16 +216,19 @@ def test_packages_inside_a_folder_of_the_project_are_not_its_own(project: Path, 
         collect()
 
 
-def test_folders_deeper_than_python_calls(project: Path, write) -> None:
+def test_folders_deeper_than_python_calls(project: Path) -> None:
     deep = "d/" * 1100
-    write({})
     folder = str(project / "src")
-    for _ in range(1100):
-        folder += "/d"
-        os.mkdir(folder)
-    Path(folder, "x.css").write_text("a{}")
-    collect()
-    assert (project / "root" / deep / "x.css").read_text() == "a{}"
+    try:
+        for _ in range(1100):
+            folder += "/d"
+            os.mkdir(folder)
+        Path(folder, "x.css").write_text("a{}")
+        collect()
+        assert (project / "root" / deep / "x.css").read_text() == "a{}"
+    finally:
+        # Python's own rmtree, which clears up after the tests, recurses.
+        subprocess.run(["rm", "-rf", str(project / "src"), str(project / "root")], check=True)
 
 
 def test_a_damaged_entry_of_a_release_is_healed(project: Path, write) -> None:

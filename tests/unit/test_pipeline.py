@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -93,11 +94,15 @@ def test_a_walk_is_in_order_and_as_deep_as_the_folders(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     assert [r for r, _ in walk(str(tmp_path), ignore_matcher([]))] == ["a/y", "a.txt", "b/x", "b.txt"]
     folder = str(tmp_path / "a")
-    for _ in range(1500):
-        folder += "/d"
-        os.mkdir(folder)
-    Path(folder, "x").write_text("")
-    assert [r for r, _ in walk(str(tmp_path / "a"), ignore_matcher([]))] == ["d/" * 1500 + "x", "y"]
+    try:
+        for _ in range(1500):
+            folder += "/d"
+            os.mkdir(folder)
+        Path(folder, "x").write_text("")
+        assert [r for r, _ in walk(str(tmp_path / "a"), ignore_matcher([]))] == ["d/" * 1500 + "x", "y"]
+    finally:
+        # Python's own rmtree, which clears up after the tests, recurses.
+        subprocess.run(["rm", "-rf", str(tmp_path / "a")], check=True)
 
 
 def test_a_folder_inside_itself_is_an_error_but_one_seen_twice_is_not(tmp_path: Path) -> None:
