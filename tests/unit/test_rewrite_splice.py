@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipfiles.build.rewrite.splice import Edit, position, positions, splice
+from shipfiles.build.rewrite.splice import Edit, positions, splice
 
 
 def test_no_edits_give_the_same_object():
@@ -65,7 +65,7 @@ def test_putting_back_what_was_there_changes_nothing(body, places):
     ],
 )
 def test_a_place_has_a_line_and_a_column_in_characters(body, offset, expected):
-    assert position(body, offset) == expected
+    assert positions(body, (offset,)) == [expected]
 
 
 @given(st.text(alphabet="a\r\né😀"), st.data())

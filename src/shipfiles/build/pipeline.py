@@ -16,9 +16,9 @@ from ..work import in_parallel
 from .plan import groups
 from .rewrite import REWRITERS
 from .rewrite.reference import Target, Unresolvable, renamed, target_of
-from .rewrite.splice import Edit, position, splice
+from .rewrite.splice import Edit, positions, splice
 
-_SEARCHED_ERRORS = 20
+_SEARCHED_ERRORS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +143,44 @@ def _resolve(
     hints = _Hints(scanned)
     for logical in sorted(scanned):
         file = scanned[logical]
-        body: bytes | None = None
+        broken: list[tuple[Reference, Target | Unresolvable]] = []
         for reference in file.references:
             target = target_of(reference.url, logical, static_path)
             if target is None:
                 continue
-            if not isinstance(target, Unresolvable) and target.logical in scanned:
-                links.setdefault(logical, []).append(_Link(reference, target.logical))
-                continue
-            if body is None:
-                body = _read(file.source)
-            severity = config.own_missing if file.source.own else config.package_missing
-            if not reference.required:
-                problems.notes.append(_problem(file.source, body, reference, target))
-            elif severity == "error":
-                problems.errors.append(_problem(file.source, body, reference, target, hints.for_error))
+            if isinstance(target, Unresolvable) or target.logical not in scanned:
+                broken.append((reference, target))
             else:
-                problems.warnings.append(_problem(file.source, body, reference, target, hints.for_warning))
+                links.setdefault(logical, []).append(_Link(reference, target.logical))
+        if broken:
+            _report(file.source, broken, config, hints, problems)
     return links, problems
+
+
+def _report(
+    source: SourceFile,
+    broken: Sequence[tuple[Reference, Target | Unresolvable]],
+    config: RewriteConfig,
+    hints: _Hints,
+    problems: _Problems,
+) -> None:
+    """Add the ``broken`` references of one file to the ``problems``, each where its severity belongs."""
+    body = _read(source)
+    severity = config.own_missing if source.own else config.package_missing
+    places = positions(body, [reference.start for reference, _ in broken])
+    for (reference, target), (line, column) in zip(broken, places, strict=True):
+        text = body[reference.start : reference.end].decode("utf-8", "backslashreplace")
+        if isinstance(target, Unresolvable):
+            what, nearest = target.what, None
+        else:
+            what, nearest = f"no static file '{target.logical}'", target.logical
+        listed, hint = problems.notes, None
+        if reference.required:
+            is_error = severity == "error"
+            listed = problems.errors if is_error else problems.warnings
+            hint = hints.for_error if is_error else hints.for_warning
+        names = hint(nearest) if hint and nearest else ()
+        listed.append(Problem(source.place, line, column, text, what, names, source.logical))
 
 
 class _Hints:
@@ -183,21 +203,6 @@ class _Hints:
         if self._names is None:
             self._names = Names(self._known)
         return tuple(self._names.nearest(logical, alike=alike))
-
-
-def _problem(
-    source: SourceFile,
-    body: bytes,
-    reference: Reference,
-    target: Target | Unresolvable,
-    hint: Callable[[str], tuple[str, ...]] = lambda _: (),
-) -> Problem:
-    line, column = position(body, reference.start)
-    text = body[reference.start : reference.end].decode("utf-8", "backslashreplace")
-    if isinstance(target, Unresolvable):
-        return Problem(source.place, line, column, text, target.what, (), source.logical)
-    what = f"no static file '{target.logical}'"
-    return Problem(source.place, line, column, text, what, hint(target.logical), source.logical)
 
 
 def _finish(

@@ -35,7 +35,7 @@ class Content:
     def bytes(self) -> bytes:
         """The bytes, certain to be those of the digest. Raises `SourceError` if the source has changed."""
         body = self.body()
-        path = self.origin.source.path if isinstance(self.origin, Asset) else self.origin
+        path = self.origin.source.place if isinstance(self.origin, Asset) else self.origin
         if isinstance(body, str):
             try:
                 with open(body, "rb", buffering=0) as file:

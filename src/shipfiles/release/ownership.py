@@ -18,10 +18,10 @@ def refuse_collisions(built: Build, manifest_name: str) -> None:
     by_logical = {asset.logical: asset for asset in built.assets}
     for asset in built.assets:
         if asset.logical == manifest_name or asset.logical.startswith(manifest_name + "/"):
-            raise KeyCollision(manifest_name, asset.source.path, "the manifest")
+            raise KeyCollision(manifest_name, asset.source.place, "the manifest")
         other = by_logical.get(asset.name)
         if other is not None and other.source_digest != asset.digest:
-            raise KeyCollision(asset.name, asset.source.path, other.source.path)
+            raise KeyCollision(asset.name, asset.source.place, other.source.place)
 
 
 def owned_keys(store: Store, manifest_name: str, listener: Listener) -> frozenset[str]:

@@ -35,11 +35,6 @@ def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
     return b"".join(pieces)
 
 
-def position(body: bytes, offset: int) -> tuple[int, int]:
-    """The line and the column of the byte at ``offset``, both counted from 1, the column in characters."""
-    return positions(body, (offset,))[0]
-
-
 def positions(body: bytes, offsets: Iterable[int]) -> list[tuple[int, int]]:
     """The line and column of each of ``offsets``, which must ascend, in one pass over ``body``.
 

@@ -117,7 +117,7 @@ class Command(DjangoCommand):
             self.log(
                 f"Found another file with the destination path '{loser.logical}'. It will be ignored since only the "
                 f"first encountered file is collected. If this is not what you want, make sure every static file has "
-                f"a unique path.\n  collected: {winner.path}\n  ignored:   {loser.path}",
+                f"a unique path.\n  collected: {winner.place}\n  ignored:   {loser.place}",
                 level=2,
             )
 
