@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipfiles.build.rewrite import REWRITERS
+from shipfiles.build.rewrite import REWRITERS, css
 from shipfiles.build.rewrite.css import references
-from shipfiles.build.rewrite.reference import renamed
-from shipfiles.build.rewrite.splice import Edit, splice
+from shipfiles.testing.rewriter import check_renaming, check_spans
 
 # The clause; the style sheet; its references, "kind url" or only the URL where the kind is "url".
 CASES: list[tuple[str, str, list[str]]] = [
@@ -224,21 +223,7 @@ def test_case(clause, text, expected):
 
 @pytest.mark.parametrize(("clause", "text", "expected"), CASES)
 def test_what_is_found_is_found_again_after_renaming(clause, text, expected):
-    check_renaming(text.encode())
-
-
-def check_renaming(body: bytes) -> None:
-    first = references(body)
-    done = 0
-    for reference in first:
-        assert done <= reference.start < reference.end <= len(body)
-        assert reference.required == (reference.kind != "source-map")
-        done = reference.end
-    names = [renamed(r.url, f"folder/it's ({i}) \\a.0123.x").encode() for i, r in enumerate(first)]
-    rewritten = splice(body, [Edit(r.start, r.end, name) for r, name in zip(first, names, strict=True)])
-    again = references(rewritten)
-    assert [(r.url.encode(), r.kind) for r in again] == list(zip(names, (r.kind for r in first), strict=True))
-    assert [rewritten[r.start : r.end] for r in again] == names
+    check_renaming(css, text.encode())
 
 
 PIECES = [t for _, text, _ in CASES for t in (text, text[: len(text) // 2], text[len(text) // 2 :])]
@@ -247,11 +232,7 @@ PIECES += ["\\", '"', "'", "/*", "*/", "(", ")", "url(", "@import ", "\n", "imag
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
 def test_spans_are_sound_in_any_text(text):
-    done = 0
-    body = text.encode()
-    for reference in references(body):
-        assert done <= reference.start < reference.end <= len(body)
-        done = reference.end
+    check_spans(css, text.encode())
 
 
 @given(st.binary(max_size=200) | st.lists(st.sampled_from([p.encode("utf-16") for p in PIECES[:40]])).map(b"".join))
