@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .errors import ConfigError, did_you_mean, nearest_names
+from .paths import path_fault
 
 Coding = Literal["br", "gzip"]
 
@@ -95,6 +96,10 @@ class StaticConfig:
     compress: CompressConfig = field(default_factory=CompressConfig)
     rewrite: RewriteConfig = field(default_factory=RewriteConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)
+
+    def __post_init__(self) -> None:
+        if fault := path_fault(self.manifest_name):
+            raise ConfigError(f"manifest_name {self.manifest_name!r} cannot be used: {fault}")
 
 
 C = TypeVar("C")

@@ -180,3 +180,18 @@ def test_findstatic_says_why(project: Path, write, capsys) -> None:
     out = capsys.readouterr().out
     assert f"wins: {os.path.realpath(project / 'src/a.css')}, by" in out
     assert f"ignored: {os.path.realpath(project / 'other/a.css')}" in out
+
+
+def test_a_forced_script_name_makes_no_url_lie_inside_another(project: Path) -> None:
+    with override_settings(FORCE_SCRIPT_NAME="/app", STATIC_URL="/app/static/", MEDIA_URL="/app/"):
+        assert ids() == set()
+    with override_settings(FORCE_SCRIPT_NAME="/app", STATIC_URL="/app/static/", MEDIA_URL="/app/static/media/"):
+        assert "shipfiles.E002" in ids()
+
+
+def test_our_middleware_over_another_storage(project: Path) -> None:
+    other = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+    with override_settings(STORAGES=other):
+        assert ids() == {"shipfiles.W017"}
+    with override_settings(STORAGES=other, MIDDLEWARE=[SECURITY]):
+        assert ids() == set()

@@ -19,9 +19,11 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
 from django.template import Context, Template, engines
 from django.templatetags.static import static
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.test.utils import _TestState
+from django.urls import clear_script_prefix, set_script_prefix
 
+from shipfiles.django import conf
 from shipfiles.django.storage import StaticStorage
 
 from .test_collectstatic import collect
@@ -124,12 +126,12 @@ def test_a_mail_backend_that_keeps_an_outbox_is_no_test(site: Path, write, produ
 def test_a_web_process_does_not_import_djangos_test_module() -> None:
     code = (
         "import sys, django; from django.conf import settings; settings.configure(); django.setup()\n"
-        "from shipfiles.django.storage import _in_tests\n"
-        "assert not _in_tests() and 'django.test.utils' not in sys.modules\n"
+        "from shipfiles.django.conf import in_tests\n"
+        "assert not in_tests() and 'django.test.utils' not in sys.modules\n"
         "from django.test.utils import setup_test_environment, teardown_test_environment\n"
-        "assert not _in_tests()\n"
-        "setup_test_environment(); assert _in_tests()\n"
-        "teardown_test_environment(); assert not _in_tests()\n"
+        "assert not in_tests()\n"
+        "setup_test_environment(); assert in_tests()\n"
+        "teardown_test_environment(); assert not in_tests()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -266,3 +268,57 @@ def test_a_damaged_manifest_is_one_clear_error(project: Path, production, body: 
 def test_unknown_options_are_errors(project: Path) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"OPTIONS\['comprss'\] is not an option. Did you mean 'compress'"):
         StaticStorage(comprss={})
+
+
+def test_below_a_mount_point(site: Path, production) -> None:
+    """A relative STATIC_URL begins with the path below which a request came in, known only while it is answered."""
+    with override_settings(STATIC_URL="static/"):
+        early = staticfiles_storage.url("css/app.css")
+        assert early == "/static/" + hashed("css/app.css")
+        set_script_prefix("/app/")
+        try:
+            assert staticfiles_storage.url("css/app.css") == "/app" + early
+            assert staticfiles_storage.url("css/app.css?v=1") == "/app" + early + "?v=1"
+        finally:
+            clear_script_prefix()
+        assert staticfiles_storage.url("css/app.css") == early
+
+
+class Lax(StaticStorage):
+    manifest_strict = False
+    manifest_name = "lax.json"
+
+
+def test_a_subclass_sets_what_djangos_lets_it_set(project: Path, write, production) -> None:
+    write(SITE)
+    with override_settings(STORAGES={"staticfiles": {"BACKEND": f"{__name__}.Lax"}}):
+        collect()
+        assert (project / "root/lax.json").exists()
+        assert not (project / "root/staticfiles.json").exists()
+        (project / "root/plain.css").write_text("x")
+        assert staticfiles_storage.url("plain.css") == "/static/plain.css"
+    assert Lax(manifest_strict=True).manifest_strict
+
+
+def test_a_base_url_gets_its_slash(project: Path) -> None:
+    assert StaticStorage(base_url="https://cdn.example/static").base_url == "https://cdn.example/static/"
+
+
+@pytest.mark.parametrize("name", ["", "../x.json", ".shipfiles/current.json", "a\nb"])
+def test_manifest_names_that_would_do_harm(project: Path, name: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="manifest_name"):
+        StaticStorage(manifest_name=name)
+
+
+def test_with_another_storage_pages_still_work(project: Path, write, production) -> None:
+    write(SITE)
+    other = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+    for debug, status in ((True, 200), (False, 404)):
+        with override_settings(STORAGES=other, DEBUG=debug):
+            assert Client().get("/").content == b"home"
+            assert Client().get("/static/css/app.css").status_code == status
+
+
+def test_no_release_is_told_at_the_start(project: Path, production, caplog) -> None:
+    conf.static_table()
+    assert f"There is no release in {project / 'root'}" in caplog.text

@@ -408,8 +408,11 @@ def test_what_is_live_survives_a_power_cut(tmp_path: Path, write) -> None:
     log = tmp_path / "calls"
     traced = ["strace", "-f", "-y", "-e", "trace=rename,renameat,renameat2,fsync,fdatasync", "-o", str(log)]
     command = [*traced, sys.executable, "-c", code, str(root), str(tmp_path / "root")]
+    # Python itself renames the bytecode that it writes.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    here = Path(__file__).parents[2]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here, env=environment)
     except FileNotFoundError:
         pytest.skip("strace is not installed")
     if done.returncode:

@@ -29,6 +29,8 @@ Check = Callable[[], Iterable[CheckMessage]]
 def check_static_url() -> Iterator[CheckMessage]:
     """E001, E002, W003: STATIC_URL itself, and its relation to MEDIA_URL and base_url."""
     static_url, media_url = settings.STATIC_URL or "", settings.MEDIA_URL or ""
+    # Django puts FORCE_SCRIPT_NAME before a relative URL, even before the empty one that means "none".
+    script = (settings.FORCE_SCRIPT_NAME or "").rstrip("/") + "/"
     if static_url and not static_url.endswith("/"):
         # Django refuses this when the settings are loaded; a settings object made by hand can still have it.
         yield Error(
@@ -36,7 +38,7 @@ def check_static_url() -> Iterator[CheckMessage]:
             hint=f"Write STATIC_URL = {static_url + '/'!r}; without the slash '{static_url}' and a name run together.",
             id="shipfiles.E001",
         )
-    if static_url and media_url and media_url != "/" and static_url != "/":
+    if static_url not in ("", "/", script) and media_url not in ("", "/", script):
         if static_url == media_url:
             yield Error(
                 f"STATIC_URL and MEDIA_URL are both {static_url!r}: no request could tell the two apart.",
@@ -141,13 +143,7 @@ def check_app_order() -> Iterable[CheckMessage]:
 
 def check_options() -> Iterable[CheckMessage]:
     """E010: OPTIONS of the static storage."""
-    from .storage import StaticStorage
-
-    try:
-        backend = import_string(_backend())
-    except ImportError:
-        return []  # Django's own error when the storage is used
-    if not (isinstance(backend, type) and issubclass(backend, StaticStorage)):
+    if not _backend_is_ours():
         return []
     try:
         conf.static_config(_options())
@@ -181,6 +177,16 @@ def check_middleware() -> Iterator[CheckMessage]:
             f"Beside Shipfiles, {', '.join(map(repr, rivals))} is still in the settings.",
             hint="Shipfiles takes its place: remove it from MIDDLEWARE, INSTALLED_APPS and STORAGES.",
             id="shipfiles.W013",
+        )
+
+
+def check_middleware_storage() -> Iterator[CheckMessage]:
+    """W017: our middleware over a storage that is not ours."""
+    if MIDDLEWARE in (settings.MIDDLEWARE or []) and not _backend_is_ours():
+        yield CheckWarning(
+            f"'{MIDDLEWARE}' is in MIDDLEWARE, but STORAGES['{STATICFILES_STORAGE_ALIAS}'] is {_backend()!r}.",
+            hint=f"Without DEBUG it serves nothing then. Set the storage to '{conf.BACKEND}' or remove the middleware.",
+            id="shipfiles.W017",
         )
 
 
@@ -239,6 +245,16 @@ def _options() -> dict[str, Any]:
     return dict(_entry().get("OPTIONS") or {})
 
 
+def _backend_is_ours() -> bool:
+    from .storage import StaticStorage
+
+    try:
+        backend = import_string(_backend())
+    except ImportError:
+        return False  # Django's own error when the storage is used
+    return isinstance(backend, type) and issubclass(backend, StaticStorage)
+
+
 def _backend() -> str:
     return str(_entry().get("BACKEND", ""))
 
@@ -250,6 +266,7 @@ ALWAYS: tuple[Check, ...] = (
     check_app_order,
     check_options,
     check_middleware,
+    check_middleware_storage,
 )
 ON_DEPLOY: tuple[Check, ...] = (
     check_static_root_ready,

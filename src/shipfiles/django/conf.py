@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 BACKEND = "shipfiles.django.storage.StaticStorage"
 
+logger = logging.getLogger("shipfiles")
+
 
 def static_config(options: Mapping[str, Any]) -> StaticConfig:
     """The options of a static storage, with the defaults that Django's settings give.
@@ -31,8 +35,9 @@ def static_config(options: Mapping[str, Any]) -> StaticConfig:
     given = dict(options)
     if given.get("location") is None and settings.STATIC_ROOT:
         given["location"] = os.fspath(settings.STATIC_ROOT)
-    if given.get("base_url") is None and settings.STATIC_URL:
-        given["base_url"] = str(settings.STATIC_URL)
+    base = given.get("base_url")
+    if isinstance(base, str) and base and not base.endswith("/"):
+        given["base_url"] = base + "/"  # as Django's own storages do
     if "file_permissions_mode" not in given:
         given["file_permissions_mode"] = settings.FILE_UPLOAD_PERMISSIONS
     if "directory_permissions_mode" not in given:
@@ -59,9 +64,18 @@ def static_store(config: StaticConfig) -> LocalStore:
     )
 
 
+def base_url(config: StaticConfig) -> str | None:
+    """The URL of the folder of the releases.
+
+    Asked each time: a relative STATIC_URL begins with the path below which the application is mounted, which Django
+    only knows while it answers a request.
+    """
+    return config.base_url or settings.STATIC_URL or None
+
+
 def url_path(config: StaticConfig) -> str:
     """The path part of the base URL, as it stands in a page: ``/static/``."""
-    return urlsplit(config.base_url or "").path
+    return urlsplit(base_url(config) or "").path
 
 
 def served_prefix(config: StaticConfig) -> str:
@@ -82,7 +96,8 @@ def static_table() -> Table:
     """What the web process serves: in development what the finders find, else the release of the static storage.
 
     Before the first release of ours these are the files that stock Django's ``staticfiles.json`` names, if there is
-    one. Raises `ConfigError` if the static files storage is not ours, `ManifestError` for a damaged manifest.
+    one. With a static files storage that is not ours the finders' files are served in development, nothing else.
+    Raises `ManifestError` for a damaged manifest.
     """
     from ..serve.table import FileTable
     from ..serve.watch import WatchTable
@@ -90,16 +105,17 @@ def static_table() -> Table:
 
     storage = storages[STATICFILES_STORAGE_ALIAS]
     if not isinstance(storage, StaticStorage):
-        raise ConfigError(
-            f"Shipfiles serves what its own storage has collected. Set "
-            f"STORAGES['{STATICFILES_STORAGE_ALIAS}']['BACKEND'] to '{BACKEND}'."
-        )
+        # Another storage for tests or for development is common; a check speaks of one in production.
+        prefix = served_prefix(StaticConfig())
+        return WatchTable(find_source, prefix) if settings.DEBUG else FileTable(Manifest({}), "", prefix)
     prefix = served_prefix(storage.config)
     if settings.DEBUG:
         return WatchTable(find_source, prefix, storage.config.serve)
     # The storage's own release or names: those in a page and those that are served must never differ.
     release = storage.release
     names = storage.hashed_files if release is None else None
+    if release is None and not names and not in_tests():
+        logger.warning("There is no release in %s, so no static file is served. Run collectstatic.", storage.location)
     return FileTable(release or Manifest({}), storage.location or "", prefix, storage.config.serve, names=names)
 
 
@@ -129,3 +145,13 @@ def logical_path(storage: Any, path: str) -> str:
     prefix = getattr(storage, "prefix", None)
     joined = os.path.join(prefix, path) if prefix else path
     return joined.replace(os.sep, "/")
+
+
+def in_tests() -> bool:
+    """Whether Django's test environment is set up.
+
+    Only setting it up saves settings in that class; a mail outbox, for one, comes with a mail backend too. The module
+    is not imported for this: where nobody else did, there are no tests.
+    """
+    utils = sys.modules.get("django.test.utils")
+    return hasattr(getattr(utils, "_TestState", None), "saved_data")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cached_property
@@ -48,15 +47,20 @@ class StaticStorage(Storage):
     """
 
     manifest_version = DJANGO_VERSION
+    manifest_name: str
+    manifest_strict: bool
 
     def __init__(self, **options: Any) -> None:
         self.config = conf.static_config(options)
-        if self.config.base_url:
-            check_settings(self.config.base_url)
-        self.manifest_name = self.config.manifest_name
-        self.manifest_strict = self.config.manifest_strict
+        if self.base_url:
+            check_settings(self.base_url)
+        # A subclass may set these two on the class, as with Django's own storage.
+        given = {"manifest_name": self.config.manifest_name, "manifest_strict": self.config.manifest_strict}
+        for name, value in given.items():
+            if name in options or not hasattr(type(self), name):
+                setattr(self, name, value)
         self._release: Manifest | str | None = _UNREAD
-        self._urls: dict[str, str] = {}
+        self._quoted: dict[str, str] = {}
         self._reported: set[str] = set()
 
     # Where it is.
@@ -74,7 +78,7 @@ class StaticStorage(Storage):
     @property
     def base_url(self) -> str | None:
         """The URL of the folder of the releases, STATIC_URL by default."""
-        return self.config.base_url
+        return conf.base_url(self.config)
 
     @cached_property
     def store(self) -> LocalStore:
@@ -126,10 +130,10 @@ class StaticStorage(Storage):
             return self._source_url(name)
         stored = self.hashed_files.get(name)
         if stored is not None:
-            url = self._urls.get(stored)
-            if url is None:
-                url = self._urls[stored] = self._absolute(stored)
-            return url
+            quoted = self._quoted.get(stored)
+            if quoted is None:
+                quoted = self._quoted[stored] = url_quote(stored)
+            return self._based(quoted)
         path, rest = _split(name, self._has)
         # A folder is not hashed: templates put file names behind it.
         return self._absolute(path if path.endswith("/") else self._stored(path)) + rest
@@ -169,7 +173,7 @@ class StaticStorage(Storage):
         found = self.hashed_files.get(path)
         if found is not None:
             return found
-        testing = _in_tests() and self.config.check_names
+        testing = conf.in_tests() and self.config.check_names
         if testing and conf.source_exists(path):
             # Tests run with DEBUG off and, as a rule, without collectstatic: the finders answer, with plain names.
             return path
@@ -186,15 +190,19 @@ class StaticStorage(Storage):
         return path
 
     def _has(self, name: str) -> bool:
-        return name in self.hashed_files or (_in_tests() and conf.source_exists(name))
+        return name in self.hashed_files or (conf.in_tests() and conf.source_exists(name))
 
     def _missing(self, path: str, where: str, known: Any) -> MissingEntry:
         return MissingEntry(path, nearest_names(path, known), where)
 
     def _absolute(self, path: str) -> str:
-        if self.base_url is None:
+        return self._based(url_quote(path.lstrip("/")))
+
+    def _based(self, quoted: str) -> str:
+        base = self.base_url
+        if base is None:
             raise ValueError("This file is not accessible via a URL: STATIC_URL is not set.")
-        return self.base_url + url_quote(path.lstrip("/"))
+        return base + quoted
 
     # Django's manifest.
 
@@ -331,16 +339,6 @@ def _digest_of(content: Any) -> Digest:
     for chunk in chunks_of(content):
         digester.update(chunk)
     return digester.digest()
-
-
-def _in_tests() -> bool:
-    """Whether Django's test environment is set up.
-
-    Only setting it up saves settings in that class; a mail outbox, for one, comes with a mail backend too. The module
-    is not imported for this: where nobody else did, there are no tests.
-    """
-    utils = sys.modules.get("django.test.utils")
-    return hasattr(getattr(utils, "_TestState", None), "saved_data")
 
 
 def _moment(seconds: float) -> datetime:
