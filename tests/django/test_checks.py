@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.core.checks import CheckMessage, run_checks
 from django.test import override_settings
+from django.urls import clear_script_prefix, set_script_prefix
 
 from shipfiles.django import checks
 
@@ -183,10 +184,14 @@ def test_findstatic_says_why(project: Path, write, capsys) -> None:
 
 
 def test_a_forced_script_name_makes_no_url_lie_inside_another(project: Path) -> None:
-    with override_settings(FORCE_SCRIPT_NAME="/app", STATIC_URL="/app/static/", MEDIA_URL="/app/"):
-        assert ids() == set()
-    with override_settings(FORCE_SCRIPT_NAME="/app", STATIC_URL="/app/static/", MEDIA_URL="/app/static/media/"):
-        assert "shipfiles.E002" in ids()
+    set_script_prefix("/app/")
+    try:
+        with override_settings(FORCE_SCRIPT_NAME="/app", STATIC_URL="static/", MEDIA_URL=""):
+            assert ids() == set()
+        with override_settings(FORCE_SCRIPT_NAME="/app", STATIC_URL="static/", MEDIA_URL="static/media/"):
+            assert "shipfiles.E002" in ids()
+    finally:
+        clear_script_prefix()
 
 
 def test_our_middleware_over_another_storage(project: Path) -> None:

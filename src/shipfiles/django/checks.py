@@ -28,9 +28,7 @@ Check = Callable[[], Iterable[CheckMessage]]
 
 def check_static_url() -> Iterator[CheckMessage]:
     """E001, E002, W003: STATIC_URL itself, and its relation to MEDIA_URL and base_url."""
-    static_url, media_url = settings.STATIC_URL or "", settings.MEDIA_URL or ""
-    # Django puts FORCE_SCRIPT_NAME before a relative URL, even before the empty one that means "none".
-    script = (settings.FORCE_SCRIPT_NAME or "").rstrip("/") + "/"
+    static_url, media_url = conf.url_setting("STATIC_URL"), conf.url_setting("MEDIA_URL")
     if static_url and not static_url.endswith("/"):
         # Django refuses this when the settings are loaded; a settings object made by hand can still have it.
         yield Error(
@@ -38,7 +36,7 @@ def check_static_url() -> Iterator[CheckMessage]:
             hint=f"Write STATIC_URL = {static_url + '/'!r}; without the slash '{static_url}' and a name run together.",
             id="shipfiles.E001",
         )
-    if static_url not in ("", "/", script) and media_url not in ("", "/", script):
+    if static_url not in ("", "/") and media_url not in ("", "/"):
         if static_url == media_url:
             yield Error(
                 f"STATIC_URL and MEDIA_URL are both {static_url!r}: no request could tell the two apart.",

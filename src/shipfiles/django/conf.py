@@ -13,6 +13,7 @@ from django.conf import STATICFILES_STORAGE_ALIAS, settings
 from django.contrib.staticfiles.finders import find, get_finders
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.storage import storages
+from django.urls import get_script_prefix
 
 from ..config import StaticConfig, from_mapping
 from ..errors import ConfigError
@@ -70,7 +71,19 @@ def base_url(config: StaticConfig) -> str | None:
     Asked each time: a relative STATIC_URL begins with the path below which the application is mounted, which Django
     only knows while it answers a request.
     """
-    return config.base_url or settings.STATIC_URL or None
+    url = config.base_url or url_setting("STATIC_URL")
+    if not url or url.startswith(("/", "http://", "https://")):
+        return url or None
+    return get_script_prefix() + url
+
+
+def url_setting(name: str) -> str:
+    """STATIC_URL or MEDIA_URL as it is written.
+
+    Django's settings object adds the mount point when it is first asked, and keeps the answer for the life of the
+    process: asked before the first request, as we must, it would keep the wrong one, for others too.
+    """
+    return str(getattr(vars(settings)["_wrapped"], name, None) or "")
 
 
 def url_path(config: StaticConfig) -> str:

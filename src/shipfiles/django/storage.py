@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from django.contrib.staticfiles.utils import check_settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import Storage
@@ -52,8 +51,6 @@ class StaticStorage(Storage):
 
     def __init__(self, **options: Any) -> None:
         self.config = conf.static_config(options)
-        if self.base_url:
-            check_settings(self.base_url)
         # A subclass may set these two on the class, as with Django's own storage.
         given = {"manifest_name": self.config.manifest_name, "manifest_strict": self.config.manifest_strict}
         for name, value in given.items():
