@@ -422,7 +422,7 @@ def test_what_is_live_survives_a_power_cut(tmp_path: Path, write) -> None:
     placed: list[str] = []
     whole: set[int] = set()
     for line in log.read_text().splitlines():
-        if found := re.search(r"f(?:data)?sync\(\d+<([^>]*)>\)", line):
+        if found := re.search(r"f(?:data)?sync\(\d+<([^>]*)>", line):
             flushed.add(found[1])
         elif found := re.search(r'rename(?:at2?)?\((?:AT_FDCWD[^,]*, )?"([^"]+)", (?:AT_FDCWD[^,]*, )?"([^"]+)"', line):
             source, target = found[1], found[2].removeprefix(str(tmp_path / "root") + "/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shipfiles.build.rewrite import REWRITERS, javascript
@@ -290,6 +290,7 @@ PIECES += ["\\", '"', "'", "/*", "*/", "(", ")", "`", "${", "{", "}", "/", "\n",
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+@example('/*# sourceMappingURL=x.js.map *///\u2028import "./y.js"')
 def test_spans_are_sound_in_any_text(text):
     check_spans(javascript, text.encode())
 

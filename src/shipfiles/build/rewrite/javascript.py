@@ -90,6 +90,8 @@ def references(body: bytes) -> list[Reference]:
         found, is_code = _walked(body, unsure, html_comments=True)
     if comment and (unsure < 0 or is_code):
         _add(found, body, comment.start, comment.end, "source-map")
+        # A line comment may end at U+2028, which editors do not show, and code go on behind it.
+        found.sort(key=lambda reference: reference.start)
     return found
 
 
