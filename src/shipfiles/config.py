@@ -14,6 +14,7 @@ from .errors import ConfigError, did_you_mean, nearest_names
 from .paths import path_fault
 
 Coding = Literal["br", "gzip"]
+Severity = Literal["error", "warning", "note", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +43,46 @@ class CompressConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingRule:
+    """OPTIONS["rewrite"]["missing"][i]: what certain references to missing files mean.
+
+    Patterns are those of the shell, case-sensitive; ``*`` also stands for slashes.
+    """
+
+    severity: Severity
+    """``error`` stops the build, ``warning`` and ``note`` are reported, ``ignore`` is not."""
+    files: str = "*"
+    """Pattern of the logical paths of the files that refer."""
+    references: str = "*"
+    """Pattern of what is referred to: the reference as it is written, or the logical path that was looked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class RewriteConfig:
-    """OPTIONS["rewrite"]: which references are turned into hashed names."""
+    """OPTIONS["rewrite"]: which references are turned into hashed names, and what a broken one means."""
 
     css: bool = True
     """Rewrite ``url()`` and ``@import`` in style sheets."""
     javascript: bool = True
     """Rewrite import and export specifiers in JavaScript modules."""
+    html: bool = True
+    """Rewrite what HTML files load."""
+    svg: bool = True
+    """Rewrite what SVG files load."""
+    json: bool = True
+    """Rewrite icons in web app manifests and ``browserconfig.xml``, addresses in import maps."""
+    skip: tuple[str, ...] = ()
+    """Patterns of logical paths of files that are published as they are."""
     max_size: int = 32 * 1024 * 1024
     """Larger files are published as they are, with a warning. Bytes."""
-    own_missing: Literal["error", "warning"] = "error"
+    own_missing: Severity = "error"
     """What a reference to a missing file means in the project's own files."""
-    package_missing: Literal["error", "warning"] = "warning"
+    package_missing: Severity = "warning"
     """What a reference to a missing file means in installed packages."""
+    source_map_missing: Severity = "note"
+    """What a comment means that names a missing source map, in all files."""
+    missing: tuple[MissingRule, ...] = ()
+    """Exceptions from these three; of several rules that fit the first counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +145,11 @@ def from_mapping(kind: type[C], given: Mapping[str, Any], where: str = "OPTIONS"
         place = f"{where}[{key!r}]"
         if key not in known:
             raise ConfigError(f"{place} is not an option{did_you_mean(nearest_names(str(key), known))}")
-        hint = hints[key]
-        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            if isinstance(value, hint):
-                values[key] = value
-                continue
-            if not isinstance(value, Mapping):
-                raise ConfigError(f"{place} must be a dict of options, not {value!r}")
-            values[key] = from_mapping(hint, value, place)
-        else:
-            values[key] = _checked(hint, value, place)
+        values[key] = _checked(hints[key], value, place)
+    for field_ in dataclasses.fields(kind):  # type: ignore[arg-type]
+        needed = field_.default is dataclasses.MISSING and field_.default_factory is dataclasses.MISSING
+        if needed and field_.name not in values:
+            raise ConfigError(f"{where} needs the key {field_.name!r}")
     try:
         return kind(**values)
     except ConfigError as error:
@@ -136,6 +159,12 @@ def from_mapping(kind: type[C], given: Mapping[str, Any], where: str = "OPTIONS"
 def _checked(hint: Any, value: Any, place: str) -> Any:
     """``value`` as a value of the type ``hint``. Raises `ConfigError`, which calls it ``place``."""
     origin, arguments = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, hint):
+            return value
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{place} must be a dict of options, not {value!r}")
+        return from_mapping(hint, value, place)
     if origin is Literal:
         if value in arguments:
             return value

@@ -4,7 +4,7 @@
     ├── ConfigError               an option is unknown, missing or contradicts another
     ├── BuildError                the sources cannot become a release
     │   ├── SourceError           one source file cannot be read or must not have that name
-    │   ├── BrokenReferences      the project's own files refer to files that do not exist (also a ValueError)
+    │   ├── BrokenReferences      files refer to files that do not exist (also a ValueError)
     │   └── KeyCollision          two files claim one place in the release
     ├── ManifestError             a manifest cannot be read (also a ValueError)
     │   └── MissingEntry          a name is not in the manifest (also a ValueError)
@@ -51,16 +51,21 @@ class SourceError(BuildError):
 
 
 class BrokenReferences(BuildError, ValueError):
-    """The project's own files refer to files that do not exist. ``problems`` has them all.
+    """Files refer to files that do not exist. ``problems`` has them all; ``warnings`` and ``notes`` came up too.
 
     A ``ValueError`` too, because that is what Django's storage raises here.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(
+        self, problems: Sequence[Problem], warnings: Sequence[Problem] = (), notes: Sequence[Problem] = ()
+    ) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
+        self.notes = tuple(notes)
         count = len(self.problems)
         head = "1 broken reference" if count == 1 else f"{count} broken references"
-        super().__init__("\n".join([f"{head} in the project's own files:", *(f"  {p}" for p in self.problems)]))
+        hint = "Nothing was published. OPTIONS['rewrite']['missing'] can make exceptions."
+        super().__init__("\n".join([f"{head}:", *(f"  {p}" for p in self.problems), hint]))
 
 
 class KeyCollision(BuildError):

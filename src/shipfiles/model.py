@@ -43,6 +43,10 @@ class Reference:
     kind: ReferenceKind
     required: bool = True
     """Whether a missing target is a fault; false for source maps."""
+    in_markup: bool = False
+    """Whether the text stands in HTML or XML, where ``&`` must be written ``&amp;``."""
+    base: str = ""
+    """A URL that ``url`` is resolved against first, itself relative to the file: HTML's ``<base>``."""
 
 
 @dataclass(frozen=True, slots=True)

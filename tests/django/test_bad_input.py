@@ -50,7 +50,7 @@ def test_a_name_that_cannot_be_published(project: Path, write, name: str) -> Non
 def test_names_that_differ_only_by_case(project: Path, write) -> None:
     write({"App.css": "1{}", "app.css": "2{}"})
     _, err = collect()
-    assert "'App.css' and 'app.css' differ only by case" in err
+    assert "App.css: 'app.css' differs only by case" in err
     assert len(staticfiles_storage.hashed_files) == 2
 
 

@@ -44,9 +44,9 @@ def compared(monkeypatch) -> list[str]:
 
 def test_a_name_inside_a_cycle_belongs_to_one_set_of_bytes(write) -> None:
     root = write({"a.js": "import './b.js'; import('/static/b.js')", "b.js": "import './a.js'"})
-    first = bodies(build(sources(root), RewriteConfig(), static_path="/static/"))
-    other = bodies(build(sources(root), RewriteConfig(), static_path="/assets/"))
-    assert first == bodies(build(sources(root), RewriteConfig(), static_path="/static/"))
+    first = bodies(build(sources(root), RewriteConfig(), static_url="/static/"))
+    other = bodies(build(sources(root), RewriteConfig(), static_url="/assets/"))
+    assert first == bodies(build(sources(root), RewriteConfig(), static_url="/static/"))
     assert sorted(first.values()) != sorted(other.values())
     for name in first.keys() & other.keys():
         assert first[name] == other[name]

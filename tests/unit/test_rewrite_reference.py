@@ -40,13 +40,14 @@ def test_a_path_could_be_a_file(url):
         "?v=1",
         "data:image/png;base64,AA",
         "DaTa:,x",
-        "http://host/x.png",
-        "HTTPS://host/x.png",
         "about:blank",
+        "http:///x.png",
+        "https:x.png",
+        "https://host",
+        "https://host/",
+        "//host",
+        "//host/a/",
         "a+b-c.1:x",
-        "//host/x.png",
-        "\\\\host\\x.png",
-        "/\\host/x.png",
         "java\nscript:x",
         "\x01data:,x",
         ".",
@@ -63,6 +64,85 @@ def test_a_path_could_be_a_file(url):
 def test_a_scheme_a_host_a_fragment_or_a_folder_is_none(url):
     assert not is_local(url, "url")
     assert target_of(url, "css/app.css", "/static/") is None
+
+
+HOSTS = ["http://host/x.png", "HTTPS://host/x.png", "//host/x.png", "\\\\host\\x.png", "/\\host/x.png"]
+
+
+@pytest.mark.parametrize("url", HOSTS)
+@pytest.mark.parametrize("static_url", ["/static/", "https://other/", "https://host/static/", "", "https://me@host/"])
+def test_a_host_that_is_not_static_urls_is_not_ours(url, static_url):
+    assert is_local(url, "url")
+    assert target_of(url, "css/app.css", static_url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "static_url"),
+    [
+        ("https://cdn.example.com/s/img/x.png", "https://cdn.example.com/s/"),
+        ("HTTPS://CDN.example.com:443/s/img/x.png?v#y", "https://cdn.example.com/s/"),
+        ("//cdn.example.com/s/img/x.png", "https://cdn.example.com/s/"),
+        ("//cdn.example.com:8080/s/./img/x.png", "http://cdn.example.com:8080/s/"),
+        ("\\\\cdn.example.com\\s\\img\\x.png", "https://cdn.example.com/s/"),
+        ("/s/img/x.png", "https://cdn.example.com/s/"),
+        ("//cdn.example.com/img/x.png", "//cdn.example.com/"),
+        ("../img/x.png", "https://cdn.example.com/s/"),
+    ],
+)
+def test_a_url_with_static_urls_host_is_ours(url, static_url):
+    # RFC 3986 section 6.2.2.1 and 6.2.3: case of scheme and host does not count, nor does a default port.
+    assert target_of(url, "css/app.css", static_url) == Target("img/x.png")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://cdn.example.com/s/x.png",
+        "https://cdn.example.com:8443/s/x.png",
+        "https://user@cdn.example.com/s/x.png",
+        "https://cdn.example.com.evil/s/x.png",
+        "https://cdn.example.com:port/s/x.png",
+        "https://[::1/s/x.png",
+        "https://cdn.example.com/t/x.png",
+    ],
+)
+def test_another_origin_is_not_ours(url):
+    assert target_of(url, "css/app.css", "https://cdn.example.com/s/") is None
+
+
+@pytest.mark.parametrize(
+    ("via", "url", "expected"),
+    [
+        ("../", "x.png", Target("x.png")),
+        ("../img/", "x.png", Target("img/x.png")),
+        ("../img/page.html", "x.png", Target("img/x.png")),
+        ("/static/img/", "x.png", Target("img/x.png")),
+        ("/other/", "x.png", None),
+        ("/other/", "/static/x.png", Target("x.png")),
+        ("https://host/", "/static/x.png", None),
+        ("https://host", "x.png", None),
+        ("//host/static/", "x.png", None),
+        ("data:,x", "x.png", None),
+        ("#x", "x.png", Target("css/x.png")),
+    ],
+)
+def test_a_base_comes_first(via, url, expected):
+    # RFC 3986 section 5.1 and HTML Standard, "document base URL".
+    assert target_of(url, "css/app.html", "/static/", via) == expected
+
+
+def test_a_base_with_static_urls_host():
+    assert target_of("x.png", "a.html", "https://cdn/s/", "//cdn/s/img/") == Target("img/x.png")
+    assert target_of("/s/x.png", "a.html", "https://cdn/s/", "https://cdn") == Target("x.png")
+    assert target_of("x.png", "a.html", "https://cdn/", "https://cdn") == Target("x.png")
+
+
+def test_scheme_and_host_stay():
+    assert (
+        renamed("https://cdn.example.com/s//img/x.png?v#y", "img/x.1.png")
+        == "https://cdn.example.com/s/img/x.1.png?v#y"
+    )
+    assert renamed("//cdn/x.png", "x.1.png") == "//cdn/x.1.png"
 
 
 @pytest.mark.parametrize("url", ["x.js", "lodash", "@scope/x", "#internal", " ./x.js", ".x.js", "..\\x.js"])

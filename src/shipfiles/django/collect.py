@@ -10,7 +10,7 @@ from django.core.files.storage import Storage
 
 from ..build.find import Found
 from ..build.pipeline import Asset, Build, build
-from ..build.rewrite import REWRITERS
+from ..build.rewrite import rewriter_for
 from ..errors import SourceError
 from ..events import Listener, ignore
 from ..release.publish import Published, publish, publish_plain
@@ -41,11 +41,11 @@ def collect(
     if link:
         _refuse_links_to_copies(found)
     config = storage.config
-    rewrite = config.rewrite if post_process else replace(config.rewrite, css=False, javascript=False)
+    rewrite = config.rewrite if post_process else replace(config.rewrite, skip=("*",))
     built = build(
         found.sources,
         rewrite,
-        static_path=conf.url_path(config),
+        static_url=conf.base_url(config) or "",
         media_types=config.serve.media_types,
         workers=config.workers,
         listener=listener,
@@ -85,4 +85,4 @@ def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str
 def post_processed(built: Build, published: Published) -> list[Asset]:
     """The assets that Django's command would count as post-processed: new ones, and always what can be rewritten."""
     written = {change.key for change in published.changed if change.action != "delete"}
-    return [asset for asset in built.assets if asset.name in written or asset.media_type in REWRITERS]
+    return [asset for asset in built.assets if asset.name in written or rewriter_for(asset.logical, asset.media_type)]

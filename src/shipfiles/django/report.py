@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Self
 
 from ..build.find import Found
 from ..build.pipeline import Build
+from ..config import Severity
+from ..errors import BrokenReferences, ShipfilesError
 from ..events import Changed, Event, Notice, Phase, PhaseEnded, PhaseStarted, Progress
+from ..model import Problem
 from ..release.publish import Published
 
 _TITLES: dict[Phase, str] = {
@@ -133,26 +137,20 @@ class Report:
         if facts["warnings"]:
             rows.append(("Warnings", count(facts["warnings"], "place to look at", "places to look at")))
         if facts["notes"]:
-            rows.append(("Notes", f"{count(facts['notes'], 'source map')} named but not shipped; left as they were"))
+            rows.append(("Notes", f"{count(facts['notes'], 'note')}, mostly of source maps that are not shipped"))
         spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.phases.items())
         rows.append(("Time", f"{self.seconds:.1f} s ({spent})"))
         if self.published.release:
             rows.append(("Release", self.published.release))
         return rows
 
-    def problems(self, *, all_of_them: bool) -> Iterable[str]:
+    def problems(self, *, all_of_them: bool) -> list[str]:
         """The problems, one a line: warnings, and at length also notes and shadowed files."""
-        lines = [f"warning: {problem}" for problem in self.built.warnings]
-        lines += [
-            f"warning: '{first}' and '{second}' differ only by case: on some systems they are one file"
-            for first, second in self.found.case_twins
-        ]
-        if all_of_them:
-            lines += [f"note: {problem}" for problem in self.built.notes]
-            return lines
-        if len(lines) > _SHOWN:
-            lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; --verbosity 2 shows them all"]
-        return lines
+        return problem_lines([*self.built.warnings, *self._case_twins()], self.built.notes, all_of_them=all_of_them)
+
+    def _case_twins(self) -> list[Problem]:
+        what = "'{}' differs only by case: on some systems they are one file"
+        return [Problem(first, 0, 0, "", what.format(second)) for first, second in self.found.case_twins]
 
     def facts(self) -> dict[str, Any]:
         """The numbers, for ``--json``."""
@@ -186,10 +184,39 @@ class Report:
             "skipped": [{"path": path, "why": why} for path, why in self.found.skipped],
             "warnings": len(self.built.warnings) + len(self.found.case_twins),
             "notes": len(self.built.notes),
-            "problems": list(self.problems(all_of_them=True)),
+            "problems": [
+                *(problem_facts("warning", problem) for problem in [*self.built.warnings, *self._case_twins()]),
+                *(problem_facts("note", problem) for problem in self.built.notes),
+            ],
             "seconds": round(self.seconds, 3),
             "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
         }
+
+
+def problem_lines(warnings: Sequence[Problem], notes: Sequence[Problem], *, all_of_them: bool) -> list[str]:
+    """The problems, one a line; else the first warnings, and how many more there are."""
+    lines = [f"warning: {problem}" for problem in warnings]
+    if all_of_them:
+        return [*lines, *(f"note: {problem}" for problem in notes)]
+    if len(lines) > _SHOWN:
+        lines = [*lines[:_SHOWN], f"... and {len(lines) - _SHOWN} more; --verbosity 2 shows them all"]
+    return lines
+
+
+def problem_facts(severity: Severity, problem: Problem) -> dict[str, Any]:
+    """A problem for ``--json``."""
+    return {"severity": severity, **dataclasses.asdict(problem), "message": str(problem)}
+
+
+def failure_problems(error: ShipfilesError) -> list[dict[str, Any]]:
+    """The problems that a failed run found, for ``--json``; none if it failed of something else."""
+    if not isinstance(error, BrokenReferences):
+        return []
+    return [
+        *(problem_facts("error", problem) for problem in error.problems),
+        *(problem_facts("warning", problem) for problem in error.warnings),
+        *(problem_facts("note", problem) for problem in error.notes),
+    ]
 
 
 def print_table(stream: IO[str], rows: list[tuple[str, str]]) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ...model import ReferenceKind
 from ...paths import resolve, url_quote, url_unquote
 
 # RFC 3986 section 3.1.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+# A URL with a host, as the URL Standard's "special authority slashes" leave it once "\" is "/".
+_HOST = re.compile(r"(?:[hH][tT][tT][pP][sS]?:)?//(?!/)[^/]")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 # What nearly all references look like: a path that needs no second look.
 _ORDINARY = re.compile(r"/?(?!/)[\w\-./%@]*[\w\-%@]")
 # What the URL Standard drops before it parses: C0 controls and spaces round the text, tabs and newlines within.
@@ -43,33 +46,49 @@ class Unresolvable:
 
 
 def is_local(url: str, kind: ReferenceKind) -> bool:
-    """Whether ``url`` could name a file of this site: it has a path with a name at its end, and no scheme or host.
+    """Whether ``url`` could name a file of this site: it has a path with a name at its end, and no scheme but HTTP's.
 
-    A module's specifier (kinds ``module`` and ``dynamic-import``) must also begin with ``/``, ``./`` or ``../``: any
-    other is bare, and an import map or a bundler gives it its meaning (HTML Standard, "resolve a module specifier").
+    Whether a host is that of STATIC_URL is not known here. A module's specifier (kinds ``module`` and
+    ``dynamic-import``) must also begin with ``/``, ``./`` or ``../`` or be a whole URL: any other is bare, and an
+    import map or a bundler gives it its meaning (HTML Standard, "resolve a module specifier").
     """
-    if kind in ("module", "dynamic-import") and not url.startswith(("/", "./", "../")):
+    if kind in ("module", "dynamic-import") and not url.startswith(("/", "./", "../")) and not _SCHEME.match(url):
         return False
     if _ORDINARY.fullmatch(url):
         return True
     path, _ = _split(url)
-    if path.startswith("//") or _SCHEME.match(path):
+    if (_SCHEME.match(path) or path.startswith("//")) and not _HOST.match(path):
         return False
-    return path.rpartition("/")[2] not in ("", ".", "..")
+    return _path_of(path).rpartition("/")[2] not in ("", ".", "..")
 
 
-def target_of(url: str, base: str, static_path: str) -> Target | Unresolvable | None:
-    """What ``url`` names in the file at the logical path ``base``, where the site's files are under ``static_path``.
+def target_of(url: str, base: str, static_url: str, via: str = "") -> Target | Unresolvable | None:
+    """What ``url`` names in the file at the logical path ``base``, where the site's files are under ``static_url``.
 
-    ``static_path`` is the path of STATIC_URL with its closing slash; empty if absolute paths are never ours. ``None``
-    means that the reference leaves our files by intent, with a scheme, a host or an absolute path to elsewhere, or
-    names none. Query and fragment do not count, percent signs are decoded, dot segments resolved.
+    ``static_url`` is STATIC_URL, a path or a URL with a host, and its closing slash; empty if absolute URLs are never
+    ours. ``via`` is a URL that ``url`` is resolved against first, itself relative to the file: HTML's ``<base>``.
+    ``None`` means that the reference leaves our files by intent, with another scheme or host or an absolute path to
+    elsewhere, or names none. Query and fragment do not count, percent signs are decoded, dot segments resolved.
     """
     if not is_local(url, "url"):
         return None
+    path = _split(url)[0]
+    if via and not _HOST.match(path):
+        folder = _split(via)[0]
+        rest = _path_of(folder)
+        if _SCHEME.match(folder) and rest is folder:
+            return None
+        origin = folder[: len(folder) - len(rest)]
+        # A host alone has the path "/" (RFC 3986 section 5.2.3).
+        path = origin + (path if path.startswith("/") else (_folder(rest) or "/" * bool(origin)) + path)
+    if _HOST.match(path):
+        host = _host_of(path, static_url)
+        if host is None or host != _host_of(static_url, static_url):
+            return None
+        path = _path_of(path)
     # Encoded slashes and dots: a server sees "%2F" as "/" in most gateways, a browser does not. No file of ours is
     # meant by it, and to guess would give one file two addresses.
-    path = _SLASHES.sub("/", _split(url)[0])
+    path = _SLASHES.sub("/", path)
     if _ENCODED_SLASH.search(path):
         return Unresolvable("an encoded slash cannot be part of a file's name")
     decoded = url_unquote(path)
@@ -80,7 +99,7 @@ def target_of(url: str, base: str, static_path: str) -> Target | Unresolvable | 
         if logical is None:
             return Unresolvable("it leads above the root of the static files")
         return Target(logical) if logical else None
-    root = url_unquote(static_path) or ""
+    root = url_unquote(_path_of(static_url)) or ""
     absolute = _absolute(decoded)
     if not root or not absolute.startswith(root) or absolute == root:
         return None
@@ -94,7 +113,8 @@ def renamed(url: str, hashed_name: str) -> str:
     unquoted ``url()`` or in any string or template of CSS and JavaScript.
     """
     path, suffix = _split(url)
-    folder = _quote(_SLASHES.sub("/", path[: path.rfind("/") + 1]))
+    origin = path[: len(path) - len(_path_of(path))]
+    folder = origin + _quote(_SLASHES.sub("/", _folder(path[len(origin) :])))
     name = url_quote(hashed_name.rpartition("/")[2])
     if not folder:
         # "a:b.png" alone would be a scheme.
@@ -112,6 +132,31 @@ def _split(url: str) -> tuple[str, str]:
     path = url[:cut]
     # "\" is "/" in the path of an http URL (URL Standard, "path state").
     return path.replace("\\", "/") if "\\" in path else path, url[cut:]
+
+
+def _path_of(url: str) -> str:
+    """``url`` without its scheme and host, if it has a host; else the same object."""
+    if not _HOST.match(url):
+        return url
+    slash = url.find("/", url.index("//") + 2)
+    return url[slash:] if slash >= 0 else ""
+
+
+def _folder(path: str) -> str:
+    return path[: path.rfind("/") + 1]
+
+
+def _host_of(url: str, page: str) -> tuple[str, int | None] | None:
+    """Host and port of ``url``, whose scheme may be left to that of ``page``; ``None`` if it has none to trust."""
+    if not _HOST.match(url):
+        return None
+    try:
+        parts = urlsplit(url, scheme="http" if page[:5].lower() == "http:" else "https")
+        if "@" in parts.netloc or not parts.hostname:
+            return None
+        return parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 def _absolute(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
@@ -35,12 +36,18 @@ def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
     return b"".join(pieces)
 
 
-def positions(body: bytes, offsets: Iterable[int]) -> list[tuple[int, int]]:
+def positions(body: bytes, offsets: Iterable[int], codec: str = "") -> list[tuple[int, int]]:
     """The line and column of each of ``offsets``, which must ascend, in one pass over ``body``.
 
-    A line ends with LF, CR LF or CR. What is not UTF-8 counts one column for each replacement that a decoder would
-    make of it, and a byte order mark counts none: as editors show the file.
+    A line ends with LF, CR LF or CR. What is not UTF-8, or not in the encoding ``codec``, counts one column for each
+    replacement that a decoder would make of it, and a byte order mark counts none: as editors show the file.
     """
+    if codec:
+        ends = list(offsets)
+        starts = [0, *ends]
+        texts = [body[start:end].decode(codec, "replace").encode() for start, end in zip(starts, ends, strict=False)]
+        body = b"".join(texts)
+        offsets = accumulate(map(len, texts))
     found: list[tuple[int, int]] = []
     line, column = 1, 1
     done = len(_BOM) if body.startswith(_BOM) else 0

@@ -10,7 +10,16 @@ from django.contrib.staticfiles.management.commands.collectstatic import Command
 from django.core.management.base import CommandError, CommandParser
 
 from shipfiles.django.collect import collect, post_processed
-from shipfiles.django.report import BarProgress, PlainProgress, Report, Timing, changes, print_table
+from shipfiles.django.report import (
+    BarProgress,
+    PlainProgress,
+    Report,
+    Timing,
+    changes,
+    failure_problems,
+    print_table,
+    problem_lines,
+)
 from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
 from shipfiles.errors import BrokenReferences, ShipfilesError
@@ -58,6 +67,8 @@ class Command(DjangoCommand):
         try:
             closing: str | None = super().handle(**options)
         except ShipfilesError as error:
+            if options.get("json"):
+                self.stdout.write(json.dumps({"error": str(error), "problems": failure_problems(error)}, indent=2))
             raise CommandError(str(error)) from error
         except KeyboardInterrupt as error:
             text = "Interrupted. What is live is whole; run again to finish."
@@ -104,6 +115,8 @@ class Command(DjangoCommand):
             except BrokenReferences as error:
                 # The line that Django prints, which people look for in the logs of a build.
                 names = ", ".join(dict.fromkeys(problem.logical for problem in error.problems))
+                for line in problem_lines(error.warnings, error.notes, all_of_them=self.verbosity >= 2):
+                    self.stderr.write(line)
                 self.stderr.write(f"Post-processing '{names}' failed!\n\n")
                 raise
         self.report = Report(sources, built, published, timing.total, timing.phases)

@@ -1,0 +1,116 @@
+"""Where the references of all files lead, and what is said of those that lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from ..config import RewriteConfig, Severity
+from ..errors import Names
+from ..model import Problem, Reference, SourceFile
+from .rewrite.reference import Target, Unresolvable, target_of
+from .rewrite.splice import positions
+from .scan import Scanned, read
+
+_SEARCHED_ERRORS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A reference whose target is known."""
+
+    reference: Reference
+    target: str
+    """The target's logical path."""
+
+
+@dataclass(slots=True)
+class Problems:
+    """What is wrong, by how much it matters."""
+
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+
+def resolve(
+    scanned: Mapping[str, Scanned], static_url: str, config: RewriteConfig
+) -> tuple[dict[str, list[Link]], Problems]:
+    """The references that lead to a source, by file; and those that lead nowhere."""
+    links: dict[str, list[Link]] = {}
+    problems = Problems()
+    hints = _Hints(scanned)
+    for logical in sorted(scanned):
+        file = scanned[logical]
+        if file.warning:
+            problems.warnings.append(file.warning)
+        if file.note:
+            problems.notes.append(file.note)
+        broken: list[tuple[Reference, Target | Unresolvable]] = []
+        for reference in file.references:
+            target = target_of(reference.url, logical, static_url, reference.base)
+            if target is None:
+                continue
+            if isinstance(target, Unresolvable) or target.logical not in scanned:
+                broken.append((reference, target))
+            else:
+                links.setdefault(logical, []).append(Link(reference, target.logical))
+        if broken:
+            _report(file, broken, config, hints, problems)
+    return links, problems
+
+
+def severity_of(source: SourceFile, reference: Reference, logical: str, config: RewriteConfig) -> Severity:
+    """What it means that ``reference`` in ``source`` leads nowhere; ``logical`` is what was looked for, if known."""
+    for rule in config.missing:
+        if fnmatchcase(source.logical, rule.files) and (
+            fnmatchcase(reference.url, rule.references) or fnmatchcase(logical, rule.references)
+        ):
+            return rule.severity
+    if not reference.required:
+        return config.source_map_missing
+    return config.own_missing if source.own else config.package_missing
+
+
+def _report(
+    file: Scanned,
+    broken: Sequence[tuple[Reference, Target | Unresolvable]],
+    config: RewriteConfig,
+    hints: _Hints,
+    problems: Problems,
+) -> None:
+    """Add the ``broken`` references of one file to the ``problems``, each where its severity belongs."""
+    body = read(file.source)
+    places = positions(body, [reference.start for reference, _ in broken], file.codec)
+    for (reference, target), (line, column) in zip(broken, places, strict=True):
+        text = body[reference.start : reference.end].decode(file.codec or "utf-8", "backslashreplace")
+        if isinstance(target, Unresolvable):
+            what, nearest = target.what, ""
+        else:
+            what, nearest = f"no static file '{target.logical}'", target.logical
+        severity = severity_of(file.source, reference, nearest, config)
+        if severity == "ignore":
+            continue
+        names = hints.nearest(nearest, severity) if nearest else ()
+        problem = Problem(file.source.place, line, column, text, what, names, file.source.logical)
+        {"error": problems.errors, "warning": problems.warnings, "note": problems.notes}[severity].append(problem)
+
+
+class _Hints:
+    """What a missing file may have been meant to be. Made ready at the first question: most builds have none."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = known
+        self._names: Names | None = None
+        self._errors = 0
+
+    def nearest(self, logical: str, severity: Severity) -> tuple[str, ...]:
+        if severity == "note":
+            return ()
+        self._errors += severity == "error"
+        # A person reads the first few; the search for names that are spelled alike costs seconds for many.
+        alike = severity == "error" and self._errors <= _SEARCHED_ERRORS
+        if self._names is None:
+            self._names = Names(self._known)
+        return tuple(self._names.nearest(logical, alike=alike))

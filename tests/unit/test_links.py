@@ -1,0 +1,110 @@
+"""What is said of references that lead nowhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shipfiles.build.find import ignore_matcher, walk
+from shipfiles.build.pipeline import Build, build
+from shipfiles.config import MissingRule, RewriteConfig, StaticConfig, from_mapping
+from shipfiles.errors import BrokenReferences, ConfigError
+from shipfiles.model import SourceFile
+
+
+def sources(root: Path, *, own: bool = True) -> list[SourceFile]:
+    return [SourceFile(logical, path, own) for logical, path in walk(str(root), ignore_matcher([]))]
+
+
+def body_of(built: Build, logical: str) -> bytes:
+    (asset,) = [a for a in built.assets if a.logical == logical]
+    body = asset.body()
+    return body if isinstance(body, bytes) else Path(body).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "own", "expected"),
+    [
+        ({}, True, "error"),
+        ({}, False, "warning"),
+        ({"own_missing": "warning"}, True, "warning"),
+        ({"own_missing": "note"}, True, "note"),
+        ({"own_missing": "ignore"}, True, "ignore"),
+        ({"package_missing": "error"}, False, "error"),
+        ({"missing": [{"severity": "warning"}]}, True, "warning"),
+        ({"missing": [{"severity": "note", "files": "css/*"}]}, True, "note"),
+        ({"missing": [{"severity": "note", "files": "CSS/*"}]}, True, "error"),
+        ({"missing": [{"severity": "note", "files": "*.js"}]}, True, "error"),
+        ({"missing": [{"severity": "note", "references": "../img/*.png"}]}, True, "note"),
+        ({"missing": [{"severity": "note", "references": "img/lost.png"}]}, True, "note"),
+        ({"missing": [{"severity": "note", "references": "*.gif"}]}, True, "error"),
+        ({"missing": [{"severity": "ignore", "files": "css/a.*", "references": "*lost*"}]}, True, "ignore"),
+        ({"missing": [{"severity": "error", "files": "css/*"}]}, False, "error"),
+        ({"missing": [{"severity": "note", "files": "*.css"}, {"severity": "warning"}]}, True, "note"),
+    ],
+)
+def test_what_a_missing_file_means(write, options, own, expected) -> None:
+    root = write({"css/a.css": "a{background:url(../img/lost.png)}"})
+    config = from_mapping(RewriteConfig, options)
+    try:
+        result = build(sources(root, own=own), config)
+    except BrokenReferences:
+        assert expected == "error"
+    else:
+        kinds = {"warning": result.warnings, "note": result.notes}
+        assert {kind: len(found) for kind, found in kinds.items()} == {kind: kind == expected for kind in kinds}
+        assert body_of(result, "css/a.css") == b"a{background:url(../img/lost.png)}"
+
+
+@pytest.mark.parametrize(
+    ("options", "own", "expected"),
+    [
+        ({}, True, "note"),
+        ({"source_map_missing": "warning"}, False, "warning"),
+        ({"source_map_missing": "error"}, False, "error"),
+        ({"source_map_missing": "ignore"}, True, "ignore"),
+        ({"missing": [{"severity": "error", "references": "*.map"}]}, False, "error"),
+    ],
+)
+def test_what_a_missing_source_map_means(write, options, own, expected) -> None:
+    root = write({"a.js": "1\n//# sourceMappingURL=a.js.map\n"})
+    try:
+        result = build(sources(root, own=own), from_mapping(RewriteConfig, options))
+    except BrokenReferences:
+        assert expected == "error"
+    else:
+        assert (len(result.warnings), len(result.notes)) == (expected == "warning", expected == "note")
+        assert body_of(result, "a.js") == b"1\n//# sourceMappingURL=a.js.map\n"
+
+
+def test_errors_come_with_the_warnings_and_notes(write) -> None:
+    root = write({"a.css": "a{b:url(x.png)} c{d:url(y.gif)}\n/*# sourceMappingURL=a.map */"})
+    rules = (MissingRule("warning", references="*.gif"),)
+    with pytest.raises(BrokenReferences) as caught:
+        build(sources(root), RewriteConfig(missing=rules))
+    error = caught.value
+    assert [[p.text for p in found] for found in (error.problems, error.warnings, error.notes)] == [
+        ["x.png"], ["y.gif"], ["a.map"],
+    ]  # fmt: skip
+    assert "a.css:1:9: x.png: no static file 'x.png'" in str(error)
+
+
+def test_skipped_files_are_published_as_they_are(write) -> None:
+    root = write({"vendor/a.css": "a{b:url(lost.png)}", "b.css": "a{b:url(x.png)}", "x.png": ""})
+    result = build(sources(root), RewriteConfig(skip=("vendor/*",)))
+    assert [bool(a.edits) for a in result.assets] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"files": "*"}, r"\['missing'\]\[0\] needs the key 'severity'"),
+        ({"severity": "fatal"}, r"\['missing'\]\[0\]\['severity'\] must be one of 'error'"),
+        ({"severity": "note", "file": "x"}, r"\['missing'\]\[0\]\['file'\] is not an option. Did you mean 'files'"),
+        ("*.css", "must be a dict"),
+    ],
+)
+def test_a_wrong_rule_is_named(rule, words) -> None:
+    with pytest.raises(ConfigError, match=words):
+        from_mapping(StaticConfig, {"rewrite": {"missing": [rule]}})
