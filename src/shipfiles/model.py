@@ -42,7 +42,7 @@ class Reference:
     """The URL after the language's own escapes are undone; percent signs stay."""
     kind: ReferenceKind
     required: bool = True
-    """Whether a missing target is a fault; false for source maps."""
+    """Whether a missing target is a fault; false for source maps and for an ``@import`` that browsers ignore."""
     in_markup: bool = False
     """Whether the text stands in HTML or XML, where ``&`` must be written ``&amp;``."""
     base: str = ""
