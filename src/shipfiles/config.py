@@ -44,7 +44,7 @@ class CompressConfig:
 
 @dataclass(frozen=True, slots=True)
 class MissingRule:
-    """OPTIONS["rewrite"]["missing"][i]: what certain references to missing files mean.
+    """An item of OPTIONS["rewrite"]["missing"] and ["proof"]["missing"]: what certain references to missing files mean.
 
     Patterns are those of the shell, case-sensitive; ``*`` also stands for slashes.
     """
@@ -52,7 +52,7 @@ class MissingRule:
     severity: Severity
     """``error`` stops the build, ``warning`` and ``note`` are reported, ``ignore`` is not."""
     files: str = "*"
-    """Pattern of the logical paths of the files that refer."""
+    """Pattern of the logical paths of the files that refer; for a proof, of the paths of templates and modules."""
     references: str = "*"
     """Pattern of what is referred to: the reference as it is written, or the logical path that was looked for."""
 
@@ -83,6 +83,22 @@ class RewriteConfig:
     """What a comment means that names a missing source map, in all files."""
     missing: tuple[MissingRule, ...] = ()
     """Exceptions from these three; of several rules that fit the first counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofConfig:
+    """OPTIONS["proof"]: what it means that a template or Python names a static file that is not there."""
+
+    on_collect: bool = True
+    """Whether ``collectstatic`` proves the names before it publishes; ``ship check`` always does."""
+    own_missing: Severity = "error"
+    """What a missing name means in the project's own templates and Python."""
+    package_missing: Severity = "warning"
+    """What a missing name means in installed packages."""
+    missing: tuple[MissingRule, ...] = ()
+    """Exceptions from these two: ``files`` are paths of templates and modules, ``references`` the names."""
+    aliases: tuple[str, ...] = ()
+    """Template tags, and functions in Python and Jinja2, that take a name as ``static`` does: ``versioned_static``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +139,7 @@ class StaticConfig:
     """Threads for reading, compressing and writing; 0 for one for each processor that this process may use."""
     compress: CompressConfig = field(default_factory=CompressConfig)
     rewrite: RewriteConfig = field(default_factory=RewriteConfig)
+    proof: ProofConfig = field(default_factory=ProofConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@
     ├── ConfigError               an option is unknown, missing or contradicts another
     ├── BuildError                the sources cannot become a release
     │   ├── SourceError           one source file cannot be read or must not have that name
-    │   ├── BrokenReferences      files refer to files that do not exist (also a ValueError)
+    │   ├── BrokenReferences      files, templates or Python refer to files that do not exist (also a ValueError)
     │   └── KeyCollision          two files claim one place in the release
     ├── ManifestError             a manifest cannot be read (also a ValueError)
     │   └── MissingEntry          a name is not in the manifest (also a ValueError)
@@ -51,7 +51,9 @@ class SourceError(BuildError):
 
 
 class BrokenReferences(BuildError, ValueError):
-    """Files refer to files that do not exist. ``problems`` has them all; ``warnings`` and ``notes`` came up too.
+    """Files, templates or Python refer to static files that do not exist.
+
+    ``problems`` has them all; ``warnings`` and ``notes`` came up too.
 
     A ``ValueError`` too, because that is what Django's storage raises here.
     """
@@ -64,7 +66,12 @@ class BrokenReferences(BuildError, ValueError):
         self.notes = tuple(notes)
         count = len(self.problems)
         head = "1 broken reference" if count == 1 else f"{count} broken references"
-        hint = "Nothing was published. OPTIONS['rewrite']['missing'] can make exceptions."
+        # A template or module is no static file and has no logical path.
+        sections = dict.fromkeys("rewrite" if p.logical else "proof" for p in self.problems)
+        options = " and ".join(f"OPTIONS['{section}']['missing']" for section in sections)
+        hint = f"Nothing was published. {options} can make exceptions."
+        if "proof" in sections:
+            hint += " OPTIONS['proof']['own_missing'] = 'warning' lets all templates and modules pass."
         super().__init__("\n".join([f"{head}:", *(f"  {p}" for p in self.problems), hint]))
 
 

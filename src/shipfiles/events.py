@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["find", "read", "rewrite", "publish"]
+Phase = Literal["find", "read", "rewrite", "prove", "publish"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Problem:
     line: int
     """Counted from 1; 0 if the whole file is meant."""
     column: int
-    """In characters, counted from 1."""
+    """In characters, counted from 1; 0 if only the line is known."""
     text: str
     """The reference as it is written."""
     what: str
@@ -68,7 +68,7 @@ class Problem:
     """The logical path of the file."""
 
     def __str__(self) -> str:
-        place = f"{printable(self.path)}:{self.line}:{self.column}" if self.line else printable(self.path)
+        place = ":".join([printable(self.path), *(str(number) for number in (self.line, self.column) if number)])
         shown = self.text if len(self.text) <= 200 else self.text[:197] + "..."
         subject = f" {printable(shown)}:" if shown else ""
         return f"{place}:{subject} {self.what}{did_you_mean(self.nearest)}"

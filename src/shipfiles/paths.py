@@ -7,6 +7,7 @@ A *logical path* is what a template names: ``css/app.css``. Relative, with ``/``
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import quote, unquote_to_bytes
 
 RESERVED = ".shipfiles"
@@ -16,6 +17,8 @@ RESERVED = ".shipfiles"
 # or a string: ' ( ). A URL made with this set needs no escape in HTML attributes, CSS or JavaScript but "&".
 _URL_SAFE = "/~:@!$&*+,;="
 
+_SPECIAL = re.compile(r"[%?#]")
+_REST = re.compile(r"[?#]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -66,6 +69,19 @@ def url_unquote(text: str) -> str | None:
         return unquote_to_bytes(text).decode("utf-8")
     except UnicodeDecodeError:
         return None
+
+
+def path_and_rest(name: str, has: Callable[[str], bool]) -> tuple[str, str]:
+    """A name as templates write it → logical path, and query and fragment as they were.
+
+    A name that is one as it stands is not taken apart: a file may be called ``a#b.css`` or ``100%.png``.
+    """
+    found = _SPECIAL.search(name)
+    if found is None or has(name):
+        return name, ""
+    cut = _REST.search(name)
+    path, rest = (name[: cut.start()], name[cut.start() :]) if cut else (name, "")
+    return url_unquote(path) or path, rest
 
 
 def resolve(base: str, relative: str) -> str | None:

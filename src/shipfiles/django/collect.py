@@ -11,12 +11,14 @@ from django.core.files.storage import Storage
 from ..build.find import Found
 from ..build.pipeline import Asset, Build, build
 from ..build.rewrite import rewriter_for
-from ..errors import SourceError
-from ..events import Listener, ignore
+from ..config import ProofConfig
+from ..errors import BrokenReferences, SourceError
+from ..events import Listener, ignore, phase
 from ..release.publish import Published, publish, publish_plain
 from ..stores.rehearsal import Rehearsal
 from ..stores.store import Store
 from . import conf
+from .proof.prove import Proof, prove, scan_names
 from .sources import collected_sources
 
 if TYPE_CHECKING:
@@ -36,20 +38,37 @@ def collect(
     """Make a release of ``found`` in the storage's place, and let the storage use it.
 
     Without ``post_process`` the files are only copied. In a ``dry_run`` nothing is written.
-    Raises `ShipfilesError`; what was published before then stays as it was.
+    Before anything is published, the names of static files in templates and Python are proven, unless OPTIONS["proof"]
+    has it otherwise. Raises `ShipfilesError`; what was published before then stays as it was.
     """
     if link:
         _refuse_links_to_copies(found)
     config = storage.config
     rewrite = config.rewrite if post_process else replace(config.rewrite, skip=("*",))
-    built = build(
-        found.sources,
-        rewrite,
-        static_url=conf.base_url(config) or "",
-        media_types=config.serve.media_types,
-        workers=config.workers,
-        listener=listener,
-    )
+    proves = post_process and config.proof.on_collect
+    try:
+        built = build(
+            found.sources,
+            rewrite,
+            static_url=conf.base_url(config) or "",
+            media_types=config.serve.media_types,
+            workers=config.workers,
+            listener=listener,
+        )
+    except BrokenReferences as error:
+        if not proves:
+            raise
+        # All that a person has to correct, in one run.
+        proof = _prove(found, config.proof, listener)
+        raise BrokenReferences(
+            (*error.problems, *proof.errors), (*error.warnings, *proof.warnings), (*error.notes, *proof.notes)
+        ) from None
+    if proves:
+        proof = _prove(found, config.proof, listener)
+        warnings, notes = (*built.warnings, *proof.warnings), (*built.notes, *proof.notes)
+        if proof.errors:
+            raise BrokenReferences(proof.errors, warnings, notes)
+        built = replace(built, warnings=warnings, notes=notes)
     store: Store = Rehearsal(storage.store) if dry_run else storage.store
     if not post_process:
         published = publish_plain(
@@ -64,6 +83,14 @@ def collect(
     if not dry_run:
         storage.adopt(published.manifest)
     return built, published
+
+
+def _prove(found: Found, config: ProofConfig, listener: Listener) -> Proof:
+    with phase(listener, "prove") as progress:
+        # The modules of installed packages are left to "ship check": to read them takes longer than all the rest.
+        scan = scan_names(config, packages=False)
+        progress(scan.templates + scan.modules, 0)
+        return prove(scan, {source.logical for source in found.sources}, config)
 
 
 def _refuse_links_to_copies(found: Found) -> None:

@@ -20,6 +20,7 @@ _TITLES: dict[Phase, str] = {
     "find": "Find",
     "read": "Read and scan",
     "rewrite": "Rewrite",
+    "prove": "Prove names",
     "publish": "Compress and publish",
 }
 _SHOWN = 20

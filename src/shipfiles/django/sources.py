@@ -25,7 +25,7 @@ from .conf import logical_path
 from .contents import chunks_of
 
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages", "node_modules", "bower_components")
-_in_package_folder = re.compile(rf"(?:^|/)(?:{'|'.join(_PACKAGE_FOLDERS)})/").search
+in_package_folder = re.compile(rf"(?:^|/)(?:{'|'.join(_PACKAGE_FOLDERS)})/").search
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def find_sources(ignore_patterns: Sequence[str]) -> Iterator[Found]:
 def collected_sources(paths: Mapping[str, tuple[Storage, str]]) -> Iterator[Found]:
     """The files that Django's own command has found: logical path → (storage, path in it)."""
     with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
-        own, spool = _ownership(), _Spool(folder)
+        own, spool = ownership(), _Spool(folder)
         yield select(
             _from_storage(logical.replace(os.sep, "/"), storage, path, own, spool)
             for logical, (storage, path) in paths.items()
@@ -51,7 +51,7 @@ def collected_sources(paths: Mapping[str, tuple[Storage, str]]) -> Iterator[Foun
 
 
 def _candidates(ignore_patterns: Sequence[str], spool: _Spool) -> Iterator[SourceFile]:
-    own = _ownership()
+    own = ownership()
     ignored = ignore_matcher(ignore_patterns)
     for finder in get_finders():
         folders = _plain_folders(finder)
@@ -61,7 +61,7 @@ def _candidates(ignore_patterns: Sequence[str], spool: _Spool) -> Iterator[Sourc
                 for relative, path in walk(root, ignored):
                     # By the path alone: to look each file up on disk would take longer than to walk the folder.
                     yield SourceFile(
-                        f"{prefix}/{relative}" if prefix else relative, path, mine and not _in_package_folder(relative)
+                        f"{prefix}/{relative}" if prefix else relative, path, mine and not in_package_folder(relative)
                     )
             continue
         for path, storage in finder.list(list(ignore_patterns)):
@@ -129,7 +129,7 @@ def _from_storage(logical: str, storage: Storage, path: str, own: Callable[[str]
     return SourceFile(logical, real, own(real))
 
 
-def _ownership() -> Callable[[str], bool]:
+def ownership() -> Callable[[str], bool]:
     """A function that says whether a path is the project's own rather than an installed package's.
 
     What lies in a folder for installed packages is a package's, unless STATICFILES_DIRS names it: that is a choice of

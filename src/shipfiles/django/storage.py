@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -26,7 +25,7 @@ from ..manifest import (
     read_current,
     reader_of,
 )
-from ..paths import path_fault, url_quote, url_unquote
+from ..paths import path_and_rest, path_fault, url_quote
 from ..stores.local import LocalStore
 from . import conf
 from .contents import body_of, chunks_of
@@ -34,8 +33,6 @@ from .contents import body_of, chunks_of
 logger = logging.getLogger("shipfiles")
 
 _UNREAD = "unread"
-_SPECIAL = re.compile(r"[%?#]")
-_REST = re.compile(r"[?#]")
 
 
 class StaticStorage(Storage):
@@ -131,24 +128,24 @@ class StaticStorage(Storage):
             if quoted is None:
                 quoted = self._quoted[stored] = url_quote(stored)
             return self._based(quoted)
-        path, rest = _split(name, self._has)
+        path, rest = path_and_rest(name, self._has)
         # A folder is not hashed: templates put file names behind it.
         return self._absolute(path if path.endswith("/") else self._stored(path)) + rest
 
     def _source_url(self, name: str) -> str:
-        path, rest = _split(name, conf.source_exists)
+        path, rest = path_and_rest(name, conf.source_exists)
         if self.config.check_names and not path.endswith("/") and not conf.source_exists(path):
             raise self._missing(path, "no finder has it", conf.source_names())
         return self._absolute(path) + rest
 
     def stored_name(self, name: str) -> str:
         """The hashed name of the logical path ``name``, with the query and fragment that came with it."""
-        path, rest = _split(str(name), self._has)
+        path, rest = path_and_rest(str(name), self._has)
         return self._stored(path) + rest
 
     def hashed_name(self, name: str, content: Any = None, filename: str | None = None) -> str:
         """What ``name`` would be called with ``content``, a Django file; without, with the file that is there."""
-        path, rest = _split(name, self._has)
+        path, rest = path_and_rest(name, self._has)
         if content is None:
             with self.open(filename or path) as found:
                 return self.hashed_name(name, found)
@@ -315,19 +312,6 @@ class StaticStorage(Storage):
         processed = {asset.logical for asset in post_processed(built, published)}
         for asset in built.assets:
             yield asset.logical, asset.name, asset.logical in processed
-
-
-def _split(name: str, has: Callable[[str], bool]) -> tuple[str, str]:
-    """A name as templates write it → logical path, and query and fragment as they were.
-
-    A name that is one as it stands is not taken apart: a file may be called ``a#b.css`` or ``100%.png``.
-    """
-    found = _SPECIAL.search(name)
-    if found is None or has(name):
-        return name, ""
-    cut = _REST.search(name)
-    path, rest = (name[: cut.start()], name[cut.start() :]) if cut else (name, "")
-    return url_unquote(path) or path, rest
 
 
 def _digest_of(content: Any) -> Digest:

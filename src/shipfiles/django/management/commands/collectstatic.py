@@ -114,10 +114,11 @@ class Command(DjangoCommand):
                 )
             except BrokenReferences as error:
                 # The line that Django prints, which people look for in the logs of a build.
-                names = ", ".join(dict.fromkeys(problem.logical for problem in error.problems))
+                names = ", ".join(dict.fromkeys(problem.logical for problem in error.problems if problem.logical))
                 for line in problem_lines(error.warnings, error.notes, all_of_them=self.verbosity >= 2):
                     self.stderr.write(line)
-                self.stderr.write(f"Post-processing '{names}' failed!\n\n")
+                if names:
+                    self.stderr.write(f"Post-processing '{names}' failed!\n\n")
                 raise
         self.report = Report(sources, built, published, timing.total, timing.phases)
         if not quiet:

@@ -1,0 +1,50 @@
+"""What the readers of templates and Python hand on: the places where a static file is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True)
+class NameUse:
+    """One place that asks for the URL of a static file."""
+
+    path: str
+    """The template or module, as the developer knows it."""
+    line: int
+    """Counted from 1."""
+    column: int
+    """Where ``text`` begins, in characters, counted from 1; 0 if it is not known."""
+    text: str
+    """The place as it is written: ``{% static "css/app.css" %}``."""
+    name: str | None
+    """The name that is asked for; ``None`` if only running the program could tell."""
+    how: str
+    """What asks: ``{% static %}``, ``static()``, ``Media``, ..."""
+    own: bool = True
+    """Whether the project's own people wrote it; else it came with an installed package."""
+
+    def unknown(self) -> NameUse:
+        """The same place, its name not known."""
+        return replace(self, name=None)
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}:{self.column}" if self.column else f"{self.path}:{self.line}"
+        return f"{place}: {self.text}"
+
+
+@dataclass(slots=True)
+class Scan:
+    """What was read, and what was found in it."""
+
+    uses: list[NameUse] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    """What could not be read, and why; one a line."""
+    templates: int = 0
+    modules: int = 0
+
+
+def shortened(text: str) -> str:
+    """``text`` in one line, for a message."""
+    first, newline, _ = text.partition("\n")
+    return first.rstrip() + " ..." if newline else first

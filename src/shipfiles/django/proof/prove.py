@@ -1,0 +1,122 @@
+"""Whether every static file that is named is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from django.template import engines
+from django.template.backends.django import DjangoTemplates
+from django.utils.module_loading import import_string
+
+from ...config import ProofConfig, Severity
+from ...errors import Names
+from ...model import Problem
+from ...paths import path_and_rest
+from . import templates
+from .modules import scan_modules
+from .names import NameUse, Scan
+
+_SEARCHED = 5
+"""So many missing names are compared with all that there are; for more, a look-up must do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is to be said of the names."""
+
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    unprovable: tuple[NameUse, ...]
+    """Names that only running the program could tell."""
+    notes: tuple[Problem, ...]
+    unread: tuple[str, ...]
+    """What could not be read, and why."""
+    proven: int
+    templates: int
+    modules: int
+
+
+def scan_names(config: ProofConfig, *, packages: bool = True) -> Scan:
+    """All places that name static files: in the templates of every engine, and in Python.
+
+    Without ``packages`` the Python of installed packages is left alone.
+    """
+    scan = Scan()
+    tags = ("static", *config.aliases)
+    for alias, params in engines.templates.items():
+        try:
+            _scan_engine(alias, params, tags, scan)
+        # Making an engine runs the project's code, or what a package put in its place: anything may come of it.
+        except Exception as error:  # noqa: BLE001
+            scan.unread.append(f"The templates of the engine '{alias}' were not read: {type(error).__name__}: {error}")
+    scan_modules(scan, config.aliases, packages=packages)
+    scan.uses = list(dict.fromkeys(scan.uses))  # two engines may read one folder
+    return scan
+
+
+def _scan_engine(alias: str, params: dict[str, object], tags: Collection[str], scan: Scan) -> None:
+    kind = import_string(str(params["BACKEND"]))
+    if issubclass(kind, DjangoTemplates):
+        templates.scan_engine(params, tags, scan)
+    elif kind.app_dirname == "jinja2":
+        from django.template.backends.jinja2 import Jinja2
+
+        if issubclass(kind, Jinja2):
+            from . import jinja
+
+            engine = engines[alias]
+            assert isinstance(engine, Jinja2)
+            jinja.scan_engine(engine.env, tags, scan)
+
+
+def prove(scan: Scan, known: Collection[str], config: ProofConfig) -> Proof:
+    """Hold what was found against the ``known`` logical paths."""
+    names = Names(known)
+    nearest: dict[str, tuple[str, ...]] = {}
+    errors: list[Problem] = []
+    warnings: list[Problem] = []
+    notes: list[Problem] = []
+    listed = {"error": errors, "warning": warnings, "note": notes}
+    unprovable: list[NameUse] = []
+    proven = 0
+    for use in scan.uses:
+        if use.name is None:
+            unprovable.append(use)
+            continue
+        path = missing(use.name, known)
+        if path is None:
+            proven += 1
+            continue
+        severity = _severity(use, path, config)
+        if severity == "ignore":
+            continue
+        if path not in nearest:
+            nearest[path] = tuple(names.nearest(path, alike=severity == "error" and len(nearest) < _SEARCHED))
+        problem = Problem(use.path, use.line, use.column, use.text, f"no static file '{path}'", nearest[path])
+        listed[severity].append(problem)
+    return Proof(
+        _sorted(errors), _sorted(warnings), tuple(unprovable), _sorted(notes), tuple(scan.unread), proven,
+        scan.templates, scan.modules,
+    )  # fmt: skip
+
+
+def _severity(use: NameUse, logical: str, config: ProofConfig) -> Severity:
+    for rule in config.missing:
+        if fnmatchcase(use.path, rule.files) and fnmatchcase(logical, rule.references):
+            return rule.severity
+    return config.own_missing if use.own else config.package_missing
+
+
+def missing(name: str, known: Collection[str]) -> str | None:
+    """The logical path that ``name`` asks for and that is not among the ``known``; ``None`` if all is well.
+
+    As `StaticStorage.url` takes it: with a query and a fragment, and a folder as it is.
+    """
+    path, _ = path_and_rest(name, known.__contains__)
+    return None if path in known or path.endswith("/") else path
+
+
+def _sorted(problems: list[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: (problem.path, problem.line, problem.column)))

@@ -1,0 +1,9 @@
+"""What ``manage.py ship`` can do: one module a verb, each with ``HELP``, ``add_arguments`` and ``run``."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import check
+
+VERBS: dict[str, ModuleType] = {"check": check}
