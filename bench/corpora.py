@@ -96,8 +96,7 @@ def corpus(size: str, work: Path) -> Corpus:
     wheels = [*ADMIN, *(APPS if size in ("M", "L") else ())]
     apps = [app for wheel in wheels for app in _apps(folder, *wheel)]
     packages = PACKAGES if size == "L" else ()
-    folders = [(_prefix(package), _package(folder, package)) for package in packages]
-    return Corpus(size, folder / APPS_FOLDER, tuple(apps), tuple(folders))
+    return Corpus(size, folder / APPS_FOLDER, tuple(apps), tuple(npm_folder(package, work) for package in packages))
 
 
 def _apps(folder: Path, name: str, version: str, wanted: tuple[str, ...]) -> list[str]:
@@ -142,16 +141,14 @@ def _unpack_static(wheel: zipfile.ZipFile, home: Path, prefix: str, wanted: tupl
         yield app
 
 
-def _prefix(package: str) -> str:
-    return package.rpartition("@")[0].removeprefix("@")
-
-
-def _package(folder: Path, package: str) -> Path:
-    """The folder of an unpacked npm package."""
+def npm_folder(package: str, work: Path) -> tuple[str, Path]:
+    """(prefix, folder) of the npm ``package``, given as ``name@version``; fetched if it is not there."""
+    folder = work / "corpora"
+    name = package.rpartition("@")[0].removeprefix("@")
     home = folder / NPM_FOLDER / package.removeprefix("@").replace("/", "-")
     if home.is_dir():
-        return home
-    npm = shutil.which("npm") or fail("the corpus L needs npm (Debian, Ubuntu: apt-get install npm)")
+        return name, home
+    npm = shutil.which("npm") or fail("npm packages need npm (Debian, Ubuntu: apt-get install npm)")
     print(f"Fetching {package} ...", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=_made(folder)) as spool:
         run([str(npm), "pack", "--silent", package], cwd=spool)
@@ -160,7 +157,7 @@ def _package(folder: Path, package: str) -> Path:
         [content] = Path(spool, "unpacked").iterdir()
         home.parent.mkdir(parents=True, exist_ok=True)
         os.rename(content, home)
-    return home
+    return name, home
 
 
 def synthetic(work: Path) -> Corpus:

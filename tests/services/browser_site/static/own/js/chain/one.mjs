@@ -1,0 +1,1 @@
+export { depth } from "./two.mjs";

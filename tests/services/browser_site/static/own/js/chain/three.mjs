@@ -1,0 +1,1 @@
+export * from "./three-parts.mjs"; export * as parts from "./three-parts.mjs";

@@ -1,0 +1,1 @@
+import{below as e}from"./three.mjs";const depth=e+1;export{depth};

@@ -1,0 +1,1 @@
+importScripts("./parts/one.js", "parts/two.js"); onmessage = () => postMessage(one + two);

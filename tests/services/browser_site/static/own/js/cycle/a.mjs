@@ -1,0 +1,1 @@
+import { b } from "./b.mjs"; export const a = "a"; export const around = () => a + b();

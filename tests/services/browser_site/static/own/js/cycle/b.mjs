@@ -1,0 +1,1 @@
+import { c } from "./c.mjs"; export const b = () => "b" + c();
