@@ -73,6 +73,12 @@ class RewriteConfig:
     """Rewrite icons in web app manifests and ``browserconfig.xml``, addresses in import maps."""
     skip: tuple[str, ...] = ()
     """Patterns of logical paths of files that are published as they are."""
+    bundled: bool = True
+    """Whether files that a bundler has hashed, by its manifest or by their names, keep their names and bytes."""
+    bundled_names: tuple[str, ...] = ()
+    """Patterns of logical paths of files that keep their names whatever these look like: they are cached for ever."""
+    unbundled_names: tuple[str, ...] = ()
+    """Patterns of logical paths of files that get hashed names whatever a bundler did to them."""
     max_size: int = 32 * 1024 * 1024
     """Larger files are published as they are, with a warning. Bytes."""
     own_missing: Severity = "error"

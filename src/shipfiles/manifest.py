@@ -60,6 +60,12 @@ class Manifest:
         """Logical path → hashed name, sorted."""
         return {logical: self.entries[logical].name for logical in sorted(self.entries)}
 
+    def steady(self) -> dict[str, Digest | None]:
+        """Hashed name → the digest of its bytes, and ``None`` for names that a bundler gave and that did not hold."""
+        names: dict[str, Digest | None] = {entry.name: entry.digest for entry in self.entries.values()}
+        names.update((entry.logical, None) for entry in self.entries.values() if entry.unsteady)
+        return names
+
     def keys(self) -> Iterator[str]:
         """Every key of a store that this release consists of: assets, plain copies and all their variants."""
         for entry in self.entries.values():
@@ -209,6 +215,8 @@ def _to_json(entry: Entry) -> dict[str, Any]:
         raw["plain"] = {"size": entry.plain.size, "digest": entry.plain.digest}
         if entry.plain.codings:
             raw["plain"]["codings"] = _codings_to_json(entry.plain.codings)
+    if entry.unsteady:
+        raw["unsteady"] = True
     return raw
 
 
@@ -231,6 +239,7 @@ def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
         plain=None
         if plain is None
         else Plain(_size(plain["size"]), _digest(plain["digest"]), _codings(plain.get("codings", {}))),
+        unsteady=raw.get("unsteady") is True,
     )
 
 

@@ -107,3 +107,10 @@ class Entry:
     """Logical paths that its bytes refer to, sorted."""
     plain: Plain | None = None
     """Set where rewriting made the asset differ from the source."""
+    unsteady: bool = False
+    """Whether a bundler seems to have named it and its bytes changed all the same, now or in an earlier release."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether a bundler has put the hash into the logical path, so that it is the hashed name too."""
+        return self.name == self.logical

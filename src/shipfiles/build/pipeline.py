@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ..config import RewriteConfig
 from ..digest import Digest, digest_bytes, hashed_name
@@ -11,6 +11,7 @@ from ..errors import BrokenReferences, SourceError
 from ..events import Listener, ignore, phase
 from ..model import Problem, SourceFile
 from ..work import in_parallel
+from .bundled import bundled, closed_over, fits_a_chunk
 from .links import Link, resolve
 from .plan import groups
 from .rewrite.reference import renamed
@@ -31,6 +32,13 @@ class Asset:
     source_digest: Digest
     edits: tuple[Edit, ...] = ()
     references: tuple[str, ...] = ()
+    unsteady: bool = False
+    """As in `Entry`."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether a bundler has named it: it is published under its logical path alone, with the source's bytes."""
+        return self.name == self.logical
 
     @property
     def logical(self) -> str:
@@ -56,13 +64,15 @@ def build(
     config: RewriteConfig,
     *,
     static_url: str = "/static/",
+    steady: Mapping[str, Digest | None] | None = None,
     media_types: Mapping[str, str] | None = None,
     workers: int = 0,
     listener: Listener = ignore,
 ) -> Build:
     """The assets that ``sources`` become.
 
-    ``static_url`` is STATIC_URL: an absolute URL below it names a file among the sources.
+    ``static_url`` is STATIC_URL: an absolute URL below it names a file among the sources. ``steady`` is what
+    `Manifest.steady` says of the current release.
     Raises `BrokenReferences` with all broken references that count as errors, `SourceError` for a file that
     cannot be read. Nothing is written.
     """
@@ -75,9 +85,17 @@ def build(
     links, problems = resolve(scanned, static_url, config)
     if problems.errors:
         raise BrokenReferences(problems.errors, problems.warnings, problems.notes)
-    rewritable = sum(scanned[logical].size for logical in links)
-    with phase(listener, "rewrite", len(links), rewritable) as progress:
-        assets = _finish(scanned, links, progress)
+    wanted, steady = _bundled(sources, links, config), steady or {}
+    unsteady = {
+        logical for logical in wanted if steady.get(logical, scanned[logical].digest) != scanned[logical].digest
+    }
+    kept = wanted - unsteady
+    problems.warnings += [_changed(scanned[logical].source) for logical in unsteady if steady[logical] is not None]
+    rewritable = [scanned[logical].size for logical in links if logical not in kept]
+    with phase(listener, "rewrite", len(rewritable), sum(rewritable)) as progress:
+        assets = _finish(scanned, links, kept, progress)
+    for logical in unsteady:
+        assets[logical] = replace(assets[logical], unsteady=True)
     return Build(
         tuple(assets[logical] for logical in sorted(assets)),
         tuple(sorted(problems.warnings, key=_place)),
@@ -85,13 +103,46 @@ def build(
     )
 
 
+def _bundled(sources: Sequence[SourceFile], links: Mapping[str, list[Link]], config: RewriteConfig) -> set[str]:
+    """The logical paths that a bundler seems to have named."""
+    found = bundled(sources, config)
+    if not config.bundled or not found:
+        return found
+    imports = {
+        logical: [link.target for link in own if link.reference.kind in ("module", "dynamic-import")]
+        for logical, own in links.items()
+    }
+    return closed_over(found, imports, lambda logical: fits_a_chunk(logical, config))
+
+
+def _changed(source: SourceFile) -> Problem:
+    what = (
+        "its bytes changed but its name, which looks like one that a bundler makes from the bytes, did not; it gets a "
+        "hashed name from now on. Browsers that have it keep the old bytes. Let the bundler put a hash of the "
+        'contents into the name, or list the file in OPTIONS["rewrite"]["unbundled_names"]'
+    )
+    return Problem(source.place, 0, 0, "", what, (), source.logical)
+
+
 def _finish(
-    scanned: Mapping[str, Scanned], links: Mapping[str, list[Link]], progress: Callable[[int, int], None]
+    scanned: Mapping[str, Scanned],
+    links: Mapping[str, list[Link]],
+    kept: Collection[str],
+    progress: Callable[[int, int], None],
 ) -> dict[str, Asset]:
     assets: dict[str, Asset] = {}
-    names: dict[str, str] = {}
+    names = {logical: logical for logical in kept}
+    for logical in kept:
+        file = scanned[logical]
+        references = tuple(sorted({link.target for link in links.get(logical, ())}))
+        assets[logical] = Asset(
+            file.source, logical, file.size, file.digest, file.media_type, file.size, file.digest,
+            references=references,
+        )  # fmt: skip
+    # What a bundler has named is not edited, so that nothing comes before it.
+    links = {logical: found for logical, found in links.items() if logical not in names}
     for logical, file in scanned.items():
-        if logical not in links:
+        if logical not in links and logical not in names:
             names[logical] = name = hashed_name(logical, file.digest)
             assets[logical] = Asset(file.source, name, file.size, file.digest, file.media_type, file.size, file.digest)
     edges = {logical: {link.target for link in found} for logical, found in links.items()}
@@ -142,7 +193,8 @@ def _edits(file: Scanned, links: Sequence[Link], names: Mapping[str, str]) -> tu
     return tuple(
         Edit(link.reference.start, link.reference.end, _put(link, names[link.target]).encode(file.codec or "utf-8"))
         for link in links
-        if link.target in names
+        # A name that is kept stands there already, however it is written.
+        if names.get(link.target, link.target) != link.target
     )
 
 

@@ -12,11 +12,12 @@ from ..build.find import Found
 from ..build.pipeline import Asset, Build, build
 from ..build.rewrite import rewriter_for
 from ..config import ProofConfig
-from ..errors import BrokenReferences, SourceError
+from ..errors import BrokenReferences, ManifestError, SourceError
 from ..events import Listener, ignore, phase
+from ..manifest import Manifest, read_current
 from ..release.publish import Published, publish, publish_plain
 from ..stores.rehearsal import Rehearsal
-from ..stores.store import Store
+from ..stores.store import Store, read_all
 from . import conf
 from .proof.prove import Proof, prove, scan_names
 from .sources import collected_sources
@@ -44,12 +45,15 @@ def collect(
     if link:
         _refuse_links_to_copies(found)
     config = storage.config
-    rewrite = config.rewrite if post_process else replace(config.rewrite, skip=("*",))
+    rewrite = config.rewrite if post_process else replace(config.rewrite, skip=("*",), bundled=False, bundled_names=())
+    store: Store = Rehearsal(storage.store) if dry_run else storage.store
+    current = _current(store) if post_process else None
     proves = post_process and config.proof.on_collect
     try:
         built = build(
             found.sources,
             rewrite,
+            steady=current[1].steady() if current else None,
             static_url=conf.base_url(config) or "",
             media_types=config.serve.media_types,
             workers=config.workers,
@@ -69,7 +73,6 @@ def collect(
         if proof.errors:
             raise BrokenReferences(proof.errors, warnings, notes)
         built = replace(built, warnings=warnings, notes=notes)
-    store: Store = Rehearsal(storage.store) if dry_run else storage.store
     if not post_process:
         published = publish_plain(
             built, store, manifest_name=storage.manifest_name, clear=clear, link=link, workers=config.workers,
@@ -77,7 +80,7 @@ def collect(
         )  # fmt: skip
         return built, published
     published = publish(
-        built, store, config.compress, manifest_name=storage.manifest_name, clear=clear, link=link,
+        built, store, config.compress, manifest_name=storage.manifest_name, clear=clear, link=link, current=current,
         workers=config.workers, listener=listener,
     )  # fmt: skip
     if not dry_run:
@@ -91,6 +94,14 @@ def _prove(found: Found, config: ProofConfig, listener: Listener) -> Proof:
         scan = scan_names(config, packages=False)
         progress(scan.templates + scan.modules, 0)
         return prove(scan, {source.logical for source in found.sources}, config)
+
+
+def _current(store: Store) -> tuple[str, Manifest] | None:
+    """The current release; none if it cannot be read, which publishing will speak of."""
+    try:
+        return read_current(lambda key: read_all(store, key))
+    except ManifestError:
+        return None
 
 
 def _refuse_links_to_copies(found: Found) -> None:
@@ -112,4 +123,8 @@ def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str
 def post_processed(built: Build, published: Published) -> list[Asset]:
     """The assets that Django's command would count as post-processed: new ones, and always what can be rewritten."""
     written = {change.key for change in published.changed if change.action != "delete"}
-    return [asset for asset in built.assets if asset.name in written or rewriter_for(asset.logical, asset.media_type)]
+    return [
+        asset
+        for asset in built.assets
+        if not asset.kept and (asset.name in written or rewriter_for(asset.logical, asset.media_type))
+    ]

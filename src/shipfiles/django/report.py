@@ -127,6 +127,8 @@ class Report:
             having = count(part["files"], "file")
             rows.append((f"As {token}", f"{human(part['bytes_with'])}{share}; {having} compressed"))
         rows.append(("Rewritten", f"{count(facts['rewritten'], 'file')}, {count(facts['references'], 'reference')}"))
+        if facts["kept"]:
+            rows.append(("Kept", f"{count(facts['kept'], 'name')} that a bundler has made from the contents"))
         rows.append(("Written", f"{count(facts['written'], 'object')}, {human(facts['bytes_written'])}"))
         if facts["deleted"]:
             rows.append(("Deleted", count(facts["deleted"], "object")))
@@ -176,6 +178,7 @@ class Report:
             "compressed": compressed,
             "rewritten": sum(1 for asset in assets if asset.edits),
             "references": sum(len(asset.edits) for asset in assets),
+            "kept": sum(1 for asset in assets if asset.kept),
             "written": len(writes),
             "bytes_written": sum(change.size for change in writes),
             "deleted": len(self.published.changed) - len(writes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..build.compress import is_wanted
@@ -25,6 +25,8 @@ class Content:
     """Hashed names with these bytes."""
     plains: tuple[tuple[str, str], ...]
     """``(logical path, source path)`` of each plain copy with these bytes."""
+    kept: Mapping[str, str]
+    """Those of ``assets`` that a bundler has named, so that they are plain names too → the path of the source."""
     compressible: frozenset[str]
     """Those keys among the above whose variants are worth trying."""
 
@@ -47,11 +49,15 @@ class Content:
         return body
 
 
-def contents_of(assets: Sequence[Asset], config: CompressConfig) -> list[Content]:
-    """The distinct contents of a build, largest first, so that no worker is left alone with a large one at the end."""
+def contents_of(assets: Sequence[Asset], config: CompressConfig, *, only_plain: bool = False) -> list[Content]:
+    """The distinct contents of a build, largest first, so that no worker is left alone with a large one at the end.
+
+    With ``only_plain`` no name is taken for a bundler's: all that is placed are plain copies.
+    """
     origins: dict[Digest, tuple[int, Asset | str]] = {}
     names: dict[Digest, list[str]] = {}
     plains: dict[Digest, list[tuple[str, str]]] = {}
+    kept: dict[Digest, dict[str, str]] = {}
     compressible: dict[Digest, set[str]] = {}
     for asset in assets:
         # A path is better than an asset: it is streamed.
@@ -59,7 +65,10 @@ def contents_of(assets: Sequence[Asset], config: CompressConfig) -> list[Content
             origins.setdefault(asset.digest, (asset.size, asset))
         origins[asset.source_digest] = (asset.source_size, asset.source.path)
         names.setdefault(asset.digest, []).append(asset.name)
-        plains.setdefault(asset.source_digest, []).append((asset.logical, asset.source.path))
+        if asset.kept and not only_plain:
+            kept.setdefault(asset.digest, {})[asset.name] = asset.source.path
+        else:
+            plains.setdefault(asset.source_digest, []).append((asset.logical, asset.source.path))
         for key, digest, size in (
             (asset.name, asset.digest, asset.size),
             (asset.logical, asset.source_digest, asset.source_size),
@@ -69,7 +78,8 @@ def contents_of(assets: Sequence[Asset], config: CompressConfig) -> list[Content
     found = [
         Content(
             digest, size, origin,
-            tuple(names.get(digest, ())), tuple(plains.get(digest, ())), frozenset(compressible.get(digest, ())),
+            tuple(names.get(digest, ())), tuple(plains.get(digest, ())), kept.get(digest, {}),
+            frozenset(compressible.get(digest, ())),
         )
         for digest, (size, origin) in origins.items()
     ]  # fmt: skip

@@ -69,11 +69,23 @@ class Placer:
     def asset(self, content: Content) -> Placed:
         """Put ``content`` and its variants under its hashed names."""
         placed = Placed()
-        first, *others = content.assets
-        self._put(first, content, Changed(first, "write", content.size), placed)
-        for other in others:
-            self._copy(first, other, content, Changed(other, "write", content.size), placed)
+        first = content.assets[0]
+        for name in content.assets:
+            change = Changed(name, "write", content.size)
+            if name in content.kept:
+                # In the words of Django's command, a copy of the source.
+                change = Changed(name, "write", content.size, name, "plain", content.kept[name])
+                self._drop_variants(name, content, placed, changed=True)
+            before = len(placed.changed)
+            if name == first:
+                self._put(name, content, change, placed)
+            else:
+                self._copy(first, name, content, change, placed)
+            if name in content.kept and len(placed.changed) == before:
+                placed.unchanged.append(name)
         self._place_variants(content, [name for name in content.assets if name in content.compressible], placed)
+        for name in content.kept:
+            self._drop_variants(name, content, placed, changed=False)
         return placed
 
     def plain(self, content: Content) -> Placed:
@@ -109,10 +121,11 @@ class Placer:
         """Remove variants of a plain name that the last release made: all if its bytes have ``changed``, else those
         that this run does not make."""
         entry = self._previous.entries.get(logical)
-        if entry is None or self._previous.linked:
+        if entry is None or (self._previous.linked and not entry.kept):
             return
         was = entry.plain or entry
-        if changed != (was.digest != content.digest or self._link):
+        becomes_link = self._link and logical not in content.kept
+        if changed != (was.digest != content.digest or becomes_link):
             return
         made = set() if changed else {token for token, made in placed.made.items() if made.variant is not None}
         for token in was.codings:

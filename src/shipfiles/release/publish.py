@@ -22,6 +22,7 @@ from ..manifest import (
     dump,
     dump_django,
     dump_pointer,
+    load_pointer,
     read_current,
     release_id,
     release_key,
@@ -61,18 +62,21 @@ def publish(
     manifest_name: str = "staticfiles.json",
     clear: bool = False,
     link: bool = False,
+    current: tuple[str, Manifest] | None = None,
     workers: int = 0,
     listener: Listener = ignore,
 ) -> Published:
     """Make ``built`` the current release of ``store``.
 
     ``clear`` removes afterwards all else that Shipfiles or Django's own manifest put there; nothing else is ever
-    removed. ``link`` makes the plain copies symbolic links to the sources.
+    removed. ``link`` makes the plain copies symbolic links to the sources. ``current`` is the release that was current
+    a moment ago, with its id: its manifest is not read again if it still is.
     Raises `KeyCollision` and `StoreError`; the release that was current then stays so.
     """
     refuse_collisions(built, manifest_name)
     with _locked(store, listener):
-        run = _Publication(built, store, config, link=link, workers=workers, listener=listener)
+        run = _Publication(built, store, config, link=link, workers=workers, listener=listener, current=current)
+        run.refuse_other_bytes()
         owned = owned_keys(store, manifest_name, listener) if clear else frozenset()
         run.make_way(all_of_them=clear)
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
@@ -138,6 +142,7 @@ class _Publication:
         workers: int,
         listener: Listener,
         only_plain: bool = False,
+        current: tuple[str, Manifest] | None = None,
     ) -> None:
         self.result = Published()
         self._built = built
@@ -146,9 +151,9 @@ class _Publication:
         self._link = link
         self._workers = workers
         self._listener = listener
-        self._contents = contents_of(built.assets, config)
+        self._previous = self._read_previous(current)
+        self._contents = contents_of(self._unfrozen() if only_plain else built.assets, config, only_plain=only_plain)
         self._taken = {a.logical for a in built.assets} | {a.name for a in built.assets}
-        self._previous = self._read_previous()
         self._placer = Placer(
             store,
             config,
@@ -158,6 +163,26 @@ class _Publication:
             previous=self._previous,
             known=self._read_known(),
         )
+
+    def refuse_other_bytes(self) -> None:
+        """Raise `StoreError` if the build has other bytes for a hashed name than the last release."""
+        steady = self._previous.steady()
+        for asset in self._built.assets:
+            if asset.kept and steady.get(asset.name, asset.digest) != asset.digest:
+                what = "the current release has other bytes under this name: another run has published meanwhile"
+                raise StoreError(asset.name, f"{what}. Run again.")
+
+    def _unfrozen(self) -> list[Asset]:
+        """The assets whose plain names are no hashed names of the last release: those bytes must stay."""
+        frozen = {entry.name: entry.digest for entry in self._previous.entries.values()}
+        for asset in self._built.assets:
+            if asset.logical not in frozen:
+                continue
+            self.result.unchanged.append(asset.logical)
+            if frozen[asset.logical] != asset.source_digest:
+                what = "left as it is: its bytes changed, but the current release has them cached under that name"
+                self._listener(Notice(f"{asset.logical}: {what}. Run without --no-post-process."))
+        return [asset for asset in self._built.assets if asset.logical not in frozen]
 
     def place_assets(self, progress: Callable[[int, int], None]) -> None:
         """Put every asset and its variants. Nothing that is live changes: the keys are new, or hold these bytes."""
@@ -226,6 +251,7 @@ class _Publication:
             self._codings(asset.name, asset, asset.digest, asset.size),
             asset.references,
             plain,
+            asset.unsteady,
         )
 
     def _codings(self, key: str, asset: Asset, digest: Digest, size: int) -> dict[str, Variant]:
@@ -238,8 +264,11 @@ class _Publication:
                 found[token] = made.variant
         return found
 
-    def _read_previous(self) -> Manifest:
+    def _read_previous(self, known: tuple[str, Manifest] | None) -> Manifest:
         try:
+            pointer = read_all(self._store, POINTER_KEY) if known else None
+            if known and pointer and load_pointer(pointer, POINTER_KEY) == known[0]:
+                return known[1]
             current = read_current(lambda key: read_all(self._store, key))
         except ManifestError as error:
             self._listener(Notice(f"The current release cannot be read, everything is made anew. {error}"))

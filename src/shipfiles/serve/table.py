@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from ..bundler_names import is_bundled
 from ..config import ServeConfig
 from ..digest import Digest, looks_hashed
 from ..errors import ConfigError
@@ -106,7 +107,7 @@ class FileTable:
         elif (logical := self._unknown.get(name)) is not None:
             found = self._unknown_file(name, logical)
         else:
-            entry = self._others.entry(name) if looks_hashed(name) else None
+            entry = self._others.entry(name) if _may_be_kept(name) else None
             # Not kept: it is asked for until the last page of that release is closed, and then never again.
             return None if entry is None else self._stored_file(entry, immutable=True)
         # As many as there are names in the manifest, never more.
@@ -118,7 +119,7 @@ class FileTable:
 
         Without a folder of their own, static files share their names with uploads and pages: then it may.
         """
-        return self.prefix != "/" and path.startswith(self.prefix) and looks_hashed(path)
+        return self.prefix != "/" and path.startswith(self.prefix) and (looks_hashed(path) or is_bundled(path))
 
     def _unknown_file(self, name: str, logical: str) -> _StoredFile:
         """The file ``name``, either name of ``logical``, whose bytes nothing vouches for."""
@@ -160,6 +161,15 @@ class FileTable:
         if path not in self._reported:
             self._reported.add(path)
             logger.warning("%s %s. Run collectstatic again.", path, what)
+
+
+def _may_be_kept(name: str) -> bool:
+    """Whether ``name`` may be the hashed name of a file in another release, ours or a bundler's.
+
+    Only so that the manifests of other releases are not read for the first request for no file at all.
+    """
+    file_name = name.rpartition("/")[2]
+    return any(c.isdigit() or c.isupper() for c in file_name)
 
 
 def _unknown_files(names: Mapping[str, str]) -> dict[str, str]:

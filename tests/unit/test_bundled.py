@@ -1,0 +1,439 @@
+"""Files that a bundler has hashed: which they are, and that their names and bytes are left alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipfiles.build.bundled import bundled, hashed, named_alike, named_in
+from shipfiles.build.find import ignore_matcher, walk
+from shipfiles.build.pipeline import Build, build
+from shipfiles.config import CompressConfig, RewriteConfig
+from shipfiles.digest import Digest, digest_bytes, hashed_name
+from shipfiles.errors import BrokenReferences, StoreError
+from shipfiles.events import Event, Notice
+from shipfiles.manifest import Manifest, dump, load, read_current
+from shipfiles.model import SourceFile
+from shipfiles.release.publish import publish, publish_plain
+from shipfiles.serve.respond import Request, Response, respond
+from shipfiles.serve.table import FileTable, read_table
+from shipfiles.stores.local import LocalStore
+from shipfiles.stores.memory import MemoryStore
+from shipfiles.stores.store import Store, read_all
+
+FAST = CompressConfig(brotli_quality=4, gzip_level=6)
+ENTRY = "dist/assets/main-AyVl-YFZ.js"
+SHARED = "dist/assets/shared-Cpw7KS3l.js"
+CSS = "dist/assets/main-DDEDmIVm.css"
+LOGO = "dist/assets/logo-cp8Lj6LG.png"
+WORDY = "dist/assets/extra-Abcdefgh.js"
+VITE = {
+    "_shared-Cpw7KS3l.js": {"file": "assets/shared-Cpw7KS3l.js", "name": "shared"},
+    "src/logo.png": {"file": "assets/logo-cp8Lj6LG.png", "src": "src/logo.png"},
+    "src/extra.js": {"file": "assets/extra-Abcdefgh.js", "name": "extra", "src": "src/extra.js"},
+    "src/main.js": {
+        "file": "assets/main-AyVl-YFZ.js", "name": "main", "src": "src/main.js", "isEntry": True,
+        "imports": ["_shared-Cpw7KS3l.js"], "css": ["assets/main-DDEDmIVm.css"], "assets": ["assets/logo-cp8Lj6LG.png"],
+    },
+}  # fmt: skip
+SITE: dict[str, str | bytes] = {
+    ENTRY: "import { s } from './shared-Cpw7KS3l.js';\n"
+    + "s();\n" * 80
+    + "//# sourceMappingURL=main-AyVl-YFZ.js.map\n",
+    ENTRY + ".map": "{}",
+    SHARED: "export const s = () => 1;\n",
+    WORDY: "export default 2;\n",
+    CSS: ".a{background:url(/static/dist/assets/logo-cp8Lj6LG.png)}\n",
+    LOGO: b"\x89PNG" * 99,
+    "js/page.js": "import '../dist/assets/shared-Cpw7KS3l.js';\nimport './own.js';\n",
+    "js/own.js": "export default 3;\n",
+}
+KEPT = {ENTRY, SHARED, WORDY, CSS, LOGO}
+
+
+def sources(root: Path) -> list[SourceFile]:
+    # As collectstatic does without --no-default-ignore: what begins with a dot is left out.
+    return [SourceFile(logical, path) for logical, path in walk(str(root), ignore_matcher([".*"]))]
+
+
+def made(root: Path, config: RewriteConfig | None = None, current: Manifest | None = None) -> Build:
+    return build(sources(root), config or RewriteConfig(), steady=current.steady() if current else None)
+
+
+def kept(built: Build) -> set[str]:
+    return {asset.logical for asset in built.assets if asset.kept}
+
+
+def current(store: Store) -> Manifest:
+    found = read_current(lambda key: read_all(store, key))
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture
+def site(write) -> Path:
+    return write({**SITE, "dist/.vite/manifest.json": json.dumps(VITE)})
+
+
+@pytest.fixture(params=["memory", "local"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return MemoryStore() if request.param == "memory" else LocalStore(str(tmp_path / "root"))
+
+
+# Which they are.
+
+METAFILE = {  # https://esbuild.github.io/api/#metafile
+    "inputs": {},
+    "outputs": {
+        "out/main-6ZIYGZRG.js": {"entryPoint": "src/main.js"},
+        "out/main-6ZIYGZRG.js.map": {"imports": []},
+        "out/main-NRETBCHF.css": {},
+        "out/other-5XQ2W4IU.js": {"entryPoint": "src/other.js"},
+        "out/lazy-SE7PEU5Z.css": {},
+        "out/plain.js": {"entryPoint": "src/plain.js"},
+    },
+}
+MANIFESTS: dict[str, tuple[object, set[str]]] = {
+    # https://vite.dev/guide/backend-integration
+    "Vite": (VITE, {path.removeprefix("dist/") for path in KEPT}),
+    "Vite, told to leave the hashes out": (
+        {
+            "src/icon-iPhone6S.svg": {"file": "assets/icon-iPhone6S.svg", "src": "src/icon-iPhone6S.svg"},
+            "views/foo-TextArea.js": {"file": "assets/foo-TextArea.js", "name": "foo-TextArea", "isEntry": True,
+                                      "css": ["assets/foo-TextArea.css"]},
+        },
+        set(),
+    ),
+    # https://github.com/shellscape/webpack-manifest-plugin
+    "webpack-manifest-plugin": (
+        {
+            "main.js": "https://cdn.example.com/static/dist/main.11593f3b9364a7cd8292.js?x#y",
+            "170.174a754d.chunk.js": "/static/dist/170.174a754d.chunk.js",
+            "logo.png": "/static/dist/7d66109521ddc8992b9a.png",
+            "main.js.map": "/static/dist/main.11593f3b9364a7cd8292.js.map",
+            "vendor.js": "/static/dist/vendor.bundle.js",
+            "index.html": "/static/dist/index.html",
+        },
+        {
+            "https://cdn.example.com/static/dist/main.11593f3b9364a7cd8292.js", "/static/dist/170.174a754d.chunk.js",
+            "/static/dist/7d66109521ddc8992b9a.png",
+        },
+    ),
+    "create-react-app": (
+        {"files": {"main.css": "/static/css/main.18259311.css", "main.js": "/static/js/main.a2b5c8d1.js"},
+         "entrypoints": ["static/css/main.18259311.css"]},
+        {"/static/css/main.18259311.css", "/static/js/main.a2b5c8d1.js"},
+    ),
+    "webpack-assets-manifest with integrity": (
+        {"main.js": {"src": "main-BWx3k2p9.js", "integrity": "sha384-x"}}, {"main-BWx3k2p9.js"},
+    ),
+    # https://github.com/django-webpack/webpack-bundle-tracker
+    "webpack-bundle-tracker": (
+        {"status": "done", "chunks": {"main": ["main.11593f3b9364a7cd8292.js"]},
+         "assets": {"main.11593f3b9364a7cd8292.js": {"name": "main"}, "style.css": {}, "a.11593f3b.js.map": {}}},
+        {"main.11593f3b9364a7cd8292.js"},
+    ),
+    "esbuild": (
+        METAFILE,
+        {"out/main-6ZIYGZRG.js", "out/other-5XQ2W4IU.js", "out/lazy-SE7PEU5Z.css", "out/main-NRETBCHF.css"},
+    ),
+    # https://www.w3.org/TR/appmanifest/
+    "a web app's": (
+        {"name": "An app", "start_url": "/?v=BWx3k2p9", "icons": [{"src": "icon-192.png"}], "id": "BWx3k2p9Qa"}, set(),
+    ),
+    "Django's": ({"paths": {"a.css": "a.6f6ea4ff2d83.css"}, "version": "1.1", "hash": "3cb6ed58ca8d"}, set()),
+    "a list": (["assets/a-BWx3k2p9.js"], set()),
+    "numbers": ({"a": 1, "b": {"file": 2, "css": 3, "assets": [4]}, "outputs": 5}, set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", MANIFESTS)
+def test_what_a_manifest_names(form: str) -> None:
+    manifest, expected = MANIFESTS[form]
+    assert {path for path in hashed(named_in(manifest)) if "." in path} == expected
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner) | st.dictionaries(
+        st.sampled_from(["file", "src", "name", "css", "assets", "chunks", "files", "outputs"]) | st.text(), inner
+    ),
+)  # fmt: skip
+
+
+@given(JSON)
+def test_any_manifest_is_answered(manifest: object) -> None:
+    hashed(named_in(manifest))
+
+
+def test_a_folder_of_a_bundlers_own() -> None:
+    names = ["shared-B7PI925R.js", "foo-BRBmoGS9.js", "baz-B2H3sXNv.js", "foo-5UjPuW-k.css"]
+    bundle = {f"a/{name}" for name in names}
+    assert named_alike([*bundle, "a/logo-ChJ_j9JJ.png", "a/x.png", "b/foo-BRBmoGS9.js"]) == bundle | {
+        "a/logo-ChJ_j9JJ.png"
+    }
+    # One among others proves nothing of them.
+    assert named_alike([*bundle, "a/one.js", "a/two.js"]) == {"a/baz-B2H3sXNv.js"}
+
+
+@pytest.mark.parametrize("place", ["dist/manifest.json", "dist/.vite/manifest.json", "dist/vite-manifest.json"])
+def test_the_places_of_a_manifest(write, place: str) -> None:
+    only = {name: body for name, body in SITE.items() if name in (WORDY, LOGO)}
+    assert WORDY not in kept(made(write(only)))
+    # Vite's other names say that eight characters are put into them.
+    assert kept(made(write({**only, place: json.dumps(VITE)}))) == {WORDY, LOGO}
+
+
+@pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "\x00", '"' + "x" * 100 + '"', "{}"])
+def test_a_damaged_manifest_names_nothing(write, body: str) -> None:
+    assert kept(made(write({WORDY: "1", "dist/manifest.json": body}))) == set()
+
+
+def test_options(site: Path) -> None:
+    found = sources(site)
+    assert bundled(found, RewriteConfig()) == KEPT
+    assert bundled(found, RewriteConfig(bundled=False)) == set()
+    assert bundled(found, RewriteConfig(bundled=False, bundled_names=("js/*",))) == {"js/page.js", "js/own.js"}
+    assert bundled(found, RewriteConfig(unbundled_names=("*.css", "*.png"))) == KEPT - {CSS, LOGO}
+    built = made(site, RewriteConfig(unbundled_names=("*/shared-*",)))
+    # A bundler's module imports it, but the project has said what it is.
+    assert kept(built) == KEPT - {SHARED}
+
+
+def test_what_a_bundlers_module_imports_is_a_bundlers(write) -> None:
+    root = write({
+        "js/main-aB3dE5gH.js": "import './deep-Abcdef7h.js'; import './plain.js'",
+        "js/deep-Abcdef7h.js": "import('./far-AbcdeFgh.js')", "js/far-AbcdeFgh.js": "1",
+        "js/plain.js": "2", "js/away-Abcdef7h.js": "3", "js/z1.js": "4", "js/z2.js": "5",
+    })  # fmt: skip
+    assert kept(made(root)) == {"js/main-aB3dE5gH.js", "js/deep-Abcdef7h.js", "js/far-AbcdeFgh.js"}
+
+
+# That they are left alone.
+
+
+def test_names_and_bytes_stay(site: Path) -> None:
+    built = made(site)
+    assert kept(built) == KEPT
+    by_logical = {asset.logical: asset for asset in built.assets}
+    for logical in KEPT:
+        asset = by_logical[logical]
+        assert (asset.name, asset.edits, asset.body()) == (logical, (), str(site / logical))
+        assert asset.digest == asset.source_digest
+    assert by_logical[ENTRY].references == (ENTRY + ".map", SHARED)
+    page = by_logical["js/page.js"].body()
+    assert isinstance(page, bytes)
+    assert b"'../dist/assets/shared-Cpw7KS3l.js'" in page
+    assert hashed_name("js/own.js", by_logical["js/own.js"].digest).encode().removeprefix(b"js/") in page
+
+
+def test_references_to_kept_files_stay_as_they_are_written(write) -> None:
+    text = "import '/static/dist/./assets//shared%2DCpw7KS3l.js?a b#c'\n"
+    built = made(write({SHARED: "1", "a.js": text}))
+    assert [asset.edits for asset in built.assets] == [(), ()]
+
+
+def test_a_circle_of_kept_files_is_no_circle(write) -> None:
+    root = write(
+        {
+            "a-aB3dE5gH.js": "import './b-aB3dE5gH.js'",
+            "b-aB3dE5gH.js": "import './a-aB3dE5gH.js'; import './c.js'",
+            "c.js": "import './b-aB3dE5gH.js'",
+        }
+    )
+    names = {asset.logical: asset.name for asset in made(root).assets}
+    assert names == {
+        "a-aB3dE5gH.js": "a-aB3dE5gH.js", "b-aB3dE5gH.js": "b-aB3dE5gH.js",
+        "c.js": hashed_name("c.js", digest_bytes(b"import './b-aB3dE5gH.js'")),
+    }  # fmt: skip
+
+
+def test_broken_references_in_kept_files_are_reported(write) -> None:
+    with pytest.raises(BrokenReferences) as caught:
+        made(write({SHARED: "import './gone.js'"}))
+    (problem,) = caught.value.problems
+    assert (problem.logical, problem.line, problem.column, problem.text) == (SHARED, 1, 9, "./gone.js")
+
+
+# What is published.
+
+
+def test_a_release(store: Store, site: Path) -> None:
+    published = publish(made(site), store, FAST)
+    manifest = current(store)
+    assert {logical for logical, entry in manifest.entries.items() if entry.kept} == KEPT
+    django = json.loads(read_all(store, "staticfiles.json") or b"")
+    for logical in KEPT:
+        assert django["paths"][logical] == logical
+        assert read_all(store, logical) == (site / logical).read_bytes()
+        assert manifest.entries[logical].plain is None
+    # Once: neither a second copy of the file nor of a variant.
+    stem = ENTRY.removesuffix(".js")
+    assert {s.key for s in store.list() if s.key.startswith(stem) and ".map" not in s.key} == {
+        ENTRY, ENTRY + ".br", ENTRY + ".gz",
+    }  # fmt: skip
+    assert [c.key for c in published.changed if c.kind == "plain"].count(ENTRY) == 1
+    again = publish(made(site, current=manifest), store, FAST, current=(published.release, manifest))
+    assert again.changed == []
+    assert sorted(again.unchanged) == sorted(manifest.entries)
+
+
+def test_a_kept_name_that_lies_is_not_kept_again(store: Store, site: Path) -> None:
+    publish(made(site), store, FAST)
+    (site / SHARED).write_text("export const s = () => 'other';\n")
+    for warnings in (1, 0):
+        built = made(site, current=current(store))
+        assert kept(built) == KEPT - {SHARED}
+        said = [problem for problem in built.warnings if problem.logical == SHARED]
+        assert len(said) == warnings
+        assert all("its bytes changed but its name" in problem.what for problem in said)
+        publish(built, store, FAST)
+        entry = current(store).entries[SHARED]
+        body = (site / SHARED).read_bytes()
+        assert entry.name == hashed_name(SHARED, digest_bytes(body))
+        assert read_all(store, SHARED) == read_all(store, entry.name) == body
+        assert entry.unsteady
+        # As it was in the first release: it would be immutable again with other bytes.
+    (site / SHARED).write_bytes(str(SITE[SHARED]).encode())
+    assert SHARED not in kept(made(site, current=current(store)))
+
+
+def test_a_name_that_was_ours_in_the_last_release_is_not_taken_over(store: Store, write) -> None:
+    first = publish(made(write({"a.js": "1"})), store, FAST)
+    name = first.manifest.entries["a.js"].name
+    assert kept(made(write({"a.js": "1", name: "1"}), current=current(store))) == {name}
+    assert kept(made(write({"a.js": "2", name: "3"}), current=current(store))) == set()
+
+
+def test_other_bytes_than_another_run_has_published_meanwhile(store: Store, site: Path) -> None:
+    publish(made(site), store, FAST)
+    before = current(store)
+    (site / SHARED).write_text("other")
+    with pytest.raises(StoreError, match="Run again"):
+        publish(made(site), store, FAST)
+    assert current(store) == before
+    assert read_all(store, SHARED) == SITE[SHARED].encode()  # type: ignore[union-attr]
+
+
+def test_leftovers_under_a_kept_name_are_replaced(tmp_path: Path, site: Path) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    store.put(ENTRY, b"left by stock Django")
+    other = tmp_path / "other"
+    other.write_bytes((site / SHARED).read_bytes())
+    store.symlink(str(other), SHARED)
+    publish(made(site), store, FAST)
+    for logical in KEPT:
+        assert read_all(store, logical) == (site / logical).read_bytes()
+        assert not (tmp_path / "root" / logical).is_symlink()
+    assert other.read_bytes() == (site / SHARED).read_bytes()
+
+
+def test_an_older_release_of_ours_that_hashed_them_again(store: Store, site: Path) -> None:
+    publish(made(site, RewriteConfig(bundled=False)), store, FAST)
+    before = current(store)
+    publish(made(site, current=before), store, FAST)
+    for entry in before.entries.values():
+        assert digest_bytes(read_all(store, entry.name) or b"") == entry.digest
+    publish(made(site, current=current(store)), store, FAST, clear=True)
+    assert read_all(store, before.entries[ENTRY].name) is None
+    assert {key.key for key in store.list() if not key.key.startswith(".shipfiles/")} == {
+        "staticfiles.json", *current(store).keys()
+    }  # fmt: skip
+
+
+def test_links_lead_to_no_kept_file(tmp_path: Path, site: Path) -> None:
+    root = tmp_path / "root"
+    store = LocalStore(str(root))
+    for _ in range(2):
+        publish(made(site), store, FAST, link=True)
+        assert (root / "js/own.js").is_symlink()
+        assert not any((root / logical).is_symlink() for logical in KEPT)
+        assert (root / (ENTRY + ".br")).exists()
+
+
+def test_no_run_that_only_copies_changes_a_kept_file(tmp_path: Path, site: Path) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    publish(made(site), store, FAST)
+    (site / SHARED).write_text("other")
+    heard: list[Event] = []
+    plain = RewriteConfig(skip=("*",), bundled=False)
+    published = publish_plain(made(site, plain), store, link=True, listener=heard.append)
+    assert read_all(store, SHARED) == str(SITE[SHARED]).encode()
+    assert not any((tmp_path / "root" / logical).is_symlink() for logical in KEPT)
+    assert set(published.unchanged) >= KEPT
+    (notice,) = [event.text for event in heard if isinstance(event, Notice)]
+    assert SHARED in notice
+    # Into an empty place all are copied.
+    empty = MemoryStore()
+    publish_plain(made(site), empty)
+    assert {stored.key for stored in empty.list()} == set(SITE)
+
+
+@given(bodies=st.lists(st.binary(max_size=60), min_size=1, max_size=4))
+def test_a_kept_file_has_the_bytes_of_its_source(tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]) -> None:
+    root = tmp_path_factory.mktemp("src")
+    for i, body in enumerate(bodies):
+        (root / f"a{i}-aB3dE5gH.css").write_bytes(b"@import '/static/b.css';" + body)
+    (root / "b.css").write_bytes(b"")
+    store = MemoryStore()
+    publish(build(sources(root), RewriteConfig(own_missing="warning")), store, FAST)
+    for i, body in enumerate(bodies):
+        assert read_all(store, f"a{i}-aB3dE5gH.css") == b"@import '/static/b.css';" + body
+
+
+def test_the_manifest_says_which_names_did_not_hold(store: Store, site: Path) -> None:
+    publish(made(site), store, FAST)
+    (site / SHARED).write_text("other")
+    publish(made(site, current=current(store)), store, FAST)
+    manifest = current(store)
+    assert load(dump(manifest), "x") == manifest
+    steady: dict[str, Digest | None] = manifest.steady()
+    assert steady[SHARED] is None
+    assert steady[LOGO] == digest_bytes((site / LOGO).read_bytes())
+
+
+# How it is served.
+
+
+def get(table: FileTable, path: str) -> Response | None:
+    return respond(table, Request("GET", path, {}.get))
+
+
+def cache_control(response: Response | None) -> str:
+    assert response is not None
+    if hasattr(response.body, "close"):
+        response.body.close()
+    return dict(response.headers)["Cache-Control"]
+
+
+def test_kept_names_are_immutable(tmp_path: Path, site: Path) -> None:
+    root = tmp_path / "root"
+    publish(made(site), LocalStore(str(root)), FAST)
+    table = read_table(str(root), "/static/")
+    for logical in KEPT:
+        assert cache_control(get(table, f"/static/{logical}")) == "max-age=31536000, public, immutable"
+    assert "immutable" not in cache_control(get(table, f"/static/{ENTRY}.map"))
+    # Missing: not the application's to answer, and not to be kept by a CDN.
+    lost = get(table, "/static/dist/assets/gone-aB3dE5gH.js")
+    assert lost is not None
+    assert (lost.status, cache_control(lost)) == (404, "no-store")
+    assert get(table, "/static/dist/assets/gone.js") is None
+
+
+def test_kept_files_of_other_releases_are_served(tmp_path: Path, site: Path) -> None:
+    root = tmp_path / "root"
+    store = LocalStore(str(root))
+    publish(made(site), store, FAST)
+    old = read_table(str(root), "/static/")
+    new = "dist/assets/shared-Dqx8LT4m.js"
+    (site / SHARED).rename(site / new)
+    (site / ENTRY).unlink()
+    (site / "js/page.js").unlink()
+    publish(made(site, current=current(store)), store, FAST)
+    for table in (old, read_table(str(root), "/static/")):
+        for logical in (SHARED, ENTRY, new):
+            assert cache_control(get(table, f"/static/{logical}")) == "max-age=31536000, public, immutable"
