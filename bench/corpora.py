@@ -83,11 +83,23 @@ class Corpus:
     folders: tuple[tuple[str, Path], ...] = ()
     """(prefix, folder), for STATICFILES_DIRS."""
 
+    def roots(self) -> list[tuple[str, Path]]:
+        """(prefix, folder) of all that is collected, in the order of Django's finders."""
+        return [*self.folders, *(("", self.apps_folder / app / "static") for app in self.apps)]
+
     def count(self) -> tuple[int, int]:
         """Files and bytes."""
-        roots = [self.apps_folder / app / "static" for app in self.apps] + [folder for _, folder in self.folders]
-        sizes = [path.stat().st_size for root in roots for path in root.rglob("*") if path.is_file()]
+        sizes = [path.stat().st_size for _, root in self.roots() for path in root.rglob("*") if path.is_file()]
         return len(sizes), sum(sizes)
+
+    def files(self) -> dict[str, Path]:
+        """Logical path → file, sorted; of two with the same path the one that a finder sees first."""
+        found: dict[str, Path] = {}
+        for prefix, root in self.roots():
+            for path in root.rglob("*"):
+                if path.is_file():
+                    found.setdefault(PurePosixPath(prefix, path.relative_to(root)).as_posix(), path)
+        return dict(sorted(found.items()))
 
 
 def corpus(size: str, work: Path) -> Corpus:

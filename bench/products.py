@@ -54,6 +54,13 @@ PRODUCTS = {
         Product("django-manifest-js", "project.storages.DjangoModules", optional=True),
         Product("enhanced", _ENHANCED, apps=("django_manifeststaticfiles_enhanced",)),
         Product("enhanced-js", _ENHANCED, _MODULES, apps=("django_manifeststaticfiles_enhanced",), optional=True),
+        Product(
+            "enhanced-lexer",
+            _ENHANCED,
+            {**_MODULES, "use_lexer": True},
+            apps=("django_manifeststaticfiles_enhanced",),
+            optional=True,
+        ),
         Product("whitenoise", _WHITENOISE, compresses_each_time=True),
         Product(
             "whitenoise-hashed-only",
