@@ -38,6 +38,7 @@ def project(tmp_path: Path, write: Write) -> Iterator[Path]:
         STATICFILES_DIRS=[str(tmp_path / "src")],
         STATICFILES_FINDERS=["django.contrib.staticfiles.finders.FileSystemFinder"],
         STATIC_ROOT=str(tmp_path / "root"),
+        BASE_DIR=tmp_path,
     ):
         yield tmp_path
 

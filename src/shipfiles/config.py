@@ -124,6 +124,19 @@ class ServeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheConfig:
+    """OPTIONS["cache"]: what is remembered from run to run, on this machine or wherever the folder is restored."""
+
+    enabled: bool = True
+    """Whether to remember anything."""
+    folder: str | None = None
+    """The folder; it may be deleted, shared between branches and kept between CI runs. Default: ``.cache/shipfiles`` in
+    ``BASE_DIR``, or in the current folder without one."""
+    max_size: int = 1024 * 1024 * 1024
+    """Compressed files that were not used for longest are removed beyond this size. Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class StaticConfig:
     """STORAGES["staticfiles"]["OPTIONS"], with the defaults that Django's settings give."""
 
@@ -147,6 +160,7 @@ class StaticConfig:
     rewrite: RewriteConfig = field(default_factory=RewriteConfig)
     proof: ProofConfig = field(default_factory=ProofConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)
+    cache: CacheConfig = field(default_factory=CacheConfig)
 
     def __post_init__(self) -> None:
         if fault := path_fault(self.manifest_name):

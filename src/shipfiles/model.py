@@ -50,6 +50,29 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a file as a whole, whichever file has that content."""
+
+    what: str
+    line: int = 0
+    """Counted from 1; 0 if the whole file is meant."""
+    column: int = 0
+    severe: bool = False
+    """Whether the file is published as it is although it may have references."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What was found in the bytes of a file: the same for every file with these bytes and this language."""
+
+    references: tuple[Reference, ...] = ()
+    """In the order of the bytes, never overlapping."""
+    codec: str = ""
+    """Python's name of the encoding that edits must be written in; empty for UTF-8."""
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A reference that leads nowhere, or a file that could not be treated as it should."""
 

@@ -11,7 +11,7 @@ from ..errors import Names
 from ..model import Problem, Reference, SourceFile
 from .rewrite.reference import Target, Unresolvable, target_of
 from .rewrite.splice import positions
-from .scan import Scanned, read
+from .scan import Scanned, read_body
 
 _SEARCHED_ERRORS = 5
 
@@ -43,12 +43,11 @@ def resolve(
     hints = _Hints(scanned)
     for logical in sorted(scanned):
         file = scanned[logical]
-        if file.warning:
-            problems.warnings.append(file.warning)
-        if file.note:
-            problems.notes.append(file.note)
+        if fault := file.scan.fault:
+            problem = Problem(file.source.place, fault.line, fault.column, "", fault.what, (), logical)
+            (problems.warnings if fault.severe else problems.notes).append(problem)
         broken: list[tuple[Reference, Target | Unresolvable]] = []
-        for reference in file.references:
+        for reference in file.scan.references:
             target = target_of(reference.url, logical, static_url, reference.base)
             if target is None:
                 continue
@@ -81,10 +80,10 @@ def _report(
     problems: Problems,
 ) -> None:
     """Add the ``broken`` references of one file to the ``problems``, each where its severity belongs."""
-    body = read(file.source)
-    places = positions(body, [reference.start for reference, _ in broken], file.codec)
+    body = read_body(file.source)
+    places = positions(body, [reference.start for reference, _ in broken], file.scan.codec)
     for (reference, target), (line, column) in zip(broken, places, strict=True):
-        text = body[reference.start : reference.end].decode(file.codec or "utf-8", "backslashreplace")
+        text = body[reference.start : reference.end].decode(file.scan.codec or "utf-8", "backslashreplace")
         if isinstance(target, Unresolvable):
             what, nearest = target.what, ""
         else:

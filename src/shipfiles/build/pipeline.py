@@ -12,11 +12,12 @@ from ..events import Listener, ignore, phase
 from ..model import Problem, SourceFile
 from ..work import in_parallel
 from .bundled import bundled, closed_over, fits_a_chunk
+from .cache import NO_CACHE, Cache
 from .links import Link, resolve
 from .plan import groups
 from .rewrite.reference import renamed
 from .rewrite.splice import Edit, splice
-from .scan import Scanned, read, scan
+from .scan import Scanned, Scanner, read_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Asset:
 
     def body(self) -> bytes | str:
         """The bytes where they differ from the source's; else the source's path, to be streamed."""
-        return splice(read(self.source), self.edits) if self.edits else self.source.path
+        return splice(read_body(self.source), self.edits) if self.edits else self.source.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def build(
     static_url: str = "/static/",
     steady: Mapping[str, Digest | None] | None = None,
     media_types: Mapping[str, str] | None = None,
+    cache: Cache = NO_CACHE,
     workers: int = 0,
     listener: Listener = ignore,
 ) -> Build:
@@ -78,7 +80,7 @@ def build(
     """
     with phase(listener, "read", len(sources), 0) as progress:
         scanned: dict[str, Scanned] = {}
-        reads = in_parallel(lambda s: scan(s, config, media_types), sources, workers)
+        reads = in_parallel(Scanner(config, media_types, cache).read, sources, workers)
         for source, result in reads:
             scanned[source.logical] = result
             progress(1, result.size)
@@ -190,8 +192,9 @@ def _cycle_digest(
 
 def _edits(file: Scanned, links: Sequence[Link], names: Mapping[str, str]) -> tuple[Edit, ...]:
     """The edits for those links whose target has its name already."""
+    codec = file.scan.codec or "utf-8"
     return tuple(
-        Edit(link.reference.start, link.reference.end, _put(link, names[link.target]).encode(file.codec or "utf-8"))
+        Edit(link.reference.start, link.reference.end, _put(link, names[link.target]).encode(codec))
         for link in links
         # A name that is kept stands there already, however it is written.
         if names.get(link.target, link.target) != link.target
@@ -205,7 +208,7 @@ def _put(link: Link, name: str) -> str:
 
 
 def _unchanged(file: Scanned) -> bytes:
-    body = read(file.source)
+    body = read_body(file.source)
     if digest_bytes(body) != file.digest:
         raise SourceError(file.source.place, "the file changed while it was collected; run again")
     return body

@@ -11,10 +11,13 @@ from ..config import RewriteConfig
 from ..digest import Digest, digest_bytes, digest_stream
 from ..errors import SourceError, os_reason
 from ..media_types import media_type
-from ..model import Problem, Reference, SourceFile
-from .rewrite import Rewriter, rewriter_for
+from ..model import Fault, Scan, SourceFile
+from .cache import Cache
+from .rewrite import Rewriting, rewriter_for
 from .rewrite.encoding import text_of
 from .rewrite.splice import positions
+
+_NOTHING = Scan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,58 +28,66 @@ class Scanned:
     size: int
     digest: Digest
     media_type: str
-    references: tuple[Reference, ...] = ()
-    codec: str = ""
-    """Python's name of the encoding that edits must be written in; empty for UTF-8."""
-    warning: Problem | None = None
-    """Why the file is published as it is, if it should not be."""
-    note: Problem | None = None
+    scan: Scan = _NOTHING
 
 
-def scan(source: SourceFile, config: RewriteConfig, media_types: Mapping[str, str] | None) -> Scanned:
-    """Read ``source`` once. Raises `SourceError`."""
-    type_ = media_type(source.logical, media_types)
-    rewriter = wanted_rewriter(source.logical, type_, config)
-    try:
-        with open(source.path, "rb", buffering=0) as file:
-            if rewriter is None:
-                digest, size = digest_stream(file)
-                return Scanned(source, size, digest, type_)
-            if os.fstat(file.fileno()).st_size > config.max_size:
-                digest, size = digest_stream(file)
-                what = f"larger than rewrite.max_size ({config.max_size} bytes), published as it is"
-                return Scanned(source, size, digest, type_, warning=_problem(source, b"", -1, what))
-            body = file.readall()
-    except OSError as error:
-        raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
-    digest = digest_bytes(body)
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """What reads the source files of one build. Safe to use from several threads."""
+
+    config: RewriteConfig
+    media_types: Mapping[str, str] | None
+    cache: Cache
+
+    def read(self, source: SourceFile) -> Scanned:
+        """Read ``source`` once, and scan it unless the cache knows its content. Raises `SourceError`."""
+        type_ = media_type(source.logical, self.media_types)
+        rewriting = self._rewriting(source.logical, type_)
+        try:
+            with open(source.path, "rb", buffering=0) as file:
+                if rewriting is None:
+                    digest, size = digest_stream(file)
+                    return Scanned(source, size, digest, type_)
+                if os.fstat(file.fileno()).st_size > self.config.max_size:
+                    digest, size = digest_stream(file)
+                    what = f"larger than rewrite.max_size ({self.config.max_size} bytes), published as it is"
+                    return Scanned(source, size, digest, type_, Scan(fault=Fault(what, severe=True)))
+                body = file.readall()
+        except OSError as error:
+            raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
+        digest = digest_bytes(body)
+        # The media type counts too: it decides which declarations of an encoding are read.
+        key = f"{digest} {rewriting.option} {type_}"
+        found = self.cache.scan(key)
+        if found is None:
+            found = _scan(body, rewriting, type_)
+            self.cache.keep_scan(key, found)
+        return Scanned(source, len(body), digest, type_, found)
+
+    def _rewriting(self, logical: str, type_: str) -> Rewriting | None:
+        rewriting = rewriter_for(logical, type_)
+        if rewriting is None or not getattr(self.config, rewriting.option):
+            return None
+        if any(fnmatchcase(logical, pattern) for pattern in self.config.skip):
+            return None
+        return rewriting
+
+
+def _scan(body: bytes, rewriting: Rewriting, type_: str) -> Scan:
     text = text_of(body, type_)
-    fault = _problem(source, body, text.fault_at, text.fault) if text.fault else None
+    fault = None
+    if text.fault:
+        line, column = positions(body, [text.fault_at])[0] if text.fault_at >= 0 else (0, 0)
+        fault = Fault(text.fault, line, column, severe=not text.readable)
     if not text.readable:
-        return Scanned(source, len(body), digest, type_, warning=fault)
-    references = tuple(text.own_spans(rewriter.references(text.utf8)))
-    return Scanned(source, len(body), digest, type_, references, text.codec, note=fault)
+        return Scan(fault=fault)
+    return Scan(tuple(text.own_spans(rewriting.rewriter.references(text.utf8))), text.codec, fault)
 
 
-def wanted_rewriter(logical: str, type_: str, config: RewriteConfig) -> Rewriter | None:
-    """What finds the references of the file at ``logical``; ``None`` if it has none to find or ``config`` says so."""
-    rewriter = rewriter_for(logical, type_)
-    if rewriter is None or not getattr(config, rewriter.option):
-        return None
-    if any(fnmatchcase(logical, pattern) for pattern in config.skip):
-        return None
-    return rewriter.rewriter
-
-
-def read(source: SourceFile) -> bytes:
+def read_body(source: SourceFile) -> bytes:
     """The bytes of ``source``. Raises `SourceError`."""
     try:
         with open(source.path, "rb", buffering=0) as file:
             return file.readall()
     except OSError as error:
         raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
-
-
-def _problem(source: SourceFile, body: bytes, at: int, what: str) -> Problem:
-    line, column = positions(body, [at])[0] if at >= 0 else (0, 0)
-    return Problem(source.place, line, column, "", what, (), source.logical)

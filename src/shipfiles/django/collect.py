@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from django.core.files.storage import Storage
 
+from ..build.cache import Cache
 from ..build.find import Found
 from ..build.pipeline import Asset, Build, build
 from ..build.rewrite import rewriter_for
-from ..config import ProofConfig
+from ..config import ProofConfig, RewriteConfig, StaticConfig
 from ..errors import BrokenReferences, ManifestError, SourceError
 from ..events import Listener, ignore, phase
 from ..manifest import Manifest, read_current
@@ -24,6 +25,8 @@ from .sources import collected_sources
 
 if TYPE_CHECKING:
     from .storage import StaticStorage
+
+_UNTOUCHED = RewriteConfig(skip=("*",), bundled=False)
 
 
 def collect(
@@ -45,17 +48,46 @@ def collect(
     if link:
         _refuse_links_to_copies(found)
     config = storage.config
-    rewrite = config.rewrite if post_process else replace(config.rewrite, skip=("*",), bundled=False, bundled_names=())
     store: Store = Rehearsal(storage.store) if dry_run else storage.store
     current = _current(store) if post_process else None
-    proves = post_process and config.proof.on_collect
+    # What was found out stays found out, also after a failure or Ctrl-C.
+    with Cache(conf.cache_folder(config), config.cache.max_size, listener) as cache:
+        rewrite = config.rewrite if post_process else _UNTOUCHED
+        built = _built(found, replace(config, rewrite=rewrite), current, cache, listener, proves=post_process)
+        if not post_process:
+            published = publish_plain(
+                built, store, manifest_name=storage.manifest_name, clear=clear, link=link, workers=config.workers,
+                listener=listener,
+            )  # fmt: skip
+            return built, published
+        published = publish(
+            built, store, config.compress, manifest_name=storage.manifest_name, clear=clear, link=link, current=current,
+            cache=cache, workers=config.workers, listener=listener,
+        )  # fmt: skip
+    if not dry_run:
+        storage.adopt(published.manifest)
+    return built, published
+
+
+def _built(
+    found: Found,
+    config: StaticConfig,
+    current: tuple[str, Manifest] | None,
+    cache: Cache,
+    listener: Listener,
+    *,
+    proves: bool,
+) -> Build:
+    """The build of ``found``, with what the proof of names has to say if there shall be one."""
+    proves = proves and config.proof.on_collect
     try:
         built = build(
             found.sources,
-            rewrite,
+            config.rewrite,
             steady=current[1].steady() if current else None,
             static_url=conf.base_url(config) or "",
             media_types=config.serve.media_types,
+            cache=cache,
             workers=config.workers,
             listener=listener,
         )
@@ -67,25 +99,13 @@ def collect(
         raise BrokenReferences(
             (*error.problems, *proof.errors), (*error.warnings, *proof.warnings), (*error.notes, *proof.notes)
         ) from None
-    if proves:
-        proof = _prove(found, config.proof, listener)
-        warnings, notes = (*built.warnings, *proof.warnings), (*built.notes, *proof.notes)
-        if proof.errors:
-            raise BrokenReferences(proof.errors, warnings, notes)
-        built = replace(built, warnings=warnings, notes=notes)
-    if not post_process:
-        published = publish_plain(
-            built, store, manifest_name=storage.manifest_name, clear=clear, link=link, workers=config.workers,
-            listener=listener,
-        )  # fmt: skip
-        return built, published
-    published = publish(
-        built, store, config.compress, manifest_name=storage.manifest_name, clear=clear, link=link, current=current,
-        workers=config.workers, listener=listener,
-    )  # fmt: skip
-    if not dry_run:
-        storage.adopt(published.manifest)
-    return built, published
+    if not proves:
+        return built
+    proof = _prove(found, config.proof, listener)
+    warnings, notes = (*built.warnings, *proof.warnings), (*built.notes, *proof.notes)
+    if proof.errors:
+        raise BrokenReferences(proof.errors, warnings, notes)
+    return replace(built, warnings=warnings, notes=notes)
 
 
 def _prove(found: Found, config: ProofConfig, listener: Listener) -> Proof:

@@ -65,6 +65,14 @@ def static_store(config: StaticConfig) -> LocalStore:
     )
 
 
+def cache_folder(config: StaticConfig) -> str:
+    """The folder of the build cache; empty if there shall be none."""
+    if not config.cache.enabled:
+        return ""
+    home = os.fspath(getattr(settings, "BASE_DIR", None) or os.getcwd())
+    return os.path.abspath(config.cache.folder or os.path.join(home, ".cache", "shipfiles"))
+
+
 def base_url(config: StaticConfig) -> str | None:
     """The URL of the folder of the releases.
 

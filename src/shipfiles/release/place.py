@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..build.cache import Cache
 from ..build.compress import compressors, is_kept
 from ..config import CompressConfig
 from ..digest import Digest, digest_bytes
@@ -54,6 +55,7 @@ class Placer:
         taken: Collection[str],
         previous: Manifest,
         known: Mapping[Digest, Mapping[str, Variant]],
+        cache: Cache,
     ) -> None:
         self._store = store
         self._config = config
@@ -63,6 +65,7 @@ class Placer:
         self._taken = taken
         self._previous = previous
         self._known = known
+        self._cache = cache
         self.made: dict[tuple[Digest, str], Made] = {}
         """What is known of each coding of each content that was placed; written by the thread that gathers results."""
 
@@ -161,13 +164,17 @@ class Placer:
                 continue
             made = self.made.get((content.digest, token)) or self._found(content.digest, token, places)
             if made is None:
-                body = body if body is not None else content.bytes()
-                started = time.perf_counter()
-                encoded = compressor.compress(body)
-                placed.encoder_seconds += time.perf_counter() - started
-                placed.encoded += 1
+                encoded = self._cache.variant(content.digest, compressor)
+                if encoded is None:
+                    body = body if body is not None else content.bytes()
+                    started = time.perf_counter()
+                    encoded = compressor.compress(body)
+                    placed.encoder_seconds += time.perf_counter() - started
+                    placed.encoded += 1
+                    encoded = encoded if len(encoded) < content.size else b""
+                    self._cache.keep_variant(content.digest, compressor, encoded)
                 made = Made(None)
-                if is_kept(self._config, content.size, len(encoded)):
+                if encoded and is_kept(self._config, content.size, len(encoded)):
                     made = Made(Variant(len(encoded), digest_bytes(encoded)), places[0])
                     self._store.put(places[0], encoded)
                     placed.changed.append(Changed(places[0], "write", len(encoded), kind="variant"))

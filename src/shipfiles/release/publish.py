@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ..build.cache import NO_CACHE, Cache
 from ..build.compress import is_wanted, settings_of
 from ..build.pipeline import Asset, Build
 from ..config import CompressConfig
@@ -63,6 +64,7 @@ def publish(
     clear: bool = False,
     link: bool = False,
     current: tuple[str, Manifest] | None = None,
+    cache: Cache = NO_CACHE,
     workers: int = 0,
     listener: Listener = ignore,
 ) -> Published:
@@ -75,7 +77,9 @@ def publish(
     """
     refuse_collisions(built, manifest_name)
     with _locked(store, listener):
-        run = _Publication(built, store, config, link=link, workers=workers, listener=listener, current=current)
+        run = _Publication(
+            built, store, config, link=link, cache=cache, workers=workers, listener=listener, current=current
+        )
         run.refuse_other_bytes()
         owned = owned_keys(store, manifest_name, listener) if clear else frozenset()
         run.make_way(all_of_them=clear)
@@ -139,6 +143,7 @@ class _Publication:
         config: CompressConfig,
         *,
         link: bool,
+        cache: Cache = NO_CACHE,
         workers: int,
         listener: Listener,
         only_plain: bool = False,
@@ -162,6 +167,7 @@ class _Publication:
             taken=self._taken,
             previous=self._previous,
             known=self._read_known(),
+            cache=cache,
         )
 
     def refuse_other_bytes(self) -> None:

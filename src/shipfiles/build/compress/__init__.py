@@ -22,6 +22,10 @@ class Compressor(Protocol):
         """``body`` under this coding."""
         ...
 
+    def decompress(self, encoded: bytes) -> bytes:
+        """What ``encoded`` was made from. Raises ``ValueError`` if it is not of this coding."""
+        ...
+
 
 def compressors(config: CompressConfig) -> tuple[Compressor, ...]:
     """The compressors that ``config`` asks for, in its order."""

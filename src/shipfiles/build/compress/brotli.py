@@ -17,3 +17,10 @@ class Brotli:
     def compress(self, body: bytes) -> bytes:
         """``body`` as a brotli stream."""
         return bytes(brotli.compress(body, quality=self._quality))
+
+    def decompress(self, encoded: bytes) -> bytes:
+        """What ``encoded`` was made from. Raises ``ValueError``."""
+        try:
+            return bytes(brotli.decompress(encoded))
+        except brotli.error as error:
+            raise ValueError(str(error)) from error

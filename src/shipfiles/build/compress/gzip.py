@@ -24,3 +24,10 @@ class Gzip:
         deflate = zlib.compressobj(self._level, zlib.DEFLATED, -zlib.MAX_WBITS)
         trailer = struct.pack("<LL", zlib.crc32(body), len(body) & 0xFFFFFFFF)
         return b"".join((_HEADER, deflate.compress(body), deflate.flush(), trailer))
+
+    def decompress(self, encoded: bytes) -> bytes:
+        """What ``encoded`` was made from. Raises ``ValueError``."""
+        try:
+            return zlib.decompress(encoded, wbits=16 + zlib.MAX_WBITS)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error

@@ -1,0 +1,281 @@
+"""What earlier runs found out about contents: a folder that may be kept, shared between branches, or deleted.
+
+Everything in it is found by the digest of a content and is checked when it is read, so that a damaged, foreign or old
+file costs time, never a wrong byte. What cannot be read or written is told once and done without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Protocol, Self
+
+from ..digest import Digest, digest_bytes, hex_prefix
+from ..errors import os_reason, printable
+from ..events import Listener, Notice, ignore
+from ..model import Fault, Reference, Scan
+
+_MOST_SCANS = 200_000
+# Stands for a coding that saves nothing; no coding of anything is that short, and an empty file is a damaged one.
+_NO_GAIN = b"-"
+_DAY = 86_400.0
+_STALE = 14 * _DAY
+_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# See https://bford.info/cachedir/\n"
+_SLUG = re.compile(r"[^A-Za-z0-9.]+")
+
+
+class Coding(Protocol):
+    """What the cache needs to know of a compressor."""
+
+    settings: str
+
+    def decompress(self, encoded: bytes) -> bytes:
+        """What ``encoded`` was made from. Raises ``ValueError``."""
+        ...
+
+
+class Cache:
+    """The folder ``folder``, held to about ``max_size`` bytes. Without a folder nothing is remembered.
+
+    Safe to use from several threads; several processes may share the folder.
+    """
+
+    def __init__(self, folder: str = "", max_size: int = 0, listener: Listener = ignore) -> None:
+        self._folder = folder
+        self._max_size = max_size
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._told = False
+        self._loaded: dict[str, Any] | None = None
+        self._used: dict[str, Any] = {}
+        self._made_scans = 0
+        self._made_variants = 0
+        self.hits = 0
+        """Scans and variants that were found."""
+        self.misses = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # Scans.
+
+    def scan(self, key: str) -> Scan | None:
+        """The scan kept under ``key``, ``None`` if there is none."""
+        if not self._folder:
+            return None
+        raw = self._scans().get(key, _MISSING)
+        if raw is not _MISSING:
+            with suppress(TypeError, ValueError, KeyError, AttributeError):
+                found = _to_scan(raw)
+                self._used[key] = raw
+                self.hits += 1
+                return found
+        self.misses += 1
+        return None
+
+    def keep_scan(self, key: str, scan: Scan) -> None:
+        """Keep ``scan`` under ``key``, which names the content and the language."""
+        if self._folder:
+            self._used[key] = _from_scan(scan)
+            self._made_scans += 1
+
+    def _scans(self) -> dict[str, Any]:
+        if self._loaded is None:
+            with self._lock:
+                if self._loaded is None:
+                    self._loaded = self._read_scans()
+        return self._loaded
+
+    def _read_scans(self) -> dict[str, Any]:
+        path = self._scans_path()
+        try:
+            with open(path, "rb") as file:
+                checksum, _, body = file.read().partition(b"\n")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            self._tell(f"{printable(path)} cannot be read: {os_reason(error)}")
+            return {}
+        if checksum == _checksum(body):
+            with suppress(ValueError, RecursionError):
+                found = json.loads(body)
+                if isinstance(found, dict):
+                    return found
+        self._tell(f"{printable(path)} is damaged and is made anew")
+        return {}
+
+    def _scans_path(self) -> str:
+        return os.path.join(self._folder, f"scans-{code_id()}.json")
+
+    # Variants.
+
+    def variant(self, digest: Digest, coding: Coding) -> bytes | None:
+        """The bytes of this coding of the content with ``digest``; empty if they save nothing, ``None`` if unknown."""
+        if not self._folder:
+            return None
+        path = self._variant_path(digest, coding)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                encoded = file.readall()
+                old = time.time() - os.fstat(file.fileno()).st_mtime > _DAY
+        except OSError as error:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                self._tell(f"{printable(path)} cannot be read: {os_reason(error)}")
+            self.misses += 1
+            return None
+        if encoded == _NO_GAIN:
+            encoded = b""
+        elif not _is_of(encoded, digest, coding):
+            self._tell(f"{printable(path)} is damaged and is made anew")
+            with suppress(OSError):
+                os.unlink(path)
+            self.misses += 1
+            return None
+        if old:
+            with suppress(OSError):
+                os.utime(path)
+        self.hits += 1
+        return encoded
+
+    def keep_variant(self, digest: Digest, coding: Coding, encoded: bytes) -> None:
+        """Keep the bytes of this coding of the content with ``digest``; empty ones say that they save nothing."""
+        if self._folder:
+            self._made_variants += 1
+            self._write(self._variant_path(digest, coding), encoded or _NO_GAIN)
+
+    def _variant_path(self, digest: Digest, coding: Coding) -> str:
+        name = hex_prefix(digest, 64)
+        return os.path.join(self._folder, "variants", name[:2], f"{name}.{_SLUG.sub('-', coding.settings)}")
+
+    # The end of a run.
+
+    def close(self) -> None:
+        """Write what was scanned, and remove the oldest variants if there are too many."""
+        if self._made_scans:
+            # What another process has written meanwhile stays; what nobody used in this run goes first.
+            kept = {**self._read_scans(), **self._used} if self._loaded is not None else self._used
+            for key in list(kept)[: max(0, len(kept) - _MOST_SCANS)]:
+                del kept[key]
+            body = json.dumps(kept, separators=(",", ":"), check_circular=False).encode()
+            self._write(self._scans_path(), _checksum(body) + b"\n" + body)
+            self._remove_stale_scans()
+        if self._made_variants:
+            self._remove_oldest_variants()
+        self._made_scans = self._made_variants = 0
+
+    def _remove_stale_scans(self) -> None:
+        """Those that other versions of this package made, once they are old."""
+        with suppress(OSError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("scans-") and time.time() - entry.stat().st_mtime > _STALE:
+                    os.unlink(entry.path)
+
+    def _remove_oldest_variants(self) -> None:
+        found = sorted(self._variants())
+        size = sum(entry_size for _, entry_size, _ in found)
+        for _, entry_size, path in found:
+            if size <= self._max_size:
+                return
+            with suppress(OSError):
+                os.unlink(path)
+            size -= entry_size
+
+    def _variants(self) -> Iterator[tuple[float, int, str]]:
+        """Time of last use, size and path of each."""
+        for folder, _, names in os.walk(os.path.join(self._folder, "variants")):
+            for name in names:
+                path = os.path.join(folder, name)
+                with suppress(OSError):
+                    status = os.stat(path)
+                    yield status.st_mtime, status.st_size, path
+
+    def _write(self, path: str, body: bytes) -> None:
+        """Make ``path`` hold ``body``, whole or not at all."""
+        temporary = f"{path}.{os.getpid():x}-{threading.get_ident():x}"
+        try:
+            try:
+                _write(temporary, body)
+            except FileNotFoundError:
+                self._make_folder(os.path.dirname(path))
+                _write(temporary, body)
+            os.replace(temporary, path)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(temporary)
+            self._tell(f"{printable(self._folder)} cannot be written: {os_reason(error)}")
+
+    def _make_folder(self, folder: str) -> None:
+        new = not os.path.isdir(self._folder)
+        os.makedirs(folder, exist_ok=True)
+        if new:
+            # Neither backups nor version control want it.
+            _write(os.path.join(self._folder, "CACHEDIR.TAG"), _TAG.encode())
+            _write(os.path.join(self._folder, ".gitignore"), b"*\n")
+
+    def _tell(self, what: str) -> None:
+        if not self._told:
+            self._told = True
+            self._listener(Notice(f"The build cache: {what}. The run only takes longer."))
+
+
+NO_CACHE = Cache()
+"""Remembers nothing."""
+
+_MISSING = object()
+
+
+@lru_cache(maxsize=1)
+def code_id() -> str:
+    """Names the code that finds references: what another version found may be wrong for this one."""
+    digester = hashlib.sha256(__package__.encode())
+    folder = os.path.join(os.path.dirname(__file__), "rewrite")
+    for name in sorted(os.listdir(folder) if os.path.isdir(folder) else ()):
+        if name.endswith(".py"):
+            with open(os.path.join(folder, name), "rb") as file:
+                digester.update(file.read())
+    return digester.hexdigest()[:16]
+
+
+def _write(path: str, body: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(body)
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode()
+
+
+def _is_of(encoded: bytes, digest: Digest, coding: Coding) -> bool:
+    try:
+        return digest_bytes(coding.decompress(encoded)) == digest
+    except ValueError:
+        return False
+
+
+def _from_scan(scan: Scan) -> Any:
+    if not scan.references and not scan.codec and scan.fault is None:
+        return 0
+    fault = scan.fault and [scan.fault.what, scan.fault.line, scan.fault.column, scan.fault.severe]
+    references = [
+        [r.start, r.end, r.url, r.kind, r.required, r.in_markup, r.base] if r.in_markup or r.base or not r.required
+        else [r.start, r.end, r.url, r.kind]
+        for r in scan.references
+    ]  # fmt: skip
+    return [references, scan.codec, fault]
+
+
+def _to_scan(raw: Any) -> Scan:
+    if raw == 0:
+        return Scan()
+    references, codec, fault = raw
+    return Scan(tuple(Reference(*reference) for reference in references), codec, fault and Fault(*fault))

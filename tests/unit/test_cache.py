@@ -1,0 +1,270 @@
+"""What is remembered from run to run; and that nothing in the folder can make a wrong byte."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import brotli
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipfiles.build.cache import Cache
+from shipfiles.build.compress.brotli import Brotli
+from shipfiles.build.compress.gzip import Gzip
+from shipfiles.build.find import ignore_matcher, walk
+from shipfiles.build.pipeline import Build, build
+from shipfiles.config import CompressConfig, RewriteConfig
+from shipfiles.digest import digest_bytes
+from shipfiles.events import Event, Notice
+from shipfiles.model import Fault, Reference, Scan, SourceFile
+from shipfiles.release.publish import Published, publish
+from shipfiles.stores.memory import MemoryStore
+
+SCAN = Scan(
+    (Reference(3, 9, "a\ud800.js", "module"), Reference(20, 30, "x.png?a&b", "url", True, True, "../")),
+    "utf-16-le",
+    Fault("odd", 3, 4),
+)
+BODY = b"p { color: red }\n" * 100
+
+
+class Told(list[str]):
+    """A listener that keeps what people are told."""
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self.append(event.text)
+
+
+def scans(folder: Path) -> Path:
+    (found,) = folder.glob("scans-*.json")
+    return found
+
+
+def variants(folder: Path) -> list[Path]:
+    return sorted(p for p in (folder / "variants").rglob("*") if p.is_file())
+
+
+def test_scans_come_back(tmp_path: Path) -> None:
+    cache = Cache(str(tmp_path / "cache"), 1000)
+    assert cache.scan("k") is None
+    cache.keep_scan("k", SCAN)
+    cache.keep_scan("empty", Scan())
+    cache.close()
+    again = Cache(str(tmp_path / "cache"), 1000)
+    assert again.scan("k") == SCAN
+    assert again.scan("empty") == Scan()
+    assert again.scan("other") is None
+    assert (again.hits, again.misses) == (2, 1)
+
+
+def test_without_a_folder_nothing_is_remembered() -> None:
+    cache = Cache()
+    cache.keep_scan("k", SCAN)
+    cache.keep_variant(digest_bytes(BODY), Gzip(9), b"x")
+    cache.close()
+    assert cache.scan("k") is None
+    assert cache.variant(digest_bytes(BODY), Gzip(9)) is None
+
+
+def test_two_runs_at_once_add_up(tmp_path: Path) -> None:
+    first, second = Cache(str(tmp_path), 1000), Cache(str(tmp_path), 1000)
+    for cache, key in ((first, "a"), (second, "b")):
+        assert cache.scan(key) is None
+        cache.keep_scan(key, SCAN)
+    first.close()
+    second.close()
+    third = Cache(str(tmp_path), 1000)
+    assert third.scan("a") == third.scan("b") == SCAN
+
+
+@pytest.mark.parametrize("coding", [Brotli(5), Gzip(6)])
+def test_variants_come_back(tmp_path: Path, coding: Brotli | Gzip) -> None:
+    cache = Cache(str(tmp_path / "cache"), 10_000)
+    digest, encoded = digest_bytes(BODY), coding.compress(BODY)
+    assert cache.variant(digest, coding) is None
+    cache.keep_variant(digest, coding, encoded)
+    cache.keep_variant(digest_bytes(b"other"), coding, b"")
+    assert cache.variant(digest, coding) == encoded
+    assert cache.variant(digest_bytes(b"other"), coding) == b""
+    assert cache.variant(digest, Brotli(6)) is None
+
+
+@given(data=st.data())
+@pytest.mark.parametrize("coding", [Brotli(5), Gzip(6)])
+def test_a_damaged_variant_is_never_given(tmp_path_factory, coding: Brotli | Gzip, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("cache")
+    told = Told()
+    cache = Cache(str(folder), 10_000, told)
+    digest, encoded = digest_bytes(BODY), coding.compress(BODY)
+    cache.keep_variant(digest, coding, encoded)
+    (path,) = variants(folder)
+    kind = data.draw(st.sampled_from(["flip", "cut", "foreign"]))
+    if kind == "flip":
+        at = data.draw(st.integers(0, len(encoded) * 8 - 1))
+        damaged = bytearray(encoded)
+        damaged[at // 8] ^= 1 << at % 8
+        path.write_bytes(damaged)
+    elif kind == "cut":
+        path.write_bytes(encoded[: data.draw(st.integers(1, len(encoded) - 1))])
+    else:
+        path.write_bytes(data.draw(st.binary(min_size=1)) + b"x")
+    found = cache.variant(digest, coding)
+    # Some bits of a gzip member's head mean nothing for what it unpacks to (RFC 1952 section 2.3.1: MTIME, XFL, OS).
+    assert found is None or coding.decompress(found) == BODY
+    if found is None:
+        assert not path.exists()
+        assert "damaged" in told[0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda body: body[:-1],
+        lambda body: body[:100] + bytes([body[100] ^ 1]) + body[101:],
+        lambda _: b"",
+        lambda _: b"[]",
+        lambda body: body.partition(b"\n")[2],
+    ],
+)
+def test_damaged_scans_are_made_anew(tmp_path: Path, damage) -> None:
+    cache = Cache(str(tmp_path), 1000)
+    cache.keep_scan("k", SCAN)
+    cache.close()
+    path = scans(tmp_path)
+    path.write_bytes(damage(path.read_bytes()))
+    told = Told()
+    again = Cache(str(tmp_path), 1000, told)
+    assert again.scan("k") is None
+    assert "damaged" in told[0]
+    again.keep_scan("k", SCAN)
+    again.close()
+    assert Cache(str(tmp_path), 1000).scan("k") == SCAN
+
+
+def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
+    coding = Gzip(6)
+    bodies = [os.urandom(50) * 20 for _ in range(4)]
+    sizes = [len(coding.compress(body)) for body in bodies]
+    cache = Cache(str(tmp_path), sum(sizes[1:]))
+    for age, body in zip((1, 4, 3, 2), bodies, strict=True):
+        cache.keep_variant(digest_bytes(body), coding, coding.compress(body))
+        then = time.time() - age * 100_000
+        newest = max(variants(tmp_path), key=lambda p: p.stat().st_mtime)
+        os.utime(newest, (then, then))
+    # Used again, the oldest is the newest.
+    assert cache.variant(digest_bytes(bodies[1]), coding)
+    cache.close()
+    kept = [cache.variant(digest_bytes(body), coding) is not None for body in bodies]
+    assert kept == [True, True, False, True]
+
+
+def test_a_folder_that_cannot_be_made_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = Told()
+    cache = Cache(str(tmp_path / "file" / "cache"), 1000, told)
+    cache.keep_variant(digest_bytes(BODY), Gzip(6), b"x")
+    cache.keep_variant(digest_bytes(b"2"), Gzip(6), b"x")
+    cache.keep_scan("k", SCAN)
+    cache.close()
+    assert len(told) == 1
+    assert "cannot be written" in told[0]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_written(small_disk: Path) -> None:
+    told = Told()
+    cache = Cache(str(small_disk / "cache"), 10**9, told)
+    blob = os.urandom(300_000)
+    for i in range(10):
+        cache.keep_variant(digest_bytes(b"%d" % i), Gzip(6), blob)
+    cache.close()
+    assert "no space left" in told[0]
+    assert {p.stat().st_size for p in variants(small_disk / "cache")} == {300_000}
+
+
+def test_version_control_and_backups_leave_it_out(tmp_path: Path) -> None:
+    cache = Cache(str(tmp_path / "a" / "cache"), 1000)
+    cache.keep_variant(digest_bytes(BODY), Gzip(6), b"x")
+    assert (tmp_path / "a" / "cache" / ".gitignore").read_text() == "*\n"
+    # https://bford.info/cachedir/
+    assert (
+        (tmp_path / "a" / "cache" / "CACHEDIR.TAG")
+        .read_text()
+        .startswith("Signature: 8a477f597d28d172789f06886806bc55")
+    )
+
+
+FILES: dict[str, str | bytes] = {
+    "css/app.css": "@import 'b.css'; " + "a { background: url(../x.png) }\n" * 30,
+    "css/b.css": "b { color: red }\n" * 30,
+    "js/app.js": "import './b.js';\n" + "x();\n" * 100,
+    "js/b.js": "y();\n" * 100,
+    "latin.css": b"/* \xe9 */ a { background: url(x.png) }",
+    "x.png": b"\x89PNG",
+    "data.json": "[1, 2, 3]" * 100,
+}
+
+
+def made(root: Path, cache: Cache) -> tuple[Build, Published, MemoryStore]:
+    sources = [SourceFile(logical, path) for logical, path in walk(str(root), ignore_matcher([]))]
+    store = MemoryStore()
+    built = build(sources, RewriteConfig(), cache=cache)
+    published = publish(built, store, CompressConfig(), cache=cache)
+    cache.close()
+    return built, published, store
+
+
+def everything(store: MemoryStore) -> dict[str, bytes]:
+    return {stored.key: b"".join(store.read(stored.key)) for stored in store.list()}
+
+
+def test_a_fresh_place_needs_no_scan_and_no_encoder(tmp_path: Path, write) -> None:
+    root = write(FILES)
+    folder = str(tmp_path / "cache")
+    built, published, store = made(root, Cache(folder, 10**6))
+    assert published.encoded > 0
+    second = Cache(folder, 10**6)
+    rebuilt, republished, again = made(root, second)
+    assert (second.misses, republished.encoded) == (0, 0)
+    assert rebuilt == built
+    assert everything(again) == everything(store)
+    assert rebuilt.notes
+
+
+def test_another_branch_has_its_own_bytes(tmp_path: Path, write) -> None:
+    folder = str(tmp_path / "cache")
+    one = everything(made(write(FILES), Cache(folder, 10**6))[2])
+    other_root = write({"css/b.css": "b { color: blue }\n" * 30})
+    other = everything(made(other_root, Cache(folder, 10**6))[2])
+    assert other == everything(made(other_root, Cache())[2])
+    assert everything(made(write(FILES), Cache(folder, 10**6))[2]) == one
+
+
+@pytest.mark.parametrize("spoil", ["flip", "empty", "swap", "folder"])
+def test_a_spoilt_cache_changes_no_published_byte(tmp_path: Path, write, spoil: str) -> None:
+    root = write(FILES)
+    folder = tmp_path / "cache"
+    _, _, store = made(root, Cache(str(folder), 10**6))
+    found = [*variants(folder), scans(folder)]
+    bodies = [p.read_bytes() for p in found]
+    for i, path in enumerate(found):
+        if spoil == "flip":
+            middle = len(bodies[i]) // 2
+            path.write_bytes(bodies[i][:middle] + bytes([bodies[i][middle] ^ 0x10]) + bodies[i][middle + 1 :])
+        elif spoil == "empty":
+            path.write_bytes(b"")
+        elif spoil == "swap":
+            path.write_bytes(bodies[i - 1])
+        else:
+            path.unlink()
+            path.mkdir()
+    again = everything(made(root, Cache(str(folder), 10**6))[2])
+    plain = {key: body for key, body in everything(store).items() if not key.endswith((".br", ".gz", ".json"))}
+    assert {key: body for key, body in again.items() if not key.endswith((".br", ".gz", ".json"))} == plain
+    packed = [key for key in everything(store) if key.endswith(".br")]
+    assert packed
+    for key in packed:
+        assert brotli.decompress(again[key]) == again[key.removesuffix(".br")]
