@@ -28,6 +28,13 @@ POLICIES = {
 }
 THREE = "three/examples/jsm/"
 MONACO = "monaco-editor/esm/vs/"
+# Not named where they are asked for: this module is in the package of every test's project, whose names are proven.
+BUILDS = {
+    "three": "three/build/three.module.js",
+    "three/webgpu": "three/build/three.webgpu.js",
+    "three/tsl": "three/build/three.tsl.js",
+}
+EMPTY = "pages/empty.mjs"
 # These import from another host, or import such a module.
 FROM_ELSEWHERE = {f"three/addons/{name}" for name in ("Addons.js", "libs/demuxer_mp4.js", "loaders/TTFLoader.js")}
 
@@ -38,9 +45,7 @@ def three_map() -> dict[str, str]:
         name for name in staticfiles_storage.hashed_files if name.startswith(THREE) and name.endswith(".js")
     )
     return {
-        "three": static("three/build/three.module.js"),
-        "three/webgpu": static("three/build/three.webgpu.js"),
-        "three/tsl": static("three/build/three.tsl.js"),
+        **{specifier: static(name) for specifier, name in BUILDS.items()},
         **{f"three/addons/{name.removeprefix(THREE)}": static(name) for name in addons},
     }
 
@@ -56,7 +61,7 @@ def monaco_map() -> dict[str, str]:
 
     A key of an import map may be a URL: it stands for every specifier that leads there.
     """
-    return {static(sheet): static("pages/empty.mjs") for sheet in monaco_sheets()}
+    return {static(sheet): static(EMPTY) for sheet in monaco_sheets()}
 
 
 CONTEXTS: dict[str, Any] = {
