@@ -89,11 +89,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 METAFILE = {  # https://esbuild.github.io/api/#metafile
     "inputs": {},
     "outputs": {
-        "out/main-6ZIYGZRG.js": {"entryPoint": "src/main.js"},
+        "out/main-6ZIYGZRG.js": {"entryPoint": "src/main.js", "cssBundle": "out/main-2WKJDYHI.css"},
         "out/main-6ZIYGZRG.js.map": {"imports": []},
-        "out/main-NRETBCHF.css": {},
+        "out/main-2WKJDYHI.css": {},
         "out/other-5XQ2W4IU.js": {"entryPoint": "src/other.js"},
-        "out/lazy-SE7PEU5Z.css": {},
+        "out/chunk-OS4IK4XL.js": {},
         "out/plain.js": {"entryPoint": "src/plain.js"},
     },
 }
@@ -139,7 +139,7 @@ MANIFESTS: dict[str, tuple[object, set[str]]] = {
     ),
     "esbuild": (
         METAFILE,
-        {"out/main-6ZIYGZRG.js", "out/other-5XQ2W4IU.js", "out/lazy-SE7PEU5Z.css", "out/main-NRETBCHF.css"},
+        {"out/main-6ZIYGZRG.js", "out/other-5XQ2W4IU.js", "out/chunk-OS4IK4XL.js", "out/main-2WKJDYHI.css"},
     ),
     # https://www.w3.org/TR/appmanifest/
     "a web app's": (

@@ -84,8 +84,12 @@ def named_in(manifest: object) -> Iterator[Named]:
     outputs, assets, files = manifest.get("outputs"), manifest.get("assets"), manifest.get("files")
     if isinstance(outputs, dict):
         for path, output in outputs.items():
-            entry = output.get("entryPoint") if isinstance(output, dict) else None
-            yield str(path), (entry,) if isinstance(entry, str) else ()
+            facts = output if isinstance(output, dict) else {}
+            entry, sheet = facts.get("entryPoint"), facts.get("cssBundle")
+            plain = (entry,) if isinstance(entry, str) else ()
+            yield str(path), plain
+            if isinstance(sheet, str):
+                yield sheet, plain
     elif isinstance(assets, dict) and "chunks" in manifest:
         yield from ((str(path), ()) for path in assets)
     else:
@@ -109,7 +113,8 @@ def hashed(named: Iterable[Named]) -> set[str]:
     """Those of the ``named`` files whose names hold a hash: a bundler may be told to leave it out.
 
     One name in thirty of eight random characters looks like a word, of esbuild's one in three. It counts where the same
-    manifest puts as many characters into other names of that extension, and those are plainly random.
+    manifest puts as many characters into other names, of that extension unless it says what the name is without them,
+    and those are plainly random.
     """
     found: set[str] = set()
     doubtful: list[tuple[str, tuple[str, int]]] = []
@@ -121,12 +126,14 @@ def hashed(named: Iterable[Named]) -> set[str]:
             if has_hex(path):
                 found.add(path)
             continue
-        parts = [*filter(None, (inserted_part(path, name) for name in plain)), *last_parts(path)]
-        if part := next(filter(is_random, parts), None):
+        inserted = [part for name in plain if (part := inserted_part(path, name))]
+        parts, extension = last_parts(path), split_name(path)[1]
+        if part := next(filter(is_random, [*inserted, *parts]), None):
             found.add(path)
-            forms.add((split_name(path)[1], len(part)))
+            forms |= {(extension, len(part)), ("", len(part))}
         else:
-            doubtful += [(path, (split_name(path)[1], len(part))) for part in parts if not part.islower()]
+            doubtful += [(path, ("", len(part))) for part in inserted if not part.islower()]
+            doubtful += [(path, (extension, len(part))) for part in parts if not part.islower()]
     return found | {path for path, form in doubtful if form in forms}
 
 
