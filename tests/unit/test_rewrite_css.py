@@ -402,7 +402,13 @@ HOSTILE = [
     "src(/*", "/*", "/**/", '"', '"\n', "\\", "\\a", "\\61\\62(", "u\\72l(", "(", "{", "a", "-", "@", "#", "<!--",
     "@import", "@import ", "@import/*", "@import/**/", "@import url(", "@namespace a", "@namespace\\61 ",
     "@\\69mport", "image-set(", 'image-set("a",', "image-set(url(", 'image-set(url("a"', "image-set(/*",
-    "image-set(<!--", "/*# sourceMappingURL=x */", "sourceMappingURL=",
+    "image-set(<!--", "/*# sourceMappingURL=x */", "sourceMappingURL=", "e-set(", "aurl(", "image-set((",
+    "image-set([)", 'image-set(src("a"', "image-set(\"\n", "image-set(\\", "@supports (", "@supports(a:",
+    "@supports{", "@supports[)",
+    "@container/*", '@import "a";', '@import "a"', '@import "a" (', "@import url(a", '@layer a;@import "a";',
+    'a{}@import "a";', '@@import "a";', "@x;", "@x", "@x(", ";@import a", "<!--@import'a'", "<!--url(", "\\<!--url(",
+    "\\\\<!--url(", '"\\61\n', "'\\", "url( ", "url(\n", "url(a\\\n", "\\61 ", "\\\n", "\0", "--", "-->",
+    "é", "\ufeff", "/*#sourceMappingURL=", "/*# sourceMappingURL=x*/a", "/", "/ *", "*/", "**/",
 ]  # fmt: skip
 
 
