@@ -20,7 +20,7 @@ import os
 SECRET_KEY = "x"
 DEBUG = {debug}
 ALLOWED_HOSTS = ["127.0.0.1"]
-ROOT_URLCONF = "tests.urls"
+ROOT_URLCONF = "tests.website.urls"
 INSTALLED_APPS = ["shipfiles.django", "django.contrib.staticfiles"]
 MIDDLEWARE = [{middleware}]
 STATIC_URL = "/static/"

@@ -98,7 +98,7 @@ def test_sdist_gives_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) ->
     (source,) = tmp_path.iterdir()
     again = build(source, tmp_path / "again", "wheel")
     assert names(again) == names(wheel)
-    for needed in ("constraints.txt", "scripts/test", "scripts/demo", "demo/manage.py", "tests/settings.py"):
+    for needed in ("constraints.txt", "scripts/test", "scripts/demo", "demo/manage.py", "tests/website/settings.py"):
         assert (source / needed).is_file(), needed
 
 

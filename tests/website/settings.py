@@ -16,7 +16,7 @@ MIDDLEWARE = [
     "shipfiles.django.middleware.ShipfilesMiddleware",
     "django.middleware.common.CommonMiddleware",
 ]
-ROOT_URLCONF = "tests.urls"
+ROOT_URLCONF = "tests.website.urls"
 TEMPLATES = [
     {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {}},
     {"BACKEND": "django.template.backends.jinja2.Jinja2", "NAME": "jinja2", "OPTIONS": {}},
