@@ -42,6 +42,8 @@ _CANDIDATE = re.compile(
 )
 # A name from its first escape on, with the parenthesis after it.
 _ESCAPED_NAME = re.compile(rb"(" + ESCAPE + NAME + rb"*+)(\()?+")
+# What can stand before "url" without it being a name of its own: most have none of these, and no longer look is needed.
+_NOT_BEFORE_NAME = frozenset(byte for byte in range(256) if re.match(LETTER + rb"|[#@\\]", bytes([byte])))
 _LETTERS_BEFORE = re.compile(LETTER + rb"++\Z")
 
 _AT_KEYWORD = re.compile(rb"@" + BEGINS_NAME + rb"(" + NAME + rb"++)")
@@ -111,7 +113,9 @@ def _plain_names(body: bytes, ends_of_others: AbstractSet[int]) -> Iterator[tupl
         if match[1]:
             yield start, b"@" + match[1].lower(), match.end()
         elif match.end() not in ends_of_others:
-            begin = _name_start(body, start)
+            begin = start - 3
+            if begin < 1 or body[begin - 1] in _NOT_BEFORE_NAME:
+                begin = _name_start(body, start)
             name = body[begin:start].lower()
             # After "#" it is a hash, after "@" a rule's name; after "\" only a part of the name.
             if name in _NAMES and body[begin - 1 : begin] not in (b"#", b"@", b"\\"):
