@@ -22,6 +22,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jinja2 import Environment
+from jinja2.ext import Extension
+from jinja2.nodes import Node
 
 from shipfiles.config import MissingRule, ProofConfig
 from shipfiles.django.proof.prove import Proof, missing, prove, scan_names
@@ -122,6 +124,11 @@ def test_a_missing_name(site: Path) -> None:
     ]
 
 
+def test_an_empty_name(site: Path) -> None:
+    put(site, {"templates/a.html": "{% static '' %}"})
+    assert [p["what"] for p in facts()["problems"]] == ["an empty name is no file; a folder's ends with a slash"]
+
+
 def test_unprovable_names_are_listed_on_demand(site: Path) -> None:
     put(site, {"templates/a.html": "{% static x %}"})
     out, _ = check("-v", "2")
@@ -187,7 +194,8 @@ def test_python_of_the_project_and_its_applications(site: Path, app) -> None:
         ("warning", "b.py", 3, 15),
     ]
     (unread,) = found["unread"]
-    assert unread.startswith(f"{site}/shop/bad.py: not read as Python: ")
+    assert (unread["path"], unread["line"]) == (f"{site}/shop/bad.py", 1)
+    assert unread["why"].startswith("not read as Python: ")
 
 
 def test_the_projects_package_is_read(site: Path, monkeypatch) -> None:
@@ -219,7 +227,9 @@ def test_loaders(site: Path) -> None:
         (f"{site}/templates/a.html", 1),
         ("mem.html (in the TEMPLATES setting)", 2),
     }
-    assert found["unread"] == ["tests.django.test_ship_check.Unlisted cannot list its templates; they were not read."]
+    assert found["unread"] == [
+        {"path": "tests.django.test_ship_check.Unlisted", "line": 0, "why": "this loader cannot list its templates"}
+    ]
 
 
 class Unlisted:
@@ -302,7 +312,8 @@ def test_jinja_engine(site: Path, app) -> None:
         ("warning", 1, "no static file 'theirs.css'"),
     ]
     (unread,) = found["unread"]
-    assert unread.startswith(f"{site}/jinja/bad.html: not read as a Jinja2 template: ")
+    assert (unread["path"], unread["line"]) == (f"{site}/jinja/bad.html", 1)
+    assert unread["why"].startswith("not read as a Jinja2 template: ")
 
 
 def test_an_engine_that_cannot_be_made_is_said_not_raised(site: Path) -> None:
@@ -311,7 +322,50 @@ def test_an_engine_that_cannot_be_made_is_said_not_raised(site: Path) -> None:
     with override_settings(TEMPLATES=[broken, {"BACKEND": DJANGO, "DIRS": [str(site / "templates")]}]):
         found = facts()
     assert len(found["problems"]) == 1
-    assert found["unread"][0].startswith("The templates of the engine 'broken' were not read: ")
+    assert found["unread"][0]["path"] == "TEMPLATES, 'broken'"
+
+
+def test_engines_that_share_a_folder(site: Path) -> None:
+    files = {
+        "django.html": "{% load static %}{% static 'd' %}",
+        "jinja.html": "{{ static('j') }}",
+        "x.png": b"\xffstatic",
+    }
+    put(site, {f"templates/{name}": body for name, body in files.items()})
+    options = {"environment": "tests.django.test_ship_check.environment"}
+    with override_settings(
+        TEMPLATES=[
+            {"BACKEND": JINJA, "DIRS": [str(site / "templates")], "OPTIONS": options},
+            {"BACKEND": DJANGO, "DIRS": [str(site / "templates")]},
+        ]
+    ):
+        found = facts()
+    assert [p["what"] for p in found["problems"]] == ["no static file 'd'", "no static file 'j'"]
+    assert [Path(unread["path"]).name for unread in found["unread"]] == ["x.png"]
+
+
+def test_an_extension_of_jinja_that_raises(site: Path) -> None:
+    put(site, {"jinja/a.html": "{% raise %} static", "jinja/b.html": "{{ static('b') }}"})
+    options = {"extensions": ["tests.django.test_ship_check.Raising"]}
+    with override_settings(TEMPLATES=[{"BACKEND": JINJA, "DIRS": [str(site / "jinja")], "OPTIONS": options}]):
+        found = facts()
+    assert [p["what"] for p in found["problems"]] == ["no static file 'b'"]
+    assert found["unread"][0]["why"] == "not read as a Jinja2 template: KeyError: 'raised'"
+
+
+class Raising(Extension):
+    """A faulty extension of the project's own."""
+
+    tags = {"raise"}  # noqa: RUF012 - Jinja2's own name and type
+
+    def parse(self, parser: object) -> Node:
+        raise KeyError("raised")
+
+
+def test_collectstatic_notes_what_it_could_not_read(site: Path) -> None:
+    put(site, {"templates/a.html": b"static \xff"})
+    _, err = collect("-v", "2")
+    assert f"note: {site}/templates/a.html: not read as a template: " in err
 
 
 def storages(**proof: object) -> override_settings:

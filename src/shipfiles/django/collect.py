@@ -113,7 +113,8 @@ def _prove(found: Found, config: ProofConfig, listener: Listener) -> Proof:
         # The modules of installed packages are left to "ship check": to read them takes longer than all the rest.
         scan = scan_names(config, packages=False)
         progress(scan.templates + scan.modules, 0)
-        return prove(scan, {source.logical for source in found.sources}, config)
+        proof = prove(scan, {source.logical for source in found.sources}, config)
+        return replace(proof, notes=(*proof.notes, *proof.unread))
 
 
 def _current(store: Store) -> tuple[str, Manifest] | None:

@@ -10,7 +10,6 @@ from typing import Any
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.templatetags.static import static
 
-from ...errors import printable
 from ..sources import ownership
 from .names import NameUse, Scan, shortened
 
@@ -111,6 +110,7 @@ def _place(asks: str, name: str | None, is_filter: bool) -> re.Pattern[str]:
 def scan_engine(environment: Environment, tags: Collection[str], scan: Scan) -> None:
     """Add what the templates that ``environment`` lists name."""
     own = ownership()
+    by_django = scan.paths.copy()
     if environment.loader is None:
         return
     words = {*tags, *(name for name, given in environment.filters.items() if _is(given, static))}
@@ -118,13 +118,15 @@ def scan_engine(environment: Environment, tags: Collection[str], scan: Scan) -> 
     try:
         names = environment.loader.list_templates()
     except TypeError as error:
-        scan.unread.append(f"The Jinja2 templates were not read: {error}")
+        scan.leave_out(type(environment.loader).__qualname__, str(error))
         return
     for name in names:
         try:
             source, path, _ = environment.loader.get_source(environment, name)
-        except (TemplateNotFound, UnicodeDecodeError, OSError) as error:
-            scan.unread.append(f"{printable(name)}: not read as a Jinja2 template: {error}")
+        except UnicodeDecodeError:
+            continue  # a picture, say: Jinja2 could not load it either
+        except (TemplateNotFound, OSError) as error:
+            scan.leave_out(name, f"not read as a Jinja2 template: {error}")
             continue
         scan.templates += 1
         if not any(word in source for word in words):
@@ -132,5 +134,9 @@ def scan_engine(environment: Environment, tags: Collection[str], scan: Scan) -> 
         place = path or f"{name} (Jinja2)"
         try:
             scan.uses += list(uses_in(source, place, path is None or own(path), environment, tags))
-        except (TemplateSyntaxError, RecursionError) as error:
-            scan.unread.append(f"{printable(place)}: not read as a Jinja2 template: {error}")
+        except TemplateSyntaxError as error:
+            if place not in by_django:
+                scan.leave_out(place, f"not read as a Jinja2 template: {error.message}", error.lineno)
+        # An extension of the project's may raise anything.
+        except Exception as error:  # noqa: BLE001
+            scan.leave_out(place, f"not read as a Jinja2 template: {type(error).__name__}: {error}")

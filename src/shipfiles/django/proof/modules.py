@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from django.apps import apps
 from django.conf import settings
 
-from ...errors import os_reason, printable
+from ...errors import os_reason
 from ..sources import in_package_folder, ownership
 from .code import may_name_files, uses_in
 from .names import Scan
@@ -101,6 +101,8 @@ def _read(path: str, own: bool, scan: Scan, aliases: Collection[str], words: Col
         if may_name_files(body, words):
             scan.uses += uses_in(body, path, own, aliases)
     except OSError as error:
-        scan.unread.append(f"{printable(path)}: cannot be read: {os_reason(error)}")
-    except (SyntaxError, ValueError, LookupError, RecursionError, MemoryError) as error:
-        scan.unread.append(f"{printable(path)}: not read as Python: {error}")
+        scan.leave_out(path, f"cannot be read: {os_reason(error)}")
+    except SyntaxError as error:
+        scan.leave_out(path, f"not read as Python: {error.msg}", error.lineno or 0)
+    except (ValueError, LookupError, RecursionError, MemoryError) as error:
+        scan.leave_out(path, f"not read as Python: {type(error).__name__}: {error}")

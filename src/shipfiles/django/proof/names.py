@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ...model import Problem
+
 
 @dataclass(frozen=True, slots=True)
 class NameUse:
@@ -38,10 +40,16 @@ class Scan:
     """What was read, and what was found in it."""
 
     uses: list[NameUse] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-    """What could not be read, and why; one a line."""
+    unread: list[Problem] = field(default_factory=list)
+    """What could not be read, and why."""
+    paths: set[str] = field(default_factory=set)
+    """The files that were read as Django's templates."""
     templates: int = 0
     modules: int = 0
+
+    def leave_out(self, path: str, why: str, line: int = 0) -> None:
+        """Note that ``path`` could not be read."""
+        self.unread.append(Problem(path, line, 0, "", why))
 
 
 def shortened(text: str) -> str:

@@ -31,7 +31,7 @@ class Proof:
     unprovable: tuple[NameUse, ...]
     """Names that only running the program could tell."""
     notes: tuple[Problem, ...]
-    unread: tuple[str, ...]
+    unread: tuple[Problem, ...]
     """What could not be read, and why."""
     proven: int
     templates: int
@@ -45,12 +45,14 @@ def scan_names(config: ProofConfig, *, packages: bool = True) -> Scan:
     """
     scan = Scan()
     tags = ("static", *config.aliases)
-    for alias, params in engines.templates.items():
+    # First those of Django: what they have read Jinja2 need not understand, where both share a folder.
+    for alias, params in sorted(engines.templates.items(), key=lambda item: "jinja" in str(item[1]["BACKEND"]).lower()):
         try:
             _scan_engine(alias, params, tags, scan)
         # Making an engine runs the project's code, or what a package put in its place: anything may come of it.
         except Exception as error:  # noqa: BLE001
-            scan.unread.append(f"The templates of the engine '{alias}' were not read: {type(error).__name__}: {error}")
+            why = f"the templates of this engine were not read: {type(error).__name__}: {error}"
+            scan.leave_out(f"TEMPLATES, '{alias}'", why)
     scan_modules(scan, config.aliases, packages=packages)
     scan.uses = list(dict.fromkeys(scan.uses))  # two engines may read one folder
     return scan
@@ -94,7 +96,8 @@ def prove(scan: Scan, known: Collection[str], config: ProofConfig) -> Proof:
             continue
         if path not in nearest:
             nearest[path] = tuple(names.nearest(path, alike=severity == "error" and len(nearest) < _SEARCHED))
-        problem = Problem(use.path, use.line, use.column, use.text, f"no static file '{path}'", nearest[path])
+        what = f"no static file '{path}'" if path else "an empty name is no file; a folder's ends with a slash"
+        problem = Problem(use.path, use.line, use.column, use.text, what, nearest[path])
         listed[severity].append(problem)
     return Proof(
         _sorted(errors), _sorted(warnings), tuple(unprovable), _sorted(notes), tuple(scan.unread), proven,

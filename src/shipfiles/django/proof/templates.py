@@ -13,7 +13,7 @@ from django.template import Engine
 from django.utils.text import unescape_string_literal
 
 from ...build.find import walk
-from ...errors import SourceError, os_reason, printable
+from ...errors import SourceError, os_reason
 from ..sources import in_package_folder, ownership
 from .blocks import blocks
 from .names import NameUse, Scan
@@ -73,7 +73,7 @@ def scan_engine(params: Mapping[str, Any], tags: Collection[str], scan: Scan) ->
                 reader.take_folder(os.fspath(folder))
         else:
             kind = type(loader)
-            scan.unread.append(f"{kind.__module__}.{kind.__qualname__} cannot list its templates; they were not read.")
+            scan.leave_out(f"{kind.__module__}.{kind.__qualname__}", "this loader cannot list its templates")
 
 
 def _each(loaders: Iterable[Any]) -> Iterator[Any]:
@@ -106,7 +106,7 @@ class _Reader:
             for name, path in walk(folder, _NO_TEMPLATES.__contains__):
                 self.take(name, path, own and not in_package_folder(name), partial(self._read, path))
         except SourceError as error:
-            self._scan.unread.append(str(error))
+            self._scan.leave_out(folder, f"read in part: {error}")
 
     def take(self, name: str, path: str, own: bool, read: Callable[[], str]) -> None:
         """Read the template ``name``, unless there was one."""
@@ -114,12 +114,13 @@ class _Reader:
             return
         self._taken.add(name)
         self._scan.templates += 1
+        self._scan.paths.add(path)
         try:
             source = read()
         except OSError as error:
-            self._scan.unread.append(f"{printable(path)}: cannot be read: {os_reason(error)}")
+            self._scan.leave_out(path, f"cannot be read: {os_reason(error)}")
         except UnicodeDecodeError as error:
-            self._scan.unread.append(f"{printable(path)}: not read as a template: {error}")
+            self._scan.leave_out(path, f"not read as a template: {error}")
         else:
             self._scan.uses += uses_in(source, path, own, self._tags)
 

@@ -106,7 +106,7 @@ def _facts(proof: Proof) -> dict[str, Any]:
             {"path": use.path, "line": use.line, "column": use.column, "text": use.text, "how": use.how}
             for use in proof.unprovable
         ],
-        "unread": list(proof.unread),
+        "unread": [{"path": problem.path, "line": problem.line, "why": problem.what} for problem in proof.unread],
         "proven": proof.proven,
         "templates": proof.templates,
         "modules": proof.modules,
