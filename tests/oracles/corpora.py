@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,7 +21,7 @@ WORK = Path(os.environ.get("SHIPFILES_BENCH") or ROOT / ".work" / "bench").resol
 _FOLDERS = ("site-packages", "node_modules")
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """End the test that runs: something from outside is missing. A failure where CI is set, elsewhere a skip."""
     if os.environ.get("CI"):
         pytest.fail(what)

@@ -13,7 +13,8 @@ from heapq import merge
 from typing import Final
 
 from ...model import Reference, ReferenceKind
-from .javascript_walk import BLANK, STRING, TEMPLATE, WIDE, Walk
+from .javascript_past import WIDE
+from .javascript_walk import BLANK, STRING, TEMPLATE, Walk
 from .reference import is_local
 from .source_map import source_map_comment
 
@@ -33,7 +34,13 @@ _EXPORT = re.compile(
     rb"export(?<![\w$#\\]export)"
     rb"(?=\s*+(?:[*/\x80-\xff]|\{[^{}\"'/]*+(?:[\"'/]|\}\s*+(?:[/\x80-\xff]|from" + _WORD_END + rb"))))"
 )
-_NEW = re.compile(rb"new(?<![\w$#\\]new)(?=\s*+(?:/|URL\s*+[(/]))")
+_NEW = re.compile(rb"new(?<![\w$#\\]new)(?=\s*+(?:/|URL\s*+[(/]|(?:self|window|globalThis)\s*+[./]))")
+# What makes a module of a text, besides the imports.
+_MODULE_SIGN = re.compile(
+    rb"(?:import|export)(?<![\w$#\\].{6})(?!" + _LETTERS + rb"|" + BLANK + rb"[(:=;,)}.])"
+    rb"|import(?<![\w$#\\].{6})" + BLANK + rb"\." + BLANK + rb"(?P<meta>meta)",
+    re.DOTALL,
+)
 
 # The forms from their first word to just before the string. Section 16.2.2 (imports) with the proposals "deferring
 # module evaluation" and "source phase imports"; section 16.2.3 (exports); section 13.3.10 (import calls).
@@ -57,7 +64,21 @@ _CALL = re.compile(
     + rb"\(" + BLANK + rb"(?=[\"'`])"
 )  # fmt: skip
 _SCRIPTS = re.compile(rb"importScripts" + _WORD_END + BLANK + rb"\(" + BLANK + rb"(?=[\"'`])")
-_NEW_URL = re.compile(rb"new" + BLANK + rb"URL" + _WORD_END + BLANK + rb"\(" + BLANK + rb"(?=[\"'`])")
+_NEW_URL = re.compile(
+    rb"new"
+    + _WORD_END
+    + BLANK
+    + rb"(?:(?:self|window|globalThis)"
+    + BLANK
+    + rb"\."
+    + BLANK
+    + rb")?URL"
+    + _WORD_END
+    + BLANK
+    + rb"\("
+    + BLANK
+    + rb"(?=[\"'`])"
+)
 _LITERAL = re.compile(STRING + rb"|" + TEMPLATE)
 _ARGUMENT_END = re.compile(BLANK + rb"(?:\)|(?P<next>,)" + BLANK + rb")")
 _META_URL = re.compile(
@@ -84,14 +105,11 @@ def references(body: bytes) -> list[Reference]:
     comment = source_map_comment(body, line_comments=True)
     # Alone on its line, a comment is one for ECMA-426's extraction without parsing; else the walk has to say.
     unsure = -1 if comment is None or comment.whole_line else comment.opening
-    found, is_code = _walked(body, unsure, html_comments=False)
-    # "<!--" is a comment in scripts only (section B.1.1), and what is no module shows it by having no import.
-    if (b"<!--" in body or b"-->" in body) and not any(r.kind == "module" for r in found):
-        found, is_code = _walked(body, unsure, html_comments=True)
+    # "<!--" and "-->" are comments in scripts only (section B.1.1).
+    html_comments = (b"<!--" in body or b"-->" in body) and not _is_module(body)
+    found, is_code = _walked(body, unsure, html_comments)
     if comment and (unsure < 0 or is_code):
         _add(found, body, comment.start, comment.end, "source-map")
-        # A line comment may end at U+2028, which editors do not show, and code go on behind it.
-        found.sort(key=lambda reference: reference.start)
     return found
 
 
@@ -104,14 +122,44 @@ def _walked(body: bytes, unsure: int, html_comments: bool) -> tuple[list[Referen
             break  # only comments are there
         if at < walk.at or not walk.reach(at):
             continue
-        before = walk.before(at)
-        if body[before - 1 : before] == b"." and body[before - 3 : before] != b"...":
+        before = walk.past.before(at)
+        if walk.past.is_property(before):
             if not (body.startswith(b"importScripts", at) and _GLOBAL_OBJECT.search(body, max(0, before - 64), before)):
                 continue  # a property's name
         elif before == at > 0 and body[at - 1] >= 0x80:
             continue  # the end of a longer name
-        _read(body, at, found)
+        if form := _STATIC.match(body, at):
+            literal = _LITERAL.match(body, form.end())
+            if literal and _begins_item(walk, before):
+                walk.past.specifier_end = literal.end()
+                _add(found, body, literal.start() + 1, literal.end() - 1, "module")
+        else:
+            _read_call(body, at, found)
     return found, unsure >= walk.at and walk.reach(unsure)
+
+
+def _begins_item(walk: Walk, before: int) -> bool:
+    """Whether an item of a module can begin where the walk is; ``before`` is where the code before ends.
+
+    Imports and exports stand outside all brackets, where a statement begins (section 16.2). What looks like one
+    elsewhere is a field and a method in a class, text between the tags of JSX, or the like.
+    """
+    if walk.past.open:
+        return False
+    return before == 0 or walk.body[before - 1] in b";})" or walk.past.begins_line(before, walk.at)
+
+
+def _is_module(body: bytes) -> bool:
+    """Whether something in ``body`` can stand in a module only."""
+    walk = Walk(body, html_comments=False)
+    for match in _MODULE_SIGN.finditer(body):
+        at = match.start()
+        if at < walk.at or not walk.reach(at):
+            continue
+        before = walk.past.before(at)
+        if not walk.past.is_property(before) and (match["meta"] or _begins_item(walk, before)):
+            return True
+    return False
 
 
 def _candidates(body: bytes) -> Iterator[int]:
@@ -129,12 +177,9 @@ def _starts(pattern: re.Pattern[bytes], body: bytes) -> Iterator[int]:
     return (match.start() for match in pattern.finditer(body))
 
 
-def _read(body: bytes, at: int, found: list[Reference]) -> None:
-    """Note the references of the form that begins at ``at``, if it is one."""
-    if form := _STATIC.match(body, at):
-        if literal := _LITERAL.match(body, form.end()):
-            _add(found, body, literal.start() + 1, literal.end() - 1, "module")
-    elif form := _CALL.match(body, at):
+def _read_call(body: bytes, at: int, found: list[Reference]) -> None:
+    """Note the references of the call that begins at ``at``, if it is one of those that have some."""
+    if form := _CALL.match(body, at):
         literal = _LITERAL.match(body, form.end())
         if literal and _ARGUMENT_END.match(body, literal.end()):
             kind: ReferenceKind = "url" if form["resolve"] else "dynamic-import"

@@ -1,4 +1,4 @@
-"""The comment that names a file's source map (ECMA-426, "Extraction methods for JavaScript sources" and for CSS)."""
+"""The comment that names a file's source map (ECMA-426, JavaScriptExtractSourceMapURL and CSSExtractSourceMapURL)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import re
 from typing import NamedTuple
 
 _NAME = b"sourceMappingURL="
+# What both ECMA-262 and the pattern of MatchSourceMapURL call white space, beyond ASCII.
+_WIDE = rb"(?:\xc2\xa0|\xef\xbb\xbf|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe1\x9a\x80|\xe2\x81\x9f|\xe3\x80\x80)"
+_SPACE = rb"(?>[ \t\n\r\f\v]++|" + _WIDE + rb")*+"
 # The comment's first characters, as far as they can stand before the name.
-_OPENING = re.compile(rb"(?:(//)|/\*)[#@][ \t\n\r\f\v]*+\Z")
-_BLOCK = rb"/\*(?>[^*]++|\*(?!/))*+\*/"
-_REST_OF_LINE = re.compile(rb"([^ \t\n\r\f\v]*+)[ \t\f\v]*+(?:[\r\n]|\Z)")
-_REST_OF_BLOCK = re.compile(rb"((?>[^ \t\n\r\f\v*]++|\*(?!/))*+)[ \t\n\r\f\v]*+\*/")
-_ONLY_BLOCKS = re.compile(rb"(?>[ \t\n\r\f\v]++|" + _BLOCK + rb")*+\Z")
-_ONLY_COMMENTS = re.compile(rb"(?>[ \t\n\r\f\v]++|" + _BLOCK + rb"|//[^\r\n]*+)*+\Z")
+_OPENING = re.compile(rb"/[/*][#@]" + _SPACE + rb"\Z")
+_BLANK = re.compile(_SPACE)
+_BLOCK = re.compile(rb"/\*(?>[^*]++|\*(?!/))*+\*/")
+_LINE = re.compile(rb"//(?>[^\r\n\xe2]++|\xe2(?!\x80[\xa8\xa9]))*+")
+# MatchSourceMapURL: from the sign to the end of the comment's text.
+_TEXT = re.compile(
+    rb"[#@]" + _SPACE + _NAME + rb"(?P<url>(?>[^ \t\n\r\f\v\x80-\xff]++|(?!" + _WIDE + rb")[\x80-\xff])*+)" + _SPACE
+)
 
 
 class SourceMapComment(NamedTuple):
@@ -31,17 +36,35 @@ def source_map_comment(body: bytes, line_comments: bool) -> SourceMapComment | N
     """The last comment of ``body`` that reads ``# sourceMappingURL=`` and is followed by no code.
 
     ``line_comments`` says whether the language has ``//`` comments too. A comment with code after it counts for
-    nobody: there, what ECMA-426 finds with and without parsing differs.
+    nobody: code makes the extraction forget what it found.
     """
-    name = body.rfind(_NAME)
-    if name < 0:
+    found = None
+    at = _next_opening(body, 0)
+    while 0 <= at < len(body):
+        comment = _BLOCK.match(body, at) or (_LINE.match(body, at) if line_comments else None)
+        if comment is None:
+            found = None
+            if body.startswith(b"/*", at):
+                break  # it has no end
+            at = _next_opening(body, at + 1)
+            continue
+        end = comment.end() - 2 * body.startswith(b"/*", at)
+        if text := _TEXT.fullmatch(body, at + 2, end):
+            found = (at, text.start("url"), text.end("url"))
+        at = comment.end()
+        if blank := _BLANK.match(body, at):
+            at = blank.end()
+    if found is None:
         return None
-    opening = _OPENING.search(body, max(0, name - 64), name)
-    if opening is None or (opening[1] and not line_comments):
-        return None
-    rest = (_REST_OF_LINE if opening[1] else _REST_OF_BLOCK).match(body, name + len(_NAME))
-    if rest is None or not (_ONLY_COMMENTS if line_comments else _ONLY_BLOCKS).match(body, rest.end()):
-        return None
-    begin = opening.start()
-    line = max(body.rfind(b"\n", 0, begin), body.rfind(b"\r", 0, begin)) + 1
-    return SourceMapComment(begin, rest.start(1), rest.end(1), not body[line:begin].strip())
+    line = max(body.rfind(b"\n", 0, found[0]), body.rfind(b"\r", 0, found[0])) + 1
+    return SourceMapComment(*found, whole_line=not body[line : found[0]].strip())
+
+
+def _next_opening(body: bytes, at: int) -> int:
+    """Where the next comment that may name a source map begins, from ``at`` on; negative if there is none."""
+    name = body.find(_NAME, at)
+    while name >= 0:
+        if opening := _OPENING.search(body, max(at, name - 64), name):
+            return opening.start()
+        name = body.find(_NAME, name + 1)
+    return -1
