@@ -410,9 +410,7 @@ UNDERSTOOD = [c for c in CASES if not javascript_tree.read(c[1].encode()).errors
 
 @pytest.mark.parametrize(("clause", "text", "expected"), UNDERSTOOD)
 def test_case_by_its_syntax_tree(clause, text, expected):
-    read = [
-        r.url if r.kind == "module" else f"{r.kind} {r.url}" for r in javascript_tree.read(text.encode()).references
-    ]
+    read = said(javascript_tree.read(text.encode()).references)
     assert (read != expected) == (text in TREE_ERRS)
 
 
