@@ -9,7 +9,7 @@ from typing import Literal
 from .digest import Digest
 from .errors import did_you_mean, printable
 
-ReferenceKind = Literal["url", "import", "module", "dynamic-import", "source-map"]
+ReferenceKind = Literal["url", "import", "module", "dynamic-import", "source-map", "integrity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,15 @@ class Reference:
 
     start: int
     end: int
-    """``body[start:end]`` is the URL's text, without quotes."""
+    """``body[start:end]`` is the URL's text, without quotes; of the kind ``integrity``, a digest of what it names."""
     url: str
     """The URL after the language's own escapes are undone; percent signs stay."""
     kind: ReferenceKind
     required: bool = True
-    """Whether a missing target is a fault; false for source maps and for an ``@import`` that browsers ignore."""
+    """Whether a missing target is a fault.
+
+    Not for source maps, an ``@import`` that browsers ignore, keys of import maps and relative URLs in parts of pages.
+    """
     in_markup: bool = False
     """Whether the text stands in HTML or XML, where ``&`` must be written ``&amp;``."""
     base: str = ""

@@ -52,7 +52,9 @@ def resolve(
             if target is None:
                 continue
             if isinstance(target, Unresolvable) or target.logical not in scanned:
-                broken.append((reference, target))
+                # A digest stands beside a reference to the same file, of which enough is said.
+                if reference.kind != "integrity":
+                    broken.append((reference, target))
             else:
                 links.setdefault(logical, []).append(Link(reference, target.logical))
         if broken:

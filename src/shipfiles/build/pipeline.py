@@ -16,7 +16,7 @@ from .cache import NO_CACHE, Cache
 from .links import Link, resolve
 from .plan import groups
 from .rewrite.reference import renamed
-from .rewrite.splice import Edit, splice
+from .rewrite.splice import Edit, positions, splice
 from .scan import Scanned, Scanner, read_body
 
 
@@ -95,12 +95,12 @@ def build(
     problems.warnings += [_changed(scanned[logical].source) for logical in unsteady if steady[logical] is not None]
     rewritable = [scanned[logical].size for logical in links if logical not in kept]
     with phase(listener, "rewrite", len(rewritable), sum(rewritable)) as progress:
-        assets = _finish(scanned, links, kept, progress)
+        assets, broken = _finish(scanned, links, kept, progress)
     for logical in unsteady:
         assets[logical] = replace(assets[logical], unsteady=True)
     return Build(
         tuple(assets[logical] for logical in sorted(assets)),
-        tuple(sorted(problems.warnings, key=_place)),
+        tuple(sorted([*problems.warnings, *broken], key=_place)),
         tuple(sorted(problems.notes, key=_place)),
     )
 
@@ -131,8 +131,10 @@ def _finish(
     links: Mapping[str, list[Link]],
     kept: Collection[str],
     progress: Callable[[int, int], None],
-) -> dict[str, Asset]:
+) -> tuple[dict[str, Asset], list[Problem]]:
+    """The assets by logical path, and what is wrong in them now that was not in their sources."""
     assets: dict[str, Asset] = {}
+    broken: list[Problem] = []
     names = {logical: logical for logical in kept}
     for logical in kept:
         file = scanned[logical]
@@ -152,12 +154,20 @@ def _finish(
         if group[0] not in links:
             continue
         bodies = {logical: _unchanged(scanned[logical]) for logical in group}
+        # The digests of the files before this group that are not what they were.
+        changed = {
+            link.target: asset.digest
+            for logical in group
+            for link in links[logical]
+            if (asset := assets.get(link.target)) and asset.digest != asset.source_digest
+        }
         if len(group) > 1 or group[0] in edges[group[0]]:
-            shared = _cycle_digest(group, scanned, links, names)
+            shared = _cycle_digest(group, scanned, links, names, changed)
             names.update((logical, hashed_name(logical, shared)) for logical in group)
         for logical in group:
             file = scanned[logical]
-            edits = _edits(file, links[logical], names)
+            edits = _edits(file, links[logical], names, changed)
+            broken += _unguarded(file, bodies[logical], links[logical], group)
             body = splice(bodies[logical], edits)
             digest = digest_bytes(body)
             names.setdefault(logical, hashed_name(logical, digest))
@@ -166,7 +176,7 @@ def _finish(
                 edits, tuple(sorted(edges[logical])),
             )  # fmt: skip
             progress(1, file.size)
-    return assets
+    return assets, broken
 
 
 def _cycle_digest(
@@ -174,6 +184,7 @@ def _cycle_digest(
     scanned: Mapping[str, Scanned],
     links: Mapping[str, Sequence[Link]],
     names: Mapping[str, str],
+    changed: Mapping[str, Digest],
 ) -> Digest:
     """What the names of files that refer to each other are made from.
 
@@ -185,26 +196,44 @@ def _cycle_digest(
     for logical in group:
         parts.append(f"{logical}\0{scanned[logical].digest}\0{len(links[logical])}\0")
         for link in links[logical]:
-            put = _put(link, names.get(link.target, link.target))
+            put = _put(link, names.get(link.target, link.target), changed)
             parts.append(f"{link.reference.start}\0{link.reference.end}\0{link.target}\0{put}\0")
     return digest_bytes("".join(parts).encode())
 
 
-def _edits(file: Scanned, links: Sequence[Link], names: Mapping[str, str]) -> tuple[Edit, ...]:
+def _edits(
+    file: Scanned, links: Sequence[Link], names: Mapping[str, str], changed: Mapping[str, Digest]
+) -> tuple[Edit, ...]:
     """The edits for those links whose target has its name already."""
     codec = file.scan.codec or "utf-8"
     return tuple(
-        Edit(link.reference.start, link.reference.end, _put(link, names[link.target]).encode(codec))
+        Edit(link.reference.start, link.reference.end, put.encode(codec))
         for link in links
         # A name that is kept stands there already, however it is written.
-        if names.get(link.target, link.target) != link.target
+        if names.get(link.target, link.target) != link.target and (put := _put(link, names[link.target], changed))
     )
 
 
-def _put(link: Link, name: str) -> str:
-    """What is written in place of the reference when its target is called ``name``."""
+def _put(link: Link, name: str, changed: Mapping[str, Digest]) -> str:
+    """What is written in place of the reference when its target is called ``name``; nothing if the text stays."""
+    if link.reference.kind == "integrity":
+        return changed.get(link.target, "")
     text = renamed(link.reference.url, name)
     return text.replace("&", "&amp;") if link.reference.in_markup else text
+
+
+def _unguarded(file: Scanned, body: bytes, links: Sequence[Link], group: Sequence[str]) -> list[Problem]:
+    """The digests in ``file`` of files of its own cycle: those change, and hold the name of this one."""
+    places = [link for link in links if link.reference.kind == "integrity" and link.target in group]
+    found = positions(body, [link.reference.start for link in places], file.scan.codec)
+    return [
+        Problem(
+            file.source.place, line, column, body[link.reference.start : link.reference.end].decode("ascii", "replace"),
+            f"browsers will refuse '{link.target}': it refers back to this file, so its digest cannot be written here",
+            (), file.source.logical,
+        )
+        for link, (line, column) in zip(places, found, strict=True)
+    ]  # fmt: skip
 
 
 def _unchanged(file: Scanned) -> bytes:

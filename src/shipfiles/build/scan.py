@@ -57,7 +57,7 @@ class Scanner:
             raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
         digest = digest_bytes(body)
         # The media type counts too: it decides which declarations of an encoding are read.
-        key = f"{digest} {rewriting.option} {type_}"
+        key = f"{digest} {rewriting.language} {type_}"
         found = self.cache.scan(key)
         if found is None:
             found = _scan(body, rewriting, type_)

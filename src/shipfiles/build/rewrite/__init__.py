@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from ...model import Reference
-from . import css, javascript
+from . import browserconfig, css, html, import_map, javascript, svg, web_manifest, xhtml
 
 
 class Rewriter(Protocol):
@@ -31,18 +31,36 @@ class Rewriting(NamedTuple):
     rewriter: Rewriter
     option: str
 
+    @property
+    def language(self) -> str:
+        """What tells the rewriter from others, also in another run."""
+        return str(getattr(self.rewriter, "__name__", type(self.rewriter).__qualname__))
+
 
 REWRITERS: Mapping[str, Rewriting] = {
     "text/css": Rewriting(css, "css"),
     "text/javascript": Rewriting(javascript, "javascript"),
+    "text/html": Rewriting(html, "html"),
+    "application/xhtml+xml": Rewriting(xhtml, "html"),
+    "image/svg+xml": Rewriting(svg, "svg"),
+    "application/manifest+json": Rewriting(web_manifest, "json"),
+    "application/importmap+json": Rewriting(import_map, "json"),
 }
 """Media type → what rewrites such files."""
 
-REWRITERS_BY_NAME: Mapping[str, Rewriting] = {}
+REWRITERS_BY_NAME: Mapping[str, Rewriting] = {
+    "manifest.json": Rewriting(web_manifest, "json"),
+    "importmap.json": Rewriting(import_map, "json"),
+    "browserconfig.xml": Rewriting(browserconfig, "json"),
+}
 """File name in lower case → what rewrites such a file, whatever its media type."""
 
 
 def rewriter_for(logical: str, media_type: str) -> Rewriting | None:
     """What rewrites the file at the path ``logical``; ``None`` if its language is none that refers to files."""
     name = logical.rpartition("/")[2].lower()
+    if name.endswith(".importmap.json"):
+        return REWRITERS_BY_NAME["importmap.json"]
+    if name.endswith(".svgz"):
+        return None  # compressed in itself
     return REWRITERS_BY_NAME.get(name) or REWRITERS.get(media_type)
