@@ -191,6 +191,7 @@ def test_rules_choose_by_file_and_by_reference(tmp_path: Path, vendor: Any) -> N
     rules = [
         {"files": "leaflet/src/*", "severity": "ignore"},
         {"files": "alpinejs/*", "severity": "warning"},
+        {"files": "*.html", "severity": "ignore"},
         {"references": "*/sre-lab.js", "severity": "note"},
     ]
     run = collect(tmp_path / "root", folders=vendor, rewrite={"missing": rules})
