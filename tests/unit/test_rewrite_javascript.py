@@ -459,10 +459,27 @@ HOSTILE = [
     "import a,", "import x from", "export{", "export*", "export*/**/", 'import("./x");', "import(/**/", 'import("',
     "import.", "importScripts('a',", 'import.meta.resolve("', 'new URL("x",', "new URL(`", "new/**/", "<!--", "-->",
     "\n-->", "/*\n*/-->", "{a:{a:", "//# sourceMappingURL=x\n", "/*# sourceMappingURL=x */", "sourceMappingURL=",
+    "f(function(){}/1),", "){}/1;", "(){}/1", "class A extends B.C{}/1\n", "{a:function(){}/1,",
+    "case 1:{}/1;", "a?b:{}/1;", "++/", "for(x of/a/)",
+    "of/", "/*# sourceMappingURL=x", "//# sourceMappingURL= a b\n", "export\n", "1.", "new self.",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
 @pytest.mark.parametrize("head", ["", "x=import.meta.URL<!--\n"])
 def test_reading_is_linear(unit, head):
-    references((head + unit * (200_000 // len(unit)) + '\n;import("./x.js")').encode())
+    references((head + unit * (100_000 // len(unit)) + '\n;import("./x.js")').encode())
+
+
+def test_twenty_thousand_imports_on_one_line_of_ten_megabytes():
+    names = [f"./{i}.js" for i in range(20_000)]
+    body = "".join(f'import a{i} from "{name}";f({{a:"{"x" * 450}"}});' for i, name in enumerate(names)).encode()
+    assert len(body) > 9_500_000
+    assert found(body) == names
+
+
+def test_deep_nesting_is_no_recursion():
+    body = "x=" + "{a:[(" * 50_000 + "{}/'/'" + ")]}" * 50_000 + ";import('./x.js')"
+    assert found(body.encode()) == ["dynamic-import ./x.js"]
+    body = "x=" + "{a:" * 50_000 + "{}/'/'" + "}" * 50_000 + ";import('./x.js')"
+    assert found(body.encode()) == ["dynamic-import ./x.js"]
