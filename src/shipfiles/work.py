@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int = 0) -> Iterator[tuple[T, R]]:
+def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int = 0) -> Generator[tuple[T, R]]:
     """``(item, function(item))`` for each item, in the order in which they are done.
 
     At most four times ``workers`` items are taken from ``items`` ahead of the results, so that an endless iterable

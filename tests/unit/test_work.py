@@ -49,7 +49,7 @@ def test_items_are_not_taken_far_ahead() -> None:
     results = in_parallel(lambda n: n, endless(), 2)
     for _ in range(10):
         next(results)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert taken <= 10 + 2 * 4 + 2
 
 

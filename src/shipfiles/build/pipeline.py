@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from ..config import RewriteConfig
@@ -13,6 +14,7 @@ from ..model import Problem, SourceFile
 from ..work import in_parallel
 from .bundled import bundled, closed_over, fits_a_chunk
 from .cache import NO_CACHE, Cache
+from .lanes import Lanes, useful_lanes
 from .links import Link, resolve
 from .plan import groups
 from .rewrite.reference import renamed
@@ -78,12 +80,12 @@ def build(
     Raises `BrokenReferences` with all broken references that count as errors, `SourceError` for a file that
     cannot be read. Nothing is written.
     """
-    with phase(listener, "read", len(sources), 0) as progress:
+    with phase(listener, "read", len(sources), 0) as progress, Lanes(useful_lanes(workers)) as lanes:
         scanned: dict[str, Scanned] = {}
-        reads = in_parallel(Scanner(config, media_types, cache).read, sources, workers)
-        for source, result in reads:
-            scanned[source.logical] = result
-            progress(1, result.size)
+        with closing(in_parallel(Scanner(config, media_types, cache, lanes).read, sources, workers)) as reads:
+            for source, result in reads:
+                scanned[source.logical] = result
+                progress(1, result.size)
     links, problems = resolve(scanned, static_url, config)
     if problems.errors:
         raise BrokenReferences(problems.errors, problems.warnings, problems.notes)

@@ -13,6 +13,7 @@ from ..errors import SourceError, os_reason
 from ..media_types import media_type
 from ..model import Fault, Scan, SourceFile
 from .cache import Cache
+from .lanes import Lanes
 from .rewrite import Rewriting, rewriter_for
 from .rewrite.encoding import text_of
 from .rewrite.splice import positions
@@ -38,6 +39,7 @@ class Scanner:
     config: RewriteConfig
     media_types: Mapping[str, str] | None
     cache: Cache
+    lanes: Lanes
 
     def read(self, source: SourceFile) -> Scanned:
         """Read ``source`` once, and scan it unless the cache knows its content. Raises `SourceError`."""
@@ -60,7 +62,7 @@ class Scanner:
         key = f"{digest} {rewriting.language} {type_}"
         found = self.cache.scan(key)
         if found is None:
-            found = _scan(body, rewriting, type_)
+            found = _scan(body, rewriting, type_, self.lanes)
             self.cache.keep_scan(key, found)
         return Scanned(source, len(body), digest, type_, found)
 
@@ -73,7 +75,7 @@ class Scanner:
         return rewriting
 
 
-def _scan(body: bytes, rewriting: Rewriting, type_: str) -> Scan:
+def _scan(body: bytes, rewriting: Rewriting, type_: str, lanes: Lanes) -> Scan:
     text = text_of(body, type_)
     fault = None
     if text.fault:
@@ -81,7 +83,7 @@ def _scan(body: bytes, rewriting: Rewriting, type_: str) -> Scan:
         fault = Fault(text.fault, line, column, severe=not text.readable)
     if not text.readable:
         return Scan(fault=fault)
-    return Scan(tuple(text.own_spans(rewriting.rewriter.references(text.utf8))), text.codec, fault)
+    return Scan(tuple(text.own_spans(lanes.references(rewriting.rewriter, text.utf8))), text.codec, fault)
 
 
 def read_body(source: SourceFile) -> bytes:
