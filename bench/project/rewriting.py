@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from shipfiles.build.cache import NO_CACHE
+from shipfiles.build.lanes import Lanes
 from shipfiles.build.rewrite import rewriter_for
 from shipfiles.build.rewrite.encoding import text_of
 from shipfiles.build.rewrite.reference import Target, renamed, target_of
@@ -135,7 +136,7 @@ def time_bodies(task: Mapping[str, Any]) -> dict[str, Any]:
 def time_scan(task: Mapping[str, Any]) -> dict[str, Any]:
     """What Shipfiles' first pass over whole folders takes on one core: each file read, digested and scanned."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    scanner = Scanner(RewriteConfig(), None, NO_CACHE)
+    scanner = Scanner(RewriteConfig(), None, NO_CACHE, Lanes(0))
     sources = [SourceFile(logical, path) for logical, path in task["files"]]
     wall, cpu = time.perf_counter(), time.process_time()
     scanned = [scanner.read(source) for source in sources]
