@@ -78,13 +78,28 @@ class Manifest:
 
 def dump(manifest: Manifest) -> bytes:
     """The manifest as bytes: sorted, one file a line."""
-    lines = [
-        f"{json.dumps(logical)}: {json.dumps(_to_json(manifest.entries[logical]), separators=(',', ':'))}"
-        for logical in sorted(manifest.entries)
-    ]
+    lines = [_line(manifest.entries[logical]) for logical in sorted(manifest.entries)]
     linked = ', "linked": true' if manifest.linked else ""
     head = f'{{"schema": {SCHEMA}, "compress": {json.dumps(manifest.compress)}{linked}, "files": {{\n'
     return (head + ",\n".join(lines) + "\n}}\n").encode()
+
+
+def replaced(body: bytes, logicals: Iterable[str], entries: Mapping[str, Entry]) -> bytes:
+    """The manifest in ``body``, as `dump` wrote it for ``logicals``, with other ``entries`` for some of its files.
+
+    What `dump` would give for all entries, in a fraction of the time.
+    """
+    lines = body.split(b"\n")
+    for number, logical in enumerate(sorted(logicals), start=1):
+        if logical in entries:
+            lines[number] = _line(entries[logical]).encode() + (b"," if lines[number].endswith(b",") else b"")
+    return b"\n".join(lines)
+
+
+def part_of(raw: Mapping[str, Any], logicals: Iterable[str]) -> Manifest:
+    """Those files of the manifest ``raw``, which is plain JSON that was written by `dump`, that ``logicals`` names."""
+    entries = {logical: _from_json(logical, raw["files"][logical]) for logical in logicals}
+    return Manifest(entries, raw["compress"], raw.get("linked") is True)
 
 
 def load(body: bytes, where: str) -> Manifest:
@@ -198,6 +213,10 @@ def _json_object(body: bytes, where: str) -> dict[str, Any]:
     if not isinstance(stored, dict):
         raise ManifestError(f"Couldn't load manifest '{where}': damaged: no JSON object. Run collectstatic again.")
     return stored
+
+
+def _line(entry: Entry) -> str:
+    return f"{json.dumps(entry.logical)}: {json.dumps(_to_json(entry), separators=(',', ':'))}"
 
 
 def _to_json(entry: Entry) -> dict[str, Any]:

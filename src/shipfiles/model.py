@@ -93,6 +93,11 @@ class Problem:
     logical: str = ""
     """The logical path of the file."""
 
+    @property
+    def position(self) -> tuple[str, int, int]:
+        """What problems are sorted by."""
+        return self.path, self.line, self.column
+
     def __str__(self) -> str:
         place = ":".join([printable(self.path), *(str(number) for number in (self.line, self.column) if number)])
         shown = self.text if len(self.text) <= 200 else self.text[:197] + "..."

@@ -20,6 +20,7 @@ from django.test import override_settings
 
 from shipfiles.digest import digest_bytes
 from shipfiles.manifest import POINTER_KEY, read_current, reader_of
+from shipfiles.release.state import STATE_KEY
 
 CSS = "body { background: url(img/x.png) }\n" + "p { color: red }\n" * 40
 SITE: dict[str, str | bytes] = {"css/app.css": CSS, "css/img/x.png": b"\x89PNG", "a.txt": "x\n" * 300}
@@ -35,7 +36,9 @@ def collect(*arguments: str, **options: object) -> tuple[str, str]:
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+    """What is there, without what a run remembers for the next."""
+    files = (p for p in sorted(root.rglob("*")) if p.is_file() and p != root / STATE_KEY)
+    return {str(p.relative_to(root)): p.read_bytes() for p in files}
 
 
 def test_the_closing_line_is_djangos(project: Path, write) -> None:

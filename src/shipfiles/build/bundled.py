@@ -51,6 +51,11 @@ def bundled(sources: Sequence[SourceFile], config: RewriteConfig) -> set[str]:
     return {logical for logical in found if not unlisted(logical)}
 
 
+def concerns_bundlers(logical: str) -> bool:
+    """Whether a change of the file at ``logical`` may change which files count as named by a bundler."""
+    return may_be_chunk(logical) or logical.endswith(("manifest.json", *_MANIFESTS))
+
+
 def named_alike(paths: Iterable[str]) -> set[str]:
     """Those of the logical ``paths`` whose names, and their neighbours', can only be a bundler's.
 

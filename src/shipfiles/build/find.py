@@ -6,14 +6,25 @@ import fnmatch
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..errors import KeyCollision, SourceError, os_reason, printable
 from ..model import SourceFile
 from ..paths import path_fault
 
 Matches = Callable[[str], object]
+
+
+class Stat(NamedTuple):
+    """What tells a file that may have changed from one that has not."""
+
+    size: int
+    changed: int
+    """Time of the last change of its bytes. Nanoseconds since the epoch."""
+    inode: int
 
 
 @dataclass(slots=True)
@@ -25,6 +36,10 @@ class Found:
     """``(loser, winner)`` for each file whose logical path was taken already."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
     """``(path, why)`` for what is no file, such as a pipe."""
+    looked: int = field(default_factory=time.time_ns)
+    """When the first of them was looked at. Nanoseconds since the epoch."""
+    stats: dict[str, Stat] = field(default_factory=dict)
+    """What the file system said of each source file, by logical path."""
     case_twins: list[tuple[str, str]] = field(default_factory=list)
     """Pairs of logical paths that differ only by case: some file systems and browsers' caches take them for one."""
 
@@ -107,10 +122,11 @@ def select(candidates: Iterable[SourceFile]) -> Found:
             continue
         if fault := path_fault(source.logical):
             raise SourceError(source.place, fault, "Rename it, or leave it out with --ignore.")
-        why = _no_file(source.path)
-        if why:
-            found.skipped.append((source.path, why))
+        status = _status(source.path)
+        if not stat.S_ISREG(status.st_mode):
+            found.skipped.append((source.path, _kind(status.st_mode)))
             continue
+        found.stats[source.logical] = Stat(status.st_size, status.st_mtime_ns, status.st_ino)
         taken[source.logical] = source
     _refuse_file_folder_clash(taken)
     found.case_twins = _case_twins(taken)
@@ -118,17 +134,18 @@ def select(candidates: Iterable[SourceFile]) -> Found:
     return found
 
 
-def _no_file(path: str) -> str:
+def _status(path: str) -> os.stat_result:
     try:
-        mode = os.stat(path).st_mode
+        return os.stat(path)
     except FileNotFoundError as error:
         if os.path.islink(path):
             raise SourceError(path, "a symbolic link to a file that does not exist") from error
         raise SourceError(path, "the file went away while it was collected; run again") from error
     except OSError as error:
         raise SourceError(path, os_reason(error)) from error
-    if stat.S_ISREG(mode):
-        return ""
+
+
+def _kind(mode: int) -> str:
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
     return f"{kinds.get(stat.S_IFMT(mode), 'special')}, not a file"
 

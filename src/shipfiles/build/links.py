@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -35,12 +35,12 @@ class Problems:
 
 
 def resolve(
-    scanned: Mapping[str, Scanned], static_url: str, config: RewriteConfig
+    scanned: Mapping[str, Scanned], others: Collection[str], static_url: str, config: RewriteConfig
 ) -> tuple[dict[str, list[Link]], Problems]:
-    """The references that lead to a source, by file; and those that lead nowhere."""
+    """The references in ``scanned`` that lead to one of them or of ``others``, by file; and those that lead nowhere."""
     links: dict[str, list[Link]] = {}
     problems = Problems()
-    hints = _Hints(scanned)
+    hints = _Hints({*scanned, *others} if others else scanned)
     for logical in sorted(scanned):
         file = scanned[logical]
         if fault := file.scan.fault:
@@ -51,7 +51,7 @@ def resolve(
             target = target_of(reference.url, logical, static_url, reference.base)
             if target is None:
                 continue
-            if isinstance(target, Unresolvable) or target.logical not in scanned:
+            if isinstance(target, Unresolvable) or not (target.logical in scanned or target.logical in others):
                 # A digest stands beside a reference to the same file, of which enough is said.
                 if reference.kind != "integrity":
                     broken.append((reference, target))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..config import RewriteConfig
 from ..digest import Digest, digest_bytes, hashed_name
@@ -53,6 +54,14 @@ class Asset:
         return splice(read_body(self.source), self.edits) if self.edits else self.source.path
 
 
+class Settled(NamedTuple):
+    """What a file has become that is not built again."""
+
+    name: str
+    digest: Digest
+    source_digest: Digest
+
+
 @dataclass(frozen=True, slots=True)
 class Build:
     """All assets of a release-to-be, sorted by logical path, and what should be said of them."""
@@ -67,6 +76,7 @@ def build(
     config: RewriteConfig,
     *,
     static_url: str = "/static/",
+    settled: Mapping[str, Settled] | None = None,
     steady: Mapping[str, Digest | None] | None = None,
     media_types: Mapping[str, str] | None = None,
     cache: Cache = NO_CACHE,
@@ -76,7 +86,8 @@ def build(
     """The assets that ``sources`` become.
 
     ``static_url`` is STATIC_URL: an absolute URL below it names a file among the sources. ``steady`` is what
-    `Manifest.steady` says of the current release.
+    `Manifest.steady` says of the current release. ``settled`` are further files, by logical path, that need no look:
+    what they become is known, and they refer to none of ``sources``.
     Raises `BrokenReferences` with all broken references that count as errors, `SourceError` for a file that
     cannot be read. Nothing is written.
     """
@@ -86,7 +97,8 @@ def build(
             for source, result in reads:
                 scanned[source.logical] = result
                 progress(1, result.size)
-    links, problems = resolve(scanned, static_url, config)
+    settled = settled or {}
+    links, problems = resolve(scanned, settled.keys(), static_url, config)
     if problems.errors:
         raise BrokenReferences(problems.errors, problems.warnings, problems.notes)
     wanted, steady = _bundled(sources, links, config), steady or {}
@@ -97,13 +109,13 @@ def build(
     problems.warnings += [_changed(scanned[logical].source) for logical in unsteady if steady[logical] is not None]
     rewritable = [scanned[logical].size for logical in links if logical not in kept]
     with phase(listener, "rewrite", len(rewritable), sum(rewritable)) as progress:
-        assets, broken = _finish(scanned, links, kept, progress)
+        assets, broken = _finish(scanned, links, settled, kept, progress)
     for logical in unsteady:
         assets[logical] = replace(assets[logical], unsteady=True)
     return Build(
         tuple(assets[logical] for logical in sorted(assets)),
-        tuple(sorted([*problems.warnings, *broken], key=_place)),
-        tuple(sorted(problems.notes, key=_place)),
+        tuple(sorted([*problems.warnings, *broken], key=lambda problem: problem.position)),
+        tuple(sorted(problems.notes, key=lambda problem: problem.position)),
     )
 
 
@@ -131,13 +143,15 @@ def _changed(source: SourceFile) -> Problem:
 def _finish(
     scanned: Mapping[str, Scanned],
     links: Mapping[str, list[Link]],
+    settled: Mapping[str, Settled],
     kept: Collection[str],
     progress: Callable[[int, int], None],
 ) -> tuple[dict[str, Asset], list[Problem]]:
     """The assets by logical path, and what is wrong in them now that was not in their sources."""
     assets: dict[str, Asset] = {}
     broken: list[Problem] = []
-    names = {logical: logical for logical in kept}
+    names = {logical: known.name for logical, known in settled.items()}
+    names.update((logical, logical) for logical in kept)
     for logical in kept:
         file = scanned[logical]
         references = tuple(sorted({link.target for link in links.get(logical, ())}))
@@ -146,9 +160,9 @@ def _finish(
             references=references,
         )  # fmt: skip
     # What a bundler has named is not edited, so that nothing comes before it.
-    links = {logical: found for logical, found in links.items() if logical not in names}
+    links = {logical: found for logical, found in links.items() if logical not in kept}
     for logical, file in scanned.items():
-        if logical not in links and logical not in names:
+        if logical not in links and logical not in kept:
             names[logical] = name = hashed_name(logical, file.digest)
             assets[logical] = Asset(file.source, name, file.size, file.digest, file.media_type, file.size, file.digest)
     edges = {logical: {link.target for link in found} for logical, found in links.items()}
@@ -158,10 +172,10 @@ def _finish(
         bodies = {logical: _unchanged(scanned[logical]) for logical in group}
         # The digests of the files before this group that are not what they were.
         changed = {
-            link.target: asset.digest
+            link.target: known.digest
             for logical in group
             for link in links[logical]
-            if (asset := assets.get(link.target)) and asset.digest != asset.source_digest
+            if (known := assets.get(link.target) or settled.get(link.target)) and known.digest != known.source_digest
         }
         if len(group) > 1 or group[0] in edges[group[0]]:
             shared = _cycle_digest(group, scanned, links, names, changed)
@@ -243,7 +257,3 @@ def _unchanged(file: Scanned) -> bytes:
     if digest_bytes(body) != file.digest:
         raise SourceError(file.source.place, "the file changed while it was collected; run again")
     return body
-
-
-def _place(problem: Problem) -> tuple[str, int, int]:
-    return problem.path, problem.line, problem.column

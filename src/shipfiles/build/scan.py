@@ -86,6 +86,15 @@ def _scan(body: bytes, rewriting: Rewriting, type_: str, lanes: Lanes) -> Scan:
     return Scan(tuple(text.own_spans(lanes.references(rewriting.rewriter, text.utf8))), text.codec, fault)
 
 
+def digest_file(source: SourceFile) -> tuple[Digest, int]:
+    """The digest and the size of ``source``, streamed. Raises `SourceError`."""
+    try:
+        with open(source.path, "rb", buffering=0) as file:
+            return digest_stream(file)
+    except OSError as error:
+        raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
+
+
 def read_body(source: SourceFile) -> bytes:
     """The bytes of ``source``. Raises `SourceError`."""
     try:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import Storage
 
-from ..build.cache import Cache
+from ..build.cache import Cache, code_id
+from ..build.compress import settings_of
 from ..build.find import Found
-from ..build.pipeline import Asset, Build, build
+from ..build.pipeline import Build, build
 from ..build.rewrite import rewriter_for
-from ..config import ProofConfig, RewriteConfig, StaticConfig
+from ..config import ProofConfig, RewriteConfig
 from ..errors import BrokenReferences, ManifestError, SourceError
 from ..events import Listener, ignore, phase
 from ..manifest import Manifest, read_current
+from ..media_types import media_type
+from ..model import Problem
 from ..release.publish import Published, publish, publish_plain
+from ..release.renew import Making, renew
+from ..release.state import State, read_state, state_of, totals_of, write_state
 from ..stores.rehearsal import Rehearsal
 from ..stores.store import Store, read_all
 from . import conf
@@ -27,6 +33,20 @@ if TYPE_CHECKING:
     from .storage import StaticStorage
 
 _UNTOUCHED = RewriteConfig(skip=("*",), bundled=False)
+_NO_PROOF = Proof((), (), (), (), (), 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a run did."""
+
+    published: Published
+    totals: Mapping[str, Any]
+    """As `totals_of`."""
+    warnings: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    post_processed: Sequence[str]
+    """Logical paths that Django's command would count as post-processed: new assets, and all that can be rewritten."""
 
 
 def collect(
@@ -37,75 +57,137 @@ def collect(
     clear: bool = False,
     link: bool = False,
     dry_run: bool = False,
+    verify: bool = False,
     listener: Listener = ignore,
-) -> tuple[Build, Published]:
+) -> Collected:
     """Make a release of ``found`` in the storage's place, and let the storage use it.
 
-    Without ``post_process`` the files are only copied. In a ``dry_run`` nothing is written.
+    Without ``post_process`` the files are only copied. In a ``dry_run`` nothing is written. To ``verify`` is to read
+    every file, whatever the file system says of it.
     Before anything is published, the names of static files in templates and Python are proven, unless OPTIONS["proof"]
     has it otherwise. Raises `ShipfilesError`; what was published before then stays as it was.
     """
     if link:
         _refuse_links_to_copies(found)
-    config = storage.config
-    store: Store = Rehearsal(storage.store) if dry_run else storage.store
-    current = _current(store) if post_process else None
+    proof = _NO_PROOF
+    if post_process and storage.config.proof.on_collect:
+        proof = _prove(found, storage.config.proof, listener)
     # What was found out stays found out, also after a failure or Ctrl-C.
-    with Cache(conf.cache_folder(config), config.cache.max_size, listener) as cache:
-        rewrite = config.rewrite if post_process else _UNTOUCHED
-        built = _built(found, replace(config, rewrite=rewrite), current, cache, listener, proves=post_process)
+    cache_config = storage.config.cache
+    with Cache(conf.cache_folder(storage.config), cache_config.max_size, listener) as cache:
+        run = _Run(storage, found, proof, cache, listener)
         if not post_process:
-            published = publish_plain(
-                built, store, manifest_name=storage.manifest_name, clear=clear, link=link, workers=config.workers,
-                listener=listener,
-            )  # fmt: skip
-            return built, published
-        published = publish(
-            built, store, config.compress, manifest_name=storage.manifest_name, clear=clear, link=link, current=current,
-            cache=cache, workers=config.workers, listener=listener,
-        )  # fmt: skip
-    if not dry_run:
-        storage.adopt(published.manifest)
-    return built, published
+            return run.plain(Rehearsal(storage.store) if dry_run else storage.store, clear=clear, link=link)
+        # A run that clears or links touches more than what changed.
+        if cache_config.enabled and not (clear or link or dry_run or verify or proof.errors):
+            collected = run.over_the_last()
+            if collected is not None:
+                return collected
+        return run.whole(clear=clear, link=link, dry_run=dry_run)
 
 
-def _built(
-    found: Found,
-    config: StaticConfig,
-    current: tuple[str, Manifest] | None,
-    cache: Cache,
-    listener: Listener,
-    *,
-    proves: bool,
-) -> Build:
-    """The build of ``found``, with what the proof of names has to say if there shall be one."""
-    proves = proves and config.proof.on_collect
-    try:
-        built = build(
-            found.sources,
+class _Run:
+    """One run of ``collect`` and what all of its ways need."""
+
+    def __init__(self, storage: StaticStorage, found: Found, proof: Proof, cache: Cache, listener: Listener) -> None:
+        self._storage = storage
+        self._config = config = storage.config
+        self._found = found
+        self._proof = proof
+        self._cache = cache
+        self._listener = listener
+        self._making = Making(
             config.rewrite,
-            steady=current[1].steady() if current else None,
-            static_url=conf.base_url(config) or "",
-            media_types=config.serve.media_types,
-            cache=cache,
-            workers=config.workers,
-            listener=listener,
+            config.compress,
+            conf.base_url(config) or "",
+            config.serve.media_types,
+            storage.manifest_name,
+            config.workers,
         )
-    except BrokenReferences as error:
-        if not proves:
-            raise
-        # All that a person has to correct, in one run.
-        proof = _prove(found, config.proof, listener)
-        raise BrokenReferences(
+
+    def over_the_last(self) -> Collected | None:
+        """Publish what changed since the last run; ``None`` if that takes a whole run."""
+        store = self._storage.store
+        state = read_state(store)
+        if state is None or state.settings != self._settings():
+            return None
+        try:
+            renewed = renew(self._found, state, store, self._making, self._cache, self._listener)
+        except BrokenReferences as error:
+            raise self._with_proof(error) from None
+        if renewed is None:
+            return None
+        self._storage.forget()
+        return self._collected(renewed.published, renewed.state, renewed.built)
+
+    def whole(self, *, clear: bool, link: bool, dry_run: bool) -> Collected:
+        """Publish everything."""
+        store: Store = Rehearsal(self._storage.store) if dry_run else self._storage.store
+        current = _current(store)
+        built = self._build(self._config.rewrite, current)
+        if self._proof.errors:
+            raise self._with_proof(BrokenReferences((), built.warnings, built.notes))
+        published = publish(
+            built, store, self._config.compress, manifest_name=self._making.manifest_name, clear=clear, link=link,
+            current=current, cache=self._cache, workers=self._config.workers, listener=self._listener,
+        )  # fmt: skip
+        state = state_of(self._settings(), self._found, built, published, store)
+        if not dry_run:
+            self._storage.adopt(published.manifest)
+            if not link:
+                write_state(store, state)
+        written = {change.key for change in published.changed if change.action != "delete"}
+        return self._collected(published, state, {a.logical for a in built.assets if a.name in written})
+
+    def plain(self, store: Store, *, clear: bool, link: bool) -> Collected:
+        """Only copy the files."""
+        built = self._build(_UNTOUCHED, None)
+        published = publish_plain(
+            built, store, manifest_name=self._making.manifest_name, clear=clear, link=link,
+            workers=self._config.workers, listener=self._listener,
+        )  # fmt: skip
+        return Collected(published, totals_of(published.sizes, {}), built.warnings, built.notes, ())
+
+    def _build(self, rewrite: RewriteConfig, current: tuple[str, Manifest] | None) -> Build:
+        try:
+            return build(
+                self._found.sources,
+                rewrite,
+                static_url=self._making.static_url,
+                steady=current[1].steady() if current else None,
+                media_types=self._making.media_types,
+                cache=self._cache,
+                workers=self._making.workers,
+                listener=self._listener,
+            )
+        except BrokenReferences as error:
+            raise self._with_proof(error) from None
+
+    def _with_proof(self, error: BrokenReferences) -> BrokenReferences:
+        """All that a person has to correct, in one error."""
+        proof = self._proof
+        return BrokenReferences(
             (*error.problems, *proof.errors), (*error.warnings, *proof.warnings), (*error.notes, *proof.notes)
-        ) from None
-    if not proves:
-        return built
-    proof = _prove(found, config.proof, listener)
-    warnings, notes = (*built.warnings, *proof.warnings), (*built.notes, *proof.notes)
-    if proof.errors:
-        raise BrokenReferences(proof.errors, warnings, notes)
-    return replace(built, warnings=warnings, notes=notes)
+        )
+
+    def _settings(self) -> str:
+        """Stands for all that decides the published bytes, and what is said of them, beside the sources."""
+        making, config = self._making, self._config
+        parts = (
+            making.rewrite, settings_of(making.compress), making.static_url, sorted(making.media_types.items()),
+            making.manifest_name, config.file_permissions_mode, config.directory_permissions_mode, code_id(),
+        )  # fmt: skip
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def _collected(self, published: Published, state: State, made: Collection[str]) -> Collected:
+        types = self._making.media_types
+        post_processed = [
+            logical
+            for logical in state.sources
+            if logical not in state.kept and (logical in made or rewriter_for(logical, media_type(logical, types)))
+        ]
+        warnings, notes = (*state.warnings, *self._proof.warnings), (*state.notes, *self._proof.notes)
+        return Collected(published, state.totals, warnings, notes, post_processed)
 
 
 def _prove(found: Found, config: ProofConfig, listener: Listener) -> Proof:
@@ -135,17 +217,7 @@ def _refuse_links_to_copies(found: Found) -> None:
             )
 
 
-def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> tuple[Build, Published]:
+def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> Collected:
     """Make a release of what Django's own command has found: logical path → (storage, path in it)."""
     with collected_sources(paths) as found:
         return collect(storage, found)
-
-
-def post_processed(built: Build, published: Published) -> list[Asset]:
-    """The assets that Django's command would count as post-processed: new ones, and always what can be rewritten."""
-    written = {change.key for change in published.changed if change.action != "delete"}
-    return [
-        asset
-        for asset in built.assets
-        if not asset.kept and (asset.name in written or rewriter_for(asset.logical, asset.media_type))
-    ]

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Self
 
 from ..build.find import Found
-from ..build.pipeline import Build
 from ..config import Severity
 from ..errors import BrokenReferences, ShipfilesError
 from ..events import Changed, Event, Notice, Phase, PhaseEnded, PhaseStarted, Progress
 from ..model import Problem
-from ..release.publish import Published
+from .collect import Collected
 
 _TITLES: dict[Phase, str] = {
     "find": "Find",
@@ -112,8 +111,7 @@ class Report:
     """The outcome of a run, ready to be shown."""
 
     found: Found
-    built: Build
-    published: Published
+    collected: Collected
     seconds: float
     phases: dict[str, float]
 
@@ -143,13 +141,15 @@ class Report:
             rows.append(("Notes", f"{count(facts['notes'], 'note')}, mostly of source maps that are not shipped"))
         spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.phases.items())
         rows.append(("Time", f"{self.seconds:.1f} s ({spent})"))
-        if self.published.release:
-            rows.append(("Release", self.published.release))
+        if facts["release"]:
+            rows.append(("Release", facts["release"]))
         return rows
 
     def problems(self, *, all_of_them: bool) -> list[str]:
         """The problems, one a line: warnings, and at length also notes and shadowed files."""
-        return problem_lines([*self.built.warnings, *self._case_twins()], self.built.notes, all_of_them=all_of_them)
+        return problem_lines(
+            [*self.collected.warnings, *self._case_twins()], self.collected.notes, all_of_them=all_of_them
+        )
 
     def _case_twins(self) -> list[Problem]:
         what = "'{}' differs only by case: on some systems they are one file"
@@ -157,40 +157,23 @@ class Report:
 
     def facts(self) -> dict[str, Any]:
         """The numbers, for ``--json``."""
-        entries = self.published.manifest.entries.values()
-        assets = self.built.assets
-        compressed = {}
-        for token in ("br", "gzip"):
-            having = [entry for entry in entries if token in entry.codings]
-            if having:
-                compressed[token] = {
-                    "files": len(having),
-                    "bytes": sum(entry.codings[token].size for entry in having),
-                    "bytes_with": sum(
-                        entry.codings[token].size if token in entry.codings else entry.size for entry in entries
-                    ),
-                }
-        writes = [change for change in self.published.changed if change.action != "delete"]
+        published = self.collected.published
+        writes = [change for change in published.changed if change.action != "delete"]
         return {
-            "release": self.published.release,
-            "files": len(assets),
-            "bytes": sum(asset.size for asset in assets),
-            "compressed": compressed,
-            "rewritten": sum(1 for asset in assets if asset.edits),
-            "references": sum(len(asset.edits) for asset in assets),
-            "kept": sum(1 for asset in assets if asset.kept),
+            "release": published.release,
+            **self.collected.totals,
             "written": len(writes),
             "bytes_written": sum(change.size for change in writes),
-            "deleted": len(self.published.changed) - len(writes),
-            "encoded": self.published.encoded,
-            "encoder_seconds": round(self.published.encoder_seconds, 3),
+            "deleted": len(published.changed) - len(writes),
+            "encoded": published.encoded,
+            "encoder_seconds": round(published.encoder_seconds, 3),
             "shadowed": len(self.found.shadowed),
             "skipped": [{"path": path, "why": why} for path, why in self.found.skipped],
-            "warnings": len(self.built.warnings) + len(self.found.case_twins),
-            "notes": len(self.built.notes),
+            "warnings": len(self.collected.warnings) + len(self.found.case_twins),
+            "notes": len(self.collected.notes),
             "problems": [
-                *(problem_facts("warning", problem) for problem in [*self.built.warnings, *self._case_twins()]),
-                *(problem_facts("note", problem) for problem in self.built.notes),
+                *(problem_facts("warning", problem) for problem in [*self.collected.warnings, *self._case_twins()]),
+                *(problem_facts("note", problem) for problem in self.collected.notes),
             ],
             "seconds": round(self.seconds, 3),
             "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},

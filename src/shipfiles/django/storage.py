@@ -98,6 +98,12 @@ class StaticStorage(Storage):
         self.hashed_files = manifest.names()
         self.manifest_hash = names_hash(self.hashed_files)
 
+    def forget(self) -> None:
+        """Read the release again when it is needed: this process has just published another."""
+        self._release = _UNREAD
+        vars(self).pop("hashed_files", None)
+        vars(self).pop("manifest_hash", None)
+
     @cached_property
     def hashed_files(self) -> dict[str, str]:
         """Logical path → hashed name: of the release, or else of the ``staticfiles.json`` that stock Django wrote."""
@@ -302,16 +308,15 @@ class StaticStorage(Storage):
         """
         if dry_run:
             return
-        from .collect import collect_found, post_processed
+        from .collect import collect_found
 
         try:
-            built, published = collect_found(self, paths)
+            processed = {*collect_found(self, paths).post_processed}
         except ShipfilesError as error:
             yield "All", None, error
             return
-        processed = {asset.logical for asset in post_processed(built, published)}
-        for asset in built.assets:
-            yield asset.logical, asset.name, asset.logical in processed
+        for logical, name in self.hashed_files.items():
+            yield logical, name, logical in processed
 
 
 def _digest_of(content: Any) -> Digest:

@@ -6,9 +6,11 @@ between any two steps, the release that was current before is whole and still cu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..build.cache import NO_CACHE, Cache
 from ..build.compress import is_wanted, settings_of
@@ -24,9 +26,11 @@ from ..manifest import (
     dump_django,
     dump_pointer,
     load_pointer,
+    part_of,
     read_current,
     release_id,
     release_key,
+    replaced,
     suffix,
 )
 from ..model import Entry, Plain, Variant
@@ -36,6 +40,9 @@ from ..work import in_parallel
 from .contents import Content, contents_of
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
 from .place import Placed, Placer
+
+Size = tuple[int, Mapping[str, int], bool]
+"""Of a file its size, the size of each coding, and whether it is kept under the name that a bundler gave."""
 
 
 @dataclass(slots=True)
@@ -47,6 +54,8 @@ class Published:
     manifest: Manifest = field(default_factory=lambda: Manifest({}))
     changed: list[Changed] = field(default_factory=list)
     """Every key that was written or deleted."""
+    sizes: list[Size] = field(default_factory=list)
+    """Of each file of the release."""
     unchanged: list[str] = field(default_factory=list)
     """Logical paths whose plain copy was in place already."""
     encoded: int = 0
@@ -76,7 +85,7 @@ def publish(
     Raises `KeyCollision` and `StoreError`; the release that was current then stays so.
     """
     refuse_collisions(built, manifest_name)
-    with _locked(store, listener):
+    with locked(store, listener):
         run = _Publication(
             built, store, config, link=link, cache=cache, workers=workers, listener=listener, current=current
         )
@@ -90,6 +99,52 @@ def publish(
         if clear:
             run.clear(owned, {release_key(run.result.release), manifest_name, *run.result.manifest.keys()})
         return run.result
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The current release, of which a new one takes over most."""
+
+    release: str
+    body: bytes
+    """Its manifest."""
+    raw: Mapping[str, Any]
+    """The same as plain JSON."""
+
+    @property
+    def files(self) -> Mapping[str, Any]:
+        """Logical path → what the manifest says of it."""
+        files: Mapping[str, Any] = self.raw["files"]
+        return files
+
+
+def publish_part(
+    built: Build,
+    store: Store,
+    config: CompressConfig,
+    base: Base,
+    *,
+    manifest_name: str,
+    cache: Cache = NO_CACHE,
+    workers: int = 0,
+    listener: Listener = ignore,
+) -> Published:
+    """Make ``base`` with the assets of ``built`` in place of its own the current release of ``store``.
+
+    For who holds the lock and knows that the store is as ``base`` left it, and that ``built`` has no new logical path.
+    Raises as `publish`.
+    """
+    previous = part_of(base.raw, [asset.logical for asset in built.assets])
+    run = _Publication(
+        built, store, config, link=False, cache=cache, workers=workers, listener=listener,
+        current=(base.release, previous),
+        others={key for logical, entry in base.files.items() for key in (logical, entry["name"])},
+    )  # fmt: skip
+    with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
+        run.place_assets(progress)
+        run.place_plains()
+        run.point_over(base, manifest_name)
+    return run.result
 
 
 def publish_plain(
@@ -106,13 +161,14 @@ def publish_plain(
 
     What ``collectstatic --no-post-process`` asks for. ``built`` is a build without rewriting.
     """
-    with _locked(store, listener):
+    with locked(store, listener):
         none = CompressConfig(codings=())
         run = _Publication(built, store, none, link=link, workers=workers, listener=listener, only_plain=True)
         owned = owned_keys(store, manifest_name, listener) if clear else frozenset()
         run.make_way(all_of_them=False)
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
             run.place_plains(progress)
+        run.result.sizes = [(asset.size, {}, False) for asset in built.assets]
         if clear:
             live = live_keys(store, manifest_name, listener)
             run.clear(owned, {*live, *(asset.logical for asset in built.assets)})
@@ -120,7 +176,7 @@ def publish_plain(
 
 
 @contextmanager
-def _locked(store: Store, listener: Listener) -> Iterator[None]:
+def locked(store: Store, listener: Listener) -> Iterator[None]:
     def waiting() -> None:
         listener(Notice("Another run is publishing to the same place; waiting for it to end.", "info"))
 
@@ -148,6 +204,7 @@ class _Publication:
         listener: Listener,
         only_plain: bool = False,
         current: tuple[str, Manifest] | None = None,
+        others: Collection[str] = (),
     ) -> None:
         self.result = Published()
         self._built = built
@@ -158,7 +215,7 @@ class _Publication:
         self._listener = listener
         self._previous = self._read_previous(current)
         self._contents = contents_of(self._unfrozen() if only_plain else built.assets, config, only_plain=only_plain)
-        self._taken = {a.logical for a in built.assets} | {a.name for a in built.assets}
+        self._taken = {a.logical for a in built.assets} | {a.name for a in built.assets} | {*others}
         self._placer = Placer(
             store,
             config,
@@ -209,16 +266,32 @@ class _Publication:
 
     def point(self, manifest_name: str) -> None:
         """Write the release's manifest, then swap the pointer, then the manifest that stock Django reads."""
-        self.result.manifest = manifest = Manifest(
-            {asset.logical: self._entry(asset) for asset in self._built.assets}, settings_of(self._config), self._link
-        )
-        body = dump(manifest)
+        entries = {asset.logical: self._entry(asset) for asset in self._built.assets}
+        self.result.manifest = manifest = Manifest(entries, settings_of(self._config), self._link)
+        self.result.sizes = [
+            (e.size, {token: v.size for token, v in e.codings.items()}, e.name == e.logical) for e in entries.values()
+        ]
+        self._point(dump(manifest), manifest.names(), manifest_name)
+
+    def point_over(self, base: Base, manifest_name: str) -> None:
+        """The same, where the assets replace some of ``base``."""
+        entries = {asset.logical: self._entry(asset) for asset in self._built.assets}
+        names = {logical: entry["name"] for logical, entry in base.files.items()}
+        names.update((logical, entry.name) for logical, entry in entries.items())
+        body = replaced(base.body, base.files, entries)
+        self.result.sizes = [
+            (raw["size"], {token: v["size"] for token, v in raw.get("codings", {}).items()}, raw["name"] == logical)
+            for logical, raw in json.loads(body)["files"].items()
+        ]
+        self._point(body, names, manifest_name)
+
+    def _point(self, body: bytes, names: Mapping[str, str], manifest_name: str) -> None:
         self.result.release = release = release_id(body)
         self._put_small(release_key(release), body)
         self._settle()
         self._put_small(POINTER_KEY, dump_pointer(release))
         try:
-            self._put_small(manifest_name, dump_django(manifest.names()))
+            self._put_small(manifest_name, dump_django(names))
             self._settle()
         except StoreError as error:
             raise StoreError(error.key, f"{error.what}. The new release {release} is live all the same.") from error

@@ -103,6 +103,22 @@ class LocalStore:
                 with suppress(FileNotFoundError):
                     yield Stored(key, entry.stat().st_size)
 
+    def versions(self) -> dict[str, str]:
+        found = {}
+        for key, entry in self._walk(""):
+            if not entry.name.startswith(_TEMPORARY):
+                with suppress(FileNotFoundError):
+                    found[key] = _version(entry.stat(follow_symlinks=False))
+        return found
+
+    def version(self, key: str) -> str | None:
+        try:
+            return _version(os.lstat(self.path(key)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StoreError(key, os_reason(error)) from error
+
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             path = self.path(key)
@@ -313,6 +329,11 @@ class LocalStore:
                     return False
                 if not chunk:
                     return True
+
+
+def _version(status: os.stat_result) -> str:
+    # Not the inode's own time of change: that follows hard links as they come and go.
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
 def _write(file: BinaryIO, body: Body, key: str) -> tuple[Digest, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._bodies: dict[str, bytes] = {}
+        self._versions: dict[str, int] = {}
+        self._writes = itertools.count()
         self._guard = threading.Lock()
         self._publisher = threading.Lock()
 
@@ -28,6 +31,7 @@ class MemoryStore:
             if mode == "create" and key in self._bodies:
                 raise KeyExists(key)
             self._bodies[key] = whole
+            self._versions[key] = next(self._writes)
         return Stored(key, len(whole))
 
     def head(self, key: str) -> Stored | None:
@@ -50,6 +54,15 @@ class MemoryStore:
             found = [Stored(key, len(body)) for key, body in self._bodies.items() if key.startswith(prefix)]
         return iter(found)
 
+    def versions(self) -> dict[str, str]:
+        with self._guard:
+            return {key: str(self._versions[key]) for key in self._bodies}
+
+    def version(self, key: str) -> str | None:
+        check_key(key)
+        with self._guard:
+            return str(self._versions[key]) if key in self._bodies else None
+
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             check_key(key)
@@ -62,7 +75,9 @@ class MemoryStore:
             if source not in self._bodies:
                 raise KeyNotFound(source)
             changed = self._bodies.get(target) != self._bodies[source]
-            self._bodies[target] = self._bodies[source]
+            if changed:
+                self._bodies[target] = self._bodies[source]
+                self._versions[target] = next(self._writes)
         return changed
 
     @contextmanager

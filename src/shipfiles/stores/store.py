@@ -6,7 +6,7 @@ what it must do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -70,6 +70,19 @@ class Copies(Protocol):
 
         Raises `KeyNotFound` for ``source``.
         """
+        ...
+
+
+@runtime_checkable
+class Versions(Protocol):
+    """The store can tell, without reading them, whether objects are the same as before."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Every key → a text that is another whenever its bytes may be others."""
+        ...
+
+    def version(self, key: str) -> str | None:
+        """The same for one key, ``None`` if there is nothing."""
         ...
 
 

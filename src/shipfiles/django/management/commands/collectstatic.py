@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
 from django.core.management.base import CommandError, CommandParser
 
-from shipfiles.django.collect import collect, post_processed
+from shipfiles.django.collect import collect
 from shipfiles.django.report import (
     BarProgress,
     PlainProgress,
@@ -45,9 +45,17 @@ class Command(DjangoCommand):
             help="Print one JSON object with all counts and times instead of text; asks nothing, as --noinput.",
         )
 
+        parser.add_argument(
+            "--verify",
+            action="store_true",
+            help="Read every file, those too that have the same size and time as in the last run, and all that is "
+            "published.",
+        )
+
     def set_options(self, **options: Any) -> None:
         super().set_options(**options)
         self.json = bool(options.get("json"))
+        self.verify = bool(options.get("verify"))
         self.report: Report | None = None
         if self.json:
             self.interactive = False
@@ -103,13 +111,14 @@ class Command(DjangoCommand):
                 finding(len(sources.sources), 0)
             self._log_shadowed(sources.shadowed)
             try:
-                built, published = collect(
+                collected = collect(
                     self.storage,
                     sources,
                     post_process=self.post_process,
                     clear=self.clear,
                     link=self.symlink,
                     dry_run=self.dry_run,
+                    verify=self.verify,
                     listener=listen,
                 )
             except BrokenReferences as error:
@@ -120,7 +129,7 @@ class Command(DjangoCommand):
                 if names:
                     self.stderr.write(f"Post-processing '{names}' failed!\n\n")
                 raise
-        self.report = Report(sources, built, published, timing.total, timing.phases)
+        self.report = Report(sources, collected, timing.total, timing.phases)
         if not quiet:
             self._show(self.report, terminal, stream)
         return self._collected(self.report)
@@ -146,17 +155,17 @@ class Command(DjangoCommand):
                 self.stdout.write(f"{name}: {value}")
 
     def _collected(self, report: Report) -> dict[str, list[str]]:
-        published = report.published
+        published = report.collected.published
         plain = [change for change in published.changed if change.kind == "plain"]
         self.copied_files += [change.logical for change in plain if change.action == "write"]
         self.symlinked_files += [change.logical for change in plain if change.action == "link"]
         self.unmodified_files += published.unchanged
         self.deleted_files += [change.key for change in published.changed if change.action == "delete"]
         if self.post_process and not self.dry_run:
-            for asset in post_processed(report.built, published):
-                self.post_processed_files.append(asset.logical)
-                if not self.json:
-                    self.log(f"Post-processed '{asset.logical}' as '{asset.name}'", level=2)
+            self.post_processed_files += report.collected.post_processed
+            if not self.json and self.verbosity >= 2:
+                for logical in report.collected.post_processed:
+                    self.log(f"Post-processed '{logical}' as '{self.storage.stored_name(logical)}'", level=2)
         if not self.json:
             for logical in published.unchanged:
                 self.log(f"Skipping '{logical}' (not modified)", level=2)

@@ -1,0 +1,194 @@
+"""What a run leaves beside the release, so that the next one knows what needs no second look.
+
+It is a memory, not a truth: whatever does not agree with it is looked at again, and without it a run only takes longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..build.find import Found, Stat
+from ..build.pipeline import Asset, Build
+from ..errors import StoreError
+from ..model import Problem
+from ..paths import RESERVED
+from ..stores.store import Store, Versions, read_all
+from .publish import Published, Size
+
+STATE_KEY = f"{RESERVED}/state.json"
+"""Where a store keeps it."""
+
+_SCHEMA = 1
+# File systems and clocks are coarse: a file may be written twice within one tick. What was written so shortly before
+# it was looked at is read again.
+_RACY = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The sources of the current release as they were looked at, and what was said of them."""
+
+    settings: str
+    """Stands for all that decides the published bytes beside the sources."""
+    release: str
+    looked: int
+    """When the sources were looked at. Nanoseconds since the epoch."""
+    sources: Mapping[str, tuple[int, int, int, bool]]
+    """Logical path → size, time of change, inode, and whether it is the project's own."""
+    links: Mapping[str, tuple[int, tuple[str, ...]]]
+    """Logical path → how many edits its bytes have, and the logical paths that it refers to; only where it does."""
+    kept: frozenset[str]
+    """Logical paths of the files that have the names that a bundler gave them."""
+    objects: str
+    """Stands for all that is in the store."""
+    totals: Mapping[str, Any]
+    """The numbers of the report."""
+    warnings: tuple[Problem, ...] = ()
+    notes: tuple[Problem, ...] = ()
+
+    def suspects(self, stats: Mapping[str, Stat], own: Mapping[str, bool]) -> set[str] | None:
+        """The logical paths whose files may have changed; ``None`` if there are other files than there were."""
+        if len(stats) != len(self.sources):
+            return None
+        found = set()
+        unsure = self.looked - _RACY
+        for logical, (size, changed, inode) in stats.items():
+            known = self.sources.get(logical)
+            if known is None:
+                return None
+            known_size, known_changed, known_inode, known_own = known
+            if own[logical] != known_own:
+                return None
+            if changed != known_changed or size != known_size or inode != known_inode or changed > unsure:
+                found.add(logical)
+        return found
+
+    def looked_again(self, found: Found, logicals: Iterable[str]) -> State:
+        """This state after those of the files ``found`` at ``logicals`` were read."""
+        seen = {logical: (*found.stats[logical], self.sources[logical][3]) for logical in logicals}
+        # The others were trusted because they are old, and are older now.
+        return replace(self, looked=found.looked, sources={**self.sources, **seen})
+
+    def reached_from(self, changed: Iterable[str]) -> set[str]:
+        """``changed`` and all files that refer to one of them, at however many removes."""
+        referrers: dict[str, list[str]] = {}
+        for logical, (_, targets) in self.links.items():
+            for target in targets:
+                referrers.setdefault(target, []).append(logical)
+        found = set(changed)
+        pending = list(found)
+        while pending:
+            for logical in referrers.get(pending.pop(), ()):
+                if logical not in found:
+                    found.add(logical)
+                    pending.append(logical)
+        return found
+
+
+def read_state(store: Store) -> State | None:
+    """What the last run left in ``store``; ``None`` if nothing, or nothing that can be read."""
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError, StoreError):
+        body = read_all(store, STATE_KEY)
+        if body is None:
+            return None
+        checksum, _, rest = body.partition(b"\n")
+        if checksum != _checksum(rest):
+            return None
+        raw = json.loads(rest)
+        if raw["schema"] != _SCHEMA:
+            return None
+        return State(
+            raw["settings"], raw["release"], raw["looked"], raw["sources"],
+            {logical: (count, tuple(targets)) for logical, (count, targets) in raw["links"].items()},
+            frozenset(raw["kept"]), raw["objects"], raw["totals"],
+            tuple(_problem(p) for p in raw["warnings"]), tuple(_problem(p) for p in raw["notes"]),
+        )  # fmt: skip
+    return None
+
+
+def write_state(store: Store, state: State) -> None:
+    """Leave ``state`` in ``store``."""
+    raw = {
+        "schema": _SCHEMA,
+        "settings": state.settings,
+        "release": state.release,
+        "looked": state.looked,
+        "sources": state.sources,
+        "links": state.links,
+        "kept": sorted(state.kept),
+        "objects": state.objects,
+        "totals": state.totals,
+        "warnings": [asdict(problem) for problem in state.warnings],
+        "notes": [asdict(problem) for problem in state.notes],
+    }
+    body = json.dumps(raw, separators=(",", ":"), check_circular=False).encode()
+    store.put(STATE_KEY, _checksum(body) + b"\n" + body)
+
+
+def state_of(settings: str, found: Found, built: Build, published: Published, store: Store) -> State:
+    """What is to be known of a whole run."""
+    links = links_of(built.assets)
+    return State(
+        settings,
+        published.release,
+        found.looked,
+        {source.logical: (*found.stats[source.logical], source.own) for source in found.sources},
+        links,
+        frozenset(asset.logical for asset in built.assets if asset.kept),
+        objects_of(store.versions()) if isinstance(store, Versions) else "",
+        totals_of(published.sizes, links),
+        built.warnings,
+        built.notes,
+    )
+
+
+def totals_of(entries: Iterable[Size], links: Mapping[str, tuple[int, Any]]) -> dict[str, Any]:
+    """The numbers of a release, from the sizes of its files and from `State.links`."""
+    files = size = kept = 0
+    having: dict[str, int] = {}
+    bytes_: dict[str, int] = {}
+    saved: dict[str, int] = {}
+    for file_size, codings, is_kept in entries:
+        files += 1
+        kept += is_kept
+        size += file_size
+        for token, coded in codings.items():
+            having[token] = having.get(token, 0) + 1
+            bytes_[token] = bytes_.get(token, 0) + coded
+            saved[token] = saved.get(token, 0) + file_size - coded
+    edits = [count for count, _ in links.values() if count]
+    return {
+        "files": files,
+        "bytes": size,
+        "compressed": {
+            token: {"files": having[token], "bytes": bytes_[token], "bytes_with": size - saved[token]}
+            for token in sorted(having)
+        },
+        "rewritten": len(edits),
+        "references": sum(edits),
+        "kept": kept,
+    }
+
+
+def objects_of(versions: Mapping[str, str]) -> str:
+    """Stands for the ``versions`` of all keys of a store but those that change without being published."""
+    lines = [f"{key} {versions[key]}" for key in sorted(versions) if not key.startswith(RESERVED + "/")]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def links_of(assets: Iterable[Asset]) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """`State.links` of ``assets``."""
+    return {asset.logical: (len(asset.edits), asset.references) for asset in assets if asset.references}
+
+
+def _problem(raw: Mapping[str, Any]) -> Problem:
+    return Problem(**{**raw, "nearest": tuple(raw["nearest"])})
+
+
+def _checksum(body: bytes) -> bytes:
+    return hashlib.sha256(body).hexdigest().encode()
