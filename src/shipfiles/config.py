@@ -85,8 +85,9 @@ class RewriteConfig:
     """What a reference to a missing file means in the project's own files."""
     package_missing: Severity = "warning"
     """What a reference to a missing file means in installed packages."""
-    source_map_missing: Severity = "note"
-    """What a comment means that names a missing source map, in all files."""
+    optional_missing: Severity = "note"
+    """The same, in all files, where nothing is lost without the file: a source map, an ``@import`` in a place where
+    browsers ignore it, the URLs of a piece of HTML that only makes sense inside a page."""
     missing: tuple[MissingRule, ...] = ()
     """Exceptions from these three; of several rules that fit the first counts."""
 

@@ -61,9 +61,9 @@ def test_what_a_missing_file_means(write, options, own, expected) -> None:
     ("options", "own", "expected"),
     [
         ({}, True, "note"),
-        ({"source_map_missing": "warning"}, False, "warning"),
-        ({"source_map_missing": "error"}, False, "error"),
-        ({"source_map_missing": "ignore"}, True, "ignore"),
+        ({"optional_missing": "warning"}, False, "warning"),
+        ({"optional_missing": "error"}, False, "error"),
+        ({"optional_missing": "ignore"}, True, "ignore"),
         ({"missing": [{"severity": "error", "references": "*.map"}]}, False, "error"),
     ],
 )
@@ -76,6 +76,19 @@ def test_what_a_missing_source_map_means(write, options, own, expected) -> None:
     else:
         assert (len(result.warnings), len(result.notes)) == (expected == "warning", expected == "note")
         assert body_of(result, "a.js") == b"1\n//# sourceMappingURL=a.js.map\n"
+
+
+@pytest.mark.parametrize(
+    ("there", "text"), [("js/util.js", "./util"), ("js/util.mjs", "./util"), ("js/util/index.js", "./util")]
+)
+def test_a_module_without_its_extension(write, there, text) -> None:
+    # HTML Standard, "resolve a module specifier": the URL is taken as it stands.
+    root = write({"js/app.js": f"import '{text}'", there: ""})
+    with pytest.raises(BrokenReferences) as caught:
+        build(sources(root), RewriteConfig())
+    assert str(caught.value.problems[0]).endswith(
+        f"./util: no static file 'js/util'; browsers add no extension. Did you mean '{there}'?"
+    )
 
 
 def test_errors_come_with_the_warnings_and_notes(write) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -14,6 +14,8 @@ from .rewrite.splice import positions
 from .scan import Scanned, read_body
 
 _SEARCHED_ERRORS = 5
+# What bundlers and Node's require() try.
+_ADDED = (".js", ".mjs", ".cjs", "/index.js", "/index.mjs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def severity_of(source: SourceFile, reference: Reference, logical: str, config: 
         ):
             return rule.severity
     if not reference.required:
-        return config.source_map_missing
+        return config.optional_missing
     return config.own_missing if source.own else config.package_missing
 
 
@@ -93,7 +95,11 @@ def _report(
         severity = severity_of(file.source, reference, nearest, config)
         if severity == "ignore":
             continue
-        names = hints.nearest(nearest, severity) if nearest else ()
+        names: tuple[str, ...] = ()
+        if nearest and reference.kind in ("module", "dynamic-import") and (whole := hints.with_extension(nearest)):
+            what, names = f"{what}; browsers add no extension", (whole,)
+        elif nearest:
+            names = hints.nearest(nearest, severity)
         problem = Problem(file.source.place, line, column, text, what, names, file.source.logical)
         {"error": problems.errors, "warning": problems.warnings, "note": problems.notes}[severity].append(problem)
 
@@ -101,10 +107,14 @@ def _report(
 class _Hints:
     """What a missing file may have been meant to be. Made ready at the first question: most builds have none."""
 
-    def __init__(self, known: Iterable[str]) -> None:
+    def __init__(self, known: Collection[str]) -> None:
         self._known = known
         self._names: Names | None = None
         self._errors = 0
+
+    def with_extension(self, logical: str) -> str:
+        """The module that a bundler would take ``logical`` for; empty if there is none."""
+        return next((name for end in _ADDED if (name := logical + end) in self._known), "")
 
     def nearest(self, logical: str, severity: Severity) -> tuple[str, ...]:
         if severity == "note":
