@@ -24,17 +24,40 @@ _LETTERS = rb"[\w$\\\x80-\xff]++"
 
 # Words with what could make a reference of them, as far as it can be seen without a long look: comments (and letters
 # beyond ASCII, which may be white space) pass here. Each begins with plain letters, for which the search is fastest.
+# The literals make nothing quadratic: no quote behind a bracket is escaped, so each ends where the next one of its kind
+# begins, if not before.
+_OPEN = rb"\(\s*+(?>(?:/\*[^*]{0,120}+\*/\s*+){0,3})"
+_ANY_LITERAL = rb"(?:" + STRING + rb"|" + TEMPLATE + rb")\s*+"
+_ARGUMENT = rb"(?:[/\x80-\xff]|" + _ANY_LITERAL + rb"[),/\x80-\xff])"
+# One that is not bare, as `is_local` has it.
+_SPECIFIER = rb"(?:[/\x80-\xff]|(?=[\"'`][./\\hH])" + _ANY_LITERAL + rb"[),/\x80-\xff])"
+_CALLED = _WORD_END + rb"\s*+(?:[/\x80-\xff]|" + _OPEN + _SPECIFIER + rb")"
 _IMPORT = re.compile(
-    rb"import(?<![\w$#\\]import)(?=\s*+(?:[\"'{*/\xc2\xe1-\xe3\xef]|\(\s*+[\"'`/\x80-\xff]"
-    rb"|\.\s*+(?:/|(?:defer|source)" + _WORD_END + rb"|meta\s*+(?:/|\.\s*+(?:/|resolve" + _WORD_END + rb"))))"
-    rb"|\s++" + _LETTERS + rb"\s*+(?:[,*/]|from" + _WORD_END + rb"|" + _LETTERS + rb"\s*+(?:/|from" + _WORD_END + rb"))"
-    rb"|Scripts\s*+[(/])"
-)
+    rb"import(?<![\w$#\\]import)(?=\s*+(?:[\"'{*/\xc2\xe1-\xe3\xef]|" + _OPEN + _SPECIFIER
+    + rb"|\.\s*+(?:/|(?:defer|source)" + _CALLED + rb"|meta\s*+(?:/|\.\s*+(?:/|resolve" + _CALLED + rb"))))"
+    + rb"|\s++" + _LETTERS + rb"\s*+(?:[,*/]|from" + _WORD_END + rb"|" + _LETTERS + rb"\s*+(?:/|from" + _WORD_END
+    + rb"))|Scripts\s*+(?:/|" + _OPEN + _ARGUMENT + rb"))"
+)  # fmt: skip
 _EXPORT = re.compile(
     rb"export(?<![\w$#\\]export)"
     rb"(?=\s*+(?:[*/\x80-\xff]|\{[^{}\"'/]*+(?:[\"'/]|\}\s*+(?:[/\x80-\xff]|from" + _WORD_END + rb"))))"
 )
-_NEW = re.compile(rb"new(?<![\w$#\\]new)(?=\s*+(?:/|URL\s*+[(/]|(?:self|window|globalThis)\s*+[./]))")
+_URL = (
+    rb"URL\s*+(?:/|" + _OPEN + rb"(?:[/\x80-\xff]|" + _ANY_LITERAL
+    + rb"(?:[/\x80-\xff]|,\s*+(?:[/\x80-\xff]|import))))"
+)  # fmt: skip
+_NEW = re.compile(
+    rb"new(?<![\w$#\\]new)(?=\s*+(?:/|" + _URL
+    + rb"|(?:self|window|globalThis)\s*+(?:/|\.\s*+(?:[/\x80-\xff]|" + _URL + rb"))))"
+)  # fmt: skip
+# Without one of these no "new" is of interest.
+_META = re.compile(rb"import\s*+(?:[/\x80-\xff]|\.\s*+(?:[/\x80-\xff]|meta))")
+# What is an import or export declaration or nothing.
+_DECLARATION = re.compile(rb"export|import(?!Scripts)\s*+[\"'{*\w$\\]")
+# A line comment from where its line begins, with nothing that could end a comment, string or template around the line.
+_COMMENTED = re.compile(rb"\s*+//[^*\"'`{\r\n\xe2]*+\Z")
+# How far back a line's beginning is looked for.
+_NEAR: Final = 200
 # What makes a module of a text, besides the imports.
 _MODULE_SIGN = re.compile(
     rb"(?:import|export)(?<![\w$#\\].{6})(?!" + _LETTERS + rb"|" + BLANK + rb"[(:=;,)}.])"
@@ -105,22 +128,24 @@ def references(body: bytes) -> list[Reference]:
     comment = source_map_comment(body, line_comments=True)
     # Alone on its line, a comment is one for ECMA-426's extraction without parsing; else the walk has to say.
     unsure = -1 if comment is None or comment.whole_line else comment.opening
-    # "<!--" and "-->" are comments in scripts only (section B.1.1).
-    html_comments = (b"<!--" in body or b"-->" in body) and not _is_module(body)
-    found, is_code = _walked(body, unsure, html_comments)
+    walk = Walk(body)
+    found, is_code = _walked(walk, unsure)
+    if walk.in_doubt:
+        # "<!--" and "-->" are comments in scripts only (section B.1.1).
+        found, is_code = _walked(Walk(body, html_comments=not _is_module(body)), unsure)
     if comment and (unsure < 0 or is_code):
         _add(found, body, comment.start, comment.end, "source-map")
     return found
 
 
-def _walked(body: bytes, unsure: int, html_comments: bool) -> tuple[list[Reference], bool]:
+def _walked(walk: Walk, unsure: int) -> tuple[list[Reference], bool]:
     """The references, and whether a comment can begin at ``unsure``, if that is not negative."""
     found: list[Reference] = []
-    walk = Walk(body, html_comments)
+    body = walk.body
     for at in _candidates(body):
-        if at > unsure >= 0:
-            break  # only comments are there
-        if at < walk.at or not walk.reach(at):
+        if at > unsure >= 0 or walk.in_doubt:
+            break  # only comments are there; or all is to be done again
+        if not walk.reach(at):
             continue
         before = walk.past.before(at)
         if walk.past.is_property(before):
@@ -135,7 +160,7 @@ def _walked(body: bytes, unsure: int, html_comments: bool) -> tuple[list[Referen
                 _add(found, body, literal.start() + 1, literal.end() - 1, "module")
         else:
             _read_call(body, at, found)
-    return found, unsure >= walk.at and walk.reach(unsure)
+    return found, unsure >= 0 and walk.reach(unsure)
 
 
 def _begins_item(walk: Walk, before: int) -> bool:
@@ -154,7 +179,7 @@ def _is_module(body: bytes) -> bool:
     walk = Walk(body, html_comments=False)
     for match in _MODULE_SIGN.finditer(body):
         at = match.start()
-        if at < walk.at or not walk.reach(at):
+        if not walk.reach(at):
             continue
         before = walk.past.before(at)
         if not walk.past.is_property(before) and (match["meta"] or _begins_item(walk, before)):
@@ -166,7 +191,7 @@ def _candidates(body: bytes) -> Iterator[int]:
     searches = []
     if b"import" in body:
         searches.append(_starts(_IMPORT, body))
-        if b"meta" in body and b"URL" in body:
+        if b"meta" in body and b"URL" in body and _META.search(body):
             searches.append(_starts(_NEW, body))
     if b"export" in body:
         searches.append(_starts(_EXPORT, body))
@@ -174,7 +199,18 @@ def _candidates(body: bytes) -> Iterator[int]:
 
 
 def _starts(pattern: re.Pattern[bytes], body: bytes) -> Iterator[int]:
-    return (match.start() for match in pattern.finditer(body))
+    return (match.start() for match in pattern.finditer(body) if _fits_line(body, match.start()))
+
+
+def _fits_line(body: bytes, at: int) -> bool:
+    """Whether a reference can begin at ``at``, as far as the text before it on its line tells."""
+    low = max(0, at - _NEAR)
+    line = max(body.rfind(b"\n", low, at), body.rfind(b"\r", low, at)) + 1
+    if _DECLARATION.match(body, at):
+        # As `_begins_item` has it: behind another statement, or a comment, or first on its line.
+        before = body[line or low : at].rstrip()
+        return not before or before[-1] in b";})" or before[-1] >= 0x80 or before.endswith(b"*/")
+    return not ((line or not low) and _COMMENTED.match(body, line, at))
 
 
 def _read_call(body: bytes, at: int, found: list[Reference]) -> None:

@@ -20,6 +20,7 @@ _WORD_BEFORE = re.compile(rb"(?<![\w$\\])[a-z]{2,10}\Z")
 _NAME_BEFORE = re.compile(rb"(?<![\w$\\\x80-\xff])[\w$\\\x80-\xff]++\Z")
 _NUMBER_BEFORE = re.compile(rb"(?<![\w$.\\\x80-\xff])\d[\d_]*+\.\Z")
 _BRACE_FOLLOWS = re.compile(rb"\s*+[{/\x80-\xff]")
+_NO_BRACE = frozenset(bytes((byte,)) for byte in b");,.[]=?:&|+-*<>")
 # Round brackets with none inside.
 _FLAT = re.compile(rb"\((?>[^\"'`/(){}]++|\"(?>[^\"\\\r\n]++|\\[\s\S])*+\"|'(?>[^'\\\r\n]++|\\[\s\S])*+')*+\)")
 _SPACES = frozenset(b" \t\n\r\f\v")
@@ -100,7 +101,8 @@ class Past:
         """Note a ")"."""
         if self.open and self._body[self.open[-1]] == _PAREN:
             self._closed = (at, self.open.pop())
-            if _BRACE_FOLLOWS.match(self._body, at + 1):
+            # Mostly the next byte tells that there is none.
+            if self._body[at + 1 : at + 2] not in _NO_BRACE and _BRACE_FOLLOWS.match(self._body, at + 1):
                 self._heads[at] = self._closed[1]
 
     def close_brace(self, at: int) -> bool:

@@ -43,13 +43,20 @@ _SLASH, _BACKTICK, _LESS, _MINUS = b"/`<-"
 class Walk:
     """A walk through the code of one file, forward only."""
 
-    def __init__(self, body: bytes, html_comments: bool) -> None:
-        """``html_comments`` makes comments of ``<!--`` and ``-->`` as in scripts (ECMA-262 section B.1.1)."""
+    def __init__(self, body: bytes, html_comments: bool | None = None) -> None:
+        """``html_comments`` makes comments of ``<!--`` and ``-->`` as in scripts (ECMA-262 section B.1.1).
+
+        With ``None`` they are none, and whether that matters is in `in_doubt`.
+        """
         self.at = 0
         """What is before has been walked."""
         self.past = Past(body)
         """What was in it."""
         self.body = body
+        self.in_doubt = False
+        """Whether something was met that is a comment in a script, but not in a module."""
+        # What could be of that kind further on, the next one last; not looked for before it is needed.
+        self._doubts: list[int] | None = None if html_comments is None else []
         self._code = _HTML_CODE if html_comments else _CODE
         # Up to here no regular expression closes.
         self._no_regex = 0
@@ -58,7 +65,20 @@ class Walk:
             self.at = self.past.comment(start, self._line_end(start))
 
     def reach(self, goal: int) -> bool:
-        """Walk on to ``goal``, which is not before `at`; whether it is in code."""
+        """Walk on to ``goal``, if that is not before `at`; whether it is in code."""
+        if self._doubts is None:
+            self._doubts = _html_comments(self.body)
+        doubts = self._doubts
+        while doubts and doubts[-1] < goal:
+            doubt = doubts.pop()
+            if self._reach(doubt) and self._is_html_comment(doubt):
+                self.in_doubt = True
+                doubts.clear()
+        return self._reach(goal)
+
+    def _reach(self, goal: int) -> bool:
+        if goal < self.at:
+            return False
         body, code, past = self.body, self._code, self.past
         at = self.at
         while True:
@@ -124,8 +144,16 @@ class Walk:
         return end + 1
 
     def _html_comment(self, at: int) -> int:
-        """Read on from ``<!--`` or ``-->``; the latter is a comment only where code has not begun on its line."""
-        past = self.past
-        if self.body[at] == _LESS or past.begins_line(past.before(at), at):
-            return past.comment(at, self._line_end(at))
-        return at + 3
+        """Read on from ``<!--`` or ``-->``."""
+        return self.past.comment(at, self._line_end(at)) if self._is_html_comment(at) else at + 3
+
+    def _is_html_comment(self, at: int) -> bool:
+        """Whether ``<!--`` or ``-->`` in code begins a comment: the latter only if code has not begun on its line."""
+        return self.body[at] == _LESS or self.past.begins_line(self.past.before(at), at)
+
+
+def _html_comments(body: bytes) -> list[int]:
+    """Where ``<!--`` and ``-->`` are, from last to first."""
+    return sorted(
+        (match.start() for sign in (b"<!--", b"-->") if sign in body for match in re.finditer(sign, body)), reverse=True
+    )

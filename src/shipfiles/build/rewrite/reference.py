@@ -70,9 +70,12 @@ def target_of(url: str, base: str, static_url: str, via: str = "") -> Target | U
     ``None`` means that the reference leaves our files by intent, with another scheme or host or an absolute path to
     elsewhere, or names none. Query and fragment do not count, percent signs are decoded, dot segments resolved.
     """
-    if not is_local(url, "url"):
+    if _ORDINARY.fullmatch(url):
+        path = url
+    elif is_local(url, "url"):
+        path = _split(url)[0]
+    else:
         return None
-    path = _split(url)[0]
     if via and not _HOST.match(path):
         folder = _split(via)[0]
         rest = _path_of(folder)
@@ -112,14 +115,17 @@ def renamed(url: str, hashed_name: str) -> str:
     The result is ASCII without quotes, parentheses, backslashes, white space or ``${``: it needs no escapes in an
     unquoted ``url()`` or in any string or template of CSS and JavaScript.
     """
-    path, suffix = _split(url)
-    origin = path[: len(path) - len(_path_of(path))]
-    folder = origin + _quote(_SLASHES.sub("/", _folder(path[len(origin) :])))
+    if url.isascii() and "//" not in url and _ORDINARY.fullmatch(url):
+        folder, suffix = _folder(url), ""
+    else:
+        path, suffix = _split(url)
+        origin = path[: len(path) - len(_path_of(path))]
+        folder, suffix = origin + _quote(_SLASHES.sub("/", _folder(path[len(origin) :]))), _quote(suffix)
     name = url_quote(hashed_name.rpartition("/")[2])
     if not folder:
         # "a:b.png" alone would be a scheme.
         name = name.replace(":", "%3A")
-    return f"{folder}{name}{_quote(suffix)}"
+    return f"{folder}{name}{suffix}"
 
 
 def _split(url: str) -> tuple[str, str]:
