@@ -18,12 +18,15 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int = 0) -> Generator[tuple[T, R]]:
+def in_parallel(
+    function: Callable[[T], R], items: Iterable[T], workers: int = 0, *, heavy: Callable[[T], bool] | None = None
+) -> Generator[tuple[T, R]]:
     """``(item, function(item))`` for each item, in the order in which they are done.
 
     At most four times ``workers`` items are taken from ``items`` ahead of the results, so that an endless iterable
     holds no endless memory. The first failure stops new work; what has begun is waited for; then the failure is
-    raised, with the others as notes.
+    raised, with the others as notes. With ``heavy`` only the items for which it is true are given to other threads: to
+    hand over a small file costs more than the file does.
     """
     count = workers or processors()
     source = iter(items)
@@ -38,7 +41,10 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T], workers: int = 0
                 except StopIteration:
                     exhausted = True
                 else:
-                    running[pool.submit(function, item)] = item
+                    if heavy is None or heavy(item):
+                        running[pool.submit(function, item)] = item
+                    else:
+                        yield item, function(item)
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -398,15 +398,21 @@ def test_a_folder_named_as_the_manifest(store: Store, write) -> None:
         publish(made(write({"staticfiles.json/x": "{}"})), store, FAST)
 
 
-def test_what_is_live_survives_a_power_cut(tmp_path: Path, write) -> None:
-    """Seen from the kernel: each file is flushed before its rename, folders before the pointer, the pointer last."""
+@pytest.mark.parametrize("many", [0, 10_000])
+def test_what_is_live_survives_a_power_cut(tmp_path: Path, write, many: int) -> None:
+    """Seen from the kernel: what is replaced is flushed before its rename, all files and folders before the pointer,
+    which comes last."""
     root = write(SITE)
+    publish(made(root), LocalStore(str(tmp_path / "root")), CompressConfig(codings=()))
+    before = {str(p.relative_to(tmp_path / "root")) for p in (tmp_path / "root").rglob("*")}
+    write({"css/app.css": "changed { background: url(img/x.png) }", "js/new.js": "1", "css/img/x.png": "new"})
     code = (
         "import sys; from pathlib import Path; from tests.unit.test_publish import *\n"
+        f"from shipfiles.stores import flush; flush._MANY = {many}\n"
         "publish(made(Path(sys.argv[1])), LocalStore(sys.argv[2]), CompressConfig(codings=()), workers=1)"
     )
     log = tmp_path / "calls"
-    traced = ["strace", "-f", "-y", "-e", "trace=rename,renameat,renameat2,fsync,fdatasync", "-o", str(log)]
+    traced = ["strace", "-f", "-y", "-e", "trace=rename,renameat,renameat2,fsync,fdatasync,syncfs", "-o", str(log)]
     command = [*traced, sys.executable, "-c", code, str(root), str(tmp_path / "root")]
     # Python itself renames the bytecode that it writes.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -418,25 +424,35 @@ def test_what_is_live_survives_a_power_cut(tmp_path: Path, write) -> None:
     if done.returncode:
         pytest.skip(f"strace cannot trace here: {done.stderr[-300:]}")
     flushed: set[str] = set()
-    folders_flushed_before: dict[str, set[str]] = {}
+    done: set[int] = set()
+    waiting: set[int] = set()  # by inode: a hard link to what was flushed needs no flush of its own
     placed: list[str] = []
-    whole: set[int] = set()
+    at_once: set[str] = set()
     for line in log.read_text().splitlines():
         if found := re.search(r"f(?:data)?sync\(\d+<([^>]*)>", line):
             flushed.add(found[1])
+            if os.path.exists(found[1]):
+                done.add(os.stat(found[1]).st_ino)
+                waiting.discard(os.stat(found[1]).st_ino)
+        elif "syncfs(" in line:
+            done |= waiting
+            waiting.clear()
         elif found := re.search(r'rename(?:at2?)?\((?:AT_FDCWD[^,]*, )?"([^"]+)", (?:AT_FDCWD[^,]*, )?"([^"]+)"', line):
-            source, target = found[1], found[2].removeprefix(str(tmp_path / "root") + "/")
-            if source in flushed:
-                whole.add(os.stat(tmp_path / "root" / target).st_ino)
-            # A copy that is a hard link of a flushed file needs no flush of its own.
-            assert os.stat(tmp_path / "root" / target).st_ino in whole, line
+            source, path = found[1], found[2]
+            target = path.removeprefix(str(tmp_path / "root") + "/")
             placed.append(target)
-            folders_flushed_before[target] = set(flushed)
+            if target == POINTER_KEY:
+                assert waiting == set()
+            inode = os.stat(path).st_ino
+            if source in flushed:
+                at_once.add(target)
+            elif inode not in done:
+                waiting.add(inode)
+            waiting.add(os.stat(os.path.dirname(path)).st_ino)
     assert placed[-2:] == [POINTER_KEY, "staticfiles.json"]
     assert placed[-3].startswith(".shipfiles/releases/")
-    for folder in ("css", "js", "css/img"):
-        assert str(tmp_path / "root" / folder) in folders_flushed_before[POINTER_KEY]
-    assert str(tmp_path / "root/.shipfiles/releases") in folders_flushed_before[POINTER_KEY]
+    assert at_once >= {POINTER_KEY, "staticfiles.json", "css/app.css"} & before
+    assert {"js/new.js", "css/img/x.png"} <= set(placed)
 
 
 class Killed(BaseException):

@@ -169,10 +169,42 @@ class TestLocalStore(StoreContract):
         store.put("css/a", b"x")
         monkeypatch.setattr(os, "fsync", fsync)
         if told:
-            with pytest.raises(StoreError, match="the folder cannot be flushed to disk"):
+            with pytest.raises(StoreError, match="cannot be flushed to disk"):
                 store.settle()
         else:
             store.settle()
+
+    @pytest.mark.parametrize("count", [3, 100])
+    def test_files_that_cannot_be_flushed(self, store: LocalStore, monkeypatch, count: int) -> None:
+        import ctypes
+
+        def fsync(_: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        class Library:
+            @staticmethod
+            def syncfs(_: int) -> int:
+                ctypes.set_errno(errno.EIO)
+                return -1
+
+        for i in range(count):
+            store.put(f"css/{i}", b"x")
+        monkeypatch.setattr(os, "fsync", fsync)
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: Library)
+        with pytest.raises(StoreError, match="cannot be flushed to disk"):
+            store.settle()
+
+    def test_many_files_without_syncfs(self, store: LocalStore, monkeypatch) -> None:
+        import ctypes
+
+        flushed = []
+        real = os.fsync
+        monkeypatch.setattr(os, "fsync", lambda number: (flushed.append(os.fstat(number).st_ino), real(number)))
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+        for i in range(100):
+            store.put(f"{i}", b"x")
+        store.settle()
+        assert {os.stat(f"{store.root}/{i}").st_ino for i in range(100)} <= set(flushed)
 
     def test_a_link_can_be_told(self, store: LocalStore) -> None:
         store.put("a", b"x")

@@ -70,6 +70,29 @@ def test_the_first_failure_stops_new_work_and_others_are_told() -> None:
     assert "item 1" in told
 
 
+def test_light_items_stay_in_the_calling_thread() -> None:
+    here = threading.current_thread()
+    found = dict(in_parallel(lambda _: threading.current_thread() is here, range(100), 3, heavy=lambda n: n % 10 == 0))
+    assert found == {n: n % 10 != 0 for n in range(100)}
+
+
+def test_a_failure_of_a_light_item_stops_new_work_and_others_are_told() -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def work(n: int) -> int:
+        if n == 0:
+            began.set()
+            go_on.wait(20)
+        else:
+            began.wait(20)
+            go_on.set()
+        raise ValueError(f"item {n}")
+
+    with pytest.raises(ValueError, match="item 1") as caught:
+        list(in_parallel(work, range(1000), 2, heavy=lambda n: n == 0))
+    assert caught.value.__notes__ == ["and also: item 0"]
+
+
 def test_no_thread_is_left(recwarn: pytest.WarningsRecorder) -> None:
     list(in_parallel(lambda n: n, range(10), 4))
     assert not [t for t in threading.enumerate() if t.name.startswith("shipfiles")]

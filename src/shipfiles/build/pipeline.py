@@ -15,12 +15,13 @@ from ..model import Problem, SourceFile
 from ..work import in_parallel
 from .bundled import bundled, closed_over, fits_a_chunk
 from .cache import NO_CACHE, Cache
+from .find import Stat
 from .lanes import Lanes, useful_lanes
 from .links import Link, resolve
 from .plan import groups
 from .rewrite.reference import renamed
 from .rewrite.splice import Edit, positions, splice
-from .scan import Scanned, Scanner, read_body
+from .scan import LARGE, Scanned, Scanner, read_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ def build(
     sources: Sequence[SourceFile],
     config: RewriteConfig,
     *,
+    stats: Mapping[str, Stat] | None = None,
     static_url: str = "/static/",
     settled: Mapping[str, Settled] | None = None,
     steady: Mapping[str, Digest | None] | None = None,
@@ -85,6 +87,7 @@ def build(
 ) -> Build:
     """The assets that ``sources`` become.
 
+    ``stats`` say how large the sources are, by logical path, as far as that is known; it is used to share out the work.
     ``static_url`` is STATIC_URL: an absolute URL below it names a file among the sources. ``steady`` is what
     `Manifest.steady` says of the current release. ``settled`` are further files, by logical path, that need no look:
     what they become is known, and they refer to none of ``sources``.
@@ -93,7 +96,8 @@ def build(
     """
     with phase(listener, "read", len(sources), 0) as progress, Lanes(useful_lanes(workers)) as lanes:
         scanned: dict[str, Scanned] = {}
-        with closing(in_parallel(Scanner(config, media_types, cache, lanes).read, sources, workers)) as reads:
+        scanner = Scanner(config, media_types, cache, lanes)
+        with closing(in_parallel(scanner.read, sources, workers, heavy=_is_large(stats) if stats else None)) as reads:
             for source, result in reads:
                 scanned[source.logical] = result
                 progress(1, result.size)
@@ -117,6 +121,10 @@ def build(
         tuple(sorted([*problems.warnings, *broken], key=lambda problem: problem.position)),
         tuple(sorted(problems.notes, key=lambda problem: problem.position)),
     )
+
+
+def _is_large(stats: Mapping[str, Stat]) -> Callable[[SourceFile], bool]:
+    return lambda source: stats[source.logical].size >= LARGE
 
 
 def _bundled(sources: Sequence[SourceFile], links: Mapping[str, list[Link]], config: RewriteConfig) -> set[str]:

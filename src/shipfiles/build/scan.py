@@ -21,6 +21,10 @@ from .rewrite.splice import positions
 _NOTHING = Scan()
 
 
+LARGE = 64 * 1024
+"""To read and hash a smaller file is over before another thread has begun. Bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scanned:
     """A source file and what is in it."""

@@ -127,17 +127,22 @@ class _Run:
         built = self._build(self._config.rewrite, current)
         if self._proof.errors:
             raise self._with_proof(BrokenReferences((), built.warnings, built.notes))
+        states: list[State] = []
+
+        def remember(published: Published) -> None:
+            states.append(state_of(self._settings(), self._found, built, published, store))
+            if not (dry_run or link):
+                write_state(store, states[0])
+
         published = publish(
             built, store, self._config.compress, manifest_name=self._making.manifest_name, clear=clear, link=link,
             current=current, cache=self._cache, workers=self._config.workers, listener=self._listener,
+            before_unlocking=remember,
         )  # fmt: skip
-        state = state_of(self._settings(), self._found, built, published, store)
         if not dry_run:
             self._storage.adopt(published.manifest)
-            if not link:
-                write_state(store, state)
         written = {change.key for change in published.changed if change.action != "delete"}
-        return self._collected(published, state, {a.logical for a in built.assets if a.name in written})
+        return self._collected(published, states[0], {a.logical for a in built.assets if a.name in written})
 
     def plain(self, store: Store, *, clear: bool, link: bool) -> Collected:
         """Only copy the files."""
@@ -153,6 +158,7 @@ class _Run:
             return build(
                 self._found.sources,
                 rewrite,
+                stats=self._found.stats,
                 static_url=self._making.static_url,
                 steady=current[1].steady() if current else None,
                 media_types=self._making.media_types,

@@ -138,7 +138,7 @@ class Report:
         if facts["warnings"]:
             rows.append(("Warnings", count(facts["warnings"], "place to look at", "places to look at")))
         if facts["notes"]:
-            rows.append(("Notes", f"{count(facts['notes'], 'note')}, mostly of source maps that are not shipped"))
+            rows.append(("Notes", f"{count(facts['notes'], 'note')}; --verbosity 2 shows them"))
         spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.phases.items())
         rows.append(("Time", f"{self.seconds:.1f} s ({spent})"))
         if facts["release"]:

@@ -41,6 +41,9 @@ from .contents import Content, contents_of
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
 from .place import Placed, Placer
 
+# Copying a smaller file is over before another thread has begun. Bytes.
+_LARGE = 128 * 1024
+
 Size = tuple[int, Mapping[str, int], bool]
 """Of a file its size, the size of each coding, and whether it is kept under the name that a bundler gave."""
 
@@ -76,12 +79,14 @@ def publish(
     cache: Cache = NO_CACHE,
     workers: int = 0,
     listener: Listener = ignore,
+    before_unlocking: Callable[[Published], object] = lambda _: None,
 ) -> Published:
     """Make ``built`` the current release of ``store``.
 
     ``clear`` removes afterwards all else that Shipfiles or Django's own manifest put there; nothing else is ever
     removed. ``link`` makes the plain copies symbolic links to the sources. ``current`` is the release that was current
-    a moment ago, with its id: its manifest is not read again if it still is.
+    a moment ago, with its id: its manifest is not read again if it still is. ``before_unlocking`` is called at the end,
+    while no other run can publish.
     Raises `KeyCollision` and `StoreError`; the release that was current then stays so.
     """
     refuse_collisions(built, manifest_name)
@@ -98,6 +103,7 @@ def publish(
             run.point(manifest_name)
         if clear:
             run.clear(owned, {release_key(run.result.release), manifest_name, *run.result.manifest.keys()})
+        before_unlocking(run.result)
         return run.result
 
 
@@ -247,10 +253,14 @@ class _Publication:
                 self._listener(Notice(f"{asset.logical}: {what}. Run without --no-post-process."))
         return [asset for asset in self._built.assets if asset.logical not in frozen]
 
+    def _is_heavy(self, content: Content) -> bool:
+        """Whether placing ``content`` is mostly work that lets other threads run: hashing, writing, compressing."""
+        return content.size >= _LARGE or (bool(content.compressible) and bool(self._config.codings))
+
     def place_assets(self, progress: Callable[[int, int], None]) -> None:
         """Put every asset and its variants. Nothing that is live changes: the keys are new, or hold these bytes."""
         wanted = [content for content in self._contents if content.assets]
-        for content, placed in in_parallel(self._placer.asset, wanted, self._workers):
+        for content, placed in in_parallel(self._placer.asset, wanted, self._workers, heavy=self._is_heavy):
             self._note(content, placed)
             progress(len(content.assets), content.size * len(content.assets))
         self._settle()
@@ -258,7 +268,7 @@ class _Publication:
     def place_plains(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Put the copies under plain names, each at one instant: their bytes may change under a page that is open."""
         wanted = [content for content in self._contents if content.plains]
-        for content, placed in in_parallel(self._placer.plain, wanted, self._workers):
+        for content, placed in in_parallel(self._placer.plain, wanted, self._workers, heavy=self._is_heavy):
             self._note(content, placed)
             if progress:
                 progress(len(content.plains), content.size * len(content.plains))

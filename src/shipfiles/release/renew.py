@@ -16,7 +16,7 @@ from ..build.bundled import concerns_bundlers
 from ..build.cache import Cache
 from ..build.find import Found
 from ..build.pipeline import Build, Settled, build
-from ..build.scan import digest_file
+from ..build.scan import LARGE, digest_file
 from ..config import CompressConfig, RewriteConfig
 from ..digest import Digest
 from ..errors import BrokenReferences
@@ -75,7 +75,10 @@ def renew(found: Found, state: State, store: Store, making: Making, cache: Cache
         with phase(listener, "read", len(suspects)) as progress:
             changed = set()
             for logical, (digest, size) in in_parallel(
-                lambda logical: digest_file(sources[logical]), sorted(suspects), making.workers
+                lambda logical: digest_file(sources[logical]),
+                sorted(suspects),
+                making.workers,
+                heavy=lambda logical: found.stats[logical].size >= LARGE,
             ):
                 progress(1, size)
                 if digest != _source_digest(base.files[logical]):
