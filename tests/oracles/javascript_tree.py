@@ -112,7 +112,7 @@ def _new(node: Node, body: bytes) -> Iterator[Found]:
     if (
         name in ("URL", "self.URL", "globalThis.URL", "window.URL")
         and len(arguments) == 2
-        and _plain(arguments[1], body) == "import.meta.url"
+        and _plain(_without_empty(arguments[1]), body) == "import.meta.url"
     ):
         yield from _literal(arguments[0], body, "url", "url")
 
@@ -125,6 +125,25 @@ def _arguments(node: Node) -> list[Node]:
     if arguments is None or arguments.type != "arguments":
         return []
     return [child for child in arguments.named_children if child.type not in ("comment", "html_comment")]
+
+
+def _without_empty(node: Node | None) -> Node | None:
+    """What an empty string is added to, before or behind: the same string (section 13.15.3)."""
+    while node is not None and node.type == "binary_expression":
+        left, operator, right = (node.child_by_field_name(name) for name in ("left", "operator", "right"))
+        if operator is None or operator.type != "+":
+            return node
+        if _is_empty(right):
+            node = left
+        elif _is_empty(left):
+            node = right
+        else:
+            return node
+    return node
+
+
+def _is_empty(node: Node | None) -> bool:
+    return node is not None and node.type in ("string", "template_string") and node.end_byte - node.start_byte == 2
 
 
 def _plain(node: Node | None, body: bytes) -> str:

@@ -31,6 +31,7 @@ _ANY_LITERAL = rb"(?:" + STRING + rb"|" + TEMPLATE + rb")\s*+"
 _ARGUMENT = rb"(?:[/\x80-\xff]|" + _ANY_LITERAL + rb"[),/\x80-\xff])"
 # One that is not bare, as `is_local` has it.
 _SPECIFIER = rb"(?:[/\x80-\xff]|(?=[\"'`][./\\hH])" + _ANY_LITERAL + rb"[),/\x80-\xff])"
+_EMPTY = rb"(?:''|\"\"|``)"
 _CALLED = _WORD_END + rb"\s*+(?:[/\x80-\xff]|" + _OPEN + _SPECIFIER + rb")"
 _IMPORT = re.compile(
     rb"import(?<![\w$#\\]import)(?=\s*+(?:[\"'{*/\xc2\xe1-\xe3\xef]|" + _OPEN + _SPECIFIER
@@ -44,7 +45,7 @@ _EXPORT = re.compile(
 )
 _URL = (
     rb"URL\s*+(?:/|" + _OPEN + rb"(?:[/\x80-\xff]|" + _ANY_LITERAL
-    + rb"(?:[/\x80-\xff]|,\s*+(?:[/\x80-\xff]|import))))"
+    + rb"(?:[/\x80-\xff]|,\s*+(?:[/\x80-\xff]|import|" + _EMPTY + rb"\s*+[+/\x80-\xff]))))"
 )  # fmt: skip
 _NEW = re.compile(
     rb"new(?<![\w$#\\]new)(?=\s*+(?:/|" + _URL
@@ -104,9 +105,11 @@ _NEW_URL = re.compile(
 )
 _LITERAL = re.compile(STRING + rb"|" + TEMPLATE)
 _ARGUMENT_END = re.compile(BLANK + rb"(?:\)|(?P<next>,)" + BLANK + rb")")
+# An empty string before or behind the URL changes nothing (section 13.15.3). Vite writes one.
 _META_URL = re.compile(
-    BLANK + rb"," + BLANK + rb"import" + BLANK + rb"\." + BLANK + rb"meta" + _WORD_END + BLANK + rb"\." + BLANK
-    + rb"url" + _WORD_END + BLANK + rb",?+" + BLANK + rb"\)"
+    BLANK + rb"," + BLANK + rb"(?:" + _EMPTY + BLANK + rb"\+" + BLANK + rb")?import" + BLANK + rb"\." + BLANK + rb"meta"
+    + _WORD_END + BLANK + rb"\." + BLANK + rb"url" + _WORD_END + rb"(?>" + BLANK + rb"\+" + BLANK + _EMPTY + rb")*+"
+    + BLANK + rb",?+" + BLANK + rb"\)"
 )  # fmt: skip
 # The worker's own global object may be named.
 _GLOBAL_OBJECT = re.compile(rb"(?<![\w$.\\])(?:self|globalThis)\s*+\.\Z")
