@@ -133,7 +133,7 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("13.15.3", 'new URL("x.png", "" /**/ + import.meta.url)', ["url x.png"]),
     ("13.15.3", 'new URL("x.png",\u00a0""\u00a0+import.meta.url)', ["url x.png"]),
     ("13.15.3", 'new URL("x.png",import.meta.url+"")', ["url x.png"]),
-    ("13.15.3", 'new URL("x.png", import.meta.url /**/ + `` + \'\')', ["url x.png"]),
+    ("13.15.3", "new URL(\"x.png\", import.meta.url /**/ + `` + '')", ["url x.png"]),
     ("13.15.3", 'new URL("x.png", "" + import.meta.url + "")', ["url x.png"]),
     ("13.15.3", 'new URL("x.png", " " + import.meta.url)', []),
     ("13.15.3", 'new URL("x.png", "" - import.meta.url)', []),
