@@ -131,8 +131,8 @@ class CacheConfig:
     enabled: bool = True
     """Whether to remember anything."""
     folder: str | None = None
-    """The folder; it may be deleted, shared between branches and kept between CI runs. Default: ``.cache/shipfiles`` in
-    ``BASE_DIR``, or in the current folder without one."""
+    """The folder; it may be deleted, shared between branches and kept between CI runs. Relative to ``BASE_DIR``, or to
+    the current folder without one. Default: ``.cache/shipfiles``."""
     max_size: int = 1024 * 1024 * 1024
     """Compressed files that were not used for longest are removed beyond this size. Bytes."""
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .model import Problem
 
 
+_MOST_COMPARISONS = 100_000
+
+
 class ShipfilesError(Exception):
     """The root of all errors of this package; its text is fit to be shown to a person without a traceback."""
 
@@ -137,6 +140,9 @@ class Names:
         self._names = list(known)
         self._folded: dict[str, list[str]] = {}
         self._last_parts: dict[str, list[str]] = {}
+        self._alike: dict[str, list[str]] = {}
+        # Each comparison is quadratic at worst: so many are made as a person waits for.
+        self._comparisons = _MOST_COMPARISONS
         for name in self._names:
             folded = name.casefold()
             self._folded.setdefault(folded, []).append(name)
@@ -145,18 +151,30 @@ class Names:
     def nearest(self, name: str, count: int = 3, *, alike: bool = True) -> list[str]:
         """Up to ``count`` names, best first.
 
-        Names that differ only by case come first, then names with the same last part in another folder, then names
-        that are spelled ``alike``: those cost a comparison with every name, the others a look-up.
+        Names that differ only by case come first, then names with the same last part in another folder; where there
+        are none, names that are spelled ``alike``: those cost a comparison with every name, the others a look-up.
         """
         folded = name.casefold()
         last_part = folded.rpartition("/")[2]
         found = self._folded.get(folded, [])[:count]
         if last_part:
             found += self._last_parts.get(last_part, [])[:count]
-        # Each comparison is quadratic at worst: only for sets that a person waits for.
-        if alike and len(self._names) <= 20_000 and len(set(found)) < count:
-            found += difflib.get_close_matches(name, self._names, n=count, cutoff=0.75)
+        if alike and not found:
+            found = self._spelled_alike(name)[:count]
         return list(dict.fromkeys(found))[:count]
+
+    def _spelled_alike(self, name: str) -> list[str]:
+        known = self._alike.get(name)
+        if known is None:
+            if self._comparisons < len(self._names):
+                return []
+            self._comparisons -= len(self._names)
+            close = difflib.get_close_matches(name, self._names, n=3, cutoff=0.75)
+            ratios = [difflib.SequenceMatcher(None, other, name).ratio() for other in close]
+            # What is clearly further away than the best is noise.
+            known = [other for other, ratio in zip(close, ratios, strict=True) if ratio > ratios[0] - 0.05]
+            self._alike[name] = known
+        return known
 
 
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> list[str]:

@@ -77,6 +77,19 @@ def test_static_root_is_media_root(project: Path) -> None:
         assert ids() == {"shipfiles.E004"}
 
 
+@pytest.mark.parametrize("folder", ["root", "root/cache", "src/.cache", "media/x"])
+def test_the_cache_inside_what_is_served_or_collected(project: Path, folder: str) -> None:
+    storages = {"staticfiles": {"BACKEND": BACKEND, "OPTIONS": {"cache": {"folder": folder}}}}
+    with override_settings(STORAGES=storages, MEDIA_ROOT=str(project / "media")):
+        assert ids() == {"shipfiles.E018"}
+    storages["staticfiles"]["OPTIONS"]["cache"] = {"folder": folder, "enabled": False}
+    with override_settings(STORAGES=storages, MEDIA_ROOT=str(project / "media")):
+        assert ids() == set()
+    storages["staticfiles"]["OPTIONS"]["cache"] = {"folder": "rooted"}
+    with override_settings(STORAGES=storages):
+        assert ids() == set()
+
+
 def test_static_root_inside_a_source_folder(project: Path) -> None:
     for folder in (project / "src", project / "src/deep/root"):
         with override_settings(STATIC_ROOT=str(folder)):

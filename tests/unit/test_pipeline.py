@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shipfiles import errors
 from shipfiles.build.find import ignore_matcher, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import RewriteConfig
@@ -76,16 +77,25 @@ def test_warnings_have_the_hints_that_cost_nothing(write, compared) -> None:
     assert compared == []
 
 
-def test_only_the_first_errors_are_compared_with_every_name(write, compared) -> None:
+def test_names_are_compared_as_long_as_a_person_waits(write, compared, monkeypatch) -> None:
+    monkeypatch.setattr(errors, "_MOST_COMPARISONS", 15)
     root = write({
         "alike.png": "", "img/icon.svg": "",
-        "a.css": "".join(f"a{{background:url(alike{i}.png)}}" for i in range(30)) + "a{background:url(icon.svg)}",
+        "a.css": "".join(f"a{{background:url(alike{i % 8}.png)}}" for i in range(30)) + "a{background:url(icon.svg)}",
     })  # fmt: skip
     with pytest.raises(BrokenReferences) as caught:
         build(sources(root), RewriteConfig())
     hints = [p.nearest for p in caught.value.problems]
-    assert hints == [("alike.png",)] * 5 + [()] * 25 + [("img/icon.svg",)]
+    # Three files: five names can be compared with all of them. What is asked again costs nothing.
+    assert hints == [("alike.png",) if i % 8 < 5 else () for i in range(30)] + [("img/icon.svg",)]
     assert len(compared) == 5
+
+
+def test_what_is_further_away_than_the_best_is_no_hint(write) -> None:
+    root = write({"css/app.css": "", "css/base.css": "", "css/bom.css": "", "a.css": "@import 'css/ap.css';"})
+    with pytest.raises(BrokenReferences) as caught:
+        build(sources(root), RewriteConfig())
+    assert [p.nearest for p in caught.value.problems] == [("css/app.css",)]
 
 
 def test_a_walk_is_in_order_and_as_deep_as_the_folders(tmp_path: Path) -> None:

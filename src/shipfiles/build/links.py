@@ -13,7 +13,6 @@ from .rewrite.reference import Target, Unresolvable, target_of
 from .rewrite.splice import positions
 from .scan import Scanned, read_body
 
-_SEARCHED_ERRORS = 5
 # What bundlers and Node's require() try.
 _ADDED = (".js", ".mjs", ".cjs", "/index.js", "/index.mjs")
 
@@ -110,7 +109,6 @@ class _Hints:
     def __init__(self, known: Collection[str]) -> None:
         self._known = known
         self._names: Names | None = None
-        self._errors = 0
 
     def with_extension(self, logical: str) -> str:
         """The module that a bundler would take ``logical`` for; empty if there is none."""
@@ -119,9 +117,6 @@ class _Hints:
     def nearest(self, logical: str, severity: Severity) -> tuple[str, ...]:
         if severity == "note":
             return ()
-        self._errors += severity == "error"
-        # A person reads the first few; the search for names that are spelled alike costs seconds for many.
-        alike = severity == "error" and self._errors <= _SEARCHED_ERRORS
         if self._names is None:
             self._names = Names(self._known)
-        return tuple(self._names.nearest(logical, alike=alike))
+        return tuple(self._names.nearest(logical, alike=severity == "error"))

@@ -84,6 +84,25 @@ def check_static_root() -> Iterator[CheckMessage]:
             )
 
 
+def check_cache_folder() -> Iterator[CheckMessage]:
+    """E018: where the build cache must not be."""
+    from .sources import source_folders
+
+    try:
+        config = conf.static_config(_options())
+    except ImproperlyConfigured:
+        return  # E010 speaks of it
+    cache = os.path.realpath(conf.cache_folder(config)) if config.cache.enabled else ""
+    for folder in (config.location, settings.MEDIA_ROOT, *source_folders()):
+        other = os.path.realpath(folder) if folder else ""
+        if cache and other and (cache == other or cache.startswith(other + os.sep)):
+            yield Error(
+                f"The build cache {cache!r} lies inside {other!r}, from which files are served or collected.",
+                hint="Set OPTIONS['cache']['folder'] to a folder outside, or leave it out for .cache/shipfiles.",
+                id="shipfiles.E018",
+            )
+
+
 def check_static_root_ready() -> Iterable[CheckMessage]:
     """W006, W007 (deploy): STATIC_ROOT set, and fit to be written."""
     if not settings.STATIC_ROOT and not _options().get("location"):
@@ -260,6 +279,7 @@ def _backend() -> str:
 ALWAYS: tuple[Check, ...] = (
     check_static_url,
     check_static_root,
+    check_cache_folder,
     check_removed_settings,
     check_app_order,
     check_options,

@@ -70,7 +70,7 @@ def cache_folder(config: StaticConfig) -> str:
     if not config.cache.enabled:
         return ""
     home = os.fspath(getattr(settings, "BASE_DIR", None) or os.getcwd())
-    return os.path.abspath(config.cache.folder or os.path.join(home, ".cache", "shipfiles"))
+    return os.path.abspath(os.path.join(home, config.cache.folder or os.path.join(".cache", "shipfiles")))
 
 
 def base_url(config: StaticConfig) -> str | None:

@@ -18,9 +18,6 @@ from . import templates
 from .modules import scan_modules
 from .names import NameUse, Scan
 
-_SEARCHED = 5
-"""So many missing names are compared with all that there are; for more, a look-up must do."""
-
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -95,7 +92,7 @@ def prove(scan: Scan, known: Collection[str], config: ProofConfig) -> Proof:
         if severity == "ignore":
             continue
         if path not in nearest:
-            nearest[path] = tuple(names.nearest(path, alike=severity == "error" and len(nearest) < _SEARCHED))
+            nearest[path] = tuple(names.nearest(path, alike=severity == "error"))
         what = f"no static file '{path}'" if path else "an empty name is no file; a folder's ends with a slash"
         problem = Problem(use.path, use.line, use.column, use.text, what, nearest[path])
         listed[severity].append(problem)
