@@ -52,7 +52,8 @@ class MissingRule:
     severity: Severity
     """``error`` stops the build, ``warning`` and ``note`` are reported, ``ignore`` is not."""
     files: str = "*"
-    """Pattern of the logical paths of the files that refer; for a proof, of the paths of templates and modules."""
+    """Pattern of the logical paths of the files that refer. For a proof, of a template or module: its path, its path
+    below ``BASE_DIR`` (``shop/*``), or the name by which a template is loaded."""
     references: str = "*"
     """Pattern of what is referred to: the reference as it is written, or the logical path that was looked for."""
 
@@ -103,7 +104,8 @@ class ProofConfig:
     package_missing: Severity = "warning"
     """What a missing name means in installed packages."""
     missing: tuple[MissingRule, ...] = ()
-    """Exceptions from these two: ``files`` are paths of templates and modules, ``references`` the names."""
+    """Exceptions from these two: ``files`` are templates and modules, by their paths, absolute or below ``BASE_DIR``,
+    or by a template's name; ``references`` are the names of static files."""
     aliases: tuple[str, ...] = ()
     """Template tags, and functions in Python and Jinja2, that take a name as ``static`` does: ``versioned_static``."""
 

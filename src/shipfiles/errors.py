@@ -53,6 +53,10 @@ class SourceError(BuildError):
         super().__init__(f"{printable(path)}: {what}" + (f"\n  {hint}" if hint else ""))
 
 
+_WHOSE = {"own_missing": "", "package_missing": "of installed packages "}
+"""The options that decide on whole templates and modules, and on whose."""
+
+
 class BrokenReferences(BuildError, ValueError):
     """Files, templates or Python refer to static files that do not exist.
 
@@ -73,8 +77,12 @@ class BrokenReferences(BuildError, ValueError):
         sections = dict.fromkeys("rewrite" if p.logical else "proof" for p in self.problems)
         options = " and ".join(f"OPTIONS['{section}']['missing']" for section in sections)
         hint = f"Nothing was published. {options} can make exceptions."
-        if "proof" in sections:
-            hint += " OPTIONS['proof']['own_missing'] = 'warning' lets all templates and modules pass."
+        names = dict.fromkeys(problem.option for problem in self.problems if not problem.logical)
+        hint += "".join(
+            f" OPTIONS['proof']['{name}'] = 'warning' lets all templates and modules {where}pass."
+            for name, where in _WHOSE.items()
+            if name in names
+        )
         super().__init__("\n".join([f"{head}:", *(f"  {p}" for p in self.problems), hint]))
 
 

@@ -92,6 +92,8 @@ class Problem:
     nearest: tuple[str, ...] = ()
     logical: str = ""
     """The logical path of the file."""
+    option: str = ""
+    """The option in whose section it was decided how grave this is: "own_missing"; empty if a rule or no option did."""
 
     @property
     def position(self) -> tuple[str, int, int]:

@@ -389,6 +389,79 @@ def test_options(site: Path) -> None:
     assert severities(missing=[{"severity": "ignore", "references": "[xz]"}]) == []
 
 
+def test_an_undecodable_template_is_noted_whatever_engine_it_is_for(site: Path) -> None:
+    body = b"static \xff {% static 'x' %} {{ static('x') }}"
+    put(site, {"templates/a.html": body, "jinja/a.html": body, "jinja/b.png": b"\x89PNG\xff"})
+    engines = [
+        {"BACKEND": DJANGO, "DIRS": [site / "templates"]},
+        {"BACKEND": JINJA, "DIRS": [site / "jinja"]},
+    ]
+    with override_settings(TEMPLATES=engines):
+        by_django, by_jinja = facts()["unread"]
+    assert by_jinja == {**by_django, "path": f"{site}/jinja/a.html"}
+    assert by_django["path"] == f"{site}/templates/a.html"
+
+
+@pytest.mark.parametrize("files", ["shop/*", "deep/a.html", "{site}/shop/templates/*", "shop/templates/deep/?.html"])
+def test_a_rule_may_name_a_template_by_its_path_or_name(site: Path, files: str) -> None:
+    body = "{% static 'x' %}"
+    put(site, {"shop/templates/deep/a.html": body, "shops/templates/b.html": body})
+    rule = {"severity": "ignore", "files": files.format(site=site)}
+    folders = [site / "shop/templates", site / "shops/templates"]
+    with override_settings(TEMPLATES=[{"BACKEND": DJANGO, "DIRS": folders}]), storages(missing=[rule]):
+        assert [Path(p["path"]).name for p in facts()["problems"]] == ["b.html"]
+
+
+def test_a_rule_may_name_a_module_by_its_path_below_a_linked_folder(site: Path, app) -> None:
+    app("real/shop", {"forms.py": "class F:\n    class Media:\n        js = ['f.js']"})
+    (site / "link").symlink_to(site / "real")
+    for files, left in ({"shop/*": 0, "*shop/*": 0, "real/*": 1, "hop/*": 1}).items():
+        rule = {"severity": "ignore", "files": files}
+        with override_settings(BASE_DIR=site / "link"), storages(missing=[rule]):
+            assert len(facts()["problems"]) == left, files
+
+
+def test_a_rule_may_name_a_jinja_template(site: Path) -> None:
+    put(site, {"jinja/deep/a.html": "{{ static('x') }}"})
+    with override_settings(TEMPLATES=[{"BACKEND": JINJA, "DIRS": [site / "jinja"]}]):
+        for files, left in {"deep/*": 0, "jinja/deep/*": 0, "a.html": 1}.items():
+            with storages(missing=[{"severity": "ignore", "files": files}]):
+                assert len(facts()["problems"]) == left, files
+
+
+def test_the_hint_names_the_option_that_decided(site: Path, app) -> None:
+    app("site-packages/shipfiles_theirs", {"templates/theirs.html": "{% static 'theirs.css' %}"})
+    engine = {"BACKEND": DJANGO, "APP_DIRS": True, "DIRS": [site / "templates"]}
+
+    def options(**proof: object) -> set[str]:
+        with override_settings(TEMPLATES=[engine]), storages(**proof), pytest.raises(CommandError) as failed:
+            collect()
+        return set(re.findall(r"\['proof'\]\['(\w+)'\]", str(failed.value)))
+
+    assert options(package_missing="error") == {"missing", "package_missing"}
+    put(site, {"templates/a.html": "{% static 'x.css' %}"})
+    assert options() == {"missing", "own_missing"}
+    assert options(package_missing="error") == {"missing", "own_missing", "package_missing"}
+    # Neither would change what a rule says.
+    assert options(missing=[{"severity": "error"}]) == {"missing"}
+
+
+def test_a_failure_of_another_kind_as_json(site: Path) -> None:
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="There is no release in") as failed:
+        call_command("ship", "check", "--release", "--json", stdout=out)
+    assert failed.value.returncode == 1
+    assert json.loads(out.getvalue()) == {"error": str(failed.value), "problems": []}
+
+
+def test_the_summary_says_how_to_see_what_was_not_read(site: Path) -> None:
+    put(site, {"templates/a.html": b"static \xff"})
+    out, _ = check()
+    assert counted(out) == "0 names in 1 template: none missing, 1 file not read (--verbosity 2 shows which).\n"
+    out, _ = check("-v", "2")
+    assert out.endswith("none missing, 1 file not read.\n")
+
+
 def test_the_release_may_be_asked(site: Path) -> None:
     put(site, {"templates/a.html": "{% static 'css/app.css' %}"})
     with pytest.raises(CommandError, match="There is no release in"):

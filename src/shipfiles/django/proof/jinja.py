@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -107,10 +108,17 @@ def _place(asks: str, name: str | None, is_filter: bool) -> re.Pattern[str]:
     return re.compile(call + (r"[^()\n]*\)?" if name is None else rf"""(["']){re.escape(name)}\1(?:\s*\))?"""))
 
 
+def _file(loader: Any, name: str) -> str:
+    """Where ``name`` is, as far as a loader that could not decode it tells."""
+    folders = getattr(loader, "searchpath", ())
+    places = (os.path.join(folder, *name.split("/")) for folder in folders)
+    return next(filter(os.path.isfile, places), f"{name} (Jinja2)")
+
+
 def scan_engine(environment: Environment, tags: Collection[str], scan: Scan) -> None:
     """Add what the templates that ``environment`` lists name."""
     own = ownership()
-    by_django = scan.paths.copy()
+    by_django = set(scan.names)
     if environment.loader is None:
         return
     words = {*tags, *(name for name, given in environment.filters.items() if _is(given, static))}
@@ -123,15 +131,20 @@ def scan_engine(environment: Environment, tags: Collection[str], scan: Scan) -> 
     for name in names:
         try:
             source, path, _ = environment.loader.get_source(environment, name)
-        except UnicodeDecodeError:
-            continue  # a picture, say: Jinja2 could not load it either
+        except UnicodeDecodeError as error:
+            # Jinja2 could not load it either. Most such files are pictures; this one speaks of static files.
+            if any(word.encode() in error.object for word in words):
+                place = _file(environment.loader, name)
+                if place not in by_django:
+                    scan.leave_out(place, f"not read as a template: {error}")
+            continue
         except (TemplateNotFound, OSError) as error:
             scan.leave_out(name, f"not read as a Jinja2 template: {error}")
             continue
-        scan.templates += 1
+        place = path or f"{name} (Jinja2)"
+        scan.take(place, name)
         if not any(word in source for word in words):
             continue
-        place = path or f"{name} (Jinja2)"
         try:
             scan.uses += list(uses_in(source, place, path is None or own(path), environment, tags))
         except TemplateSyntaxError as error:

@@ -42,10 +42,15 @@ class Scan:
     uses: list[NameUse] = field(default_factory=list)
     unread: list[Problem] = field(default_factory=list)
     """What could not be read, and why."""
-    paths: set[str] = field(default_factory=set)
-    """The files that were read as Django's templates."""
+    names: dict[str, set[str]] = field(default_factory=dict)
+    """The files that were read as templates, and the names by which they are loaded."""
     templates: int = 0
     modules: int = 0
+
+    def take(self, path: str, name: str) -> None:
+        """Note that ``path`` is the template ``name``."""
+        self.templates += 1
+        self.names.setdefault(path, set()).add(name)
 
     def leave_out(self, path: str, why: str, line: int = 0) -> None:
         """Note that ``path`` could not be read."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from django.conf import settings
 from django.template import engines
 from django.template.backends.django import DjangoTemplates
 from django.utils.module_loading import import_string
@@ -74,6 +76,7 @@ def prove(scan: Scan, known: Collection[str], config: ProofConfig) -> Proof:
     """Hold what was found against the ``known`` logical paths."""
     names = Names(known)
     nearest: dict[str, tuple[str, ...]] = {}
+    called: dict[str, set[str]] = {}
     errors: list[Problem] = []
     warnings: list[Problem] = []
     notes: list[Problem] = []
@@ -88,13 +91,15 @@ def prove(scan: Scan, known: Collection[str], config: ProofConfig) -> Proof:
         if path is None:
             proven += 1
             continue
-        severity = _severity(use, path, config)
+        if use.path not in called:
+            called[use.path] = {use.path, *scan.names.get(use.path, ()), *_below_home(use.path)}
+        severity, option = _severity(use, path, called[use.path], config)
         if severity == "ignore":
             continue
         if path not in nearest:
             nearest[path] = tuple(names.nearest(path, alike=severity == "error"))
         what = f"no static file '{path}'" if path else "an empty name is no file; a folder's ends with a slash"
-        problem = Problem(use.path, use.line, use.column, use.text, what, nearest[path])
+        problem = Problem(use.path, use.line, use.column, use.text, what, nearest[path], option=option)
         listed[severity].append(problem)
     return Proof(
         _sorted(errors), _sorted(warnings), tuple(unprovable), _sorted(notes), tuple(scan.unread), proven,
@@ -102,11 +107,26 @@ def prove(scan: Scan, known: Collection[str], config: ProofConfig) -> Proof:
     )  # fmt: skip
 
 
-def _severity(use: NameUse, logical: str, config: ProofConfig) -> Severity:
+def _severity(use: NameUse, logical: str, names: Collection[str], config: ProofConfig) -> tuple[Severity, str]:
+    """What a missing name means, and the option that says so: none if it is a rule."""
     for rule in config.missing:
-        if fnmatchcase(use.path, rule.files) and fnmatchcase(logical, rule.references):
-            return rule.severity
-    return config.own_missing if use.own else config.package_missing
+        if any(fnmatchcase(name, rule.files) for name in names) and fnmatchcase(logical, rule.references):
+            return rule.severity, ""
+    return (config.own_missing, "own_missing") if use.own else (config.package_missing, "package_missing")
+
+
+def _below_home(path: str) -> set[str]:
+    """``path`` from BASE_DIR on, with slashes, if it is below that."""
+    given = getattr(settings, "BASE_DIR", None)
+    if not given or not os.path.isabs(path):
+        return set()
+    home = os.path.abspath(given)
+    # Modules are known by their real paths, templates by those that the settings give.
+    return {
+        path[len(start) + 1 :].replace(os.sep, "/")
+        for start in (home, os.path.realpath(home))
+        if path.startswith(start + os.sep)
+    }
 
 
 def missing(name: str, known: Collection[str]) -> str | None:

@@ -113,8 +113,7 @@ class _Reader:
         if name in self._taken:
             return
         self._taken.add(name)
-        self._scan.templates += 1
-        self._scan.paths.add(path)
+        self._scan.take(path, name)
         try:
             source = read()
         except OSError as error:

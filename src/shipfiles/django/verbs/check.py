@@ -11,6 +11,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...config import ProofConfig
+from ...errors import ShipfilesError
 from ..proof.prove import Proof, prove, scan_names
 from ..report import count, problem_facts
 from ..sources import find_sources
@@ -32,16 +33,23 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Show what is missing. Raises ``CommandError``, which ends with status 1, if that is an error."""
-    config = _storage().config.proof if _is_ours() else ProofConfig()
-    proof = prove(scan_names(config), _known(from_release=options["release"]), config)
+    try:
+        config = _storage().config.proof if _is_ours() else ProofConfig()
+        known = _known(from_release=options["release"])
+    except (CommandError, ShipfilesError) as error:
+        if options["json"]:
+            command.stdout.write(json.dumps({"error": str(error), "problems": []}, indent=2))
+        raise
+    proof = prove(scan_names(config), known, config)
+    summary = _summary(proof, shown=options["json"] or options["verbosity"] >= 2)
     failed = bool(proof.errors) or (options["strict"] and bool(proof.warnings))
     if options["json"]:
         command.stdout.write(json.dumps(_facts(proof), indent=2))
     else:
         _show(command, proof, options["verbosity"])
     if failed:
-        raise CommandError(_summary(proof))
-    return None if options["json"] or not options["verbosity"] else _summary(proof)
+        raise CommandError(summary)
+    return None if options["json"] or not options["verbosity"] else summary
 
 
 def _is_ours() -> bool:
@@ -82,7 +90,8 @@ def _show(command: BaseCommand, proof: Proof, verbosity: int) -> None:
         command.stderr.write(f"error: {error}")
 
 
-def _summary(proof: Proof) -> str:
+def _summary(proof: Proof, *, shown: bool) -> str:
+    """The outcome in one line. ``shown``: whether what was not read has been listed."""
     total = proof.proven + len(proof.errors) + len(proof.warnings) + len(proof.notes)
     read = f"{count(proof.templates, 'template')} and {count(proof.modules, 'module')}"
     parts = [f"{len(proof.errors):,} missing" if proof.errors else "none missing"]
@@ -91,7 +100,8 @@ def _summary(proof: Proof) -> str:
     if proof.unprovable:
         parts.append(f"{len(proof.unprovable):,} more known only when the program runs")
     if proof.unread:
-        parts.append(f"{count(len(proof.unread), 'file')} not read")
+        which = "" if shown else " (--verbosity 2 shows which)"
+        parts.append(f"{count(len(proof.unread), 'file')} not read{which}")
     return f"{count(total, 'name')} in {read}: {', '.join(parts)}."
 
 
