@@ -62,6 +62,17 @@ class _Beginning(NamedTuple):
     kind: _Kind
 
 
+class _Counted(NamedTuple):
+    """The conditional expressions without their colon in ``body[start:end]``."""
+
+    start: int
+    end: int
+    conditions: int
+    """How many there are in the brackets that are open at the end."""
+    outer: list[int]
+    """And in each of those around them."""
+
+
 class Past:
     """What a walk has passed: comments, regular expressions and brackets. All offsets are those of bytes."""
 
@@ -83,6 +94,8 @@ class Past:
         self._fresh_line = False
         # Opening braces that have been asked for. One may be asked for many times.
         self._kinds: dict[int, _Kind] = {}
+        # What the last colon was asked for.
+        self._counted = _Counted(0, 0, 0, [])
 
     def comment(self, start: int, end: int) -> int:
         """Note a comment; gives its end."""
@@ -285,9 +298,13 @@ class Past:
         name = self.before(end - 1)
         if self._word(name) == b"default":
             return False
-        conditions = 0
-        outer: list[int] = []
-        for match in _CONDITION.finditer(body, max(low, name - _NEAR), name):
+        # Steady for many colons, so that what was counted for one serves the next.
+        start = max(low, (name // _NEAR - 1) * _NEAR)
+        known = self._counted
+        if known.start != start or known.end > name:
+            known = _Counted(start, start, 0, [])
+        conditions, outer = known.conditions, known.outer
+        for match in _CONDITION.finditer(body, known.end, name):
             token = match[0]
             if token == b"?":
                 conditions += 1
@@ -300,6 +317,7 @@ class Past:
                 conditions = outer.pop() if outer else 0
             elif token in (b"case", b";"):
                 conditions = 0
+        self._counted = _Counted(start, name, conditions, outer)
         return conditions > 0
 
     def _function(self, close: int) -> _Beginning | None:
