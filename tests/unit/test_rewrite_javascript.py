@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -49,12 +50,36 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("16.2.2", 'import defer from "./x.js"', ["./x.js"]),
     ("16.2.2", 'import source a from "./x.wasm"', ["./x.wasm"]),
     ("16.2.2", 'import source from "./x.js"', ["./x.js"]),
+    ("16.2.2", '/* a\n*/ import "./x.js"', ["./x.js"]),
+    ("16.2.2", 'a;/* b */import "./x.js"', ["./x.js"]),
+    ("16.2.2", 'f()\t;\v import "./x.js"', ["./x.js"]),
+    ("16.2.2", '\u3000import "./x.js"', ["./x.js"]),
+    ("16.2.2", ";" + " " * 500 + 'import "./x.js"', ["./x.js"]),
+    ("16.2.2", "/*" + "-" * 500 + '*/import "./x.js"', ["./x.js"]),
     ("16.2.2", "import a from `./x.js`", []),
     ("16.2.2", "import a", []),
     ("16.2.2", 'important "./x.js"', []),
     ("16.2.2", '$import "./x.js"', []),
     ("16.2.2", 'éimport "./x.js"', []),
     ("16.2.2", '\\u0061import("./x.js")', []),
+    # 13.3.10: what stands before a call on its line, and between its bracket and its argument
+    ("12.4", '// import("./x.js")\u2028import("./y.js")', ["dynamic-import ./y.js"]),
+    ("12.4", '// a\rimport("./y.js")', ["dynamic-import ./y.js"]),
+    ("12.4", '/*\n// */ import("./y.js")', ["dynamic-import ./y.js"]),
+    ("12.9.6", '`\n// ${import("./y.js")}`', ["dynamic-import ./y.js"]),
+    ("12.9.6", '`\n// `; import("./y.js")', ["dynamic-import ./y.js"]),
+    ("12.9.4", "a = '\\\n// '; import('./y.js')", ["dynamic-import ./y.js"]),
+    ("13.3.10", 'import(/*1*//*2*/ /*3*//*4*/ // 5\n"./x.js")', ["dynamic-import ./x.js"]),
+    ("13.3.10", "import(/*" + "-" * 500 + '*/"./x.js")', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'import("\\x2e/x.js")', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'import("./x.js"/**/, {})', ["dynamic-import ./x.js"]),
+    ("13.3.10", 'import("x.js")', []),
+    ("13.3.12", 'new URL("x.js"/**/,/**/import.meta.url)', ["url x.js"]),
+    ("13.3.12", 'new URL("x.js",import/**/.meta.url)', ["url x.js"]),
+    ("13.3.12", 'new window/**/./**/URL/**/(/**/"x.js",import\u00a0.meta.url)', ["url x.js"]),
+    ("B.1.1", 'a = "<!--"; import("./x.js")', ["dynamic-import ./x.js"]),
+    ("B.1.1", 'a = "-->"; b <!-- import("./x.js")\nimport("./y.js")', ["dynamic-import ./y.js"]),
+    ("B.1.1", 'while (n --> 0) import("./x.js")', ["dynamic-import ./x.js"]),
     # 16.2.3: exports
     ("16.2.3", 'export * from "./x.js"', ["./x.js"]),
     ("16.2.3", 'export*from"./x.js"', ["./x.js"]),
@@ -417,6 +442,7 @@ def test_what_is_found_is_found_again_after_renaming(clause, text, expected):
 # What tree-sitter's grammar reads otherwise than the standard.
 TREE_ERRS = {
     'a <!-- import("./x.js")\nimport("./y.js")': "it knows no <!-- (B.1.1)",
+    'a = "-->"; b <!-- import("./x.js")\nimport("./y.js")': "it knows no <!-- (B.1.1)",
     "a.export = {import: 1}; b<!--c; import('./x.js')\nimport('./y.js')": "it knows no <!-- (B.1.1)",
     'function f() {\nimport "./x.js"\n}': "it lets items stand in blocks (16.2)",
     'a/*\n*/-->import("./x.js")\nimport("./y.js")': "it knows --> at the beginning of a line only (B.1.1)",
@@ -477,8 +503,33 @@ HOSTILE = [
     "\n-->", "/*\n*/-->", "{a:{a:", "//# sourceMappingURL=x\n", "/*# sourceMappingURL=x */", "sourceMappingURL=",
     "f(function(){}/1),", "){}/1;", "(){}/1", "class A extends B.C{}/1\n", "{a:function(){}/1,",
     "case 1:{}/1;", "a?b:{}/1;", "++/", "for(x of/a/)",
+    "{a:{}/1,b:", "{a?b:{}/1}", "a?b:{c?d:{}/1}/1;", "new URL('a',", 'import("./', "import(/**/'", "import(`./${", "// import(",
     "of/", "/*# sourceMappingURL=x", "//# sourceMappingURL= a b\n", "export\n", "1.", "new self.",
 ]  # fmt: skip
+
+
+def calls(body: bytes) -> int:
+    """How many functions are called to read ``body``."""
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        count += event.endswith("call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        references(body)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+@pytest.mark.parametrize("head", ["", "x=import.meta.URL<!--\n"])
+def test_calls_grow_with_the_size(unit, head):
+    small, large = (head + unit * (size // len(unit)) + '\n;import("./x.js")' for size in (6_000, 24_000))
+    assert calls(large.encode()) < 5 * calls(small.encode()) + 100
 
 
 @pytest.mark.parametrize("unit", HOSTILE)

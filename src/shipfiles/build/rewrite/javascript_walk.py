@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from .javascript_past import WIDE, Past
+from .javascript_slash import Slashes
 
 _LINE = rb"(?>[^\r\n\xe2]++|\xe2(?!\x80[\xa8\xa9]))*+"
 BLANK: Final = rb"(?>\s++|/\*(?>[^*]++|\*(?!/))*+\*/|//" + _LINE + rb"|" + WIDE + rb")*+"
@@ -53,6 +54,7 @@ class Walk:
         self.past = Past(body)
         """What was in it."""
         self.body = body
+        self._slashes = Slashes(body, self.past)
         self.in_doubt = False
         """Whether something was met that is a comment in a script, but not in a module."""
         # What could be of that kind further on, the next one last; not looked for before it is needed.
@@ -124,7 +126,7 @@ class Walk:
         if following == b"*":
             end = body.find(b"*/", at + 2)
             return self.past.comment(at, end + 2 if end >= 0 else len(body))
-        if at < self._no_regex or self.past.slash_divides(at):
+        if at < self._no_regex or self._slashes.divides(at):
             return at + 1
         regex = _REGEX.match(body, at)
         if regex is None:
