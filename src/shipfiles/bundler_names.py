@@ -7,6 +7,8 @@ The forms are the bundlers' defaults: webpack ``[name].[contenthash].js`` and, f
 hexadecimal digits (output.hashDigestLength; 8 are common); Parcel ``name.<8 hex>.js``; esbuild ``[name]-[hash]`` with 8
 characters of base32; Vite and Rollup ``[name]-[hash].js`` with 8 of base64url, or of hexadecimal before Rollup 4.
 
+Twelve hexadecimal digits are the form of Django and Shipfiles themselves: only a manifest makes them a bundler's.
+
 A source map is never among them, whatever it is called: its name holds the hash of the script, and a comment in a
 source changes the map alone. Nor is a compressed file, whose bytes depend on the compressor too.
 """
@@ -14,8 +16,12 @@ source changes the map alone. Nor is a compressed file, whose bytes depend on th
 from __future__ import annotations
 
 import re
+from typing import Final
 
 _LONGEST = 255
+# Hexadecimal digits in the names that Django's ManifestStaticFilesStorage and Shipfiles give. People take such files
+# from a site into their sources and go on editing them, so that these names prove nothing; no bundler's default is 12.
+_COLLECTED: Final = 12
 # What may stand behind the hash: an extension, and before it what webpack's users put there.
 _TAIL = (
     r"(?:\.(?:async|bundle|chunk|entry|legacy|min|module|worker))?"
@@ -44,7 +50,7 @@ def is_bundled(path: str) -> bool:
     name = _name(path)
     if found := _DOT_HEX.search(name) or _ONLY_HEX.search(name):
         part = found[1]
-        return _runs(part) >= 3 and not _SIZE.fullmatch(part)
+        return len(part) != _COLLECTED and _runs(part) >= 3 and not _SIZE.fullmatch(part)
     if _ESBUILD_CHUNK.search(name):
         return True
     found = _DASH.search(name)

@@ -137,6 +137,9 @@ MANIFESTS: dict[str, tuple[object, set[str]]] = {
          "assets": {"main.11593f3b9364a7cd8292.js": {"name": "main"}, "style.css": {}, "a.11593f3b.js.map": {}}},
         {"main.11593f3b9364a7cd8292.js"},
     ),
+    "webpack, told to write twelve digits": (
+        {"main.js": "/static/dist/main.6f6ea4ff2d83.js"}, {"/static/dist/main.6f6ea4ff2d83.js"},
+    ),
     "esbuild": (
         METAFILE,
         {"out/main-6ZIYGZRG.js", "out/other-5XQ2W4IU.js", "out/chunk-OS4IK4XL.js", "out/main-2WKJDYHI.css"},
@@ -191,6 +194,16 @@ def test_the_places_of_a_manifest(write, place: str) -> None:
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "\x00", '"' + "x" * 100 + '"', "{}"])
 def test_a_damaged_manifest_names_nothing(write, body: str) -> None:
     assert kept(made(write({WORDY: "1", "dist/manifest.json": body}))) == set()
+
+
+def test_a_copy_of_a_file_that_a_storage_has_named_is_a_file_like_others(write) -> None:
+    name = "img/dup.5c571e9807d1.png"
+    root = write({name: "1", "img/webpack.11593f3b9364a7cd8292.png": "2"})
+    built = made(root)
+    assert kept(built) == {"img/webpack.11593f3b9364a7cd8292.png"}
+    assert hashed_name(name, digest_bytes(b"1")) in {asset.name for asset in built.assets}
+    write({"img/manifest.json": json.dumps({"dup.png": "/static/img/dup.5c571e9807d1.png"})})
+    assert name in kept(made(root))
 
 
 def test_options(site: Path) -> None:
@@ -305,6 +318,8 @@ def test_a_kept_name_that_lies_is_not_kept_again(store: Store, site: Path) -> No
 def test_a_name_that_was_ours_in_the_last_release_is_not_taken_over(store: Store, write) -> None:
     first = publish(made(write({"a.js": "1"})), store, FAST)
     name = first.manifest.entries["a.js"].name
+    # The name alone would not do: it has our own form.
+    write({"manifest.json": json.dumps({"a.js": f"/static/{name}"})})
     assert kept(made(write({"a.js": "1", name: "1"}), current=current(store))) == {name}
     assert kept(made(write({"a.js": "2", name: "3"}), current=current(store))) == set()
 

@@ -34,13 +34,14 @@ CERTAIN = {
     "Vite 4 on Rollup 3": ["assets/index-4b3c2a1d.js"],
     "esbuild, --chunk-names=[name]-[hash]": ["chunk-OSFIK4XL.js", "js/chunk-EXISGGLL.js"],
     "esbuild, --entry-names=[name]-[hash]": ["main-3ZIY2ZRG.js", "lazy-VN4J6B2E.css"],
-    "Django's ManifestStaticFilesStorage, and ours": ["css/base.6f6ea4ff2d83.css", "css/base.6f6ea4ff2d83.min.css"],
 }  # fmt: skip
 
 # What only something else can tell from a name that a person gave.
 DOUBTFUL = [
     "assets/shared-ChJ_j-JJ.css", "assets/foo-BRBmoGS9.js", "assets/shared-B7PI925R.js", "assets/foo-5UjPuW-k.css",
     "assets/main-AyVl-YFZ.js",
+    # The names that Django's ManifestStaticFilesStorage and Shipfiles give: such files are copied from live sites.
+    "css/base.6f6ea4ff2d83.css", "css/base.6f6ea4ff2d83.min.css", "dup.5c571e9807d1.png",
     "assets/lazy-B5GqjigA.css", "main-6ZIYGZRG.js",
     "assets/lazy-Do1KEM5_.js", "assets/index.BWx3k2p9.js", "assets/index_BWx3k2p9.js", "BWx3k2p9Qa.js",
 ]  # fmt: skip

@@ -58,6 +58,13 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("XML 2.5 comments", "<!-- <image href='a.png'/> --><style><!-- a{b:url(a.png)} --></style>", []),
     ("XML 2.7 CDATA", "<text><![CDATA[<image href='a.png'/>]]></text>", []),
     ("XML 4.1 references", "<image href='a&#45;b&amp;c.png?d=1&#x26;e'/>", ["a-b&c.png?d=1&e"]),
+    # Only the document type, perhaps in another file, says what an entity but the five of section 4.6 stands for.
+    ("XML 4.1 references", "<image href='&x;'/><image xlink:href='a/&x;'/><image href='&x;.png#b'/>", []),
+    ("XML 4.1 references", "<image href='a&#45;&amp;x;.png'/><image href='&#38;y;'/>", ["a-&x;.png", "&y;"]),
+    ("XML 4.1 references", "<rect fill='url(&x;)' stroke='url(a.svg#b)'/><use href='&\u00e9;'/>", ["a.svg#b"]),
+    ("XML 4.1 references", "<rect style='fill:url(&x;/a.svg);stroke:url(\"c.svg&amp;x;\")'/>", ["c.svg&x;"]),
+    ("XML 4.1 references", "<style>a{b:url(&x;)}<![CDATA[a{b:url(&x;)}]]></style>", ["&x;"]),
+    ("XML 4.1 references", "<script>import('./&x;')</script><script href='&x;'/>", []),
     ("XML 1.2 fatal error", "<image href='a.png'/><image href=b.png /><image href='c.png'/>", ["a.png"]),
     # URLs
     ("RFC 3986 3.1", "<image href='data:image/png;base64,AA=='/><image xlink:href='DATA:,'/>", []),
@@ -95,6 +102,8 @@ ENTITIES = "<!ENTITY x 'http://www.w3.org/1999/xlink'> <!ENTITY y \"<image href=
         ("<?xml version='1.0'?><?xml-stylesheet type='text/css' href='a.css'?><svg/>", ["a.css"]),
         ("<?xml-stylesheet href=\"a&amp;b.css\"?><svg/>", ["a&b.css"]),
         ("<?xml-stylesheets href='a.css'?><svg/>", []),
+        ('<!DOCTYPE svg [<!ENTITY x "a.png">]><svg><image href="&x;"/><image href="b.png"/></svg>', ["b.png"]),
+        ("<?xml-stylesheet href='&x;'?><svg/>", []),
         (f"<!DOCTYPE svg [{ENTITIES}]><svg xmlns:l='&x;'><image l:href='b.png'/></svg>", ["b.png"]),
         ("\ufeff<svg><image href='a.png'/></svg>", ["a.png"]),
         ("<s:svg xmlns:s='http://www.w3.org/2000/svg'><s:image href='a.png'/></s:svg>", ["a.png"]),
@@ -113,7 +122,8 @@ def test_an_ampersand_is_escaped_but_in_cdata():
 TILES = """<?xml version="1.0" encoding="utf-8"?>
 <browserconfig><msapplication><tile>
 <square70x70logo src="a.png"/><square150x150logo src='/static/b.png'/><wide310x150logo src="c&amp;d.png"/>
-<square310x310logo src="https://h/e.png"/><TileImage src="f.png"/><TileColor>#2b5797</TileColor></tile>
+<square310x310logo src="https://h/e.png"/><TileImage src="f.png"/><TileColor>#2b5797</TileColor>
+<TileImage src="&x;"/></tile>
 <badge><polling-uri src="g.xml"/></badge><!-- <TileImage src="h.png"/> --></msapplication></browserconfig>
 """
 
@@ -169,7 +179,7 @@ HOSTILE = [
     "<", "<a ", "<a>", "<a x=''>", "<a x='' ", "<a x='", "</a>", "<!--", "<!-- -", "-->", "<?x ", "<?x ?",
     "<![CDATA[", "]]", "<!DOCTYPE a [", "<!DOCTYPE a '", "<!ENTITY a 'b'>", "<svg>", "<style>", "<style><!--",
     "<script>", "xmlns:a='b' ", "<a xmlns:x='http://www.w3.org/1999/xlink'/>", "<image href='x'/>",
-    "<rect fill='url(x)'/>", "&", "&#", "url(",
+    "<rect fill='url(x)'/>", "&", "&#", "url(", "&x", "&x;",
 ]  # fmt: skip
 
 

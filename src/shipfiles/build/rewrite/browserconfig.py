@@ -20,7 +20,7 @@ def references(body: bytes) -> list[Reference]:
         if tag.name.lower() not in _TILES:
             continue
         for name, start, end in markup.attributes(tag):
-            if name == "src":
+            if name == "src" and not markup.has_entity(start, end):
                 text = Decoded(body, (Piece(start, end, True),), markup.character, in_attribute=True).text
                 url = text.decode("utf-8", "replace")
                 if is_local(url, "url"):

@@ -65,7 +65,7 @@ class Elements:
         self._markup = markup
         self._required = required
         self._found: list[Reference] = []
-        # The first <base href>, once it was seen; None if only a template engine knows it.
+        # The first <base href>, once it was seen; None if only a template engine or an entity knows it.
         self._base: str | None = ""
         self._has_base = False
 
@@ -130,8 +130,9 @@ class Elements:
         if "href" not in attributes or self._has_base:
             return
         self._has_base = True
-        url = self._text(attributes["href"])
-        if _TEMPLATE.search(url):
+        href = attributes["href"]
+        url = self._text(href)
+        if _TEMPLATE.search(url) or self._markup.has_entity(href.start, href.end):
             self._base = None
         # HTML Standard 4.2.3, "set the frozen base URL".
         elif not url.lower().startswith(("data:", "javascript:")):
@@ -205,8 +206,8 @@ class Elements:
         return Decoded(self._body, (piece,), self._markup.character, in_attribute=True)
 
     def _note(self, found: Reference) -> bool:
-        """Keep ``found``, unless a template engine has a say in it."""
-        if _TEMPLATE.search(found.url):
+        """Keep ``found``, unless a template engine or an entity of the document's own has a say in it."""
+        if _TEMPLATE.search(found.url) or (found.in_markup and self._markup.has_entity(found.start, found.end)):
             return False
         if not _ABSOLUTE.match(found.url):
             if self._base is None:

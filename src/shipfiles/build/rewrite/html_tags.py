@@ -95,6 +95,10 @@ class HtmlMarkup:
             return numeric(reference, windows=True)
         return named(reference, following, in_attribute)
 
+    def has_entity(self, start: int, end: int) -> bool:  # noqa: ARG002
+        """Never: what names no character of HTML is but text."""
+        return False
+
     def _entered(self, tag: Tag) -> tuple[Tag, int]:
         """The start ``tag`` with its text, and where to read on."""
         at, name = tag.end + 1, tag.name

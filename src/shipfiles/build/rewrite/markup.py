@@ -63,6 +63,10 @@ class Markup(Protocol):
         """What the character ``reference`` (``&lt;``) stands for, or ``None`` if it is but text."""
         ...
 
+    def has_entity(self, start: int, end: int) -> bool:
+        """Whether ``body[start:end]``, where references have a meaning, has one whose text only a parser knows."""
+        ...
+
 
 _REFERENCE = re.compile(rb"&(?>#[0-9]++;?+|#[xX][0-9a-fA-F]++;?+|[A-Za-z][A-Za-z0-9]*+;?+)")
 

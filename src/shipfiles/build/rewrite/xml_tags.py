@@ -1,7 +1,8 @@
 """The tags of an XML document, by XML 1.0 (https://www.w3.org/TR/xml/) and Namespaces in XML 1.0.
 
 Reading ends where the document is not well-formed (XML 1.0 section 1.2, "fatal error"), as in a browser. Entities that
-the document declares are not expanded; a namespace is known for the document as a whole, whichever element declares it.
+the document declares are not expanded: `XmlMarkup.has_entity` says where there are any. A namespace is known for the
+document as a whole, whichever element declares it.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ _SPACES: Final[dict[bytes, Space]] = {
     b"http://www.w3.org/1999/xhtml": "html",
     b"http://www.w3.org/1998/Math/MathML": "math",
 }
-# Section 4.6.
+# Section 4.1, production 68, less the five of section 4.6.
+_ENTITY = re.compile(rb"&(?!(?:lt|gt|amp|quot|apos);)" + _NAME + rb";")
 _PREDEFINED: Final = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"', "&apos;": "'"}
 _INSIDE: Final[dict[str, Space]] = {"svg": "svg", "math": "math", "foreignObject": "html"}
 
@@ -115,6 +117,10 @@ class XmlMarkup:
         if reference[1] != "#":
             return _PREDEFINED.get(reference)
         return numeric(reference, windows=False) if reference[-1] == ";" and reference[2] != "X" else None
+
+    def has_entity(self, start: int, end: int) -> bool:
+        """Whether ``body[start:end]`` refers to an entity that only the document type declares (section 4.1)."""
+        return _ENTITY.search(self._body, start, end) is not None
 
     def _named(self, name: bytes) -> tuple[str, Space]:
         """The local name of an element and its namespace."""
