@@ -46,6 +46,7 @@ CASES: list[tuple[str, str, list[str]]] = [
      ["a.svg#b", "c.svg#d", "f.cur"]),
     ("SVG 2 6.6 attributes", "<path marker-start='url(a.svg#b)' transform='translate(1)' d='M0 0'/>", ["a.svg#b"]),
     ("SVG 2 6.6 attributes", "<path fill='u\\72l(a.svg#b)' stroke='url&#40;c.svg#d)'/>", ["a.svg#b", "c.svg#d"]),
+    ("SVG 2 6.6 attributes", "<image href='a&amp;:url(b.svg)'/><a href='c:url(d.svg)'/>", ["a&:url(b.svg)"]),
     ("SVG 2 6.5 style", "<rect style='fill:url(a.svg#b)'/>", ["a.svg#b"]),
     ("SVG 2 6.5 style", "<rect style=\"fill:url(&quot;a.svg#b&quot;)\"/>", ["a.svg#b"]),
     ("SVG 2 6.2 style", "<style>@import 'a.css'; a{b:url(c.png)}</style>", ["import a.css", "c.png"]),

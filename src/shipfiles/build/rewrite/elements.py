@@ -114,7 +114,9 @@ class Elements:
                 if name in attributes:
                     self._url(attributes[name])
         for name, attribute in attributes.items():
-            if name != "style" and ":" not in name and _FUNCTION.search(self._body, attribute.start, attribute.end):
+            if name in ("href", "style") or ":" in name:
+                continue
+            if _FUNCTION.search(self._body, attribute.start, attribute.end):
                 self._declarations(attribute)
 
     def _link(self, attributes: dict[str, Attribute]) -> None:
