@@ -284,6 +284,12 @@ JINJA_CASES = [
     ("{# static('a') #}{% raw %}{{ static('b') }}{% endraw %}static('c')", []),
     ("{{ other('a') }}{{ url('a') }}{{ x.static('a') }}", []),
     ("{% macro static(x) %}{% endmacro %}{{ static('a') }}", [(1, 39, None, "static('a')")]),
+    ("{% set s = static %}\n{{ s('a') }}{{ static('b') }}", [(2, 4, "a", "s('a')"), (2, 16, "b", "static('b')")]),
+    ("{% set s = asset %}{{ s('a') }}", [(1, 23, "a", "s('a')")]),
+    ("{% set u = files.url %}{{ u('a') }}", [(1, 27, "a", "u('a')")]),
+    ("{% set s = other %}{{ s('a') }}", []),
+    ("{% set s = static %}{% set s = other %}{{ s('a') }}", []),
+    ("{% macro m(static) %}{% endmacro %}{% set s = static %}{{ s('a') }}", []),
     ("\u2028{{ static('a') }}", [(1, 5, "a", "static('a')")]),
 ]
 

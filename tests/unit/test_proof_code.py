@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from shipfiles.django.proof.code import may_name_files, uses_in
 
 STATIC = "from django.templatetags.static import static\n"
+LAZY = "from django.utils.functional import lazy\n"
 FORMS = "from django import forms\n"
+
 
 # Source, and (line, column, name, text) of each use; None for a name that only running could tell.
 CASES = {
@@ -48,6 +50,18 @@ CASES = {
         STATIC + "from django.utils.functional import lazy\nlazy(static, str)('a')",
         [(3, 1, "a", "lazy(static, str)('a')")],
     ),
+    "lazy, spread over lines": (
+        STATIC + LAZY + "static_lazy = lazy(\n    static, str\n)\nstatic_lazy('a')",
+        [(6, 1, "a", "static_lazy('a')")],
+    ),
+    "lazy, annotated": (STATIC + LAZY + "s: Url = lazy(static, str)\ns('a')", [(4, 1, "a", "s('a')")]),
+    "lazy by keyword": (STATIC + LAZY + "lazy(func=static)('a')", [(3, 1, "a", "lazy(func=static)('a')")]),
+    "lazy beside a parameter": (
+        STATIC + LAZY + "def f(static): ...\nx = lazy(static, str)('a')",
+        [(4, 5, "a", "lazy(static, str)('a')")],
+    ),
+    "lazy for another": (LAZY + "from x import static\nlazy(static, str)('a')", []),
+    "aliases of aliases": (STATIC + "a = static\nb = a\nc = b\nc('a')", [(5, 1, "a", "c('a')")]),
     "in a decorator": (STATIC + "@media(static('a'))\ndef f(): ...", [(2, 8, "a", "static('a')")]),
     "in a lambda": (STATIC + "S = {'x': lambda r: static('a')}", [(2, 21, "a", "static('a')")]),
     "storage": (
@@ -161,6 +175,97 @@ def test_uses(source: str | bytes, expected: list) -> None:
     assert [(use.line, use.column, use.name, use.text) for use in uses] == expected
     # What is worth finding must not be filtered out before.
     assert may_name_files(body, (b"versioned",)) or not expected
+
+
+# Source, and (line, name) of each use. The scopes are those of the language reference, 4.2.1 and 4.2.2: what is bound
+# in one concerns no other.
+SCOPES = {
+    "a parameter": (STATIC + "static('a')\ndef f(static): static('b')\nstatic('c')", [(2, "a"), (3, None), (4, "c")]),
+    "a parameter of a lambda": (
+        STATIC + "static('a')\nf = lambda static: static('b')\nstatic('c')",
+        [(2, "a"), (3, None), (4, "c")],
+    ),
+    "each kind of parameter": (
+        STATIC + "def f(static, /): static('a')\ndef f(*, static): static('b')\ndef f(**static): static('c')",
+        [(2, None), (3, None), (4, None)],
+    ),
+    "a default": (
+        STATIC + "def f(static=static('a')): ...\n@static('b')\ndef f(static) -> static('c'): ...",
+        [(2, "a"), (3, "b"), (4, "c")],
+    ),
+    "a local": (STATIC + "static('a')\ndef f(): static('b'); static = x\nstatic('c')", [(2, "a"), (3, None), (4, "c")]),
+    "a local, in a function inside": (
+        STATIC + "def f(static):\n  def g(): static('a')\nstatic('b')\nstatic('c')",
+        [(3, None), (4, "b"), (5, "c")],
+    ),
+    "a loop": (STATIC + "def f():\n  for static in x: ...\nstatic('a')", [(4, "a")]),
+    "a handler": (
+        STATIC + "def f():\n  try: ...\n  except E as static: static('a')\nstatic('b')",
+        [(4, None), (5, "b")],
+    ),
+    "a pattern": (
+        STATIC + "def f():\n  match x:\n    case [*static]: static('a')\nstatic('b')",
+        [(4, None), (5, "b")],
+    ),
+    "a comprehension": (
+        STATIC + "static('a')\n[static('b') for static in x]\nstatic('c')",
+        [(2, "a"), (3, None), (4, "c")],
+    ),
+    "what a comprehension goes over": (
+        STATIC + "static('a')\n{k: k for static in static('b')}\nstatic('c')",
+        [(2, "a"), (3, "b"), (4, "c")],
+    ),
+    "a walrus in a comprehension": (
+        STATIC + "static('a')\ndef f(): [static := x for x in y]; static('b')\nstatic('c')",
+        [(2, "a"), (3, None), (4, "c")],
+    ),
+    "a method": (
+        STATIC + "static('a')\nclass C:\n  def static(s): static('b')\nstatic('c')",
+        [
+            (2, "a"),
+            (4, "b"),
+            (5, "c"),
+        ],
+    ),
+    "a class attribute": (
+        STATIC + "static('a')\nclass C: static = static('b')\nstatic('c')",
+        [(2, "a"), (3, None), (4, "c")],
+    ),
+    "global": (
+        STATIC + "static('a')\ndef f(): global static; static = x\nstatic('c')",
+        [
+            (2, None),
+            (4, None),
+        ],
+    ),
+    "nonlocal": (
+        STATIC + "def f():\n  static = x\n  def g():\n    nonlocal static\n    static = y\nstatic('a')",
+        [(7, "a")],
+    ),
+    "imported in one function only": (
+        "def f(): from django.templatetags.static import static; static('a')\ndef g(): static('b')",
+        [(1, "a")],
+    ),
+    "another import in a function": (STATIC + "def f():\n  from x import static\n  static('a')", []),
+    "a relative import in a function": (STATIC + "def f():\n  from .x import static\n  static('a')", []),
+    "like static, from beside": ("from .x import versioned\nversioned('a')", [(2, "a")]),
+    "all of a module": ("from django.templatetags.static import *\nstatic('a')", [(2, "a")]),
+    "a Media in a function": (
+        FORMS + "def f(forms): ...\nclass F:\n  media = property(lambda self: forms.Media(js=['a']))",
+        [(4, "a")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "expected"), SCOPES.values(), ids=SCOPES)
+def test_scopes(source: str, expected: list) -> None:
+    assert [(use.line, use.name) for use in uses_in(source.encode(), "m.py", True, ("versioned",))] == expected
+
+
+def test_a_long_chain_of_names_is_followed_some_way_only() -> None:
+    # Each name takes another look at the module; without an end, hostile source would take quadratic time.
+    chain = "".join(f"a{i + 1} = a{i}\n" for i in range(3000))
+    assert uses_in(f"{STATIC}a0 = static\n{chain}a3000('a')".encode(), "m.py", True) == []
 
 
 @pytest.mark.parametrize(

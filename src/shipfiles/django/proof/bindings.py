@@ -1,10 +1,9 @@
-"""What the names in a module stand for, as far as its imports tell."""
+"""What the names in a module stand for, scope by scope, as far as its imports tell."""
 
 from __future__ import annotations
 
 import ast
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterator
 
 _STATIC = "django.templatetags.static.static"
 URLS = frozenset(
@@ -23,61 +22,98 @@ ASSETS = frozenset(
     for name in ("MediaAsset", "Script", "Stylesheet")
 )
 _LAZY = "django.utils.functional.lazy"
-_WANTED = (*URLS, *MEDIA, *ASSETS, _LAZY)
+_WANTED = URLS | MEDIA | ASSETS | {_LAZY}
 _ELSEWHERE = "?"
 
 
-class Bindings:
-    """The origins of a module's names, whatever their scope: a name that is bound twice may be either."""
+class Scope:
+    """A module, class, function or comprehension, and the origins of the names that it binds.
 
-    def __init__(self, nodes: Iterable[ast.AST], aliases: Collection[str] = ()) -> None:
-        self._like_static = aliases
+    A name that is bound twice may be either.
+    """
+
+    __slots__ = ("_assigned", "_declared", "_kind", "_origins", "_outer", "_within")
+
+    def __init__(self, kind: str = "module", within: Scope | None = None) -> None:
+        self._kind = kind
+        self._within = within
+        # The names of a class are no names of the functions in it.
+        self._outer: Scope | None = within._outer if within is not None and within._kind == "class" else within
         self._origins: dict[str, set[str]] = {}
-        others: Counter[str] = Counter()
-        assigned: list[tuple[str, ast.expr]] = []
-        for node in nodes:
-            if isinstance(node, (ast.Import, ast.ImportFrom)):
-                self._take_import(node)
-            elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-                assigned.append((node.targets[0].id, node.value))
-            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                others[node.name] += 1
-            elif isinstance(node, ast.arg):
-                others[node.arg] += 1
-            elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                others[node.id] += 1
-        # A second time, for aliases of the imported: ``static_lazy = lazy(static, str)``.
-        targets = {name for name, value in assigned if self._is_alias(name, value)}
-        for name, times in others.items():
-            if name in self._origins and times > (name in targets):
-                self._origins[name].add(_ELSEWHERE)
+        self._assigned: list[tuple[str, ast.expr, Scope]] = []
+        self._declared: dict[str, str] = {}
 
-    def _take_import(self, node: ast.Import | ast.ImportFrom) -> None:
+    def bind(self, name: str, origin: str = _ELSEWHERE) -> None:
+        """``name`` may stand for ``origin`` here."""
+        self._origins.setdefault(name, set()).add(origin)
+
+    def declare(self, node: ast.Global | ast.Nonlocal) -> None:
+        """Take ``global`` and ``nonlocal``: a binding here is one of another scope."""
+        self._declared.update(dict.fromkeys(node.names, type(node).__name__))
+
+    def take_import(self, node: ast.Import | ast.ImportFrom) -> None:
+        """Bind what an import binds."""
         for alias in node.names:
             if isinstance(node, ast.Import):
-                name, origin = (alias.asname, alias.name) if alias.asname else (alias.name.partition(".")[0],) * 2
-            else:
-                name = alias.asname or alias.name
-                origin = _ELSEWHERE if node.level else f"{node.module}.{alias.name}"
-            self._origins.setdefault(name, set()).add(origin)
+                name = alias.asname or alias.name.partition(".")[0]
+                self.bind(name, alias.name if alias.asname else name)
+                continue
+            module = "." * node.level + (node.module or "") + "."
+            if alias.name != "*":
+                self.bind(alias.asname or alias.name, module + alias.name)
+                continue
+            for wanted in _WANTED:
+                if wanted.startswith(module) and (name := wanted[len(module) :]).isidentifier():
+                    self.bind(name, wanted)
 
-    def _is_alias(self, name: str, value: ast.expr) -> bool:
-        if not isinstance(value, (ast.Name, ast.Attribute, ast.Call)) or name in self._origins:
-            return False
-        origins = self.of(value) & (URLS | MEDIA | ASSETS)
-        if origins:
-            self._origins[name] = set(origins)
-        return bool(origins)
+    def assign(self, name: str, value: ast.expr) -> None:
+        """``name`` may become ``value``, which `resolve` will judge."""
+        # What ``:=`` binds in a comprehension is bound around it.
+        target: Scope = self
+        while target._kind == "comprehension" and target._within is not None:
+            target = target._within
+        target._assigned.append((name, value, self))
 
-    def of(self, node: ast.expr) -> set[str]:
-        """The dotted paths that an expression may stand for; empty if none of them concerns static files."""
-        origins = {_STATIC if self._is_like_static(origin) else origin for origin in self._resolved(node)}
-        return origins if any(_concerns(origin) for origin in origins) else set()
+    def hoist(self) -> None:
+        """Hand on what was declared as another scope's."""
+        for name, how in self._declared.items():
+            target = self._outer or self
+            while target._outer is not None and (how == "Global" or not target._binds(name)):
+                target = target._outer
+            if target is not self:
+                target._origins.setdefault(name, set()).update(self._origins.pop(name, ()))
+                target._assigned += [assigned for assigned in self._assigned if assigned[0] == name]
+                self._assigned = [assigned for assigned in self._assigned if assigned[0] != name]
 
-    def _is_like_static(self, origin: str) -> bool:
-        return bool(self._like_static) and origin.rpartition(".")[2] in self._like_static
+    def _binds(self, name: str) -> bool:
+        return name in self._origins or any(assigned[0] == name for assigned in self._assigned)
 
-    def _resolved(self, node: ast.expr) -> set[str]:
+    def resolve(self, aliases: Collection[str]) -> None:
+        """Judge the assignments: aliases of what is wanted, ``static_lazy = lazy(static, str)``, and all others."""
+        for name, value, scope in sorted(self._assigned, key=lambda assigned: assigned[1].lineno):
+            origins = scope.of(value, aliases) if isinstance(value, (ast.Name, ast.Attribute, ast.Call)) else set()
+            for origin in origins & _WANTED or {_ELSEWHERE}:
+                self.bind(name, origin)
+
+    def assigned_names(self, aliases: Collection[str]) -> set[str]:
+        """The names of aliases that assignments make."""
+        return {
+            name
+            for name, value, scope in self._assigned
+            if isinstance(value, (ast.Name, ast.Attribute, ast.Call)) and scope.of(value, aliases) & _WANTED
+        }
+
+    def of(self, node: ast.expr, aliases: Collection[str] = ()) -> set[str]:
+        """The dotted paths that an expression may stand for; empty if none of them concerns static files.
+
+        ``aliases`` are the names of imported functions that are like ``static``.
+        """
+        origins = {
+            _STATIC if origin.rpartition(".")[2] in aliases else origin for origin in self._resolved(node, aliases)
+        }
+        return origins if origins & _WANTED else set()
+
+    def _resolved(self, node: ast.expr, aliases: Collection[str]) -> set[str]:
         trail: list[str] = []
         while True:
             if isinstance(node, ast.Attribute):
@@ -86,15 +122,42 @@ class Bindings:
             elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
                 trail.append(f"[{node.slice.value!r}]")
                 node = node.value
-            elif isinstance(node, ast.Call) and not trail and node.args and self._resolved(node.func) == {_LAZY}:
-                node = node.args[0]
+            elif isinstance(node, ast.Call) and not trail:
+                function = _made_lazy(node)
+                if function is None or self._resolved(node.func, aliases) != {_LAZY}:
+                    return set()
+                node = function
             else:
                 break
         if not isinstance(node, ast.Name):
             return set()
         behind = "".join(reversed(trail))
-        return {origin if origin == _ELSEWHERE else origin + behind for origin in self._origins.get(node.id, ())}
+        return {origin if origin == _ELSEWHERE else origin + behind for origin in self._origins_of(node.id)}
+
+    def _origins_of(self, name: str) -> set[str]:
+        found: set[str] = set()
+        scope: Scope | None = self
+        while scope is not None:
+            here = scope._origins.get(name, set())
+            found |= here
+            if here and _ELSEWHERE not in here:
+                break
+            # A parameter may well be given what the name stands for outside.
+            scope = scope._outer
+        return found
 
 
-def _concerns(origin: str) -> bool:
-    return origin in _WANTED
+def _made_lazy(node: ast.Call) -> ast.expr | None:
+    if node.args:
+        return node.args[0]
+    return next((keyword.value for keyword in node.keywords if keyword.arg == "func"), None)
+
+
+def bound_by(node: ast.AST) -> Iterator[str]:
+    """The names that a node binds in its scope by itself: handlers and patterns have them as text."""
+    if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+        yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest
+    elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id

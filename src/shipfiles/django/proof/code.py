@@ -6,17 +6,19 @@ import ast
 import importlib.util
 import re
 import warnings
-from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
-from .bindings import ASSETS, MEDIA, URLS, Bindings
+from .bindings import ASSETS, MEDIA, URLS, Scope
 from .names import NameUse, shortened
+from .scopes import Walk
 
 _ABSOLUTE = ("http://", "https://", "/")
 """What Django's Media takes for a URL rather than a name."""
 _ARGUMENTS = ("path", "name", "src", "href")
 
 _MEDIA = re.compile(rb"\bMedia(?:Asset)?\b").search
+_NAMINGS = 4
+"""So often a name may be given to what has a name already: ``a = static``, ``b = a``."""
 _WORDS = r"static|staticfiles_storage|storages|Media|MediaAsset|Script|Stylesheet"
 
 
@@ -44,21 +46,34 @@ def uses_in(source: bytes, path: str, own: bool, aliases: Collection[str] = ()) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
-    nodes = list(_nodes(tree, _lines_to_read(text, aliases)))
-    reader = _Reader(text, path, own, Bindings(nodes, aliases))
-    for node in nodes:
-        if isinstance(node, ast.Call):
-            reader.call(node)
-        elif isinstance(node, ast.ClassDef):
-            reader.class_(node)
+    walk = _walked(tree, text, aliases)
+    reader = _Reader(text, path, own, aliases, walk)
+    for call, scope in walk.calls:
+        reader.call(call, scope)
+    for class_ in walk.classes:
+        reader.class_(class_)
     return sorted(reader.uses, key=lambda use: (use.line, use.column))
+
+
+def _walked(tree: ast.Module, text: str, aliases: Collection[str]) -> Walk:
+    """The part of ``tree`` that concerns static files, under whatever names."""
+    walk = Walk(tree, _lines_to_read(text, aliases))
+    walk.resolve(aliases)
+    named: set[str] = set()
+    for _ in range(_NAMINGS):
+        # The module has names of its own for them: lines with those are to be read as well.
+        if named >= (made := walk.aliases(aliases)):
+            break
+        named |= made
+        walk = Walk(tree, _lines_to_read(text, {*aliases, *named}))
+        walk.resolve(aliases)
+    return walk
 
 
 def _lines_to_read(text: str, aliases: Collection[str]) -> list[int]:
     """The lines with an import or with a word that concerns static files, for most of a module does neither."""
     words = "|".join((_WORDS, *map(re.escape, aliases)))
     renamed = re.findall(rf"\b(?:{words})\s+as\s+(\w+)", text)
-    renamed += re.findall(rf"^[ \t]*(\w+)[ \t]*=.*\b(?:{words})\b", text, re.MULTILINE)
     words = "|".join((words, *map(re.escape, sorted(set(renamed)))))
     lines = []
     at, line = 0, 1
@@ -69,39 +84,21 @@ def _lines_to_read(text: str, aliases: Collection[str]) -> list[int]:
     return lines
 
 
-def _nodes(tree: ast.AST, lines: Sequence[int]) -> Iterator[ast.AST]:
-    """The nodes of the statements that reach over one of the ``lines``, in no order."""
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.stmt):
-            decorators = getattr(node, "decorator_list", None)
-            first = bisect_left(lines, decorators[0].lineno if decorators else node.lineno)
-            if first == len(lines) or lines[first] > (node.end_lineno or node.lineno):
-                continue
-        yield node
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                stack += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
-                stack.append(value)
-
-
 class _Reader:
     """Judges the nodes of one module."""
 
-    def __init__(self, text: str, path: str, own: bool, bindings: Bindings) -> None:
+    def __init__(self, text: str, path: str, own: bool, aliases: Collection[str], walk: Walk) -> None:
         self.uses: list[NameUse] = []
         self._text = text
         self._lines: list[str] = []
         self._path = path
         self._own = own
-        self._bindings = bindings
+        self._aliases = aliases
+        self._inside = walk.inside
 
-    def call(self, node: ast.Call) -> None:
+    def call(self, node: ast.Call, scope: Scope) -> None:
         """Add what a call names, if it asks for URLs or makes a Media."""
-        origins = self._bindings.of(node.func)
+        origins = scope.of(node.func, self._aliases)
         if not origins:
             return
         certain = origins <= URLS or origins <= MEDIA or origins <= ASSETS
@@ -113,7 +110,7 @@ class _Reader:
         elif origins & MEDIA:
             given = dict(zip(("media", "css", "js"), node.args, strict=False))
             given.update({keyword.arg: keyword.value for keyword in node.keywords if keyword.arg})
-            self._media(given.get("css"), given.get("js"))
+            self._media(given.get("css"), given.get("js"), scope)
         if not certain:
             self.uses[before:] = [use.unknown() for use in self.uses[before:]]
 
@@ -131,43 +128,42 @@ class _Reader:
     def class_(self, node: ast.ClassDef) -> None:
         """Add what a ``Media`` inside of a class names."""
         for inner in _statements(node.body):
-            if isinstance(inner, ast.ClassDef) and inner.name == "Media":
+            if isinstance(inner, ast.ClassDef) and inner.name == "Media" and (scope := self._inside.get(inner)):
                 for statement in _statements(inner.body):
                     name, value = _assigned(statement)
-                    if name in ("css", "js"):
-                        self._media(*((value, None) if name == "css" else (None, value)))
+                    self._media(value if name == "css" else None, value if name == "js" else None, scope)
 
-    def _media(self, css: ast.expr | None, js: ast.expr | None) -> None:
+    def _media(self, css: ast.expr | None, js: ast.expr | None, scope: Scope) -> None:
         if isinstance(css, ast.Dict):
             for value in css.values:
-                self._items(value)
+                self._items(value, scope)
         elif isinstance(css, ast.Call) and isinstance(css.func, ast.Name) and css.func.id == "dict" and not css.args:
             for keyword in css.keywords:
-                self._items(keyword.value)
+                self._items(keyword.value, scope)
         elif css is not None:
             self._add(css, None, "Media")
         if js is not None:
-            self._items(js)
+            self._items(js, scope)
 
-    def _items(self, node: ast.expr) -> None:
+    def _items(self, node: ast.expr, scope: Scope) -> None:
         """Add what a list of assets names."""
         if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
             for item in node.elts:
                 if isinstance(item, ast.Starred):
-                    self._items(item.value)
+                    self._items(item.value, scope)
                 else:
-                    self._item(item)
+                    self._item(item, scope)
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            self._items(node.left)
-            self._items(node.right)
+            self._items(node.left, scope)
+            self._items(node.right, scope)
         elif isinstance(node, ast.IfExp):
-            self._items(node.body)
-            self._items(node.orelse)
+            self._items(node.body, scope)
+            self._items(node.orelse, scope)
         elif not (isinstance(node, ast.Constant) and node.value is None):
             self._add(node, None, "Media")
 
-    def _item(self, item: ast.expr) -> None:
-        if isinstance(item, ast.Call) and self._bindings.of(item.func) & (ASSETS | URLS):
+    def _item(self, item: ast.expr, scope: Scope) -> None:
+        if isinstance(item, ast.Call) and scope.of(item.func, self._aliases) & (ASSETS | URLS):
             return  # a call that is read for itself
         for node, name in _literals(item):
             if name is None or not name.startswith(_ABSOLUTE):

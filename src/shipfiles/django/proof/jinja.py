@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
@@ -32,9 +33,10 @@ def uses_in(source: str, path: str, own: bool, environment: Environment, tags: C
     at: dict[int, int] = {}
     tree = environment.parse(source)
     bound = _bound(tree)
+    aliases = set(_aliases(tree, bound, environment, tags))
     found: list[Any] = [*tree.find_all(nodes.Call), *tree.find_all(nodes.Filter)]
     for node in sorted(found, key=lambda node: node.lineno):
-        asks = _asks(node, environment, tags)
+        asks = _asks(node, environment, {*tags, *aliases})
         if not asks:
             continue
         is_filter = isinstance(node, nodes.Filter)
@@ -48,24 +50,40 @@ def uses_in(source: str, path: str, own: bool, environment: Environment, tags: C
                 at[node.lineno] = place.end()
             text = place[0] if place else f"{asks}({'...' if name is None else repr(name)})"
             # A name that the template gives a meaning of its own may be anything.
-            known = None if asks.partition(".")[0] in bound else name
+            known = None if asks.partition(".")[0] in bound.keys() - aliases else name
             yield NameUse(path, node.lineno, place.start() + 1 if place else 0, shortened(text), known, "Jinja2", own)
 
 
-def _bound(tree: nodes.Template) -> set[str]:
-    """The names that a template sets, imports or takes as parameters."""
-    bound = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
-    bound |= {node.name for node in tree.find_all(nodes.Macro)} | {n.target for n in tree.find_all(nodes.Import)}
+def _bound(tree: nodes.Template) -> Counter[str]:
+    """How often a template sets, imports or takes as a parameter each name that it gives a meaning of its own."""
+    bound = Counter(node.name for node in tree.find_all(nodes.Name) if node.ctx != "load")
+    bound.update(node.name for node in tree.find_all(nodes.Macro))
+    bound.update(node.target for node in tree.find_all(nodes.Import))
     for node in tree.find_all(nodes.FromImport):
-        bound |= {name if isinstance(name, str) else name[1] for name in node.names}
+        bound.update(name if isinstance(name, str) else name[1] for name in node.names)
     return bound
+
+
+def _aliases(
+    tree: nodes.Template, bound: Counter[str], environment: Environment, tags: Collection[str]
+) -> Iterator[str]:
+    """The names that a template gives to what gives URLs, and to nothing else: ``{% set s = static %}``."""
+    for node in tree.find_all(nodes.Assign):
+        if isinstance(node.target, nodes.Name) and bound[node.target.name] == 1:
+            stands_for = _function(node.node, environment, tags)
+            if stands_for and stands_for.partition(".")[0] not in bound:
+                yield node.target.name
 
 
 def _asks(node: nodes.Call | nodes.Filter, environment: Environment, tags: Collection[str]) -> str:
     """How the function is written that a call or a filter uses, if it gives the URLs of static files; else nothing."""
     if isinstance(node, nodes.Filter):
         return node.name if environment.filters.get(node.name) is static and node.node is not None else ""
-    callee = node.node
+    return _function(node.node, environment, tags)
+
+
+def _function(callee: nodes.Node, environment: Environment, tags: Collection[str]) -> str:
+    """How a function that gives the URLs of static files is written, if ``callee`` is one; else nothing."""
     if isinstance(callee, nodes.Name):
         known = callee.name in tags or _is(environment.globals.get(callee.name), static)
         return callee.name if known else ""
