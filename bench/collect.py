@@ -4,9 +4,11 @@
     python bench/collect.py --sizes S,M --rounds 3 --json figures.json
     python bench/collect.py --quick
 
-Each figure is a fresh process ``django collectstatic --noinput``, three of them a round for each contender: cold (the
-target is empty), same (nothing changed) and one (one CSS file of the project changed). Wall and CPU seconds are of the
-whole process tree; what is printed are medians over the rounds.
+Each figure is a fresh process ``django collectstatic --noinput``, up to four of them a round for each contender: cold
+(the target is empty, nothing is remembered), same (nothing changed), one (one CSS file of the project changed) and
+fresh (the target is empty again, as on another machine, but the contender's build cache was restored; only for those
+that have one, and against their own cold run). Wall and CPU seconds are of the whole process tree; what is printed are
+medians over the rounds.
 """
 
 from __future__ import annotations
@@ -28,8 +30,13 @@ from processes import Cost, last_words, measured
 from products import PRODUCTS, Product, environment
 from workplace import BENCH, DEFAULT_FOLDER, enter_environment, fail
 
-MODES = ("cold", "same", "one")
-TITLES = {"cold": "cold", "same": "nothing changed", "one": "one CSS file changed"}
+MODES = ("cold", "same", "one", "fresh")
+TITLES = {
+    "cold": "cold",
+    "same": "nothing changed",
+    "one": "one CSS file changed",
+    "fresh": "empty target, build cache restored; ratios to the contender's own cold run",
+}
 REFERENCE = "django-manifest"
 QUICK = ("shipfiles", "shipfiles-uncompressed", "django", "django-manifest")
 PACKAGES = ("Django", "shipfiles", "whitenoise", "servestatic", "django-manifeststaticfiles-enhanced", "brotli")
@@ -90,24 +97,29 @@ class Bench:
 
     def round(self, product: Product, number: int, modes: Sequence[str]) -> Iterator[Sample]:
         """The runs of one contender, in order; none after one that failed."""
-        root = self.work / "collected" / product.name
+        root, home = self.work / "collected" / product.name, self.work / "home" / product.name
         shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
         site = Site(self.work / "site")
         site.write(f"cold {number}")
         try:
             for mode in MODES:
                 if mode == "one":
                     site.write(f"changed {number}")
-                if mode not in modes and mode != "cold":
+                if (mode not in modes and mode != "cold") or (mode == "fresh" and not product.has_cache):
                     continue
-                sample = self._run(product, number, mode, root, site)
+                if mode == "fresh":
+                    shutil.rmtree(root)
+                sample = self._run(product, number, mode, root, home, site)
                 yield sample
                 if sample.failure:
                     return
         finally:
             shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(home, ignore_errors=True)
 
-    def _run(self, product: Product, number: int, mode: str, root: Path, site: Site) -> Sample:
+    def _run(self, product: Product, number: int, mode: str, root: Path, home: Path, site: Site) -> Sample:
         words, counter = self.work / "collect.log", self.work / "passed-over"
         counter.unlink(missing_ok=True)
         cost = measured(
@@ -120,6 +132,7 @@ class Bench:
                 apps_folder=self.corpus.apps_folder,
                 apps=self.corpus.apps,
                 pass_over=counter,
+                home=home,
             ),
             output=words,
             time_out=self.time_out,
@@ -146,6 +159,10 @@ def report(samples: Sequence[Sample], size: str, names: Sequence[str], modes: Se
         rows = []
         for name in names:
             runs = [s for s in mine if s.product == name and not s.failure]
+            if mode == "fresh":
+                reference = _medians([s for s in samples if s.size == size and s.mode == "cold"], name)
+                if not PRODUCTS[name].has_cache:
+                    continue
             if not runs:
                 late = any(s.cost.timed_out for s in samples if s.size == size and s.product == name)
                 tried = any(s.size == size and s.product == name for s in samples)

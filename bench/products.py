@@ -24,6 +24,8 @@ class Product:
     """A reference that leads nowhere ends it; the bench lets it go on (see project/storages.py)."""
     compresses_each_time: bool = False
     """Compresses everything in every run: minutes, for the larger corpora."""
+    has_cache: bool = False
+    """It remembers things beside what it publishes, in the project's folder."""
     optional: bool = False
     """Runs only when named."""
 
@@ -41,6 +43,7 @@ PRODUCTS = {
             {"compress": {"codings": ["br", "gzip"]}},
             apps=("shipfiles.django",),
             stops_at_references=False,
+            has_cache=True,
         ),
         Product(
             "shipfiles-uncompressed",
@@ -48,6 +51,7 @@ PRODUCTS = {
             {"compress": {"codings": []}},
             apps=("shipfiles.django",),
             stops_at_references=False,
+            has_cache=True,
         ),
         Product("django", "django.contrib.staticfiles.storage.StaticFilesStorage", stops_at_references=False),
         Product("django-manifest", "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"),
@@ -84,6 +88,7 @@ def environment(
     middleware: Sequence[str] = (),
     pass_over: Path | None = None,
     bare_files: Path | None = None,
+    home: Path | None = None,
 ) -> dict[str, str]:
     """The environment variables with which bench/project is a site that uses ``product`` and publishes to ``root``."""
     site = {
@@ -92,6 +97,7 @@ def environment(
         "apps_above": product.apps,
         "settings": product.settings,
         "root": str(root),
+        "home": str(home or root.parent),
         "folders": [[prefix, str(folder)] for prefix, folder in folders],
         "apps_folder": str(apps_folder) if apps_folder else "",
         "apps": list(apps),

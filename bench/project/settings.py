@@ -10,6 +10,7 @@ SITE = json.loads(os.environ["BENCH_SITE"])
 if SITE["apps_folder"]:
     sys.path.append(SITE["apps_folder"])
 
+BASE_DIR = SITE["home"]
 DEBUG = False
 SECRET_KEY = "for benches only, never listens anywhere but on 127.0.0.1"
 ALLOWED_HOSTS = ["127.0.0.1"]
