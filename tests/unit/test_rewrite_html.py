@@ -248,8 +248,8 @@ def test_spans_are_sound_in_what_is_not_utf8(pieces):
 
 
 def test_the_rewriters_are_registered():
-    assert rewriter_for("a/b.html", "text/html") == (html, "html")
-    assert rewriter_for("a/b.xhtml", "application/xhtml+xml") == (xhtml, "html")
+    assert rewriter_for("a/b.html", "text/html") == ("html", "html")
+    assert rewriter_for("a/b.xhtml", "application/xhtml+xml") == ("xhtml", "html")
 
 
 # Units that a careless pattern would read again and again. No clock: quadratic work on these would be seen without one.

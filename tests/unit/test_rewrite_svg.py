@@ -136,9 +136,9 @@ def test_browser_configurations():
 
 
 def test_the_rewriters_are_registered():
-    assert rewriter_for("a/b.svg", "image/svg+xml") == (svg, "svg")
+    assert rewriter_for("a/b.svg", "image/svg+xml") == ("svg", "svg")
     assert rewriter_for("a/b.SVGZ", "image/svg+xml") is None
-    assert rewriter_for("a/BrowserConfig.xml", "application/xml") == (browserconfig, "json")
+    assert rewriter_for("a/BrowserConfig.xml", "application/xml") == ("browserconfig", "json")
     assert rewriter_for("a/other.xml", "application/xml") is None
 
 

@@ -7,10 +7,10 @@ function and one line in `REWRITERS`, or in `REWRITERS_BY_NAME` where only the f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from importlib import import_module
+from typing import NamedTuple, Protocol, cast
 
 from ...model import Reference
-from . import browserconfig, css, html, import_map, javascript, svg, web_manifest, xhtml
 
 
 class Rewriter(Protocol):
@@ -26,32 +26,34 @@ class Rewriter(Protocol):
 
 
 class Rewriting(NamedTuple):
-    """A rewriter, and the name of the option in `RewriteConfig` that switches it."""
+    """What rewrites the files of a language."""
 
-    rewriter: Rewriter
+    language: str
+    """The module of this package that is its `Rewriter`."""
     option: str
+    """The option in `RewriteConfig` that switches it."""
 
     @property
-    def language(self) -> str:
-        """What tells the rewriter from others, also in another run."""
-        return str(getattr(self.rewriter, "__name__", type(self.rewriter).__qualname__))
+    def rewriter(self) -> Rewriter:
+        """The rewriter, imported when it is needed: a run with nothing to scan starts without."""
+        return cast("Rewriter", import_module(f"{__name__}.{self.language}"))
 
 
 REWRITERS: Mapping[str, Rewriting] = {
-    "text/css": Rewriting(css, "css"),
-    "text/javascript": Rewriting(javascript, "javascript"),
-    "text/html": Rewriting(html, "html"),
-    "application/xhtml+xml": Rewriting(xhtml, "html"),
-    "image/svg+xml": Rewriting(svg, "svg"),
-    "application/manifest+json": Rewriting(web_manifest, "json"),
-    "application/importmap+json": Rewriting(import_map, "json"),
+    "text/css": Rewriting("css", "css"),
+    "text/javascript": Rewriting("javascript", "javascript"),
+    "text/html": Rewriting("html", "html"),
+    "application/xhtml+xml": Rewriting("xhtml", "html"),
+    "image/svg+xml": Rewriting("svg", "svg"),
+    "application/manifest+json": Rewriting("web_manifest", "json"),
+    "application/importmap+json": Rewriting("import_map", "json"),
 }
 """Media type → what rewrites such files."""
 
 REWRITERS_BY_NAME: Mapping[str, Rewriting] = {
-    "manifest.json": Rewriting(web_manifest, "json"),
-    "importmap.json": Rewriting(import_map, "json"),
-    "browserconfig.xml": Rewriting(browserconfig, "json"),
+    "manifest.json": Rewriting("web_manifest", "json"),
+    "importmap.json": Rewriting("import_map", "json"),
+    "browserconfig.xml": Rewriting("browserconfig", "json"),
 }
 """File name in lower case → what rewrites such a file, whatever its media type."""
 
