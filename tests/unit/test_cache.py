@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import time
 from pathlib import Path
@@ -50,14 +52,14 @@ def variants(folder: Path) -> list[Path]:
 
 def test_scans_come_back(tmp_path: Path) -> None:
     cache = Cache(str(tmp_path / "cache"), 1000)
-    assert cache.scan("k") is None
+    assert cache.scan("k", 100) is None
     cache.keep_scan("k", SCAN)
     cache.keep_scan("empty", Scan())
     cache.close()
     again = Cache(str(tmp_path / "cache"), 1000)
-    assert again.scan("k") == SCAN
-    assert again.scan("empty") == Scan()
-    assert again.scan("other") is None
+    assert again.scan("k", 100) == SCAN
+    assert again.scan("empty", 100) == Scan()
+    assert again.scan("other", 100) is None
     assert (again.hits, again.misses) == (2, 1)
 
 
@@ -66,19 +68,19 @@ def test_without_a_folder_nothing_is_remembered() -> None:
     cache.keep_scan("k", SCAN)
     cache.keep_variant(digest_bytes(BODY), Gzip(9), b"x")
     cache.close()
-    assert cache.scan("k") is None
+    assert cache.scan("k", 100) is None
     assert cache.variant(digest_bytes(BODY), Gzip(9)) is None
 
 
 def test_two_runs_at_once_add_up(tmp_path: Path) -> None:
     first, second = Cache(str(tmp_path), 1000), Cache(str(tmp_path), 1000)
     for cache, key in ((first, "a"), (second, "b")):
-        assert cache.scan(key) is None
+        assert cache.scan(key, 100) is None
         cache.keep_scan(key, SCAN)
     first.close()
     second.close()
     third = Cache(str(tmp_path), 1000)
-    assert third.scan("a") == third.scan("b") == SCAN
+    assert third.scan("a", 100) == third.scan("b", 100) == SCAN
 
 
 @pytest.mark.parametrize("coding", [Brotli(5), Gzip(6)])
@@ -138,22 +140,80 @@ def test_damaged_scans_are_made_anew(tmp_path: Path, damage) -> None:
     path.write_bytes(damage(path.read_bytes()))
     told = Told()
     again = Cache(str(tmp_path), 1000, told)
-    assert again.scan("k") is None
+    assert again.scan("k", 100) is None
     assert "damaged" in told[0]
     again.keep_scan("k", SCAN)
     again.close()
-    assert Cache(str(tmp_path), 1000).scan("k") == SCAN
+    assert Cache(str(tmp_path), 1000).scan("k", 100) == SCAN
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        1,
+        "x",
+        [],
+        [[], "", None, 1],
+        [[[0, 15, "x.png", "url"]], "", None],
+        [[["a", 15, "x.png", "url", True, False, ""]], "", None],
+        [[[0, 101, "x.png", "url", True, False, ""]], "", None],
+        [[[5, 3, "x.png", "url", True, False, ""]], "", None],
+        [[[0, 5, "x.png", "url", True, False, ""], [4, 6, "y.png", "url", True, False, ""]], "", None],
+        [[[0, 5, "x.png", "other", True, False, ""]], "", None],
+        [[], "nocodec", None],
+        [[], 5, None],
+        [[], "", ["w", "l", "c", True]],
+        [[], "", "w"],
+    ],
+)
+def test_scans_that_cannot_be_ones(tmp_path: Path, raw: object) -> None:
+    cache = Cache(str(tmp_path), 1000)
+    cache.keep_scan("k", SCAN)
+    cache.close()
+    path = scans(tmp_path)
+    body = json.dumps({"k": raw}).encode()
+    path.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+    assert Cache(str(tmp_path), 1000).scan("k", 100) is None
+
+
+def test_files_of_others_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    old = [folder / "scans-2023.pdf", folder / "scans-0123456789abcdef.json", folder / "variants/mine/photo.raw"]
+    old.append(folder / f"variants/ab/{'ab' * 32}.br-5")
+    for path in old:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * 1000)
+        os.utime(path, (1, 1))
+    cache = Cache(str(folder), 100)
+    cache.keep_scan("k", SCAN)
+    cache.keep_variant(digest_bytes(BODY), Gzip(6), b"x" * 1000)
+    cache.close()
+    assert all(path.exists() for path in old)
+
+
+def test_even_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    cache = Cache(str(tmp_path / "cache"), 100)
+    cache.keep_scan("k", SCAN)
+    cache.close()
+    mine, stale = tmp_path / "cache/scans-2023.pdf", tmp_path / "cache/scans-0123456789abcdef.json"
+    for path in (mine, stale):
+        path.write_text("x")
+        os.utime(path, (1, 1))
+    cache.keep_scan("l", SCAN)
+    cache.close()
+    assert mine.exists()
+    assert not stale.exists()
 
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
     coding = Gzip(6)
     bodies = [os.urandom(50) * 20 for _ in range(4)]
     sizes = [len(coding.compress(body)) for body in bodies]
-    cache = Cache(str(tmp_path), sum(sizes[1:]))
+    cache = Cache(str(tmp_path / "cache"), sum(sizes[1:]))
     for age, body in zip((1, 4, 3, 2), bodies, strict=True):
         cache.keep_variant(digest_bytes(body), coding, coding.compress(body))
         then = time.time() - age * 100_000
-        newest = max(variants(tmp_path), key=lambda p: p.stat().st_mtime)
+        newest = max(variants(tmp_path / "cache"), key=lambda p: p.stat().st_mtime)
         os.utime(newest, (then, then))
     # Used again, the oldest is the newest.
     assert cache.variant(digest_bytes(bodies[1]), coding)

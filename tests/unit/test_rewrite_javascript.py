@@ -503,8 +503,8 @@ HOSTILE = [
     "\n-->", "/*\n*/-->", "{a:{a:", "//# sourceMappingURL=x\n", "/*# sourceMappingURL=x */", "sourceMappingURL=",
     "f(function(){}/1),", "){}/1;", "(){}/1", "class A extends B.C{}/1\n", "{a:function(){}/1,",
     "case 1:{}/1;", "a?b:{}/1;", "++/", "for(x of/a/)",
-    "{a:{}/1,b:", "{a?b:{}/1}", "a?b:{c?d:{}/1}/1;", "new URL('a',", 'import("./', "import(/**/'", "import(`./${", "// import(",
-    "of/", "/*# sourceMappingURL=x", "//# sourceMappingURL= a b\n", "export\n", "1.", "new self.",
+    "{a:{}/1,b:", "{a?b:{}/1}", "a?b:{c?d:{}/1}/1;", "new URL('a',", 'import("./', "import(/**/'", "import(`./${",
+    "// import(", "of/", "/*# sourceMappingURL=x", "//# sourceMappingURL= a b\n", "export\n", "1.", "new self.",
 ]  # fmt: skip
 
 

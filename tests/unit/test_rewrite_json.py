@@ -206,7 +206,9 @@ def test_any_bytes_are_read(body):
     ],
 )
 def test_the_rewriters_are_registered(name, type_, expected):
-    assert rewriter_for(name, type_) == (expected, "json")
+    found = rewriter_for(name, type_)
+    assert found is not None
+    assert (found.rewriter, found.option) == (expected, "json")
 
 
 def test_other_json_is_left_alone():

@@ -1,11 +1,13 @@
 """What earlier runs found out about contents: a folder that may be kept, shared between branches, or deleted.
 
 Everything in it is found by the digest of a content and is checked when it is read, so that a damaged, foreign or old
-file costs time, never a wrong byte. What cannot be read or written is told once and done without.
+file costs time, never a wrong byte. (Who can write into it on purpose can do no less than who can write the sources.)
+What cannot be read or written is told once and done without.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -20,7 +22,8 @@ from typing import Any, Protocol, Self
 from ..digest import Digest, digest_bytes, hex_prefix
 from ..errors import os_reason, printable
 from ..events import Listener, Notice, ignore
-from ..model import Fault, Reference, Scan
+from ..model import Fault, Scan
+from .plain import plain, references_of
 
 _MOST_SCANS = 200_000
 # Stands for a coding that saves nothing; no coding of anything is that short, and an empty file is a damaged one.
@@ -28,6 +31,8 @@ _NO_GAIN = b"-"
 _DAY = 86_400.0
 _STALE = 14 * _DAY
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# See https://bford.info/cachedir/\n"
+_SCANS = re.compile(r"scans-[0-9a-f]{16}\.json")
+_VARIANT = re.compile(r"[0-9a-f]{64}\.[A-Za-z0-9.\-]+")
 _SLUG = re.compile(r"[^A-Za-z0-9.]+")
 
 
@@ -69,14 +74,14 @@ class Cache:
 
     # Scans.
 
-    def scan(self, key: str) -> Scan | None:
-        """The scan kept under ``key``, ``None`` if there is none."""
+    def scan(self, key: str, size: int) -> Scan | None:
+        """The scan kept under ``key`` of a content of ``size`` bytes, ``None`` if there is none."""
         if not self._folder:
             return None
         raw = self._scans().get(key, _MISSING)
         if raw is not _MISSING:
-            with suppress(TypeError, ValueError, KeyError, AttributeError):
-                found = _to_scan(raw)
+            with suppress(ValueError, LookupError):
+                found = _to_scan(raw, size)
                 self._used[key] = raw
                 self.hits += 1
                 return found
@@ -177,10 +182,20 @@ class Cache:
         """Those that other versions of this package made, once they are old."""
         with suppress(OSError), os.scandir(self._folder) as entries:
             for entry in entries:
-                if entry.name.startswith("scans-") and time.time() - entry.stat().st_mtime > _STALE:
+                if _SCANS.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > _STALE and self._is_ours():
                     os.unlink(entry.path)
 
+    def _is_ours(self) -> bool:
+        """Whether the folder was made by this class: in another nothing is removed."""
+        try:
+            with open(os.path.join(self._folder, "CACHEDIR.TAG"), "rb") as file:
+                return file.read() == _TAG.encode()
+        except OSError:
+            return False
+
     def _remove_oldest_variants(self) -> None:
+        if not self._is_ours():
+            return
         found = sorted(self._variants())
         size = sum(entry_size for _, entry_size, _ in found)
         for _, entry_size, path in found:
@@ -193,7 +208,7 @@ class Cache:
     def _variants(self) -> Iterator[tuple[float, int, str]]:
         """Time of last use, size and path of each."""
         for folder, _, names in os.walk(os.path.join(self._folder, "variants")):
-            for name in names:
+            for name in filter(_VARIANT.fullmatch, names):
                 path = os.path.join(folder, name)
                 with suppress(OSError):
                     status = os.stat(path)
@@ -215,7 +230,7 @@ class Cache:
             self._tell(f"{printable(self._folder)} cannot be written: {os_reason(error)}")
 
     def _make_folder(self, folder: str) -> None:
-        new = not os.path.isdir(self._folder)
+        new = not os.path.isdir(self._folder) or not os.listdir(self._folder)
         os.makedirs(folder, exist_ok=True)
         if new:
             # Neither backups nor version control want it.
@@ -237,12 +252,21 @@ _MISSING = object()
 @lru_cache(maxsize=1)
 def code_id() -> str:
     """Names the code that finds references: what another version found may be wrong for this one."""
-    digester = hashlib.sha256(__package__.encode())
-    folder = os.path.join(os.path.dirname(__file__), "rewrite")
-    for name in sorted(os.listdir(folder) if os.path.isdir(folder) else ()):
-        if name.endswith(".py"):
-            with open(os.path.join(folder, name), "rb") as file:
-                digester.update(file.read())
+    here = os.path.dirname(os.path.abspath(__file__))
+    files = [os.path.join(os.path.dirname(here), "model.py")]
+    for folder in (here, os.path.join(here, "rewrite")):
+        # Without sources there is bytecode in their place.
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else ()
+        files += [os.path.join(folder, name) for name in names if name.endswith((".py", ".pyc"))]
+    digester = hashlib.sha256()
+    for path in files:
+        with suppress(OSError), open(path, "rb") as file:
+            digester.update(file.read())
+    while not os.path.exists(here):
+        here = os.path.dirname(here)
+    if os.path.isfile(here):  # an archive with all of it
+        status = os.stat(here)
+        digester.update(f"{status.st_size} {status.st_mtime_ns}".encode())
     return digester.hexdigest()[:16]
 
 
@@ -266,16 +290,18 @@ def _from_scan(scan: Scan) -> Any:
     if not scan.references and not scan.codec and scan.fault is None:
         return 0
     fault = scan.fault and [scan.fault.what, scan.fault.line, scan.fault.column, scan.fault.severe]
-    references = [
-        [r.start, r.end, r.url, r.kind, r.required, r.in_markup, r.base] if r.in_markup or r.base or not r.required
-        else [r.start, r.end, r.url, r.kind]
-        for r in scan.references
-    ]  # fmt: skip
-    return [references, scan.codec, fault]
+    return [plain(scan.references), scan.codec, fault]
 
 
-def _to_scan(raw: Any) -> Scan:
+def _to_scan(raw: Any, size: int) -> Scan:
+    """What `_from_scan` made ``raw`` of. Raises ``ValueError`` or ``LookupError`` if it cannot be that."""
     if raw == 0:
         return Scan()
+    if not isinstance(raw, list) or len(raw) != 3 or not isinstance(raw[1], str):
+        raise ValueError("no scan")
     references, codec, fault = raw
-    return Scan(tuple(Reference(*reference) for reference in references), codec, fault and Fault(*fault))
+    if codec:
+        codecs.lookup(codec)
+    if fault is not None and (not isinstance(fault, list) or tuple(map(type, fault)) != (str, int, int, bool)):
+        raise ValueError("no fault")
+    return Scan(tuple(references_of(references, size)), codec, Fault(*fault) if fault else None)

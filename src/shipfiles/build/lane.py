@@ -13,7 +13,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import BinaryIO, Final
 
-from ..model import Reference
+from .plain import plain
 
 REQUEST: Final = struct.Struct("<4sHQ")
 """What a request begins with: `ASKED`, the lengths of the rewriter's name and of the body, which follow. Bytes."""
@@ -21,8 +21,6 @@ ANSWER: Final = struct.Struct("<4sQ")
 """What an answer begins with: `ANSWERED` and the length of the JSON text which follows. Bytes."""
 ASKED: Final = b"ship"
 ANSWERED: Final = b"file"
-FIELDS: Final = tuple(Reference.__slots__)
-"""The fields of a reference in an answer, in the order in which `Reference` takes them."""
 
 
 def run() -> None:
@@ -43,8 +41,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         if len(body) < length:
             return
         try:
-            found = [[getattr(reference, field) for field in FIELDS] for reference in rewriter.references(body)]
-            answer = json.dumps(found)
+            answer = json.dumps(plain(rewriter.references(body)))
         except Exception:  # noqa: BLE001 - the parent tries the same, and its failure is the one that is reported
             answer = "null"
         text = answer.encode()

@@ -15,12 +15,13 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from types import ModuleType, TracebackType
-from typing import Final, Self, get_args
+from typing import Final, Self
 
-from ..model import Reference, ReferenceKind
+from ..model import Reference
 from ..work import processors
 from . import rewrite
-from .lane import ANSWER, ANSWERED, ASKED, FIELDS, REQUEST
+from .lane import ANSWER, ANSWERED, ASKED, REQUEST
+from .plain import references_of
 from .rewrite import Rewriter
 
 LARGE: Final = 64 * 1024
@@ -35,8 +36,6 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 _RUN = "import sys; sys.path.append(sys.argv[1]); from shipfiles.build.lane import run; run()"
 # Windows: no console, whose Ctrl-C the child would get.
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-_TYPES = tuple(type(getattr(Reference(0, 0, "", "url"), field)) for field in FIELDS)
-_KINDS = frozenset(get_args(ReferenceKind))
 
 
 class Broken(Exception):
@@ -190,18 +189,6 @@ def _checked(answer: bytes, body_size: int) -> list[Reference] | None:
     """The references in ``answer``, or ``None`` if the rewriter failed. Raises `Broken` if it is no answer."""
     try:
         found = json.loads(answer)
-        if found is None:
-            return None
-        references = []
-        end = 0
-        for values in found:
-            if tuple(map(type, values)) != _TYPES:
-                raise Broken
-            reference = Reference(*values)
-            if not (end <= reference.start <= reference.end <= body_size and reference.kind in _KINDS):
-                raise Broken
-            end = reference.end
-            references.append(reference)
-    except (ValueError, TypeError, RecursionError) as error:
+        return None if found is None else references_of(found, body_size)
+    except (ValueError, RecursionError) as error:
         raise Broken from error
-    return references

@@ -64,7 +64,7 @@ class Scanner:
         digest = digest_bytes(body)
         # The media type counts too: it decides which declarations of an encoding are read.
         key = f"{digest} {rewriting.language} {type_}"
-        found = self.cache.scan(key)
+        found = self.cache.scan(key, len(body))
         if found is None:
             found = _scan(body, rewriting, type_, self.lanes)
             self.cache.keep_scan(key, found)
