@@ -4,6 +4,7 @@
     ├── ConfigError               an option is unknown, missing or contradicts another
     ├── BuildError                the sources cannot become a release
     │   ├── SourceError           one source file cannot be read or must not have that name
+    │   │   └── SourceErrors      several, found in one run
     │   ├── BrokenReferences      files, templates or Python refer to files that do not exist (also a ValueError)
     │   └── KeyCollision          two files claim one place in the release
     ├── ManifestError             a manifest cannot be read (also a ValueError)
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -55,6 +57,19 @@ class SourceError(BuildError):
 
 _WHOSE = {"own_missing": "", "package_missing": "of installed packages "}
 """The options that decide on whole templates and modules, and on whose."""
+
+
+class SourceErrors(SourceError):
+    """Several source files cannot be used: ``errors`` has them all, in the order in which they were found.
+
+    ``path`` is the first one's.
+    """
+
+    def __init__(self, errors: Sequence[SourceError]) -> None:
+        self.errors = tuple(errors)
+        self.path = self.errors[0].path
+        listed = textwrap.indent("\n".join(map(str, self.errors)), "  ")
+        Exception.__init__(self, f"{len(self.errors)} source files cannot be used:\n{listed}\nNothing was published.")
 
 
 class BrokenReferences(BuildError, ValueError):

@@ -264,3 +264,55 @@ def test_ctrl_c_is_told_in_a_line_and_leaves_nothing_half_written(project: Path,
     assert "Traceback" not in err
     assert not (project / "root/staticfiles.json").exists()
     assert not list((project / "root").rglob(".shipfiles-*"))
+
+
+def test_all_that_cannot_be_published_is_told_at_once(project: Path, write) -> None:
+    write({"a.css": "a{}"})
+    collect()
+    before = tree(project / "root")
+    src = project / "src"
+    write({"new\nline.css": "x", "back\\slash.css": "x", "deep/x.css": "x", "good.css": "x"})
+    (src / "caf\udce9.css").write_text("x")
+    (src / "dead.css").symlink_to("nowhere")
+    (src / "loop.css").symlink_to("loop.css")
+    (src / "deep/again").symlink_to(src / "deep")
+    with pytest.raises(CommandError) as caught:
+        collect()
+    rename = "    Rename it, or leave it out with --ignore."
+    mend = "    Mend or remove the link, or leave it out with --ignore."
+    assert str(caught.value).split("\n") == [
+        "6 source files cannot be used:",
+        f"  {src}/back\\slash.css: the name has a backslash, which browsers and Windows take for a slash",
+        rename,
+        f"  '{src}/caf\\udce9.css': the name is not valid UTF-8",
+        rename,
+        f"  {src}/dead.css: a symbolic link to a file that does not exist",
+        mend,
+        f"  {src}/deep/again: a symbolic link makes this folder contain itself",
+        mend,
+        f"  {src}/loop.css: a symbolic link that cannot be followed: too many symbolic links, perhaps a loop",
+        mend,
+        f"  '{src}/new\\nline.css': the name has a control character",
+        rename,
+        "Nothing was published.",
+    ]
+    assert tree(project / "root") == before
+
+
+def test_what_is_left_out_may_be_called_anything(project: Path, write) -> None:
+    write({"a.css": "a{}", "back\\slash.css": "x", "deep/x.css": "x"})
+    (project / "src/dead.css").symlink_to("nowhere")
+    (project / "src/deep/again").symlink_to(project / "src/deep")
+    collect("--ignore", "back*", "--ignore", "dead.css", "--ignore", "again")
+    assert set(staticfiles_storage.hashed_files) == {"a.css", "deep/x.css"}
+
+
+def test_all_files_without_a_disk_that_cannot_be_published(project: Path, buckets, monkeypatch) -> None:
+    monkeypatch.setattr(BUCKETS[0], "files", {"../evil.txt": b"evil", "a\\b.css": b"x", "good.css": b"x"})
+    with pytest.raises(CommandError) as caught:
+        collect()
+    told = str(caught.value).split("\n")
+    assert told[0] == "2 source files cannot be used:"
+    assert told[1] == "  Bucket:../evil.txt: the name has an empty part, '.' or '..'"
+    assert told[3].startswith("  Bucket:a\\b.css: the name has a backslash")
+    assert not (project / "evil.txt").exists()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from shipfiles import errors
-from shipfiles.build.find import ignore_matcher, walk
+from shipfiles.build.find import ignore_matcher, select, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import RewriteConfig
-from shipfiles.errors import BrokenReferences, SourceError
+from shipfiles.errors import BrokenReferences, SourceError, SourceErrors
 from shipfiles.model import SourceFile
 
 
@@ -123,3 +123,40 @@ def test_a_folder_inside_itself_is_an_error_but_one_seen_twice_is_not(tmp_path: 
     (tmp_path / "a/self").symlink_to(tmp_path)
     with pytest.raises(SourceError, match="makes this folder contain itself"):
         list(walk(str(tmp_path), ignore_matcher([])))
+
+
+def test_folders_that_cannot_be_read_are_refused_and_the_rest_is_walked(tmp_path: Path) -> None:
+    # Longer than a path may be (PATH_MAX): not even root can list it by its whole name.
+    name = "d" * 250
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(17):
+            os.mkdir(name, dir_fd=folder)
+            above, folder = folder, os.open(name, os.O_RDONLY, dir_fd=folder)
+            os.close(above)
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a/self").symlink_to(tmp_path)
+        (tmp_path / "x").write_text("")
+        refused: list[SourceError] = []
+        assert [r for r, _ in walk(str(tmp_path), ignore_matcher([]), refused.append)] == ["x"]
+        loop, long = map(str, refused)
+        assert loop.startswith(f"{tmp_path}/a/self: a symbolic link makes this folder contain itself\n  ")
+        assert f"{name}/{name}: the folder cannot be read: the name is too long" in long
+        assert long.endswith("or leave it out with --ignore.")
+        with pytest.raises(SourceErrors) as caught:
+            select((SourceFile(r, p) for r, p in walk(str(tmp_path), ignore_matcher([]), refused.append)), refused)
+        assert len(caught.value.errors) == 4
+        assert caught.value.path == caught.value.errors[0].path == f"{tmp_path}/a/self"
+    finally:
+        os.close(folder)
+        subprocess.run(["rm", "-rf", str(tmp_path / name)], check=True)
+
+
+def test_a_root_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    refused: list[SourceError] = []
+    assert list(walk(str(tmp_path / "gone"), ignore_matcher([]), refused.append)) == []
+    (error,) = refused
+    # No --ignore leaves it out.
+    assert str(error) == f"{tmp_path}/gone: the folder cannot be read: no such file"
+    with pytest.raises(SourceError):
+        list(walk(str(tmp_path / "gone"), ignore_matcher([])))

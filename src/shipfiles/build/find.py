@@ -11,11 +11,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..errors import KeyCollision, SourceError, os_reason, printable
+from ..errors import KeyCollision, SourceError, SourceErrors, os_reason, printable
 from ..model import SourceFile
 from ..paths import path_fault
 
 Matches = Callable[[str], object]
+Refuse = Callable[[SourceError], object]
+"""What is told of each file or folder that cannot be used. If it returns, the rest is looked at all the same."""
+
+RENAME = "Rename it, or leave it out with --ignore."
+_UNLINK = "Mend or remove the link, or leave it out with --ignore."
+_CORRECT = "Correct that, or leave it out with --ignore."
+
+
+def _raise(error: SourceError) -> None:
+    raise error
 
 
 class Stat(NamedTuple):
@@ -51,15 +61,19 @@ def ignore_matcher(patterns: Sequence[str]) -> Matches:
     return re.compile("|".join(fnmatch.translate(p) for p in sorted(patterns))).match
 
 
-def walk(root: str, ignored: Matches) -> Iterator[tuple[str, str]]:
+def walk(root: str, ignored: Matches, refuse: Refuse = _raise) -> Iterator[tuple[str, str]]:
     """``(relative path with slashes, path)`` for all below ``root`` that is not a folder, sorted.
 
     As Django's finders do: a file is left out if its name or its relative path is ``ignored``, a folder if its name
     is. Symbolic links are followed, but a folder inside itself is an error rather than an endless walk.
-    Raises `SourceError`.
+    ``refuse`` is called for it and for a folder that cannot be read; by default it raises the `SourceError`.
     """
-    # A stack of our own: folders may be nested deeper than Python calls.
-    stack = [_listed(root, "")]
+    try:
+        # A stack of our own: folders may be nested deeper than Python calls.
+        stack = [_listed(root, "")]
+    except OSError as error:
+        refuse(SourceError(root, f"the folder cannot be read: {os_reason(error)}"))
+        return
     inside = {stack[0].identity}
     while stack:
         level = stack[-1]
@@ -71,9 +85,14 @@ def walk(root: str, ignored: Matches) -> Iterator[tuple[str, str]]:
             continue
         relative = level.prefix + entry.name
         if _is_folder(entry):
-            below = _listed(entry.path, relative + "/")
+            try:
+                below = _listed(entry.path, relative + "/")
+            except OSError as error:
+                refuse(SourceError(entry.path, f"the folder cannot be read: {os_reason(error)}", _CORRECT))
+                continue
             if below.identity in inside:
-                raise SourceError(entry.path, "a symbolic link makes this folder contain itself; remove the link")
+                refuse(SourceError(entry.path, "a symbolic link makes this folder contain itself", _UNLINK))
+                continue
             inside.add(below.identity)
             stack.append(below)
         elif not (level.prefix and ignored(relative)):
@@ -90,12 +109,10 @@ class _Level:
 
 
 def _listed(folder: str, prefix: str) -> _Level:
-    try:
-        status = os.stat(folder)
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda e: e.name)
-    except OSError as error:
-        raise SourceError(folder, f"the folder cannot be read: {os_reason(error)}") from error
+    """Raises ``OSError``."""
+    status = os.stat(folder)
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda e: e.name)
     return _Level(prefix, (status.st_dev, status.st_ino), iter(found))
 
 
@@ -106,14 +123,16 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def select(candidates: Iterable[SourceFile]) -> Found:
+def select(candidates: Iterable[SourceFile], refused: list[SourceError] | None = None) -> Found:
     """Apply the rules to ``candidates`` in the finders' order: the first with a logical path wins.
 
-    Raises `SourceError` for a name that cannot be published and for a file that is not there, `KeyCollision` if one
-    file's path is another's folder.
+    Raises `SourceError` for names that cannot be published and files that are not there, `SourceErrors` for several.
+    With them are those that were ``refused`` while the candidates were looked for; the list grows. Raises
+    `KeyCollision` if one file's path is another's folder.
     """
     found = Found()
     taken: dict[str, SourceFile] = {}
+    faults = [] if refused is None else refused
     for source in candidates:
         winner = taken.get(source.logical)
         if winner is not None:
@@ -121,28 +140,35 @@ def select(candidates: Iterable[SourceFile]) -> Found:
                 found.shadowed.append((source, winner))
             continue
         if fault := path_fault(source.logical):
-            raise SourceError(source.place, fault, "Rename it, or leave it out with --ignore.")
-        status = _status(source.path)
+            faults.append(SourceError(source.place, fault, RENAME))
+            continue
+        try:
+            status = os.stat(source.path)
+        except OSError as error:
+            faults.append(_unseen(source.path, error))
+            continue
         if not stat.S_ISREG(status.st_mode):
             found.skipped.append((source.path, _kind(status.st_mode)))
             continue
         found.stats[source.logical] = Stat(status.st_size, status.st_mtime_ns, status.st_ino)
         taken[source.logical] = source
+    if faults:
+        raise faults[0] if len(faults) == 1 else SourceErrors(faults)
     _refuse_file_folder_clash(taken)
     found.case_twins = _case_twins(taken)
     found.sources = [taken[logical] for logical in sorted(taken)]
     return found
 
 
-def _status(path: str) -> os.stat_result:
-    try:
-        return os.stat(path)
-    except FileNotFoundError as error:
-        if os.path.islink(path):
-            raise SourceError(path, "a symbolic link to a file that does not exist") from error
-        raise SourceError(path, "the file went away while it was collected; run again") from error
-    except OSError as error:
-        raise SourceError(path, os_reason(error)) from error
+def _unseen(path: str, error: OSError) -> SourceError:
+    """What it means that the file at ``path`` cannot be looked at."""
+    if os.path.islink(path):
+        dangling = isinstance(error, FileNotFoundError)
+        what = "to a file that does not exist" if dangling else f"that cannot be followed: {os_reason(error)}"
+        return SourceError(path, f"a symbolic link {what}", _UNLINK)
+    if isinstance(error, FileNotFoundError):
+        return SourceError(path, "the file went away while it was collected; run again")
+    return SourceError(path, os_reason(error), _CORRECT)
 
 
 def _kind(mode: int) -> str:

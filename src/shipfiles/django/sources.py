@@ -8,7 +8,7 @@ import re
 import site
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.contrib.staticfiles.finders import AppDirectoriesFinder, BaseFinder,
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, Storage
 
-from ..build.find import Found, ignore_matcher, select, walk
+from ..build.find import RENAME, Found, Refuse, ignore_matcher, select, walk
 from ..errors import SourceError, os_reason
 from ..model import SourceFile
 from ..paths import path_fault
@@ -36,21 +36,20 @@ def find_sources(ignore_patterns: Sequence[str]) -> Iterator[Found]:
     long as the context.
     """
     with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
-        yield select(_candidates(ignore_patterns, _Spool(folder)))
+        refused: list[SourceError] = []
+        yield select(_candidates(ignore_patterns, _Spool(folder), refused.append), refused)
 
 
 @contextmanager
 def collected_sources(paths: Mapping[str, tuple[Storage, str]]) -> Iterator[Found]:
     """The files that Django's own command has found: logical path → (storage, path in it)."""
     with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
-        own, spool = ownership(), _Spool(folder)
-        yield select(
-            _from_storage(logical.replace(os.sep, "/"), storage, path, own, spool)
-            for logical, (storage, path) in paths.items()
-        )
+        refused: list[SourceError] = []
+        files = ((logical.replace(os.sep, "/"), storage, path) for logical, (storage, path) in paths.items())
+        yield select(_from_storages(files, ownership(), _Spool(folder), refused.append), refused)
 
 
-def _candidates(ignore_patterns: Sequence[str], spool: _Spool) -> Iterator[SourceFile]:
+def _candidates(ignore_patterns: Sequence[str], spool: _Spool, refuse: Refuse) -> Iterator[SourceFile]:
     own = ownership()
     ignored = ignore_matcher(ignore_patterns)
     for finder in get_finders():
@@ -58,14 +57,15 @@ def _candidates(ignore_patterns: Sequence[str], spool: _Spool) -> Iterator[Sourc
         if folders is not None:
             for prefix, root in folders:
                 mine = own(root)
-                for relative, path in walk(root, ignored):
+                for relative, path in walk(root, ignored, refuse):
                     # By the path alone: to look each file up on disk would take longer than to walk the folder.
                     yield SourceFile(
                         f"{prefix}/{relative}" if prefix else relative, path, mine and not in_package_folder(relative)
                     )
             continue
-        for path, storage in finder.list(list(ignore_patterns)):
-            yield _from_storage(logical_path(storage, path), storage, path, own, spool)
+        listed = finder.list(list(ignore_patterns))
+        files = ((logical_path(storage, path), storage, path) for path, storage in listed)
+        yield from _from_storages(files, own, spool, refuse)
 
 
 def _plain_folders(finder: BaseFinder) -> list[tuple[str, str]] | None:
@@ -102,7 +102,7 @@ class _Spool:
         """A source for the file ``path`` of ``storage``. Raises `SourceError`."""
         origin = _origin(storage, path)
         if fault := path_fault(logical):
-            raise SourceError(origin, fault, "Rename it, or leave it out with --ignore.")
+            raise SourceError(origin, fault, RENAME)
         target = os.path.join(self._folder, str(next(self._numbers)))
         try:
             with storage.open(path) as source, open(target, "wb") as copy:
@@ -114,6 +114,19 @@ class _Spool:
 
 def _origin(storage: Storage, path: str) -> str:
     return f"{type(storage).__name__}:{path}"
+
+
+def _from_storages(
+    files: Iterable[tuple[str, Storage, str]], own: Callable[[str], bool], spool: _Spool, refuse: Refuse
+) -> Iterator[SourceFile]:
+    """The sources of ``files``: logical path, storage and path in it."""
+    for logical, storage, path in files:
+        try:
+            source = _from_storage(logical, storage, path, own, spool)
+        except SourceError as error:
+            refuse(error)
+        else:
+            yield source
 
 
 def _from_storage(logical: str, storage: Storage, path: str, own: Callable[[str], bool], spool: _Spool) -> SourceFile:
