@@ -468,6 +468,39 @@ def test_the_summary_says_how_to_see_what_was_not_read(site: Path) -> None:
     assert out.endswith("none missing, 1 file not read.\n")
 
 
+def test_the_media_of_components_name_files_beside_them(site: Path, app) -> None:
+    # django-components, "JS and CSS files": paths relative to the component's file, and patterns.
+    media = "class C:\n    class Media:\n        js = ['c.js', 'sub/*.js', 'not-there.js', 'not-collected.js']"
+    app(
+        "shop",
+        {
+            "components/c/c.py": media,
+            "components/c/c.js": "",
+            "components/c/sub/d.js": "",
+            "elsewhere/c.py": "class F:\n    class Media:\n        js = ['c.js']",
+            "elsewhere/not-collected.js": "",
+        },
+    )
+    with override_settings(STATICFILES_DIRS=[site / "src", site / "shop/components"]):
+        found = facts()
+    # The last is the slip of everybody: without its folder, the name is of no file.
+    assert [(Path(p["path"]).parent.name, p["text"]) for p in found["problems"]] == [
+        ("c", "'not-there.js'"),
+        ("c", "'not-collected.js'"),
+        ("elsewhere", "'c.js'"),
+    ]
+    assert [use["text"] for use in found["unprovable"]] == ["'sub/*.js'"]
+    assert found["proven"] == 1
+
+
+def test_what_editors_leave_among_templates_is_none(site: Path) -> None:
+    names = ["a.html~", "a.html.orig", "a.html.bak", ".a.html.swp", "a.html.rej", "c.py"]
+    for backend, body in {DJANGO: "{% static 'x' %}", JINJA: "{{ static('x') }}"}.items():
+        put(site, {f"templates/{name}": body for name in [*names, "a.html", "a.py.html"]})
+        with override_settings(TEMPLATES=[{"BACKEND": backend, "DIRS": [site / "templates"]}]):
+            assert [Path(p["path"]).name for p in facts()["problems"]] == ["a.html", "a.py.html"]
+
+
 def test_the_release_may_be_asked(site: Path) -> None:
     put(site, {"templates/a.html": "{% static 'css/app.css' %}"})
     with pytest.raises(CommandError, match="There is no release in"):

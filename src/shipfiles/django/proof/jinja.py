@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from itertools import filterfalse
 from typing import Any
 
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.templatetags.static import static
 
 from ..sources import ownership
-from .names import NameUse, Scan, shortened
+from .names import NameUse, Scan, is_left_over, shortened
 
 with suppress(ModuleNotFoundError):
     # Jinja2 is no dependency of ours: where it is not installed no engine needs this module.
@@ -146,7 +147,7 @@ def scan_engine(environment: Environment, tags: Collection[str], scan: Scan) -> 
     except TypeError as error:
         scan.leave_out(type(environment.loader).__qualname__, str(error))
         return
-    for name in names:
+    for name in filterfalse(is_left_over, names):
         try:
             source, path, _ = environment.loader.get_source(environment, name)
         except UnicodeDecodeError as error:

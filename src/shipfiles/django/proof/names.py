@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from ...model import Problem
@@ -55,6 +56,10 @@ class Scan:
     def leave_out(self, path: str, why: str, line: int = 0) -> None:
         """Note that ``path`` could not be read."""
         self.unread.append(Problem(path, line, 0, "", why))
+
+
+is_left_over = re.compile(r"(?:~|\.(?:bak|orig|pyc?|rej|sw[op]))\Z").search
+"""Whether a file among the templates is none by its name: what editors and merges leave behind, and Python."""
 
 
 def shortened(text: str) -> str:

@@ -88,8 +88,11 @@ def prove(scan: Scan, known: Collection[str], config: ProofConfig) -> Proof:
             unprovable.append(use)
             continue
         path = missing(use.name, known)
-        if path is None:
+        if path is None or (use.how == "Media" and _beside(use.path, path, known)):
             proven += 1
+            continue
+        if use.how == "Media" and "*" in path:
+            unprovable.append(use)  # a pattern to libraries that know more than Django's Media
             continue
         if use.path not in called:
             called[use.path] = {use.path, *scan.names.get(use.path, ()), *_below_home(use.path)}
@@ -136,6 +139,18 @@ def missing(name: str, known: Collection[str]) -> str | None:
     """
     path, _ = path_and_rest(name, known.__contains__)
     return None if path in known or path.endswith("/") else path
+
+
+def _beside(module: str, name: str, known: Collection[str]) -> bool:
+    """Whether ``name`` is a file beside ``module`` that is collected under its longer path.
+
+    So the Media of components mean it (django-components), whose folders the finders list.
+    """
+    file = os.path.normpath(os.path.join(os.path.dirname(module), name))
+    if not os.path.isfile(file):
+        return False
+    parts = file.split(os.sep)
+    return any("/".join(parts[start:]) in known for start in range(1, len(parts)))
 
 
 def _sorted(problems: list[Problem]) -> tuple[Problem, ...]:

@@ -16,7 +16,7 @@ from ...build.find import walk
 from ...errors import SourceError, os_reason
 from ..sources import in_package_folder, ownership
 from .blocks import blocks
-from .names import NameUse, Scan
+from .names import NameUse, Scan, is_left_over
 
 _LITERAL = re.compile(r"""\s+("[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*')(?=\s|$)""", re.DOTALL)
 _NO_TEMPLATES = frozenset((".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"))
@@ -110,7 +110,7 @@ class _Reader:
 
     def take(self, name: str, path: str, own: bool, read: Callable[[], str]) -> None:
         """Read the template ``name``, unless there was one."""
-        if name in self._taken:
+        if name in self._taken or is_left_over(name):
             return
         self._taken.add(name)
         self._scan.take(path, name)
