@@ -83,7 +83,7 @@ def _scan(body: bytes, rewriting: Rewriting, type_: str, lanes: Lanes) -> Scan:
     text = text_of(body, type_)
     fault = None
     if text.fault:
-        line, column = positions(body, [text.fault_at])[0] if text.fault_at >= 0 else (0, 0)
+        line, column = positions(body, [text.fault_at], text.codec)[0] if text.fault_at >= 0 else (0, 0)
         fault = Fault(text.fault, line, column, severe=not text.readable)
     if not text.readable:
         return Scan(fault=fault)

@@ -6,16 +6,17 @@ found are mapped back to its own bytes, so that an edit changes nothing else.
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from ...model import Reference
+from .encoding_labels import REPLACEMENT, codec_of
 
 # A byte order mark counts more than all else (Encoding Standard, "BOM sniff"). JSON is UTF-8 always: RFC 8259 s. 8.1.
 _UTF_16: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_BOM: Final = b"\xef\xbb\xbf"
 _NEVER_UTF_16 = ("json", "manifest")
 # CSS Syntax 3 section 3.2; HTML Standard, "prescan a byte stream"; XML 1.0 section 4.3.3.
 _CHARSET_RULE = re.compile(rb'@charset "([^"]{1,1000}+)";')
@@ -24,11 +25,8 @@ _META = re.compile(
 )
 _DECLARATION = re.compile(rb"<\?xml[ \t\n\r][^>]{0,200}?encoding[ \t\n\r]*+=[ \t\n\r]*+[\"']([A-Za-z][\w.\-]*+)[\"']")
 _META_WITHIN = 1024
-# What the web means by a label where Python means another encoding (Encoding Standard section 4.2).
-_WEB: Final = {
-    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "tis-620": "cp874",
-    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949",
-}  # fmt: skip
+# What is all ASCII bytes and still another text (Encoding Standard sections 12.2 and 14.1).
+_ASCII_BYTES: Final = frozenset({"iso2022-jp", REPLACEMENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Text:
 
     utf8: bytes
     codec: str = ""
-    """Python's name of the file's encoding; empty if ``utf8`` is the file's own bytes."""
+    """Python's name of the file's encoding; empty if it is read as UTF-8."""
     skipped: int = 0
     """Bytes of the byte order mark, which ``utf8`` lacks."""
     fault: str = ""
@@ -45,7 +43,7 @@ class Text:
     fault_at: int = -1
     """The offset of the first byte that is wrong, in the file; negative if the whole file is meant."""
     readable: bool = True
-    """Whether references may be looked for."""
+    """Whether references may be looked for in ``utf8``; else that is empty."""
 
     def own_spans(self, found: Iterable[Reference]) -> Iterator[Reference]:
         """The references ``found`` in ``utf8``, in order, with their spans in the file's own bytes."""
@@ -71,15 +69,16 @@ def text_of(body: bytes, media_type: str) -> Text:
     """
     if (codec := _UTF_16.get(body[:2])) and not media_type.endswith(_NEVER_UTF_16):
         return _decoded(body, codec, 2)
-    if body.isascii():
+    label = "" if body.startswith(_BOM) else _declared(body, media_type)
+    codec = codec_of(label)
+    if body.isascii() and codec not in _ASCII_BYTES:
         return Text(body)
-    label = _declared(body, media_type)
-    if label:
-        codec = _codec(label)
-        if not codec:
-            return Text(body, fault=f"its encoding '{label}' is not known; read as UTF-8")
-        if codec != "utf-8":
-            return _decoded(body, codec, 0)
+    if codec == REPLACEMENT:
+        return _unread("", f"browsers refuse to read its encoding '{label}'; published as it is")
+    if label and not codec:
+        return Text(body, fault=f"its encoding '{label}' is not known; read as UTF-8")
+    if codec not in ("", "utf-8"):
+        return _decoded(body, codec, 0)
     try:
         body.decode()
     except UnicodeDecodeError as error:
@@ -91,14 +90,23 @@ def _decoded(body: bytes, codec: str, skipped: int) -> Text:
     try:
         text = body[skipped:].decode(codec)
     except UnicodeDecodeError as error:
-        at = skipped + error.start
-        return Text(
-            body, fault=f"cannot be read as {codec} from here on; published as it is", fault_at=at, readable=False
-        )
-    if text.encode(codec) != body[skipped:]:
+        return _unread(codec, f"cannot be read as {codec} from here on; published as it is", skipped + error.start)
+    except (UnicodeError, LookupError):
+        # Such errors name no place; and a Python may have been built without some codecs.
+        return _unread("", f"cannot be read as {codec}; published as it is")
+    try:
+        is_usual = text.encode(codec) == body[skipped:]
+        utf8 = text.encode()
+    except UnicodeError:
+        is_usual = False
+    if not is_usual:
         # Spans could not be mapped back: some encodings have two ways to write one character.
-        return Text(body, fault=f"not written in the usual form of {codec}; published as it is", readable=False)
-    return Text(text.encode(), codec, skipped)
+        return _unread(codec, f"not written in the usual form of {codec}; published as it is")
+    return Text(utf8, codec, skipped)
+
+
+def _unread(codec: str, fault: str, fault_at: int = -1) -> Text:
+    return Text(b"", codec, fault=fault, fault_at=fault_at, readable=False)
 
 
 def _declared(body: bytes, media_type: str) -> str:
@@ -111,16 +119,4 @@ def _declared(body: bytes, media_type: str) -> str:
         found = _DECLARATION.match(body)
     else:
         return ""
-    return found[1].decode("latin-1").strip() if found else ""
-
-
-def _codec(label: str) -> str:
-    """Python's name of the encoding that the web calls ``label``; empty if there is none."""
-    try:
-        name = codecs.lookup(label).name
-    except (LookupError, ValueError):
-        return ""
-    if name.startswith("utf-16"):
-        # Nothing that can be read as ASCII is UTF-16: both standards say UTF-8 instead.
-        return "utf-8"
-    return _WEB.get(name, name)
+    return found[1].decode("latin-1") if found else ""
