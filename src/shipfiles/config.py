@@ -15,6 +15,7 @@ from .paths import path_fault
 
 Coding = Literal["br", "gzip"]
 Severity = Literal["error", "warning", "note", "ignore"]
+Profile = Literal["small", "fast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,12 @@ class CompressConfig:
 
     codings: tuple[Coding, ...] = ("br", "gzip")
     """The content codings to make. An empty list makes none."""
-    brotli_quality: int = 11
-    """0 (fast) to 11 (small)."""
-    gzip_level: int = 9
-    """1 (fast) to 9 (small)."""
+    profile: Profile = "small"
+    """``small`` or ``fast``: which qualities the encoders use where the next two options do not say it."""
+    brotli_quality: int | None = None
+    """0 (fast) to 11 (small), for all files. Default: what the profile says for each."""
+    gzip_level: int | None = None
+    """1 (fast) to 12 (small), for all files. Default: what the profile says."""
     min_size: int = 200
     """Smaller files are left alone: their head is larger than what could be saved. Bytes."""
     max_size: int = 32 * 1024 * 1024
@@ -37,8 +40,10 @@ class CompressConfig:
     """Extensions never compressed, with or without the dot, beside the types that are compressed in themselves."""
 
     def __post_init__(self) -> None:
-        _between("compress.brotli_quality", self.brotli_quality, 0, 11)
-        _between("compress.gzip_level", self.gzip_level, 1, 9)
+        if self.brotli_quality is not None:
+            _between("compress.brotli_quality", self.brotli_quality, 0, 11)
+        if self.gzip_level is not None:
+            _between("compress.gzip_level", self.gzip_level, 1, 12)
         _between("compress.margin", self.margin, 0, 1)
 
 

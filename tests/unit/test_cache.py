@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import brotli
 import pytest
@@ -18,7 +22,7 @@ from shipfiles.build.compress.brotli import Brotli
 from shipfiles.build.compress.gzip import Gzip
 from shipfiles.build.find import ignore_matcher, walk
 from shipfiles.build.pipeline import Build, build
-from shipfiles.config import CompressConfig, RewriteConfig
+from shipfiles.config import CompressConfig, RewriteConfig, from_mapping
 from shipfiles.digest import digest_bytes
 from shipfiles.events import Event, Notice
 from shipfiles.model import Fault, Reference, Scan, SourceFile
@@ -209,7 +213,7 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
     coding = Gzip(6)
     bodies = [os.urandom(50) * 20 for _ in range(4)]
     sizes = [len(coding.compress(body)) for body in bodies]
-    cache = Cache(str(tmp_path / "cache"), sum(sizes[1:]))
+    cache = Cache(str(tmp_path / "cache"), sum(sizes) - sizes[2])
     for age, body in zip((1, 4, 3, 2), bodies, strict=True):
         cache.keep_variant(digest_bytes(body), coding, coding.compress(body))
         then = time.time() - age * 100_000
@@ -328,3 +332,49 @@ def test_a_spoilt_cache_changes_no_published_byte(tmp_path: Path, write, spoil: 
     assert packed
     for key in packed:
         assert brotli.decompress(again[key]) == again[key.removesuffix(".br")]
+
+
+KILLED = """
+import os, signal, sys
+from shipfiles.build.cache import Cache
+from tests.unit.test_cache import made
+from pathlib import Path
+
+class Dying(Cache):
+    kept = 0
+    def keep_variant(self, *args):
+        super().keep_variant(*args)
+        Dying.kept += 1
+        if Dying.kept == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+made(Path(sys.argv[1]), Dying(sys.argv[2], 10**6))
+"""
+
+
+def test_a_run_that_was_killed_has_compressed_for_the_next(tmp_path: Path, write) -> None:
+    root = write(FILES)
+    folder = tmp_path / "cache"
+    alone, published, store = made(root, Cache())
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(root), str(folder)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    there = {path: path.stat().st_mtime_ns for path in variants(folder)}
+    assert len(there) >= 5
+    built, republished, again = made(root, Cache(str(folder), 10**6))
+    assert 0 < republished.encoded <= published.encoded - 5
+    assert {path: path.stat().st_mtime_ns for path in there} == there
+    assert built == alone
+    assert everything(again) == everything(store)
+    assert made(root, Cache(str(folder), 10**6))[1].encoded == 0
+
+
+@pytest.mark.parametrize("other", [{"profile": "fast"}, {"brotli_quality": 5, "gzip_level": 3}])
+def test_other_settings_are_not_answered_from_the_cache(tmp_path: Path, write, other: dict[str, Any]) -> None:
+    root = write({"a.css": "p { color: red }\n" * 200})
+    sources = [SourceFile(logical, path) for logical, path in walk(str(root), ignore_matcher([]))]
+    built = build(sources, RewriteConfig())
+    encoded = []
+    for config in (CompressConfig(), from_mapping(CompressConfig, other), CompressConfig()):
+        with Cache(str(tmp_path / "cache"), 10**6) as cache:
+            encoded.append(publish(built, MemoryStore(), config, cache=cache).encoded)
+    assert encoded == [2, 2, 0]

@@ -31,6 +31,8 @@ def test_defaults_and_sections() -> None:
         ({"compress": {"codings": ["brotli"]}}, r"\['codings'\]\[0\] must be one of 'br', 'gzip'"),
         ({"compress": {"brotli_quality": 12}}, "from 0 to 11"),
         ({"compress": {"gzip_level": True}}, "must be int"),
+        ({"compress": {"gzip_level": 13}}, "from 1 to 12"),
+        ({"compress": {"profile": "fats"}}, r"must be one of 'small', 'fast', not 'fats'. Did you mean 'fast'"),
         ({"compress": {"min_size": -1}}, "must not be negative"),
         ({"serve": {"max_age": "60"}}, "must be int"),
         ({"serve": {"media_types": {".a": 1}}}, "dict of strings"),

@@ -135,6 +135,27 @@ def test_other_settings_make_the_variants_anew(store: Store, write) -> None:
     check_whole(store, second.manifest)
 
 
+def test_the_plain_copy_of_a_large_rewritten_file_gets_a_lower_quality(store: Store, write) -> None:
+    """And no other file does, though it has the same bytes."""
+    body = "@import 'x.css';\n" + "".join(f".a{i * 7919 % 10_007} {{ top: {i}px }}\n" for i in range(3_500))
+    root = write({"app.css": body, "x.css": "p { }", "other/app.css": body})
+    built = build(sources(root), RewriteConfig(skip=("other/*",)))
+    config = CompressConfig(codings=("br",))
+    manifest = publish(built, store, config).manifest
+    check_whole(store, manifest)
+    rewritten, source = read_all(store, manifest.entries["app.css"].name), body.encode()
+    assert rewritten != source
+    for key, of, quality in (
+        (manifest.entries["app.css"].name, rewritten, 11),
+        ("app.css", source, 10),
+        (manifest.entries["other/app.css"].name, source, 11),
+        ("other/app.css", source, 11),
+    ):
+        assert read_all(store, key + ".br") == brotli.compress(of, quality=quality), key
+    again = publish(built, store, config)
+    assert (again.encoded, again.changed) == (0, [])
+
+
 def test_damage_is_healed(store: Store, write) -> None:
     root = write(SITE)
     manifest = publish(made(root), store, FAST).manifest

@@ -160,7 +160,7 @@ class Cache:
 
     def _variant_path(self, digest: Digest, coding: Coding) -> str:
         name = hex_prefix(digest, 64)
-        return os.path.join(self._folder, "variants", name[:2], f"{name}.{_SLUG.sub('-', coding.settings)}")
+        return os.path.join(self._folder, "variants", name[:1], f"{name}.{_SLUG.sub('-', coding.settings)}")
 
     # The end of a run.
 
@@ -271,8 +271,10 @@ def code_id() -> str:
 
 
 def _write(path: str, body: bytes) -> None:
-    with open(path, "wb") as file:
-        file.write(body)
+    with open(path, "wb", buffering=0) as file:
+        rest = memoryview(body)
+        while rest:
+            rest = rest[file.write(rest) :]
 
 
 def _checksum(body: bytes) -> bytes:

@@ -29,6 +29,8 @@ class Content:
     """Those of ``assets`` that a bundler has named, so that they are plain names too → the path of the source."""
     compressible: frozenset[str]
     """Those keys among the above whose variants are worth trying."""
+    spare: frozenset[str]
+    """Those of the plain names whose files were rewritten, so that pages load other bytes."""
 
     def body(self) -> Body:
         """The bytes, or the path of a file that has them."""
@@ -59,6 +61,7 @@ def contents_of(assets: Sequence[Asset], config: CompressConfig, *, only_plain: 
     plains: dict[Digest, list[tuple[str, str]]] = {}
     kept: dict[Digest, dict[str, str]] = {}
     compressible: dict[Digest, set[str]] = {}
+    spare: dict[Digest, set[str]] = {}
     for asset in assets:
         # A path is better than an asset: it is streamed.
         if asset.edits:
@@ -69,6 +72,8 @@ def contents_of(assets: Sequence[Asset], config: CompressConfig, *, only_plain: 
             kept.setdefault(asset.digest, {})[asset.name] = asset.source.path
         else:
             plains.setdefault(asset.source_digest, []).append((asset.logical, asset.source.path))
+            if asset.digest != asset.source_digest:
+                spare.setdefault(asset.source_digest, set()).add(asset.logical)
         for key, digest, size in (
             (asset.name, asset.digest, asset.size),
             (asset.logical, asset.source_digest, asset.source_size),
@@ -79,7 +84,7 @@ def contents_of(assets: Sequence[Asset], config: CompressConfig, *, only_plain: 
         Content(
             digest, size, origin,
             tuple(names.get(digest, ())), tuple(plains.get(digest, ())), kept.get(digest, {}),
-            frozenset(compressible.get(digest, ())),
+            frozenset(compressible.get(digest, ())), frozenset(spare.get(digest, ())),
         )
         for digest, (size, origin) in origins.items()
     ]  # fmt: skip

@@ -32,6 +32,7 @@ class Placed:
     """What a worker did for one content; told to the listener by the thread that listens."""
 
     made: dict[str, Made] = field(default_factory=dict)
+    """By the compressor's settings."""
     changed: list[Changed] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     encoded: int = 0
@@ -42,7 +43,8 @@ class Placer:
     """Places contents in ``store``. Safe to use from several threads, one content in each.
 
     ``taken`` are the keys of sources and assets, which no variant may claim; ``previous`` is the current release and
-    ``known`` what it says of contents' variants. ``only_plain`` places no assets and so no variants.
+    ``known`` what it says of contents' variants, by the compressor's settings; ``None`` was not worth keeping.
+    ``only_plain`` places no assets and so no variants.
     """
 
     def __init__(
@@ -54,12 +56,11 @@ class Placer:
         only_plain: bool,
         taken: Collection[str],
         previous: Manifest,
-        known: Mapping[Digest, Mapping[str, Variant]],
+        known: Mapping[tuple[Digest, str], Variant | None],
         cache: Cache,
     ) -> None:
         self._store = store
         self._config = config
-        self._compressors = compressors(config)
         self._link = link
         self._only_plain = only_plain
         self._taken = taken
@@ -67,7 +68,8 @@ class Placer:
         self._known = known
         self._cache = cache
         self.made: dict[tuple[Digest, str], Made] = {}
-        """What is known of each coding of each content that was placed; written by the thread that gathers results."""
+        """What is known of each content that was placed, by the compressor's settings; written by the thread that
+        gathers results."""
 
     def asset(self, content: Content) -> Placed:
         """Put ``content`` and its variants under its hashed names."""
@@ -86,9 +88,10 @@ class Placer:
                 self._copy(first, name, content, change, placed)
             if name in content.kept and len(placed.changed) == before:
                 placed.unchanged.append(name)
-        self._place_variants(content, [name for name in content.assets if name in content.compressible], placed)
+        names = [name for name in content.assets if name in content.compressible]
+        tokens = self._place_variants(content, names, placed, spare=False)
         for name in content.kept:
-            self._drop_variants(name, content, placed, changed=False)
+            self._drop_variants(name, content, placed, changed=False, made=tokens)
         return placed
 
     def plain(self, content: Content) -> Placed:
@@ -111,18 +114,21 @@ class Placer:
                 holder = logical
             if len(placed.changed) == before:
                 placed.unchanged.append(logical)
-        if not self._link:
-            names = [logical for logical, _ in content.plains if logical in content.compressible]
-            self._place_variants(content, names, placed)
-        if not self._only_plain:
-            # A run that only copies makes no variants, and those of the live release may stay.
-            for logical, _ in content.plains:
-                self._drop_variants(logical, content, placed, changed=False)
+        for spare in (False, True):
+            names = [logical for logical, _ in content.plains if (logical in content.spare) == spare]
+            wanted = [logical for logical in names if logical in content.compressible and not self._link]
+            tokens = self._place_variants(content, wanted, placed, spare=spare)
+            if not self._only_plain:
+                # A run that only copies makes no variants, and those of the live release may stay.
+                for logical in names:
+                    self._drop_variants(logical, content, placed, changed=False, made=tokens)
         return placed
 
-    def _drop_variants(self, logical: str, content: Content, placed: Placed, *, changed: bool) -> None:
+    def _drop_variants(
+        self, logical: str, content: Content, placed: Placed, *, changed: bool, made: Collection[str] = ()
+    ) -> None:
         """Remove variants of a plain name that the last release made: all if its bytes have ``changed``, else those
-        that this run does not make."""
+        whose codings this run has not ``made``."""
         entry = self._previous.entries.get(logical)
         if entry is None or (self._previous.linked and not entry.kept):
             return
@@ -130,7 +136,6 @@ class Placer:
         becomes_link = self._link and logical not in content.kept
         if changed != (was.digest != content.digest or becomes_link):
             return
-        made = set() if changed else {token for token, made in placed.made.items() if made.variant is not None}
         for token in was.codings:
             key = logical + suffix(token)
             if token in made or key in self._taken:
@@ -153,16 +158,21 @@ class Placer:
         elif self._store.copy(holder, key):
             placed.changed.append(change)
 
-    def _place_variants(self, content: Content, names: Sequence[str], placed: Placed) -> None:
-        """Put the variants of ``content`` beside each of ``names``; encode only what is not in place."""
+    def _place_variants(self, content: Content, names: Sequence[str], placed: Placed, *, spare: bool) -> set[str]:
+        """Put the variants of ``content`` beside each of ``names``; encode only what is not in place.
+
+        Returns the codings that are there now.
+        """
         body: bytes | None = None
-        for compressor in self._compressors if names else ():
+        tokens: set[str] = set()
+        for compressor in compressors(self._config, content.size, spare=spare) if names else ():
             token = compressor.token
             # A source may be called what a variant would be called (app.js.gz beside app.js): the source wins.
             places = [name + suffix(token) for name in names if name + suffix(token) not in self._taken]
             if not places:
                 continue
-            made = self.made.get((content.digest, token)) or self._found(content.digest, token, places)
+            known = (content.digest, compressor.settings)
+            made = self.made.get(known) or placed.made.get(compressor.settings) or self._found(known, places)
             if made is None:
                 encoded = self._cache.variant(content.digest, compressor)
                 if encoded is None:
@@ -178,11 +188,13 @@ class Placer:
                     made = Made(Variant(len(encoded), digest_bytes(encoded)), places[0])
                     self._store.put(places[0], encoded)
                     placed.changed.append(Changed(places[0], "write", len(encoded), kind="variant"))
-            placed.made[token] = made
+            placed.made[compressor.settings] = made
             if made.variant is not None:
+                tokens.add(token)
                 for key in places:
                     if key != made.holder:
                         self._copy_variant(made, made.variant, key, placed)
+        return tokens
 
     def _copy_variant(self, made: Made, variant: Variant, key: str, placed: Placed) -> None:
         change = Changed(key, "write", variant.size, kind="variant")
@@ -193,12 +205,11 @@ class Placer:
             self._store.put(key, b"".join(self._store.read(made.holder)), digest=variant.digest)
             placed.changed.append(change)
 
-    def _found(self, digest: Digest, token: str, places: Sequence[str]) -> Made | None:
+    def _found(self, wanted: tuple[Digest, str], places: Sequence[str]) -> Made | None:
         """What the last release knows of this coding of this content, if the store still holds it."""
-        known = self._known.get(digest)
-        if known is None:
+        if wanted not in self._known:
             return None
-        variant = known.get(token)
+        variant = self._known[wanted]
         if variant is None:
             return Made(None)
         for key in places:

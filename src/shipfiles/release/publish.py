@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..build.cache import NO_CACHE, Cache
-from ..build.compress import is_wanted, settings_of
+from ..build.compress import compressors, is_wanted, settings_of
 from ..build.pipeline import Asset, Build
 from ..config import CompressConfig
 from ..digest import Digest
@@ -329,7 +329,7 @@ class _Publication:
     def _entry(self, asset: Asset) -> Entry:
         plain = None
         if asset.digest != asset.source_digest:
-            codings = self._codings(asset.logical, asset, asset.source_digest, asset.source_size)
+            codings = self._codings(asset.logical, asset, asset.source_digest, asset.source_size, spare=True)
             plain = Plain(asset.source_size, asset.source_digest, {} if self._link else codings)
         return Entry(
             asset.logical,
@@ -343,14 +343,14 @@ class _Publication:
             asset.unsteady,
         )
 
-    def _codings(self, key: str, asset: Asset, digest: Digest, size: int) -> dict[str, Variant]:
+    def _codings(self, key: str, asset: Asset, digest: Digest, size: int, *, spare: bool = False) -> dict[str, Variant]:
         if not is_wanted(self._config, asset.logical, asset.media_type, size):
             return {}
         found: dict[str, Variant] = {}
-        for token in self._config.codings:
-            made = self._placer.made.get((digest, token))
-            if made is not None and made.variant is not None and key + suffix(token) not in self._taken:
-                found[token] = made.variant
+        for compressor in compressors(self._config, size, spare=spare):
+            made = self._placer.made.get((digest, compressor.settings))
+            if made is not None and made.variant is not None and key + suffix(compressor.token) not in self._taken:
+                found[compressor.token] = made.variant
         return found
 
     def _read_previous(self, known: tuple[str, Manifest] | None) -> Manifest:
@@ -364,25 +364,28 @@ class _Publication:
             return Manifest({})
         return current[1] if current else Manifest({})
 
-    def _read_known(self) -> Mapping[Digest, Mapping[str, Variant]]:
-        """Content digest → its variants, from the current release, if it was made with the same settings."""
+    def _read_known(self) -> Mapping[tuple[Digest, str], Variant | None]:
+        """Content digest and compressor's settings → variant, from the current release, if it was made with the same
+        settings."""
         if self._previous.compress != settings_of(self._config):
             return {}
-        known: dict[Digest, Mapping[str, Variant]] = {}
+        known: dict[tuple[Digest, str], Variant | None] = {}
         for entry in self._previous.entries.values():
             if is_wanted(self._config, entry.logical, entry.media_type, entry.size):
-                known[entry.digest] = entry.codings
+                for c in compressors(self._config, entry.size):
+                    known[entry.digest, c.settings] = entry.codings.get(c.token)
             plain = entry.plain
             # A run that links makes no variants of plain copies, which says nothing of their worth.
             if plain is None or self._previous.linked:
                 continue
             if is_wanted(self._config, entry.logical, entry.media_type, plain.size):
-                known.setdefault(plain.digest, plain.codings)
+                for c in compressors(self._config, plain.size, spare=True):
+                    known.setdefault((plain.digest, c.settings), plain.codings.get(c.token))
         return known
 
     def _note(self, content: Content, placed: Placed) -> None:
-        for token, made in placed.made.items():
-            self._placer.made.setdefault((content.digest, token), made)
+        for settings, made in placed.made.items():
+            self._placer.made.setdefault((content.digest, settings), made)
         self.result.unchanged += placed.unchanged
         self.result.encoded += placed.encoded
         self.result.encoder_seconds += placed.encoder_seconds

@@ -74,11 +74,12 @@ class LocalStore:
             self._place(key, temporary, path, mode)
             if fresh:
                 self._unflushed.add(path)
-        except OSError as error:
-            raise StoreError(key, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
-        finally:
+        except BaseException as error:
             with suppress(OSError):
                 os.unlink(temporary)
+            if isinstance(error, OSError):
+                raise StoreError(key, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
+            raise
         return Stored(key, size)
 
     def head(self, key: str) -> Stored | None:
@@ -166,11 +167,12 @@ class LocalStore:
             return True
         try:
             self._place(target, temporary, target_path, "overwrite")
-        except OSError as error:
-            raise StoreError(target, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
-        finally:
+        except BaseException as error:
             with suppress(OSError):
                 os.unlink(temporary)
+            if isinstance(error, OSError):
+                raise StoreError(target, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
+            raise
         return True
 
     def symlink(self, path: str, key: str) -> bool:
@@ -296,6 +298,7 @@ class LocalStore:
         if mode == "create":
             try:
                 os.link(temporary, path)
+                os.unlink(temporary)
             except FileExistsError:
                 raise KeyExists(key) from None
             except OSError as error:

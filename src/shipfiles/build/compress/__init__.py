@@ -1,11 +1,13 @@
-"""Content codings made ahead of time: which files get them, and when a result is worth keeping."""
+"""Content codings made ahead of time: which files get them, by which quality, and when a result is worth keeping."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
-from ...config import CompressConfig
+from ...config import CompressConfig, Profile
 from ...media_types import is_compressible
 from ...paths import split_name
 
@@ -27,24 +29,70 @@ class Compressor(Protocol):
         ...
 
 
-def compressors(config: CompressConfig) -> tuple[Compressor, ...]:
-    """The compressors that ``config`` asks for, in its order."""
-    made: list[Compressor] = []
-    for token in config.codings:
-        if token == "br":
-            from .brotli import Brotli
+@dataclass(frozen=True, slots=True)
+class _Qualities:
+    """What a profile stands for; docs/guide.md names them for people."""
 
-            made.append(Brotli(config.brotli_quality))
-        else:
-            from .gzip import Gzip
+    brotli: int
+    brotli_tiny: int
+    """Below `_TINY` bytes."""
+    brotli_spare: int
+    """Of a spare file of `_LARGE_SPARE` bytes or more."""
+    gzip: int
 
-            made.append(Gzip(config.gzip_level))
-    return tuple(made)
+
+_PROFILES: dict[Profile, _Qualities] = {
+    "small": _Qualities(brotli=11, brotli_tiny=11, brotli_spare=10, gzip=9),
+    "fast": _Qualities(brotli=10, brotli_tiny=9, brotli_spare=10, gzip=6),
+}
+_TINY = 1_000
+_LARGE_SPARE = 50_000
+
+
+def compressors(config: CompressConfig, size: int, *, spare: bool = False) -> tuple[Compressor, ...]:
+    """The compressors that ``config`` asks for, in its order, for a body of ``size`` bytes.
+
+    ``spare`` says that the body is the plain copy of a file that was rewritten: pages load the rewritten one.
+    """
+    return tuple(
+        _brotli(_brotli_quality(config, size, spare=spare)) if token == "br" else _gzip(_gzip_level(config))
+        for token in config.codings
+    )
+
+
+def _brotli_quality(config: CompressConfig, size: int, *, spare: bool) -> int:
+    if config.brotli_quality is not None:
+        return config.brotli_quality
+    qualities = _PROFILES[config.profile]
+    if size < _TINY:
+        return qualities.brotli_tiny
+    return qualities.brotli_spare if spare and size >= _LARGE_SPARE else qualities.brotli
+
+
+def _gzip_level(config: CompressConfig) -> int:
+    return _PROFILES[config.profile].gzip if config.gzip_level is None else config.gzip_level
+
+
+@lru_cache
+def _brotli(quality: int) -> Compressor:
+    from .brotli import Brotli
+
+    return Brotli(quality)
+
+
+@lru_cache
+def _gzip(level: int) -> Compressor:
+    from .gzip import Gzip
+
+    return Gzip(level)
 
 
 def settings_of(config: CompressConfig) -> str:
     """All that decides which variants exist and what their bytes are, as a line of text."""
-    parts = [c.settings for c in compressors(config)]
+    # One size for each quality that a body may get.
+    bodies = ((_LARGE_SPARE, False), (_LARGE_SPARE, True), (0, False))
+    found = [c.settings for size, spare in bodies for c in compressors(config, size, spare=spare)]
+    parts = [*dict.fromkeys(found), f"tiny={_TINY}", f"spare={_LARGE_SPARE}"]
     parts += [f"min={config.min_size}", f"max={config.max_size}", f"margin={config.margin}"]
     if config.skip_extensions:
         parts.append("skip=" + ",".join(sorted(_extensions(config))))
