@@ -17,7 +17,7 @@ RESERVED = ".shipfiles"
 # or a string: ' ( ). A URL made with this set needs no escape in HTML attributes, CSS or JavaScript but "&".
 _URL_SAFE = "/~:@!$&*+,;="
 
-_SPECIAL = re.compile(r"[%?#]")
+_SPECIAL = re.compile(r"[%?#]|\A\s|\s\Z")
 _REST = re.compile(r"[?#]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -74,14 +74,16 @@ def url_unquote(text: str) -> str | None:
 def path_and_rest(name: str, has: Callable[[str], bool]) -> tuple[str, str]:
     """A name as templates write it → logical path, and query and fragment as they were.
 
-    A name that is one as it stands is not taken apart: a file may be called ``a#b.css`` or ``100%.png``.
+    A name that is one as it stands is not taken apart: a file may be called ``a#b.css`` or ``100%.png``. White space
+    around any other is dropped, as Django's storage does.
     """
     found = _SPECIAL.search(name)
     if found is None or has(name):
         return name, ""
     cut = _REST.search(name)
     path, rest = (name[: cut.start()], name[cut.start() :]) if cut else (name, "")
-    return url_unquote(path) or path, rest
+    path = url_unquote(path) or path
+    return path if has(path) else path.strip(), rest
 
 
 def resolve(base: str, relative: str) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.conf import settings
-from django.contrib.staticfiles.storage import staticfiles_storage
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, staticfiles_storage
 from django.core.management import CommandError, call_command
 from django.templatetags.static import static
 from django.test import override_settings
@@ -642,6 +642,13 @@ def test_left_out_files_are_missing(site: Path) -> None:
         ("a#b.css", None),
         ("c.css#b.css", "c.css"),
         ("css/app%2Ecss", None),
+        ("css/app.css ", None),
+        ("\n css/app.css", None),
+        ("css/app.css ?v=1", None),
+        ("css/ap p.css", "css/ap p.css"),
+        (" ", ""),
+        (" css/", None),
+        ("css\\app.css", "css\\app.css"),
         ("https://x/y.css", "https://x/y.css"),
     ],
 )
@@ -657,6 +664,20 @@ def test_a_name_means_what_the_storage_takes_it_for(site: Path, write, name: str
         else:
             with pytest.raises(ValueError, match="Missing staticfiles manifest entry"):
                 staticfiles_storage.url(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["css/app.css ", "\tcss/app.css", "css/app.css ?x", " css/app.css#x", "css\\app.css", " "]
+)
+def test_white_space_around_a_name_is_as_nothing_to_django(tmp_path: Path, name: str) -> None:
+    django = ManifestStaticFilesStorage(location=tmp_path, base_url="/static/")
+    django.hashed_files = {"css/app.css": "css/app.1.css"}
+    expected = None
+    try:
+        django.stored_name(name)
+    except ValueError as error:
+        (expected,) = re.findall("entry for '(.*)'", str(error))
+    assert missing(name, {"css/app.css"}) == expected
 
 
 def proof_of(installed: list[str], **engine: object) -> Proof:
