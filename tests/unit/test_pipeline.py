@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shipfiles import errors
+from shipfiles.build.cache import Cache
 from shipfiles.build.find import ignore_matcher, select, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import RewriteConfig
@@ -160,3 +161,56 @@ def test_a_root_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     assert str(error) == f"{tmp_path}/gone: the folder cannot be read: no such file"
     with pytest.raises(SourceError):
         list(walk(str(tmp_path / "gone"), ignore_matcher([])))
+
+
+BROKEN = '{"name": "é",\n "icons": [{"src": "a.png"},]}'
+JSON = [
+    # The name, what media types are set besides, and whether only JSON is of use in it.
+    ("site.webmanifest", {}, True),
+    ("app/site.WEBMANIFEST", {}, True),
+    ("importmap.json", {}, True),
+    ("app.importmap.json", {}, True),
+    ("app.importmap", {}, True),
+    ("site.app", {".app": "application/manifest+json"}, True),
+    # Extensions and bundlers have files of this name, too, and templates of them.
+    ("manifest.json", {}, False),
+    ("other.json", {}, False),
+]
+
+
+@pytest.mark.parametrize(("name", "types", "told"), JSON)
+def test_a_manifest_that_is_not_json_is_told_with_its_place(
+    write, tmp_path: Path, name: str, types: dict[str, str], told: bool
+) -> None:
+    root = write({name: BROKEN})
+    with Cache(str(tmp_path / "cache")) as cache:
+        first, built = [build(sources(root), RewriteConfig(), media_types=types, cache=cache) for _ in range(2)]
+    assert first == built
+    assert [str(problem) for problem in built.warnings] == [
+        f"{root / name}:2:29: not JSON from here on; browsers make nothing of it, and it is published as it is"
+    ] * told
+    assert [asset.source_digest for asset in built.assets] == [asset.digest for asset in built.assets]
+    (root / name).write_text(BROKEN.replace(",]", "]").replace("a.png", "https://h/a.png"))
+    assert build(sources(root), RewriteConfig(), media_types=types).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [(b"", "1:1"), (b'{"a":\r\n', "2:1"), (b"[" * 200_000, "1:200001"), ("{}".encode("utf-16"), "1:1")],
+)
+def test_a_manifest_that_is_cut_deep_or_in_utf16(write, body: bytes, place: str) -> None:
+    root = write({"a.webmanifest": body})
+    (warning,) = build(sources(root), RewriteConfig()).warnings
+    assert str(warning).startswith(f"{root / 'a.webmanifest'}:{place}: ")
+    assert "JSON" in str(warning)
+
+
+def test_a_manifest_that_is_not_rewritten_is_not_looked_at(write) -> None:
+    root = write({"a.webmanifest": "{"})
+    assert build(sources(root), RewriteConfig(json=False)).warnings == ()
+    assert build(sources(root), RewriteConfig(skip=("*.webmanifest",))).warnings == ()
+
+
+def test_a_deep_manifest_is_json(write) -> None:
+    root = write({"a.webmanifest": '{"a":' + "[" * 200_000 + "]" * 200_000 + "}"})
+    assert build(sources(root), RewriteConfig()).warnings == ()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipfiles.build.rewrite import import_map, rewriter_for, web_manifest
-from shipfiles.build.rewrite.json_strings import strings
+from shipfiles.build.rewrite.json_strings import fault_in, strings
 from shipfiles.testing.rewriter import check_renaming, check_spans
 
 # The clause of RFC 8259; the text; its strings.
@@ -103,6 +103,57 @@ def test_what_another_parser_refuses_has_no_strings(text):
         assert strings(text.encode(), 9) == []
     else:
         assert len(strings(text.encode(), 9)) == text.count('"') // 2
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=12).map("".join))
+def test_faults_are_where_another_parser_has_them_or_where_their_token_begins(text):
+    at, expected = fault_in(text.encode()), -1
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        expected = error.pos
+    assert (at < 0) == (expected < 0)
+    # Python 3.13 points to the comma that nothing follows, earlier ones to what follows; and where a string or number
+    # is wrong within, ours is its first character.
+    between = text[min(at, expected) : max(at, expected)]
+    assert not between.strip() or between.strip() == "," or (at < expected and text[at] in '"-0123456789')
+
+
+# The clause of RFC 8259; the text; where it ceases to be JSON.
+FAULTS: list[tuple[str, str, int]] = [
+    ("2", "[]", -1),
+    ("2", " [1, {}] \n", -1),
+    ("2", "\ufeff{}", -1),
+    ("2", "", 0),
+    ("2", "  ", 2),
+    ("2", "[] []", 3),
+    ("2", "[", 1),
+    ("2", "[}", 1),
+    ("3", "[True]", 1),
+    ("3", "[NaN]", 1),
+    ("4", '{"a": 1,\n }', 10),
+    ("4", "{'a': 1}", 1),
+    ("4", '{"a" 1}', 5),
+    ("4", '{"a": 1', 7),
+    ("5", "[1 2]", 3),
+    ("6", "[01]", 2),
+    ("7", '["a\nb"]', 1),
+    ("7", '["\\x"]', 1),
+    ("comments", "// a\n{}", 0),
+    ("templates", '{"src": {{ a }}}', 9),
+]
+
+
+@pytest.mark.parametrize(("clause", "text", "at"), FAULTS)
+def test_where_a_text_ceases_to_be_json(clause, text, at):
+    assert fault_in(text.encode()) == at
+
+
+@pytest.mark.parametrize("unit", ["[", '{"a":', '[{"a":', "1", "[1,", " ", "-"])
+def test_faults_are_found_however_deep(unit):
+    assert fault_in((unit * (400_000 // len(unit)) + "}").encode()) >= 0
+    assert fault_in(b"[" * 100_000 + b"]" * 100_000) == -1
 
 
 def test_depth():

@@ -87,7 +87,22 @@ def _scan(body: bytes, rewriting: Rewriting, type_: str, lanes: Lanes) -> Scan:
         fault = Fault(text.fault, line, column, severe=not text.readable)
     if not text.readable:
         return Scan(fault=fault)
+    # Any JSON may be called manifest.json, and so may what only looks like JSON: nothing is said of it.
+    if rewriting.language == "import_map" or type_ == "application/manifest+json":
+        fault = _json_fault(body) or fault
     return Scan(tuple(text.own_spans(lanes.references(rewriting.rewriter, text.utf8))), text.codec, fault)
+
+
+def _json_fault(body: bytes) -> Fault | None:
+    """What is wrong with a file that is of use as JSON only."""
+    from .rewrite.json_strings import fault_in
+
+    at = fault_in(body)
+    if at < 0:
+        return None
+    what = "not JSON from here on" if at < len(body) else "the JSON is not finished where the file ends"
+    line, column = positions(body, [at])[0]
+    return Fault(f"{what}; browsers make nothing of it, and it is published as it is", line, column, severe=True)
 
 
 def digest_file(source: SourceFile) -> tuple[Digest, int]:

@@ -31,7 +31,7 @@ _NEXT = {
     ("after", "array_end"): "after",
     ("after", "object_end"): "after",
 }
-_END = re.compile(_BLANK + rb"\Z")
+_BLANKS = re.compile(_BLANK)
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -52,6 +52,20 @@ def strings(body: bytes, depth: int) -> list[JsonString]:
 
     In the order of the bytes, in one pass. A byte order mark is passed over (section 8.1).
     """
+    found, fault = _read(body, depth)
+    return found if fault < 0 else []
+
+
+def fault_in(body: bytes) -> int:
+    """Where ``body`` ceases to be JSON: the offset of the first token that cannot stand there; negative if it is JSON.
+
+    Where something is missing at the end, that is the end.
+    """
+    return _read(body, 0)[1]
+
+
+def _read(body: bytes, depth: int) -> tuple[list[JsonString], int]:
+    """The strings that `strings` gives, as far as ``body`` is JSON, and what `fault_in` gives."""
     found: list[JsonString] = []
     # One entry for each open object (its last key) and array (its position).
     open_: list[str | int] = []
@@ -62,13 +76,12 @@ def strings(body: bytes, depth: int) -> list[JsonString]:
         what = str(token.lastgroup) if token else ""
         following = _NEXT.get((expected, what))
         if token is None or following is None:
-            return []
-        at = token.end()
+            return found, _blank_end(body, at)
         if what in ("object", "array"):
             open_.append("" if what == "object" else 0)
         elif what in ("object_end", "array_end"):
             if isinstance(open_.pop(), str) != (what == "object_end"):
-                return []
+                return found, _blank_end(body, at)
         elif what == "comma":
             last = open_[-1]
             if isinstance(last, int):
@@ -79,8 +92,16 @@ def strings(body: bytes, depth: int) -> list[JsonString]:
             if is_key:
                 open_[-1] = text
             found.append(JsonString(tuple(open_), *token.span("string"), is_key, text))
+        at = token.end()
         expected = following
-    return found if _END.match(body, at) else []
+    at = _blank_end(body, at)
+    return found, at if at < len(body) else -1
+
+
+def _blank_end(body: bytes, at: int) -> int:
+    """Where the white space at ``at`` ends."""
+    blank = _BLANKS.match(body, at)
+    return blank.end() if blank else at
 
 
 def _text(raw: bytes) -> str:
