@@ -87,7 +87,7 @@ def facts(state: State) -> dict[str, Any]:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     # Sites of a handful of files, of which most change.
-    monkeypatch.setattr(module, "_MOST", 1.0)
+    monkeypatch.setattr(module, "MOST", 1.0)
     return Site(tmp_path)
 
 
@@ -281,7 +281,7 @@ EDIT = st.tuples(st.sampled_from(NAMES), st.lists(st.sampled_from([*NAMES, "lost
     first=st.lists(EDIT, min_size=12, max_size=30), rounds=st.lists(st.lists(EDIT, max_size=4), min_size=1, max_size=4)
 )
 def test_any_changes(tmp_path_factory, monkeypatch, first, rounds) -> None:
-    monkeypatch.setattr(module, "_MOST", 1.0)
+    monkeypatch.setattr(module, "MOST", 1.0)
     folder = tmp_path_factory.mktemp("site")
     site = Site(folder)
     for name in NAMES:

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from shipfiles.config import ServeConfig
 from shipfiles.errors import ConfigError, ManifestError
 from shipfiles.manifest import Manifest
-from shipfiles.serve import asgi, table, wsgi
+from shipfiles.serve import asgi, default, table, wsgi
+from shipfiles.serve.default import default_table, set_provider
 from shipfiles.serve.opened import DigestMemory, Opened, Span, digest_open
 from shipfiles.serve.respond import Request, Response, respond
-from shipfiles.serve.table import FileTable, Table, default_table, read_table, set_provider
+from shipfiles.serve.table import FileTable, Table, read_table
 from shipfiles.serve.watch import WatchTable
 from shipfiles.testing import Site
 from shipfiles.testing.site import FILES
@@ -163,7 +164,7 @@ def test_the_options_reach_the_headers(site: Site) -> None:
 def test_what_a_static_app_needs(site: Site, tmp_path: Path) -> None:
     def nothing(*args: object) -> None: ...
 
-    before = table._provider, table._script_name
+    before = default._provider, default._script_name
     try:
         set_provider(None)
         for app in (wsgi.StaticApp, asgi.StaticApp):

@@ -14,7 +14,7 @@ class ShipfilesConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and tell the WSGI and ASGI applications where the files are."""
-        from ..serve.table import set_provider
+        from ..serve.default import set_provider
         from . import checks, conf
 
         checks.register_all()

@@ -11,8 +11,6 @@ from django.core.files.storage import Storage
 
 from ..build.cache import Cache, code_id
 from ..build.compress import settings_of
-from ..build.find import Found
-from ..build.pipeline import Build, build
 from ..build.rewrite import rewriter_for
 from ..config import ProofConfig, RewriteConfig
 from ..errors import BrokenReferences, ManifestError, SourceError
@@ -20,17 +18,20 @@ from ..events import Listener, ignore, phase
 from ..manifest import Manifest, read_current
 from ..media_types import media_type
 from ..model import Problem
-from ..release.publish import Published, publish, publish_plain
+from ..release.outcome import Published
 from ..release.renew import Making, renew
 from ..release.state import State, read_state, state_of, totals_of, write_state
-from ..stores.rehearsal import Rehearsal
 from ..stores.store import Store, read_all
 from . import conf
 from .proof.prove import Proof, prove, scan_names
 from .sources import collected_sources
 
 if TYPE_CHECKING:
+    from ..build.find import Found
+    from ..build.pipeline import Build
     from .storage import StaticStorage
+
+# What builds and publishes is imported where it is needed: most runs find nothing to do.
 
 _UNTOUCHED = RewriteConfig(skip=("*",), bundled=False)
 _NO_PROOF = Proof((), (), (), (), (), 0, 0, 0)
@@ -77,7 +78,7 @@ def collect(
     with Cache(conf.cache_folder(storage.config), cache_config.max_size, listener) as cache:
         run = _Run(storage, found, proof, cache, listener)
         if not post_process:
-            return run.plain(Rehearsal(storage.store) if dry_run else storage.store, clear=clear, link=link)
+            return run.plain(_rehearsed(storage.store) if dry_run else storage.store, clear=clear, link=link)
         # A run that clears or links touches more than what changed.
         if cache_config.enabled and not (clear or link or dry_run or verify or proof.errors):
             collected = run.over_the_last()
@@ -122,7 +123,9 @@ class _Run:
 
     def whole(self, *, clear: bool, link: bool, dry_run: bool) -> Collected:
         """Publish everything."""
-        store: Store = Rehearsal(self._storage.store) if dry_run else self._storage.store
+        from ..release.publish import publish
+
+        store = _rehearsed(self._storage.store) if dry_run else self._storage.store
         current = _current(store)
         built = self._build(self._config.rewrite, current)
         if self._proof.errors:
@@ -146,6 +149,8 @@ class _Run:
 
     def plain(self, store: Store, *, clear: bool, link: bool) -> Collected:
         """Only copy the files."""
+        from ..release.publish import publish_plain
+
         built = self._build(_UNTOUCHED, None)
         published = publish_plain(
             built, store, manifest_name=self._making.manifest_name, clear=clear, link=link,
@@ -154,6 +159,8 @@ class _Run:
         return Collected(published, totals_of(published.sizes, {}), built.warnings, built.notes, ())
 
     def _build(self, rewrite: RewriteConfig, current: tuple[str, Manifest] | None) -> Build:
+        from ..build.pipeline import build
+
         try:
             return build(
                 self._found.sources,
@@ -203,6 +210,12 @@ def _prove(found: Found, config: ProofConfig, listener: Listener) -> Proof:
         progress(scan.templates + scan.modules, 0)
         proof = prove(scan, {source.logical for source in found.sources}, config)
         return replace(proof, notes=(*proof.notes, *proof.unread))
+
+
+def _rehearsed(store: Store) -> Store:
+    from ..stores.rehearsal import Rehearsal
+
+    return Rehearsal(store)
 
 
 def _current(store: Store) -> tuple[str, Manifest] | None:

@@ -7,10 +7,7 @@ between any two steps, the release that was current before is whole and still cu
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..build.cache import NO_CACHE, Cache
 from ..build.compress import compressors, is_wanted, settings_of
@@ -35,36 +32,16 @@ from ..manifest import (
 )
 from ..model import Entry, Plain, Variant
 from ..paths import RESERVED
-from ..stores.store import Locks, Settles, Store, Sweeps, read_all
+from ..stores.store import Settles, Store, read_all
 from ..work import in_parallel
 from .contents import Content, contents_of
+from .lock import locked
+from .outcome import Base, Published
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
 from .place import Placed, Placer
 
 # Copying a smaller file is over before another thread has begun. Bytes.
 _LARGE = 128 * 1024
-
-Size = tuple[int, Mapping[str, int], bool]
-"""Of a file its size, the size of each coding, and whether it is kept under the name that a bundler gave."""
-
-
-@dataclass(slots=True)
-class Published:
-    """What a publication did."""
-
-    release: str = ""
-    """The id of the release that is current now; empty if none was made."""
-    manifest: Manifest = field(default_factory=lambda: Manifest({}))
-    changed: list[Changed] = field(default_factory=list)
-    """Every key that was written or deleted."""
-    sizes: list[Size] = field(default_factory=list)
-    """Of each file of the release."""
-    unchanged: list[str] = field(default_factory=list)
-    """Logical paths whose plain copy was in place already."""
-    encoded: int = 0
-    """Bodies that were compressed in this run; variants that were in place need no encoder."""
-    encoder_seconds: float = 0.0
-    """Time that the workers spent in encoders, added up."""
 
 
 def publish(
@@ -105,23 +82,6 @@ def publish(
             run.clear(owned, {release_key(run.result.release), manifest_name, *run.result.manifest.keys()})
         before_unlocking(run.result)
         return run.result
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The current release, of which a new one takes over most."""
-
-    release: str
-    body: bytes
-    """Its manifest."""
-    raw: Mapping[str, Any]
-    """The same as plain JSON."""
-
-    @property
-    def files(self) -> Mapping[str, Any]:
-        """Logical path → what the manifest says of it."""
-        files: Mapping[str, Any] = self.raw["files"]
-        return files
 
 
 def publish_part(
@@ -179,20 +139,6 @@ def publish_plain(
             live = live_keys(store, manifest_name, listener)
             run.clear(owned, {*live, *(asset.logical for asset in built.assets)})
         return run.result
-
-
-@contextmanager
-def locked(store: Store, listener: Listener) -> Iterator[None]:
-    def waiting() -> None:
-        listener(Notice("Another run is publishing to the same place; waiting for it to end.", "info"))
-
-    if not isinstance(store, Locks):
-        yield
-        return
-    with store.lock(waiting) as died:
-        if died and isinstance(store, Sweeps) and (swept := store.sweep()):
-            listener(Notice(f"An earlier run did not end properly; removed {swept} unfinished files.", "info"))
-        yield
 
 
 class _Publication:

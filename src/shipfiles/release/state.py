@@ -10,20 +10,24 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..build.find import Found, Stat
-from ..build.pipeline import Asset, Build
 from ..errors import StoreError
+from ..manifest import POINTER_KEY
 from ..model import Problem
 from ..paths import RESERVED
 from ..stores.store import Store, Versions, read_all
-from .publish import Published, Size
+
+if TYPE_CHECKING:
+    from ..build.find import Found, Stat
+    from ..build.pipeline import Asset, Build
+    from .outcome import Published, Size
 
 STATE_KEY = f"{RESERVED}/state.json"
 """Where a store keeps it."""
 
 _SCHEMA = 1
+_RESTLESS = frozenset({STATE_KEY, POINTER_KEY, f"{RESERVED}/lock"})
 # File systems and clocks are coarse: a file may be written twice within one tick. What was written so shortly before
 # it was looked at is read again.
 _RACY = 2_000_000_000
@@ -177,7 +181,7 @@ def totals_of(entries: Iterable[Size], links: Mapping[str, tuple[int, Any]]) -> 
 
 def objects_of(versions: Mapping[str, str]) -> str:
     """Stands for the ``versions`` of all keys of a store but those that change without being published."""
-    lines = [f"{key} {versions[key]}" for key in sorted(versions) if not key.startswith(RESERVED + "/")]
+    lines = [f"{key} {versions[key]}" for key in sorted(versions) if key not in _RESTLESS]
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 

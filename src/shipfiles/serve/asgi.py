@@ -10,9 +10,10 @@ from typing import Any
 
 from ..config import ServeConfig
 from ..http.headers import Header
+from .default import forced_script_name
 from .opened import Span
 from .respond import FIELDS, Request, respond
-from .table import Table, choose_table, forced_script_name
+from .table import Table, choose_table
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

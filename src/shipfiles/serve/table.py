@@ -17,6 +17,7 @@ from ..manifest import Manifest, read_current, reader_of, suffix
 from ..media_types import media_type
 from ..model import Entry, Variant
 from ..paths import RESERVED, path_fault, url_unquote
+from .default import default_table
 from .opened import DigestMemory, Opened, digest_open, modified_at, open_regular
 from .releases import Releases
 
@@ -280,35 +281,6 @@ def read_table(root: str, prefix: str, config: ServeConfig | None = None) -> Fil
     if current is None:
         raise ConfigError(f"There is no release in {root!r}. Run 'manage.py collectstatic' first.")
     return FileTable(current[1], root, prefix, config)
-
-
-_provider: Callable[[], Table] | None = None
-_script_name: Callable[[], str] | None = None
-
-
-def set_provider(provider: Callable[[], Table] | None, script_name: Callable[[], str] | None = None) -> None:
-    """Say from where `default_table` takes the table. A framework's package calls this when it is set up.
-
-    ``script_name`` gives the mount point that the framework takes for its own whatever the server says, or nothing.
-    """
-    global _provider, _script_name
-    _provider = provider
-    _script_name = script_name
-
-
-def forced_script_name() -> str:
-    """The mount point on which the framework in this process insists; empty if it leaves that to the server."""
-    return _script_name() if _script_name is not None else ""
-
-
-def default_table() -> Table:
-    """The table of the framework in this process. Raises `ConfigError` if none has been set up."""
-    if _provider is None:
-        raise ConfigError(
-            "Nobody has said which static files to serve. Call get_wsgi_application(), get_asgi_application() or "
-            "django.setup() first, with 'shipfiles.django' in INSTALLED_APPS; or pass root= and prefix= to StaticApp."
-        )
-    return _provider()
 
 
 def choose_table(

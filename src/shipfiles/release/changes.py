@@ -1,0 +1,149 @@
+"""The part of a run over changes that reads, builds and publishes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..build.bundled import concerns_bundlers
+from ..build.cache import Cache
+from ..build.find import Found
+from ..build.pipeline import Build, Settled, build
+from ..build.scan import LARGE, digest_file
+from ..digest import Digest
+from ..errors import BrokenReferences
+from ..events import Listener, phase
+from ..manifest import release_id, release_key
+from ..model import Problem, SourceFile
+from ..stores.store import Store, Versions, read_all
+from ..work import in_parallel
+from . import renew
+from .outcome import Base, Published
+from .publish import publish_part
+from .renew import Making, Renewed
+from .state import State, links_of, objects_of, totals_of, write_state
+
+
+def publish_changes(
+    found: Found,
+    suspects: Collection[str],
+    state: State,
+    store: Store,
+    versions: Mapping[str, str],
+    making: Making,
+    cache: Cache,
+    listener: Listener,
+) -> Renewed | None:
+    """Publish those of the ``suspects`` whose bytes changed and all that refers to them; ``None`` if that takes a whole
+    run. For who holds the lock and knows that ``store``, with these ``versions``, is as ``state`` says.
+    """
+    assert isinstance(store, Versions)
+    base = _base(store, state.release)
+    if base is None:
+        return None
+    sources = {source.logical: source for source in found.sources}
+    with phase(listener, "read", len(suspects)) as progress:
+        changed = set()
+        for logical, (digest, size) in in_parallel(
+            lambda logical: digest_file(sources[logical]),
+            sorted(suspects),
+            making.workers,
+            heavy=lambda logical: found.stats[logical].size >= LARGE,
+        ):
+            progress(1, size)
+            if digest != _source_digest(base.files[logical]):
+                changed.add(logical)
+    affected = state.reached_from(changed)
+    if len(affected) > renew.MOST * len(sources) or any(_may_be_bundled(logical, base) for logical in affected):
+        return None
+    fresh = state.looked_again(found, suspects)
+    if not changed:
+        write_state(store, fresh)
+        return Renewed(Published(state.release, unchanged=sorted(sources)), fresh, frozenset())
+    built = _built([sources[logical] for logical in sorted(affected)], state, base, making, cache, listener)
+    published = publish_part(
+        built, store, making.compress, base, manifest_name=making.manifest_name, cache=cache,
+        workers=making.workers, listener=listener,
+    )  # fmt: skip
+    published.unchanged = sorted({*sources.keys() - affected, *published.unchanged})
+    fresh = _after(fresh, built, published, _changed_versions(store, versions, published))
+    write_state(store, fresh)
+    return Renewed(published, fresh, affected)
+
+
+def _may_be_bundled(logical: str, base: Base) -> bool:
+    entry = base.files[logical]
+    return concerns_bundlers(logical) or entry["name"] == logical or "unsteady" in entry
+
+
+def _source_digest(entry: Mapping[str, Any]) -> Digest:
+    return Digest((entry.get("plain") or entry)["digest"])
+
+
+def _settled(entry: Mapping[str, Any]) -> Settled:
+    return Settled(entry["name"], Digest(entry["digest"]), _source_digest(entry))
+
+
+def _built(
+    sources: Sequence[SourceFile], state: State, base: Base, making: Making, cache: Cache, listener: Listener
+) -> Build:
+    """The build of ``sources`` among the files of ``base``. Errors come with what is to be said of all files."""
+    own = {source.logical for source in sources}
+    try:
+        return build(
+            sources,
+            making.rewrite,
+            static_url=making.static_url,
+            settled={logical: _settled(entry) for logical, entry in base.files.items() if logical not in own},
+            media_types=making.media_types,
+            cache=cache,
+            workers=making.workers,
+            listener=listener,
+        )
+    except BrokenReferences as error:
+        raise BrokenReferences(
+            error.problems, _merged(state.warnings, error.warnings, own), _merged(state.notes, error.notes, own)
+        ) from None
+
+
+def _merged(old: Iterable[Problem], new: Iterable[Problem], built: Collection[str]) -> tuple[Problem, ...]:
+    """The problems of all files, when those of the files ``built`` again are ``new``."""
+    return tuple(sorted([*(p for p in old if p.logical not in built), *new], key=lambda problem: problem.position))
+
+
+def _changed_versions(store: Versions, versions: Mapping[str, str], published: Published) -> dict[str, str]:
+    merged = dict(versions)
+    for change in published.changed:
+        version = store.version(change.key)
+        if version is None:
+            merged.pop(change.key, None)
+        else:
+            merged[change.key] = version
+    return merged
+
+
+def _after(state: State, built: Build, published: Published, versions: Mapping[str, str]) -> State:
+    """``state`` after what was ``built`` was ``published``."""
+    own = {asset.logical for asset in built.assets}
+    links = {logical: found for logical, found in state.links.items() if logical not in own}
+    links.update(links_of(built.assets))
+    return replace(
+        state,
+        release=published.release,
+        links=links,
+        objects=objects_of(versions),
+        totals=totals_of(published.sizes, links),
+        warnings=_merged(state.warnings, built.warnings, own),
+        notes=_merged(state.notes, built.notes, own),
+    )
+
+
+def _base(store: Store, release: str) -> Base | None:
+    """The current release ``release``; ``None`` if its manifest is damaged, which the whole run will say."""
+    body = read_all(store, release_key(release))
+    # Its id is its digest.
+    if body is None or release_id(body) != release:
+        return None
+    return Base(release, body, json.loads(body))

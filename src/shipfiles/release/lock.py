@@ -1,0 +1,23 @@
+"""One publication at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..events import Listener, Notice
+from ..stores.store import Locks, Store, Sweeps
+
+
+@contextmanager
+def locked(store: Store, listener: Listener) -> Iterator[None]:
+    def waiting() -> None:
+        listener(Notice("Another run is publishing to the same place; waiting for it to end.", "info"))
+
+    if not isinstance(store, Locks):
+        yield
+        return
+    with store.lock(waiting) as died:
+        if died and isinstance(store, Sweeps) and (swept := store.sweep()):
+            listener(Notice(f"An earlier run did not end properly; removed {swept} unfinished files.", "info"))
+        yield

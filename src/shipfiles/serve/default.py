@@ -1,0 +1,39 @@
+"""Where the applications of this process find the table of static files if they are not given one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from .table import Table
+
+_provider: Callable[[], Table] | None = None
+_script_name: Callable[[], str] | None = None
+
+
+def set_provider(provider: Callable[[], Table] | None, script_name: Callable[[], str] | None = None) -> None:
+    """Say from where `default_table` takes the table. A framework's package calls this when it is set up.
+
+    ``script_name`` gives the mount point that the framework takes for its own whatever the server says, or nothing.
+    """
+    global _provider, _script_name
+    _provider = provider
+    _script_name = script_name
+
+
+def forced_script_name() -> str:
+    """The mount point on which the framework in this process insists; empty if it leaves that to the server."""
+    return _script_name() if _script_name is not None else ""
+
+
+def default_table() -> Table:
+    """The table of the framework in this process. Raises `ConfigError` if none has been set up."""
+    if _provider is None:
+        raise ConfigError(
+            "Nobody has said which static files to serve. Call get_wsgi_application(), get_asgi_application() or "
+            "django.setup() first, with 'shipfiles.django' in INSTALLED_APPS; or pass root= and prefix= to StaticApp."
+        )
+    return _provider()
