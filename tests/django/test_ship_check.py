@@ -159,7 +159,7 @@ def test_packages_give_warnings(site: Path, app) -> None:
         "site-packages/shipfiles_theirs",
         {
             "templates/theirs.html": "{% static 'theirs.css' %}",
-            "forms.py": "class F:\n    class Media:\n        js = ['theirs.js']",
+            "forms.py": "class F(Form):\n    class Media:\n        js = ['theirs.js']",
         },
     )
     with override_settings(TEMPLATES=[{"BACKEND": DJANGO, "APP_DIRS": True}]):
@@ -174,17 +174,17 @@ def test_python_of_the_project_and_its_applications(site: Path, app) -> None:
     app(
         "shop",
         {
-            "forms.py": "class F:\n    class Media:\n        js = ['f.js']",
+            "forms.py": "class F(Form):\n    class Media:\n        js = ['f.js']",
             "deep/er/views.py": "from django.templatetags.static import static\nx = static('v.css')",
             "bad.py": "Media class (",
             "tests/test_x.py": "from django.templatetags.static import static\nx = static('t.css')",
             "test_y.py": "from django.templatetags.static import static\nx = static('y.css')",
             "migrations/0001.py": "from django.templatetags.static import static\nx = static('m.css')",
             "inner/apps.py": "",
-            "inner/forms.py": "class F:\n    class Media:\n        js = ['not-installed.js']",
+            "inner/forms.py": "class F(Form):\n    class Media:\n        js = ['not-installed.js']",
             "env/pyvenv.cfg": "",
-            "env/lib/a.py": "class F:\n    class Media:\n        js = ['e.js']",
-            "site-packages/b.py": "class F:\n    class Media:\n        js = ['package.js']",
+            "env/lib/a.py": "class F(Form):\n    class Media:\n        js = ['e.js']",
+            "site-packages/b.py": "class F(Form):\n    class Media:\n        js = ['package.js']",
         },
     )
     found = facts()
@@ -419,7 +419,7 @@ def test_a_rule_may_name_a_template_by_its_path_or_name(site: Path, files: str) 
 
 
 def test_a_rule_may_name_a_module_by_its_path_below_a_linked_folder(site: Path, app) -> None:
-    app("real/shop", {"forms.py": "class F:\n    class Media:\n        js = ['f.js']"})
+    app("real/shop", {"forms.py": "class F(Form):\n    class Media:\n        js = ['f.js']"})
     (site / "link").symlink_to(site / "real")
     for files, left in ({"shop/*": 0, "*shop/*": 0, "real/*": 1, "hop/*": 1}).items():
         rule = {"severity": "ignore", "files": files}
@@ -470,27 +470,57 @@ def test_the_summary_says_how_to_see_what_was_not_read(site: Path) -> None:
 
 def test_the_media_of_components_name_files_beside_them(site: Path, app) -> None:
     # django-components, "JS and CSS files": paths relative to the component's file, and patterns.
-    media = "class C:\n    class Media:\n        js = ['c.js', 'sub/*.js', 'not-there.js', 'not-collected.js']"
+    media = (
+        "class C(Component):\n    class Media:\n        js = ['c.js', 'sub/*.js', 'not-there.js', 'not-collected.js']"
+    )
     app(
         "shop",
         {
             "components/c/c.py": media,
             "components/c/c.js": "",
             "components/c/sub/d.js": "",
-            "elsewhere/c.py": "class F:\n    class Media:\n        js = ['c.js']",
+            "elsewhere/c.py": "class F(Form):\n    class Media:\n        js = ['c.js']",
             "elsewhere/not-collected.js": "",
         },
     )
     with override_settings(STATICFILES_DIRS=[site / "src", site / "shop/components"]):
         found = facts()
-    # The last is the slip of everybody: without its folder, the name is of no file.
-    assert [(Path(p["path"]).parent.name, p["text"]) for p in found["problems"]] == [
-        ("c", "'not-there.js'"),
-        ("c", "'not-collected.js'"),
-        ("elsewhere", "'c.js'"),
+    # The first is the slip of everybody: without its folder, the name is of no file.
+    assert [(p["severity"], Path(p["path"]).parent.name, p["text"]) for p in found["problems"]] == [
+        ("error", "elsewhere", "'c.js'"),
+        ("note", "c", "'not-there.js'"),
+        ("note", "c", "'not-collected.js'"),
     ]
     assert [use["text"] for use in found["unprovable"]] == ["'sub/*.js'"]
     assert found["proven"] == 1
+
+
+@pytest.mark.parametrize("function", [lambda path: f"/cdn/{path}", "static.example"])
+def test_a_global_static_of_another_is_unprovable(function: object) -> None:
+    from shipfiles.django.proof.jinja import uses_in
+
+    made = Environment()
+    made.globals["static"] = function
+    assert [use.name for use in uses_in("{{ static('a') }}", "t.html", True, made, ("static",))] == [None]
+
+
+def test_the_url_method_of_the_storage_as_a_global(site: Path) -> None:
+    from shipfiles.django.proof.jinja import uses_in
+
+    made = Environment()
+    made.globals.update({"static": staticfiles_storage.url, "file": staticfiles_storage.url})
+    source = "{{ static('a') }}{{ file('b') }}"
+    assert [use.name for use in uses_in(source, "t.html", True, made, ("static",))] == ["a", "b"]
+
+
+def test_what_only_development_asks_for_stops_nothing(site: Path) -> None:
+    put(site, {"templates/a.html": "{% if debug %}{% static 'dev.js' %}{% else %}{% static 'x.js' %}{% endif %}"})
+    severities = [(p["severity"], p["what"]) for p in facts()["problems"]]
+    assert severities == [("error", "no static file 'x.js'"), ("note", "no static file 'dev.js'")]
+    with storages(missing=[{"severity": "error", "references": "dev.js"}]):
+        assert [p["severity"] for p in facts()["problems"]] == ["error", "error"]
+    with storages(own_missing="ignore"):
+        assert facts()["problems"] == []
 
 
 def test_what_editors_leave_among_templates_is_none(site: Path) -> None:
@@ -575,7 +605,7 @@ def test_collectstatic_warns(site: Path) -> None:
 
 
 def test_collectstatic_leaves_modules_of_packages_to_check(site: Path, app) -> None:
-    app("site-packages/shipfiles_theirs", {"forms.py": "class F:\n    class Media:\n        js = ['theirs.js']"})
+    app("site-packages/shipfiles_theirs", {"forms.py": "class F(Form):\n    class Media:\n        js = ['theirs.js']"})
     _, err = collect()
     assert err == ""
 

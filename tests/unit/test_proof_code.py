@@ -134,8 +134,8 @@ CASES = {
         ],
     ),
     # Django takes such a text for a list of letters, other libraries for a file beside the module.
-    "class Media with a text": ("class F:\n  class Media:\n    js = 'a.js'", [(3, 10, None, "'a.js'")]),
-    "class Media under if": ("class F:\n  class Media:\n    if x:\n      js = ['a']", [(4, 13, "a", "'a'")]),
+    "class Media with a text": ("class F(Form):\n  class Media:\n    js = 'a.js'", [(3, 10, None, "'a.js'")]),
+    "class Media under if": ("class F(Form):\n  class Media:\n    if x:\n      js = ['a']", [(4, 13, "a", "'a'")]),
     "a class Media alone": ("class Media:\n  js = ['a']", []),
     "forms.Media": (
         FORMS + "m = forms.Media(css={'all': ['a']}, js=['b', forms.Script('c', defer=True)])",
@@ -152,7 +152,7 @@ CASES = {
         [(2, 1, "a", "Script(src='a')"), (2, 18, "b", "Stylesheet('b')")],
     ),
     "static in a Media": (
-        STATIC + "class F:\n  class Media:\n    js = [static('a')]",
+        STATIC + "class F(Form):\n  class Media:\n    js = [static('a')]",
         [(4, 11, "a", "static('a')")],
     ),
     "comprehension": (FORMS + "forms.Media(js=['a/%s' % x for x in y])", [(2, 16, None, "['a/%s' % x for x in y]")]),
@@ -251,7 +251,7 @@ SCOPES = {
     "like static, from beside": ("from .x import versioned\nversioned('a')", [(2, "a")]),
     "all of a module": ("from django.templatetags.static import *\nstatic('a')", [(2, "a")]),
     "a Media in a function": (
-        FORMS + "def f(forms): ...\nclass F:\n  media = property(lambda self: forms.Media(js=['a']))",
+        FORMS + "def f(forms): ...\nclass F(Form):\n  media = property(lambda self: forms.Media(js=['a']))",
         [(4, "a")],
     ),
 }
@@ -260,6 +260,38 @@ SCOPES = {
 @pytest.mark.parametrize(("source", "expected"), SCOPES.values(), ids=SCOPES)
 def test_scopes(source: str, expected: list) -> None:
     assert [(use.line, use.name) for use in uses_in(source.encode(), "m.py", True, ("versioned",))] == expected
+
+
+MEDIA = "    class Media:\n        js = ['a']\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "sure"),
+    [
+        (STATIC + "if settings.DEBUG: static('a')\nelse: static('b')", [False, True]),
+        (STATIC + "if not DEBUG: static('a')\nelse: static('b')", [True, False]),
+        (STATIC + "if x and settings.DEBUG: f(lambda: static('a'))", [False]),
+        (STATIC + "if x or settings.DEBUG: static('a')", [True]),
+        (STATIC + "static('a' if settings.DEBUG else 'b')", [False, True]),
+        (STATIC + "x = static('a') if DEBUG else static('b')", [False, True]),
+        (STATIC + "if finders.find('a'): static('a')", [False]),
+        (STATIC + "if found := finders.find('a'): static('a')", [False]),
+        (STATIC + "try: static('a')\nexcept (KeyError, ValueError): static('b')", [False, True]),
+        (STATIC + "try: static('a')\nexcept Exception: ...", [True]),
+        (STATIC + "try: static('a')\nfinally: ...", [True]),
+        ("class F(forms.ModelForm):\n" + MEDIA, [True]),
+        ("class F(ModelAdmin[Thing]):\n" + MEDIA, [True]),
+        ("class F(metaclass=MediaDefiningClass):\n" + MEDIA, [True]),
+        ("class F(TextInput): ...\nclass G(F):\n" + MEDIA, [True]),
+        ("class F(Component):\n" + MEDIA, [False]),
+        ("class F(FormComponent):\n" + MEDIA, [False]),
+        ("class F:\n" + MEDIA, [False]),
+        ("class F(G): ...\nclass G(F):\n" + MEDIA, [False]),
+        ("if DEBUG:\n  class F(Form):\n" + MEDIA, [False]),
+    ],
+)
+def test_what_production_may_do_without(source: str, sure: list[bool]) -> None:
+    assert [use.sure for use in uses_in(source.encode(), "m.py", True)] == sure
 
 
 def test_a_long_chain_of_names_is_followed_some_way_only() -> None:

@@ -62,6 +62,29 @@ def test_uses(source: str, expected: list) -> None:
         assert use.text.endswith("%}")
 
 
+S = "{% static 'a' %}"
+
+
+@pytest.mark.parametrize(
+    ("source", "sure"),
+    [
+        (f"{{% if debug %}}{S}{{% endif %}}{S}", [False, True]),
+        (f"{{% if settings.DEBUG and x %}}{S}{{% else %}}{S}{{% endif %}}", [False, True]),
+        (
+            f"{{% if debug %}}{{% if x %}}{S}{{% else %}}{S}{{% endif %}}{S}{{% endif %}}{S}",
+            [False, False, False, True],
+        ),
+        (f"{{% if not debug %}}{S}{{% else %}}{S}{{% endif %}}{S}", [True, False, True]),
+        (f"{{% if x %}}{S}{{% elif debug %}}{S}{{% else %}}{S}{{% endif %}}", [True, False, True]),
+        (f"{{% if debug or x %}}{S}{{% else %}}{S}{{% endif %}}", [True, True]),
+        (f"{{% if debug == False %}}{S}{{% endif %}}", [True]),
+        (f"{{% if user %}}{S}{{% endif %}}{{% endif %}}{{% else %}}{S}", [True, True]),
+    ],
+)
+def test_what_only_development_reaches(source: str, sure: list[bool]) -> None:
+    assert [use.sure for use in uses_in(source, "t.html", True)] == sure
+
+
 def blocks_by_django(source: str) -> list[tuple[int, int, str]]:
     """The block tokens of Django's lexer that its parser does not skip."""
     found, in_comment = [], False

@@ -6,9 +6,11 @@ import ast
 import importlib.util
 import re
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 from .bindings import ASSETS, MEDIA, URLS, Scope
+from .guards import guarded_by
 from .names import NameUse, shortened
 from .scopes import Walk
 
@@ -17,6 +19,10 @@ _ABSOLUTE = ("http://", "https://", "/")
 _ARGUMENTS = ("path", "name", "src", "href")
 
 _MEDIA = re.compile(rb"\bMedia(?:Asset)?\b").search
+_CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)[ \t]*\(([^()]*)", re.MULTILINE)
+_DJANGOS = re.compile(r"Form|Widget|Input|Select|Textarea|Admin|Inline|Field|Block|Adapter|Panel|Media")
+_OTHERS = re.compile(r"[Cc]omponent")
+_ANCESTORS = 4
 _NAMINGS = 4
 """So often a name may be given to what has a name already: ``a = static``, ``b = a``."""
 _WORDS = r"static|staticfiles_storage|storages|Media|MediaAsset|Script|Stylesheet"
@@ -48,10 +54,17 @@ def uses_in(source: bytes, path: str, own: bool, aliases: Collection[str] = ()) 
         tree = ast.parse(text)
     walk = _walked(tree, text, aliases)
     reader = _Reader(text, path, own, aliases, walk)
-    for call, scope in walk.calls:
+    for call, scope, guarded in walk.calls:
+        before = len(reader.uses)
         reader.call(call, scope)
-    for class_ in walk.classes:
+        if guarded:
+            reader.unsure(before)
+    bases = _bases(text)
+    for class_, guarded in walk.classes:
+        before = len(reader.uses)
         reader.class_(class_)
+        if guarded or not _is_djangos(class_, bases):
+            reader.unsure(before)
     return sorted(reader.uses, key=lambda use: (use.line, use.column))
 
 
@@ -84,6 +97,27 @@ def _lines_to_read(text: str, aliases: Collection[str]) -> list[int]:
     return lines
 
 
+def _bases(text: str) -> dict[str, str]:
+    """The bases of the classes of a module, as they are written."""
+    return dict(_CLASS.findall(text))
+
+
+def _is_djangos(node: ast.ClassDef, bases: Mapping[str, str]) -> bool:
+    """Whether a class seems to be one of forms, widgets, admins, whose Media means names of static files.
+
+    By the names of its bases: to other libraries a Media may be anything.
+    """
+    written = [*node.bases, *(keyword.value for keyword in node.keywords if keyword.arg == "metaclass")]
+    names = " ".join(map(ast.unparse, written))
+    for _ in range(_ANCESTORS):
+        if _OTHERS.search(names):
+            return False
+        if _DJANGOS.search(names):
+            return True
+        names = " ".join(bases.get(name, "") for name in set(re.findall(r"\w+", names)))
+    return False
+
+
 class _Reader:
     """Judges the nodes of one module."""
 
@@ -114,16 +148,20 @@ class _Reader:
         if not certain:
             self.uses[before:] = [use.unknown() for use in self.uses[before:]]
 
+    def unsure(self, since: int) -> None:
+        """Production may do without what was found ``since``."""
+        self.uses[since:] = [replace(use, sure=False) for use in self.uses[since:]]
+
     def _names_url(self, node: ast.Call, how: str) -> None:
         if argument := _argument(node):
-            for _, name in _literals(argument):
-                self._add(node, name, how)
+            for _, name, sure in _literals(argument):
+                self._add(node, name, how, sure=sure)
 
     def _names_asset(self, node: ast.Call) -> None:
         if argument := _argument(node):
-            for _, name in _literals(argument):
+            for _, name, sure in _literals(argument):
                 if name is None or not name.startswith(_ABSOLUTE):
-                    self._add(node, name, "Media")
+                    self._add(node, name, "Media", sure=sure)
 
     def class_(self, node: ast.ClassDef) -> None:
         """Add what a ``Media`` inside of a class names."""
@@ -165,11 +203,11 @@ class _Reader:
     def _item(self, item: ast.expr, scope: Scope) -> None:
         if isinstance(item, ast.Call) and scope.of(item.func, self._aliases) & (ASSETS | URLS):
             return  # a call that is read for itself
-        for node, name in _literals(item):
+        for node, name, sure in _literals(item):
             if name is None or not name.startswith(_ABSOLUTE):
-                self._add(node, name, "Media")
+                self._add(node, name, "Media", sure=sure)
 
-    def _add(self, node: ast.expr, name: str | None, how: str) -> None:
+    def _add(self, node: ast.expr, name: str | None, how: str, *, sure: bool = True) -> None:
         if not self._lines:
             self._lines = self._text.split("\n")
         encoded = self._lines[node.lineno - 1].encode()
@@ -178,7 +216,7 @@ class _Reader:
         text = encoded[start:end].decode(errors="replace")
         column = len(encoded[:start].decode(errors="replace")) + 1
         shown = text if end is not None else shortened(text + "\n")
-        self.uses.append(NameUse(self._path, node.lineno, column, shown, name, how, self._own))
+        self.uses.append(NameUse(self._path, node.lineno, column, shown, name, how, self._own, sure))
 
 
 def _argument(node: ast.Call) -> ast.expr | None:
@@ -211,16 +249,19 @@ def _assigned(statement: ast.stmt) -> tuple[str, ast.expr | None]:
     return (target.id, statement.value) if isinstance(target, ast.Name) else ("", None)
 
 
-def _literals(node: ast.expr) -> Iterator[tuple[ast.expr, str | None]]:
-    """What an expression can be, each with its place; ``None`` for what only running the program could tell."""
+def _literals(node: ast.expr, *, sure: bool = True) -> Iterator[tuple[ast.expr, str | None, bool]]:
+    """What an expression can be, each with its place, and whether production asks for it; ``None`` for what only
+    running the program could tell.
+    """
     if isinstance(node, ast.IfExp):
-        yield from _literals(node.body)
-        yield from _literals(node.orelse)
+        guarded = guarded_by(node)
+        for value in (node.body, node.orelse):
+            yield from _literals(value, sure=sure and value not in guarded)
     elif isinstance(node, ast.BoolOp):
         for value in node.values:
-            yield from _literals(value)
+            yield from _literals(value, sure=sure)
     else:
-        yield node, _folded(node)
+        yield node, _folded(node), sure
 
 
 def _folded(node: ast.expr) -> str | None:

@@ -11,6 +11,7 @@ from itertools import filterfalse
 from typing import Any
 
 from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import Storage
 from django.templatetags.static import static
 
 from ..sources import ownership
@@ -51,7 +52,8 @@ def uses_in(source: str, path: str, own: bool, environment: Environment, tags: C
                 at[node.lineno] = place.end()
             text = place[0] if place else f"{asks}({'...' if name is None else repr(name)})"
             # A name that the template gives a meaning of its own may be anything.
-            known = None if asks.partition(".")[0] in bound.keys() - aliases else name
+            head = asks.partition(".")[0]
+            known = None if head in bound.keys() - aliases or _is_foreign(head, environment) else name
             yield NameUse(path, node.lineno, place.start() + 1 if place else 0, shortened(text), known, "Jinja2", own)
 
 
@@ -86,12 +88,23 @@ def _asks(node: nodes.Call | nodes.Filter, environment: Environment, tags: Colle
 def _function(callee: nodes.Node, environment: Environment, tags: Collection[str]) -> str:
     """How a function that gives the URLs of static files is written, if ``callee`` is one; else nothing."""
     if isinstance(callee, nodes.Name):
-        known = callee.name in tags or _is(environment.globals.get(callee.name), static)
+        known = callee.name in tags or _gives_urls(environment.globals.get(callee.name))
         return callee.name if known else ""
     if isinstance(callee, nodes.Getattr) and isinstance(callee.node, nodes.Name):
         storage = environment.globals.get(callee.node.name)
         return f"{callee.node.name}.url" if callee.attr == "url" and _is(storage, _STORAGE) else ""
     return ""
+
+
+def _is_foreign(name: str, environment: Environment) -> bool:
+    """Whether a global that is called as Django's function is another one, which may do anything with a name."""
+    return name == "static" and not _gives_urls(environment.globals.get(name, static))
+
+
+def _gives_urls(given: Any) -> bool:
+    return given is static or (
+        isinstance(getattr(given, "__self__", None), Storage) and getattr(given, "__name__", "") == "url"
+    )
 
 
 def _is(given: Any, known: Any) -> bool:
@@ -141,7 +154,7 @@ def scan_engine(environment: Environment, tags: Collection[str], scan: Scan) -> 
     if environment.loader is None:
         return
     words = {*tags, *(name for name, given in environment.filters.items() if _is(given, static))}
-    words |= {name for name, given in environment.globals.items() if _is(given, static) or _is(given, _STORAGE)}
+    words |= {name for name, given in environment.globals.items() if _gives_urls(given) or _is(given, _STORAGE)}
     try:
         names = environment.loader.list_templates()
     except TypeError as error:

@@ -27,6 +27,9 @@ class NameUse:
     own: bool = True
     """Whether the project's own people wrote it; else it came with an installed package."""
 
+    sure: bool = True
+    """Whether production asks for it: not if a condition or an exception may stand before, or the class is unknown."""
+
     def unknown(self) -> NameUse:
         """The same place, its name not known."""
         return replace(self, name=None)

@@ -97,6 +97,8 @@ def prove(scan: Scan, known: Collection[str], config: ProofConfig) -> Proof:
         if use.path not in called:
             called[use.path] = {use.path, *scan.names.get(use.path, ()), *_below_home(use.path)}
         severity, option = _severity(use, path, called[use.path], config)
+        if option and not use.sure and severity != "ignore":
+            severity = "note"
         if severity == "ignore":
             continue
         if path not in nearest:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 
 from .bindings import Scope, bound_by
+from .guards import guarded_by
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -20,16 +21,18 @@ class Walk:
     """
 
     def __init__(self, tree: ast.Module, lines: Sequence[int]) -> None:
-        self.calls: list[tuple[ast.Call, Scope]] = []
-        self.classes: list[ast.ClassDef] = []
+        self.calls: list[tuple[ast.Call, Scope, bool]] = []
+        """Each with whether something guards it."""
+        self.classes: list[tuple[ast.ClassDef, bool]] = []
         self.inside: dict[ast.ClassDef, Scope] = {}
         """The scopes that classes make."""
         self._lines = lines
         module = Scope()
         self._scopes = [module]
-        self._stack: list[tuple[ast.AST, Scope]] = [(tree, module)]
+        self._stack: list[tuple[ast.AST, Scope, bool]] = [(tree, module, False)]
+        self._guarded = False
         while self._stack:
-            node, scope = self._stack.pop()
+            node, scope, self._guarded = self._stack.pop()
             if not isinstance(node, ast.stmt) or self._wanted(node):
                 self._visit(node, scope)
         for scope in self._scopes:
@@ -55,7 +58,7 @@ class Walk:
         return scope
 
     def _add(self, nodes: Iterable[ast.AST | None], scope: Scope) -> None:
-        self._stack += [(node, scope) for node in nodes if node is not None]
+        self._stack += [(node, scope, self._guarded) for node in nodes if node is not None]
 
     def _visit(self, node: ast.AST, scope: Scope) -> None:
         if isinstance(node, (*_FUNCTIONS, ast.Lambda)):
@@ -63,7 +66,7 @@ class Walk:
         elif isinstance(node, ast.ClassDef):
             scope.bind(node.name)
             inner = self.inside[node] = self._new("class", scope)
-            self.classes.append(node)
+            self.classes.append((node, self._guarded))
             self._add([*node.decorator_list, *node.bases, *node.keywords], scope)
             self._add(node.body, inner)
         elif isinstance(node, _COMPREHENSIONS):
@@ -76,10 +79,14 @@ class Walk:
             self._assignment(node, node.value, scope)
         else:
             if isinstance(node, ast.Call):
-                self.calls.append((node, scope))
+                self.calls.append((node, scope, self._guarded))
             for name in bound_by(node):
                 scope.bind(name)
-            self._add(ast.iter_child_nodes(node), scope)
+            before = self._guarded
+            guarded = guarded_by(node)
+            for child in ast.iter_child_nodes(node):
+                self._guarded = before or child in guarded
+                self._add([child], scope)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> None:
         inner = self._new("function", scope)

@@ -19,6 +19,7 @@ from .blocks import blocks
 from .names import NameUse, Scan, is_left_over
 
 _LITERAL = re.compile(r"""\s+("[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*')(?=\s|$)""", re.DOTALL)
+_COMPARING = frozenset(("not", "or", "==", "!=", "is", "in", "<", ">", "<=", ">="))
 _NO_TEMPLATES = frozenset((".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycache__"))
 _MAX_SIZE = 4 << 20
 """Larger files among the templates are none. Bytes."""
@@ -29,10 +30,12 @@ def uses_in(source: str, path: str, own: bool, tags: Collection[str] = ("static"
     at = begin = 0
     line = 1
     foreign = False
+    branches = _Branches()
     for start, end, contents in blocks(source):
         tag = contents.split(None, 1)[0] if contents else ""
         if tag == "load":
             foreign = _is_foreign(contents.split(), foreign)
+        branches.take(tag, contents)
         if tag not in tags or len(contents) == len(tag):
             continue
         line += source.count("\n", at, start)
@@ -40,7 +43,44 @@ def uses_in(source: str, path: str, own: bool, tags: Collection[str] = ("static"
         at = start
         literal = None if foreign and tag == "static" else _LITERAL.match(contents, len(tag))
         name = unescape_string_literal(literal[1]) if literal else None
-        yield NameUse(path, line, start - begin + 1, source[start:end], name, f"{{% {tag} %}}", own)
+        yield NameUse(
+            path, line, start - begin + 1, source[start:end], name, f"{{% {tag} %}}", own, not branches.guarded
+        )
+
+
+class _Branches:
+    """Whether a place is only reached in development: ``{% if debug %}``, ``{% if settings.DEBUG %}``."""
+
+    def __init__(self) -> None:
+        # For each open "if": whether this branch is one, and whether "else" will be.
+        self._open: list[tuple[bool, bool]] = []
+        self._guarding = 0
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it is so here."""
+        return self._guarding > 0
+
+    def take(self, tag: str, contents: str) -> None:
+        """Go on behind a tag."""
+        if tag == "if":
+            self._enter(contents)
+        elif tag in ("elif", "else", "endif") and self._open:
+            here, otherwise = self._open.pop()
+            self._guarding -= here
+            if tag == "elif":
+                self._enter(contents)
+            elif tag == "else":
+                self._open.append((otherwise, False))
+                self._guarding += otherwise
+
+    def _enter(self, contents: str) -> None:
+        words = contents.split()[1:]
+        debug = any(word.rpartition(".")[2].lower() == "debug" for word in words)
+        # With "or", or a comparison, production may get there, too.
+        here, otherwise = debug and _COMPARING.isdisjoint(words), debug and words[0] == "not" and len(words) == 2
+        self._open.append((here, otherwise))
+        self._guarding += here
 
 
 def _is_foreign(words: list[str], before: bool) -> bool:
