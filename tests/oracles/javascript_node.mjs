@@ -59,6 +59,16 @@ const literal = (node) => {
   return null;
 };
 
+const isEmpty = (node) => literal(node) === "" && node.end - node.start === 2;
+
+// What an empty string is added to, before or behind, is the same string (ECMA-262 section 13.15.3).
+const withoutEmpty = (node) => {
+  while (node.type === "BinaryExpression" && node.operator === "+" && (isEmpty(node.left) || isEmpty(node.right))) {
+    node = isEmpty(node.right) ? node.left : node.right;
+  }
+  return node;
+};
+
 function* references(tree) {
   for (const node of nodes(tree)) {
     const found = (inner, kind) => ({ start: inner.start + 1, end: inner.end - 1, url: literal(inner), kind });
@@ -78,7 +88,9 @@ function* references(tree) {
       }
     } else if (node.type === "NewExpression" && /^((self|window|globalThis)\.)?URL$/.test(plain(node.callee))) {
       const [url, base, ...more] = node.arguments;
-      if (literal(url) !== null && base && plain(base) === "import.meta.url" && !more.length) yield found(url, "url");
+      if (literal(url) !== null && base && plain(withoutEmpty(base)) === "import.meta.url" && !more.length) {
+        yield found(url, "url");
+      }
     }
   }
 }
