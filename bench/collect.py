@@ -39,7 +39,15 @@ TITLES = {
 }
 REFERENCE = "django-manifest"
 QUICK = ("shipfiles", "shipfiles-uncompressed", "django", "django-manifest")
-PACKAGES = ("Django", "shipfiles", "whitenoise", "servestatic", "django-manifeststaticfiles-enhanced", "brotli")
+PACKAGES = (
+    "Django",
+    "shipfiles",
+    "whitenoise",
+    "servestatic",
+    "django-manifeststaticfiles-enhanced",
+    "brotli",
+    "deflate",
+)
 
 
 @dataclass(frozen=True, slots=True)

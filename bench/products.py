@@ -46,6 +46,15 @@ PRODUCTS = {
             has_cache=True,
         ),
         Product(
+            "shipfiles-fast",
+            "shipfiles.django.storage.StaticStorage",
+            {"compress": {"codings": ["br", "gzip"], "profile": "fast"}},
+            apps=("shipfiles.django",),
+            stops_at_references=False,
+            has_cache=True,
+            optional=True,
+        ),
+        Product(
             "shipfiles-uncompressed",
             "shipfiles.django.storage.StaticStorage",
             {"compress": {"codings": []}},
