@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from shipfiles.build.cache import NO_CACHE
 from shipfiles.build.find import Found, ignore_matcher, select, walk
 from shipfiles.build.pipeline import build
 from shipfiles.config import CompressConfig, RewriteConfig
+from shipfiles.digest import digest_bytes
 from shipfiles.errors import BrokenReferences
 from shipfiles.events import ignore
-from shipfiles.manifest import POINTER_KEY, load, release_key
+from shipfiles.manifest import POINTER_KEY, load, release_key, suffix
 from shipfiles.model import SourceFile
 from shipfiles.release import renew as module
 from shipfiles.release.publish import publish
@@ -262,6 +264,63 @@ def test_any_damaged_byte_of_the_memory_is_noticed(at: int, byte: bytes) -> None
     body[at : at + 1] = byte
     store.put(STATE_KEY, bytes(body))
     assert (read_state(store) is not None) == same
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing may catch it and go on."""
+
+
+class Dying(LocalStore):
+    """A store that dies at one of its writes, before or after it took effect."""
+
+    left = 10**6
+    after = False
+
+    def _step(self, work: Any) -> Any:
+        self.left -= 1
+        if self.left < 0 or (self.left == 0 and not self.after):
+            raise Killed
+        result = work()
+        if self.left == 0:
+            raise Killed
+        return result
+
+    def put(self, key: str, body: Any, **options: Any) -> Any:
+        return self._step(lambda: LocalStore.put(self, key, body, **options))
+
+    def copy(self, source: str, target: str) -> Any:
+        return self._step(lambda: LocalStore.copy(self, source, target))
+
+    def delete(self, keys: Any) -> None:
+        for key in keys:
+            self._step(lambda key=key: LocalStore.delete(self, [key]))
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", range(1, 26))
+def test_killed_at_any_write_the_live_release_is_whole_and_the_next_run_heals(
+    shop: Site, tmp_path: Path, step: int, after: bool
+) -> None:
+    before = release(shop.store)
+    shop.write("img/x.png", "other")
+    shop.write("js/c.js", "short")
+    shop.store = Dying(shop.store.root)
+    shop.store.left, shop.store.after = step, after
+    with suppress(Killed):
+        shop.renew()
+    shop.store = LocalStore(shop.store.root)
+    live = release(shop.store)
+    entries = load(live[next(key for key in live if "/releases/" in key)], "").entries.values()
+    for entry in entries:
+        body = read_all(shop.store, entry.name) or b""
+        assert (len(body), digest_bytes(body)) == (entry.size, entry.digest)
+        for token in entry.codings:
+            assert read_all(shop.store, entry.name + suffix(token)) is not None
+    assert live[POINTER_KEY] == before[POINTER_KEY] or {e.logical for e in entries} == {*shop.found().stats}
+    # What changed is found either way: by the memory, or because that does not fit what is there.
+    if shop.renew() is None:
+        shop.whole()
+    check(shop, tmp_path / "fresh")
 
 
 NAMES = [f"{folder}/{stem}.{kind}" for folder in "ab" for stem in "xyz" for kind in ("css", "js")]
