@@ -13,6 +13,7 @@ _MEASURABLE = 0.005
 # A text so long that is read in less than `_MEASURABLE` is measured all the same: what 8 times as much then costs is
 # nothing to worry about. Bytes.
 _LONGEST = 128 * 1024
+_SHORTEST = 2048
 _TRIES = 3
 
 
@@ -22,17 +23,30 @@ def check_linear(read: Callable[[bytes], object], unit: bytes, head: bytes = b""
     The clock is that of the process, so that other work on the machine does not count. n is as large as it takes for
     a time that can be measured. The best of three runs counts.
     """
-    count = max(1, 2048 // len(unit))
-    while (small := _seconds(read, head + unit * count + tail)) < _MEASURABLE and count * len(unit) < _LONGEST:
+    _check(read, lambda count: head + unit * count + tail, f"{head!r} + {unit!r} * n + {tail!r}")
+
+
+def check_linear_pair(read: Callable[[bytes], object], opener: bytes, closer: bytes, between: bytes = b"") -> None:
+    """As `check_linear`, for n times ``opener``, ``between`` and n times ``closer``."""
+    _check(
+        read, lambda count: opener * count + between + closer * count, f"{opener!r} * n + {between!r} + {closer!r} * n"
+    )
+
+
+def _check(read: Callable[[bytes], object], text_of: Callable[[int], bytes], what: str) -> None:
+    count = 1
+    while len(text := text_of(count)) < _SHORTEST:
         count *= 2
-    text, large = (head + unit * n + tail for n in (count, count * _GROWTH))
+    while (small := _seconds(read, text)) < _MEASURABLE and len(text) < _LONGEST:
+        count *= 2
+        text = text_of(count)
+    large = text_of(count * _GROWTH)
     best = float("inf")
     for _ in range(_TRIES):
         small = min(small, _seconds(read, text))
         best = min(best, _seconds(read, large))
         if best < _GROWTH * _SLACK * max(small, _MEASURABLE):
             return
-    what = f"{head!r} + {unit!r} * n + {tail!r}"
     raise AssertionError(f"{what}: {len(text)} bytes took {small:.4f} s, {_GROWTH} times as many {best:.4f} s")
 
 

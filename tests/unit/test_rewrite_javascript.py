@@ -13,6 +13,7 @@ from shipfiles.build.rewrite import javascript
 from shipfiles.build.rewrite.javascript import references
 from shipfiles.build.rewrite.javascript_walk import Walk
 from shipfiles.testing.rewriter import check_renaming, check_spans
+from tests.linear import check_linear, check_linear_pair
 from tests.oracles import javascript_tree
 
 # The clause; the script; its references, "kind url" or only the URL where the kind is "module".
@@ -391,6 +392,9 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("12.9.5", "x = {a: function () { l: {} /'/.test(a) }}; import('./x.js')", ["dynamic-import ./x.js"]),
     ("12.9.5", "f(() => ({}) / '/', {a} / '/'); import('./x.js')", ["dynamic-import ./x.js"]),
     ("12.9.5", "try {} catch {} /'/.test(a); import('./x.js')", ["dynamic-import ./x.js"]),
+    ("12.9.5", "r=/^https?:\\/\\//;x=a?b:{c:1}/2;import'./x.js'", ["./x.js"]),
+    ("12.9.5", "x=a?/[?:\"]/:{c:1}/2;import'./x.js'", ["./x.js"]),
+    ("12.9.5", "l:/\\?/;m:{}/'/.test(a);import'./x.js'", ["./x.js"]),
     ("12.9.5", "debugger\n/'/.test(a); import('./x.js')", ["dynamic-import ./x.js"]),
     ("12.9.5", "if (a)\u00a0/'/.test(b); import('./x.js')", ["dynamic-import ./x.js"]),
     ("12.9.5", "x = /a/\n{}\n/'/.test(a); import('./x.js')", ["dynamic-import ./x.js"]),
@@ -493,7 +497,7 @@ def test_utf16_yields_nothing():
     assert references("import './x.js'".encode("utf-16")) == []
 
 
-# Units that a careless pattern would read again and again. No clock: quadratic work on these would be seen without one.
+# Units that a careless pattern would read again and again.
 HOSTILE = [
     "/*", "/**/", "//\n", '"', "'a\n", "`", "`${", "${", "{", "}", "(", ")", " ", "\n", "\\", "\u2028", "\ufffd",
     "\0", "/", " /\n", "=/[", "=/a", "=/", "a/b", "()/", "{}/", "a++/", "if(a)/b/;", "return/", "function(){}/",
@@ -505,6 +509,7 @@ HOSTILE = [
     "case 1:{}/1;", "a?b:{}/1;", "++/", "for(x of/a/)",
     "{a:{}/1,b:", "{a?b:{}/1}", "a?b:{c?d:{}/1}/1;", "new URL('a',", 'import("./', "import(/**/'", "import(`./${",
     "// import(", "of/", "/*# sourceMappingURL=x", "//# sourceMappingURL= a b\n", "export\n", "1.", "new self.",
+    "import//", "import{}", "export//", "export/*", "import.meta", "import .", "import{}from", "x of /a/;",
 ]  # fmt: skip
 
 
@@ -532,10 +537,53 @@ def test_calls_grow_with_the_size(unit, head):
     assert calls(large.encode()) < 5 * calls(small.encode()) + 100
 
 
+# What holds a walk up, or makes it begin again, before the units.
+HEADS = ["", "<!--\n(", "<!--\n'"]
+
+
 @pytest.mark.parametrize("unit", HOSTILE)
-@pytest.mark.parametrize("head", ["", "x=import.meta.URL<!--\n"])
+@pytest.mark.parametrize("head", HEADS)
 def test_reading_is_linear(unit, head):
-    references((head + unit * (100_000 // len(unit)) + '\n;import("./x.js")').encode())
+    tail = "'" if "'" in head else ""
+    check_linear(references, unit.encode(), head.encode(), f"{tail}\n;import('./x.js')".encode())
+
+
+@pytest.mark.parametrize(
+    ("head", "unit", "between"),
+    [
+        ("for", " ", "(x of /a/;"),
+        ("for", "/**/", "(x of /a/;"),
+        ("if", " ", "(x){}/a/;"),
+        ("x=function", " ", "(){}/1;"),
+        ("x=class", " ", "{}/1;"),
+        ("x", " ", "{}/1;"),
+        ("return", " ", "/a/;"),
+        ("x:", " ", "{}/1;"),
+        ("{x:", " ", "{}/1,"),
+        ("x", " ", "++/1;"),
+        ("import", " ", "."),
+        ("export", " ", "{"),
+        ("new", " ", "URL("),
+        ("<!--\n(import", " ", "a"),
+        ("<!--\nimport", "/**/", "a"),
+    ],
+)
+@pytest.mark.parametrize("again", ["x of /a/;", "{}/1;", "()/1;", "a?b:{}/1;"])
+def test_reading_is_linear_behind_much_space(head, unit, between, again):
+    body = f"{between}{again}".encode()
+    check_linear_pair(
+        lambda text: references(head.encode() + text + b"\n;import('./x.js')"), unit.encode(), again.encode(), body
+    )
+
+
+OPENERS = ["(", "{", "`${", "x={a:", "f(function(){", "<!--\n", "/*", "'", "import(", "import{", "a?b:"]
+CLOSERS = [")", "}", "}`", "})", "}/1", "/a/", "*/", "{}/1", ":{}/1", "\n-->", "import//", ")/1"]
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize("closer", CLOSERS)
+def test_reading_pairs_is_linear(opener, closer):
+    check_linear_pair(lambda text: references(text + b"\n;import('./x.js')"), opener.encode(), closer.encode())
 
 
 def test_twenty_thousand_imports_on_one_line_of_ten_megabytes():

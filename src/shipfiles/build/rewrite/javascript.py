@@ -59,10 +59,12 @@ _DECLARATION = re.compile(rb"export|import(?!Scripts)\s*+[\"'{*\w$\\]")
 _COMMENTED = re.compile(rb"\s*+//[^*\"'`{\r\n\xe2]*+\Z")
 # How far back a line's beginning is looked for.
 _NEAR: Final = 200
-# What makes a module of a text, besides the imports.
+# What can make a module of a text, besides the imports; and what stands behind the word then. Comments are looked into
+# only behind a word in code, so that each is read once.
+_MODULE_WORD = re.compile(rb"(?:import|export)(?<![\w$#\\].{6})", re.DOTALL)
 _MODULE_SIGN = re.compile(
-    rb"(?:import|export)(?<![\w$#\\].{6})(?!" + _LETTERS + rb"|" + BLANK + rb"[(:=;,)}.])"
-    rb"|import(?<![\w$#\\].{6})" + BLANK + rb"\." + BLANK + rb"(?P<meta>meta)",
+    rb".{6}(?!" + _LETTERS + rb"|" + BLANK + rb"[(:=;,)}.])"
+    rb"|import" + BLANK + rb"\." + BLANK + rb"(?P<meta>meta)",
     re.DOTALL,
 )
 
@@ -180,9 +182,9 @@ def _begins_item(walk: Walk, before: int) -> bool:
 def _is_module(body: bytes) -> bool:
     """Whether something in ``body`` can stand in a module only."""
     walk = Walk(body, html_comments=False)
-    for match in _MODULE_SIGN.finditer(body):
-        at = match.start()
-        if not walk.reach(at):
+    for word in _MODULE_WORD.finditer(body):
+        at = word.start()
+        if not walk.reach(at) or not (match := _MODULE_SIGN.match(body, at)):
             continue
         before = walk.past.before(at)
         if not walk.past.is_property(before) and (match["meta"] or _begins_item(walk, before)):

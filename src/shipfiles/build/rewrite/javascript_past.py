@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Final
 
 # White space and line ends beyond ASCII (sections 12.2 and 12.3).
@@ -34,6 +35,8 @@ class Past:
         self.heads: dict[int, int] = {}
         """Closing round brackets with a brace behind them → their opening ones."""
         self._body = body
+        # Where each regular expression begins and ends.
+        self._regex_starts = array("q")
         self._regex_ends = array("q")
         # Where each comment ends, and where the code before it does.
         self._comment_ends = array("q")
@@ -49,8 +52,9 @@ class Past:
         self._code_ends.append(code_end)
         return end
 
-    def regex(self, end: int) -> int:
+    def regex(self, start: int, end: int) -> int:
         """Note a regular expression; gives its end."""
+        self._regex_starts.append(start)
         self._regex_ends.append(end)
         return end
 
@@ -58,6 +62,15 @@ class Past:
         """Whether a regular expression ends at ``end``."""
         index = bisect_left(self._regex_ends, end)
         return index < len(self._regex_ends) and self._regex_ends[index] == end
+
+    def without_regexes(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The parts of ``body[start:end]`` that are in no regular expression."""
+        for index in range(bisect_right(self._regex_ends, start), len(self._regex_ends)):
+            if self._regex_starts[index] >= end:
+                break
+            yield start, self._regex_starts[index]
+            start = self._regex_ends[index]
+        yield start, end
 
     def close_paren(self, at: int) -> None:
         """Note a ")"."""

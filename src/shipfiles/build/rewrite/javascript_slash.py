@@ -72,6 +72,8 @@ class Slashes:
         self._past = past
         # Opening braces that have been asked for. One may be asked for many times.
         self._kinds: dict[int, _Kind] = {}
+        # Whether round brackets that have been asked for are heads, by the offset of the opening one.
+        self._heads: dict[int, bool] = {}
         # What the last colon was asked for.
         self._counted = _Counted(0, 0, 0, [])
 
@@ -111,9 +113,13 @@ class Slashes:
 
     def _is_head(self, paren: int) -> bool:
         """Whether the round bracket at ``paren`` began the head of a statement."""
-        end = self._past.before(paren)
-        word = self._word(end)
-        return word in _BEFORE_HEAD or (word == b"await" and self._word(self._past.before(end - 5)) == b"for")
+        known = self._heads.get(paren)
+        if known is None:
+            end = self._past.before(paren)
+            word = self._word(end)
+            known = word in _BEFORE_HEAD or (word == b"await" and self._word(self._past.before(end - 5)) == b"for")
+            self._heads[paren] = known
+        return known
 
     def _is_for_of(self, end: int) -> bool:
         """Whether the word "of" that ends at ``end`` is that of a loop's head, and no variable of that name."""
@@ -214,8 +220,8 @@ class Slashes:
         if known.start != start or known.end > name:
             known = _Counted(start, start, 0, [])
         conditions, outer = known.conditions, known.outer
-        for match in _CONDITION.finditer(body, known.end, name):
-            token = match[0]
+        parts = self._past.without_regexes(known.end, name)
+        for token in (match[0] for part in parts for match in _CONDITION.finditer(body, *part)):
             if token == b"?":
                 conditions += 1
             elif token == b":":

@@ -134,7 +134,7 @@ class Walk:
             # not to try again on this line keeps the whole linear.
             self._no_regex = self._line_end(at)
             return at + 1
-        return self.past.regex(regex.end())
+        return self.past.regex(at, regex.end())
 
     def _template(self, at: int) -> int:
         """Read on inside a template: to its end, or into the code of a substitution."""
