@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipfiles.build.rewrite import html, rewriter_for, xhtml
+from shipfiles.build.rewrite.reference import target_of
 from shipfiles.testing.rewriter import check_renaming, check_spans
+from tests.linear import check_linear
 
 # The clause of the HTML Standard; a part of a page; its references, "kind url" or only the URL where the kind is "url".
 CASES: list[tuple[str, str, list[str]]] = [
@@ -123,6 +125,8 @@ CASES: list[tuple[str, str, list[str]]] = [
      ["a.png", "b.css"]),
     ("4.8.16 SVG", "<svg><script href=a.js></script><script>import('./b.js')</script></svg>",
      ["a.js", "dynamic-import ./b.js"]),
+    ("4.8.16 SVG", "<svg><image href='url(1).png'/><a href='?q=url(x.png)' onclick='url(y.png)' data-u='url(z.png)'>",
+     ["url(1).png"]),
     ("4.8.16 SVG", "<use href=a.svg></use><rect fill='url(b.svg)'>", []),
     # 3.2.6: integrity
     ("SRI 3.6", "<script src=a.js integrity=sha384-x></script>", ["a.js", "integrity a.js"]),
@@ -252,7 +256,7 @@ def test_the_rewriters_are_registered():
     assert rewriter_for("a/b.xhtml", "application/xhtml+xml") == ("xhtml", "html")
 
 
-# Units that a careless pattern would read again and again. No clock: quadratic work on these would be seen without one.
+# Units that a careless pattern would read again and again.
 HOSTILE = [
     "<", "<a ", "<a>", "<a x=", "<a x='", "</", "</a", "<!", "<!--", "<!-- --!", "-->", "<?", "x=", "&", "&#", "&#x",
     "&a", "<svg>", "<svg/", "<svg><title>", "</svg>", "<script>", "<script><!--", "</script", "<script><!--<script>",
@@ -265,7 +269,37 @@ HOSTILE = [
 @pytest.mark.parametrize("unit", HOSTILE)
 @pytest.mark.parametrize("before", ["", "<a ", "<p style='", "<svg><style>", "<script type=importmap>"])
 def test_reading_is_linear(unit, before):
-    html.references((before + unit * (60_000 // len(unit)) + "<img src=x.png>").encode())
+    check_linear(html.references, unit.encode(), before.encode(), b"<img src=x.png>")
+
+
+# What grows with the square of the open elements is slow only where there are many.
+_MANY = 2000
+
+
+@pytest.mark.parametrize("opener", ["<svg>", "<math>", "<svg><g href=a>", "<svg><desc>"])
+@pytest.mark.parametrize("closer", ["</svg>", "</math>", "</desc>", "</title>", "<p>"])
+def test_reading_is_linear_where_much_is_open(opener, closer):
+    def read(body: bytes) -> object:
+        return html.references(body + closer.encode() * (len(body) // len(opener)))
+
+    check_linear(read, opener.encode() * _MANY)
+
+
+@pytest.mark.parametrize("folder", ["a/", "../", "%61/", "x"])
+@pytest.mark.parametrize("before", ["", "/", "https://host/"])
+def test_a_page_with_a_long_base_takes_no_longer(folder, before):
+    def read(body: bytes) -> object:
+        base = f"<base href='{before}{folder * (len(body) // len(folder))}/'>".encode()
+        return [target_of(r.url, "b/c.html", "https://host/", r.base) for r in html.references(base + body)]
+
+    check_linear(read, b"<img src=x.png>")
+
+
+def test_nothing_is_relative_to_a_base_that_no_file_can_have():
+    # S3 takes 1024 bytes for a whole name.
+    for length, bases in ((1024, ["a" * 1023 + "/", ""]), (1025, [""])):
+        body = f"<base href='{'a' * (length - 1)}/'><img src=b.png><img src=/static/c.png>".encode()
+        assert [r.base for r in html.references(body)] == bases
 
 
 def test_a_tag_with_very_many_attributes():

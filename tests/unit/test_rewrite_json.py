@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shipfiles.build.rewrite import import_map, rewriter_for, web_manifest
 from shipfiles.build.rewrite.json_strings import fault_in, strings
 from shipfiles.testing.rewriter import check_renaming, check_spans
+from tests.linear import check_linear
 
 # The clause of RFC 8259; the text; its strings.
 STRINGS: list[tuple[str, str, list[tuple[Any, ...]]]] = [
@@ -166,6 +167,16 @@ def test_depth():
 @pytest.mark.parametrize("unit", ["[", '{"a":', '[{"a":', '"', '"a', '\\"', "1", "[1,", " ", "[]", "-", "e"])
 def test_reading_is_linear(unit):
     assert strings((unit * (400_000 // len(unit))).encode(), 9) == []
+    check_linear(lambda body: strings(body, 9), unit.encode())
+
+
+@pytest.mark.parametrize(
+    "unit", ['{"src":"a.png"},', '"src",', '{"icons":[', '"\\u0073rc":', "[", "]", '"./a.js":"./b.js",']
+)
+@pytest.mark.parametrize("head", ['{"icons":[', '{"imports":{', '{"shortcuts":[{"icons_localized":{"fr":['])
+def test_references_are_found_in_linear_time(unit, head):
+    for rewriter in (web_manifest, import_map):
+        check_linear(rewriter.references, unit.encode(), head.encode())
 
 
 def test_deep_nesting_is_read():
@@ -187,6 +198,14 @@ MANIFESTS: list[tuple[str, str, list[str]]] = [
     ("Manifest 3.1 shortcuts", '{"shortcuts":[{"url":"/x","icons":[{"src":"a.png"}]},{"icons":[{"src":"b.png"}]}]}',
      ["a.png", "b.png"]),
     ("Incubations file_handlers", '{"file_handlers":[{"action":"/x","icons":[{"src":"a.png"}]}]}', ["a.png"]),
+    ("Manifest localized", '{"icons_localized":{"fr":[{"src":"a.png"}],"de":[{"src":"b.png"},{"src":"c.png"}]}}',
+     ["a.png", "b.png", "c.png"]),
+    ("Manifest localized", '{"shortcuts":[{"url":"/x","icons_localized":{"fr":[{"src":"a.png"}]}}]}', ["a.png"]),
+    ("Manifest localized", '{"name_localized":{"fr":{"src":"a.png"}},"icons_localized":[{"src":"b.png"}]}', []),
+    ("Manifest localized", '{"file_handlers":[{"icons_localized":{"fr":[{"src":"a.png"}]}}]}', []),
+    ("Microsoft widgets", '{"widgets":[{"icons":[{"src":"a.png"}],"screenshots":[{"src":"b.png"}],"data":"c.json"}]}',
+     ["a.png", "b.png"]),
+    ("Microsoft widgets", '{"shortcuts":[{"screenshots":[{"src":"a.png"}]}],"widgets":[{"src":"b.png"}]}', []),
     ("Manifest 1.8 start_url", '{"start_url":"a.html","scope":"b/","id":"c","icons":[]}', []),
     ("Manifest 1.15 related", '{"related_applications":[{"url":"a.html"}],"prefer_related_applications":true}', []),
     # Others that are called manifest.json

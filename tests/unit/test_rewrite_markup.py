@@ -10,8 +10,9 @@ from html5lib import _tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shipfiles.build.rewrite.elements import Elements
 from shipfiles.build.rewrite.html_tags import HtmlMarkup
-from shipfiles.build.rewrite.markup import Decoded, Markup, Piece, Tag
+from shipfiles.build.rewrite.markup import Attribute, Decoded, Markup, Piece, Tag
 from shipfiles.build.rewrite.xml_tags import XmlMarkup
 
 # The clause; the document; its start tags: the name, then name=value of each attribute that has a value.
@@ -298,3 +299,16 @@ def test_what_markup_interrupts_has_no_place():
     markup = XmlMarkup(body, "")
     (tag,) = markup.tags()
     assert Decoded(body, tag.pieces, markup.character).span(0, 2) is None
+
+
+class Twice(XmlMarkup):
+    """A reader that gives each attribute two names, as a mistake in one would."""
+
+    def attributes(self, tag: Tag) -> list[Attribute]:
+        return [Attribute(name, start, end) for _, start, end in super().attributes(tag) for name in ("href", "fill")]
+
+
+def test_no_two_references_overlap():
+    body = b"<svg><image href='url(a).png'/><image href='b.png'/></svg>"
+    found = Elements(body, Twice(body, "svg")).references()
+    assert [body[r.start : r.end] for r in found] == [b"url(a).png", b"b.png"]

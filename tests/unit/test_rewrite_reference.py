@@ -124,6 +124,14 @@ def test_another_origin_is_not_ours(url):
         ("//host/static/", "x.png", None),
         ("data:,x", "x.png", None),
         ("#x", "x.png", Target("css/x.png")),
+        ("i%6dg/", "../../x.png", Target("x.png")),
+        ("img/", "/static/x.png", Target("x.png")),
+        ("..", "x.png", Target("css/x.png")),
+        ("%2e%2e/", "x.png", Target("x.png")),
+        ("../../", "x.png", Unresolvable("it leads above the root of the static files")),
+        ("../", "../x.png", Unresolvable("it leads above the root of the static files")),
+        ("%ff/", "x.png", Unresolvable("its percent-encoding is not UTF-8")),
+        ("a%2fb/", "x.png", Unresolvable("an encoded slash cannot be part of a file's name")),
     ],
 )
 def test_a_base_comes_first(via, url, expected):

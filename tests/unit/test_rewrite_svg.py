@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shipfiles.build.rewrite import browserconfig, rewriter_for, svg
 from shipfiles.testing.rewriter import check_renaming, check_spans
+from tests.linear import check_linear
 
 # The clause; what is in the drawing; its references, "kind url" or only the URL where the kind is "url".
 CASES: list[tuple[str, str, list[str]]] = [
@@ -47,6 +48,15 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("SVG 2 6.6 attributes", "<path marker-start='url(a.svg#b)' transform='translate(1)' d='M0 0'/>", ["a.svg#b"]),
     ("SVG 2 6.6 attributes", "<path fill='u\\72l(a.svg#b)' stroke='url&#40;c.svg#d)'/>", ["a.svg#b", "c.svg#d"]),
     ("SVG 2 6.6 attributes", "<image href='a&amp;:url(b.svg)'/><a href='c:url(d.svg)'/>", ["a&:url(b.svg)"]),
+    ("SVG 2 6.6 attributes", "<text mask='url(a.svg)' marker-mid='url(b.svg#c)' shape-inside='url(d.svg#e)'/>",
+     ["a.svg", "b.svg#c", "d.svg#e"]),
+    # An address or a text with what would be a function of CSS.
+    ("SVG 2 6.6 attributes", '<image href="url(1).png"/><use xlink:href="a.svg#url(b)"/>',
+     ["url(1).png", "a.svg#url(b)"]),
+    ("SVG 2 6.6 attributes", '<a href="search?q=url(x.png)"/><g data-u="url(y.png)" id="url(z.png)"/>', []),
+    ("SVG 2 6.6 attributes", "<g onclick='f(\"url(a.png)\")' class='url(b.png)' values='url(c.png)'/>", []),
+    ("SVG 2 6.6 attributes", "<image href='data:image/svg+xml,%3Csvg fill=url(%23a) mask=url(a.png) %3E'/>", []),
+    ("SVG 2 6.6 attributes", "<path marker='url(a.svg#b)' mask-image='url(c.png)' FILL='url(d.svg)'/>", []),
     ("SVG 2 6.5 style", "<rect style='fill:url(a.svg#b)'/>", ["a.svg#b"]),
     ("SVG 2 6.5 style", "<rect style=\"fill:url(&quot;a.svg#b&quot;)\"/>", ["a.svg#b"]),
     ("SVG 2 6.2 style", "<style>@import 'a.css'; a{b:url(c.png)}</style>", ["import a.css", "c.png"]),
@@ -187,7 +197,20 @@ HOSTILE = [
 @pytest.mark.parametrize("unit", HOSTILE)
 @pytest.mark.parametrize("before", ["", "<a ", "<svg>", "<!DOCTYPE a [", "<style>", "<!--"])
 def test_reading_is_linear(unit, before):
-    svg.references((before + unit * (60_000 // len(unit)) + "<image href='x.png'/>").encode())
+    check_linear(svg.references, unit.encode(), before.encode(), b"<image href='x.png'/>")
+
+
+# What grows with the square of the open elements is slow only where there are many.
+_MANY = 2000
+
+
+@pytest.mark.parametrize("opener", ["<svg>", "<foreignObject>", "<style>", "<!--"])
+@pytest.mark.parametrize("closer", ["</svg>", "</foreignObject>", "</math>", "-->"])
+def test_reading_is_linear_where_much_is_open(opener, closer):
+    def read(body: bytes) -> object:
+        return svg.references(body + closer.encode() * (len(body) // len(opener)))
+
+    check_linear(read, opener.encode() * _MANY)
 
 
 def test_very_many_references_are_all_found():

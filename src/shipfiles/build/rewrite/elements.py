@@ -33,8 +33,14 @@ _PAGE: Final = re.compile(r"(?i)\.x?html?(?:[?#]|\Z)")
 _SCRIPT_TYPE: Final = re.compile(
     r"(?i)(?:module|(?:text|application)/(?:x-)?(?:java|ecma)script|text/(?:javascript1\.[0-5]|jscript|livescript))?"
 )
-# SVG 2 section 6.6: a presentation attribute is a declaration. A URL in it is in a function, whose name ends so unless
-# it is escaped.
+# The presentation attributes (SVG 2 section 6.6) whose property takes a URL: by SVG 2 fill, stroke, markers and shapes
+# round text; clip-path and mask by CSS Masking, filter by Filter Effects, cursor by CSS Basic User Interface. "marker"
+# and "mask-image" are properties only. Every other attribute is text, however much it looks like CSS.
+_PRESENTATION: Final = frozenset({
+    "clip-path", "cursor", "fill", "filter", "marker-end", "marker-mid", "marker-start", "mask", "shape-inside",
+    "shape-subtract", "stroke",
+})  # fmt: skip
+# A URL in one is in a function, whose name ends so unless it is escaped.
 _FUNCTION = re.compile(rb"[lLtTcC]\(|[\\&]")
 # A tag with one of these may matter; of most tags nothing more is read. To look for a byte and then behind it is many
 # times faster than to look for names in either case.
@@ -49,6 +55,8 @@ Finder = Callable[[bytes], Iterable[Reference]]
 """What a rewriter does."""
 # What no base and no page can change: a path from the root, a scheme.
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z][A-Za-z0-9+.\-]*:")
+# Characters: about what stores (S3: 1024 bytes) and systems (Windows: 260 characters) take as a whole name.
+_LONGEST_BASE: Final = 1024
 
 # HTML Standard 4.8.4.4.2, "parse a srcset attribute".
 _CANDIDATE = re.compile(rb"[ \t\n\f\r,]*+([^ \t\n\f\r]++)")
@@ -65,17 +73,24 @@ class Elements:
         self._markup = markup
         self._required = required
         self._found: list[Reference] = []
-        # The first <base href>, once it was seen; None if only a template engine or an entity knows it.
+        # The first <base href>, once it was seen; None if only a template engine or an entity knows it, or if it is too
+        # long.
         self._base: str | None = ""
         self._has_base = False
 
     def references(self) -> list[Reference]:
-        """All references of the document, in order."""
+        """All references of the document, in order. Of those that overlap, which no edit could serve, the first."""
         for tag in self._markup.tags():
             if tag.pieces or _MAY_REFER.search(self._body, tag.start, tag.end):
                 self._attributes(tag)
         self._found.sort(key=lambda reference: reference.start)
-        return self._found
+        done = 0
+        apart: list[Reference] = []
+        for found in self._found:
+            if found.start >= done:
+                apart.append(found)
+                done = found.end
+        return apart
 
     def _attributes(self, tag: Tag) -> None:
         attributes = {attribute.name: attribute for attribute in self._markup.attributes(tag)}
@@ -114,9 +129,7 @@ class Elements:
                 if name in attributes:
                     self._url(attributes[name])
         for name, attribute in attributes.items():
-            if name in ("href", "style") or ":" in name:
-                continue
-            if _FUNCTION.search(self._body, attribute.start, attribute.end):
+            if name in _PRESENTATION and _FUNCTION.search(self._body, attribute.start, attribute.end):
                 self._declarations(attribute)
 
     def _link(self, attributes: dict[str, Attribute]) -> None:
@@ -134,7 +147,7 @@ class Elements:
         self._has_base = True
         href = attributes["href"]
         url = self._text(href)
-        if _TEMPLATE.search(url) or self._markup.has_entity(href.start, href.end):
+        if _TEMPLATE.search(url) or self._markup.has_entity(href.start, href.end) or len(url) > _LONGEST_BASE:
             self._base = None
         # HTML Standard 4.2.3, "set the frozen base URL".
         elif not url.lower().startswith(("data:", "javascript:")):

@@ -6,6 +6,7 @@ As a page without scripting is read: the content of ``noscript`` is markup. Noth
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from typing import Final
@@ -50,8 +51,9 @@ class HtmlMarkup:
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        # The open elements that decide in which namespace the next one is.
+        # The open elements that decide in which namespace the next one is, and how many there are of each name.
         self._stack: list[str] = []
+        self._open_of: Counter[str] = Counter()
 
     def tags(self) -> Iterator[Tag]:
         """All start tags in order."""
@@ -165,17 +167,24 @@ class HtmlMarkup:
         """The namespace of a start tag ``name`` that comes next."""
         if name in _BREAKOUT:
             while self._stack and self._stack[-1] in _FOREIGN:
-                self._stack.pop()
+                self._pop()
         return self._space()
 
     def _open(self, tag: Tag) -> None:
         if not self._is_empty(tag):
             self._stack.append(tag.name)
+            self._open_of[tag.name] += 1
 
     def _close(self, name: str) -> None:
-        if self._stack and (name in _FOREIGN or name in _INTEGRATION) and name in self._stack:
-            while self._stack.pop() != name:
+        # To look through the stack for each end tag would be quadratic where none of them is open.
+        if self._open_of[name]:
+            while self._pop() != name:
                 pass
+
+    def _pop(self) -> str:
+        name = self._stack.pop()
+        self._open_of[name] -= 1
+        return name
 
     def _is_empty(self, tag: Tag) -> bool:
         """Whether a foreign ``tag`` ends itself with ``/>``."""

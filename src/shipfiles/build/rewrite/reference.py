@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from ...model import ReferenceKind
@@ -77,13 +78,11 @@ def target_of(url: str, base: str, static_url: str, via: str = "") -> Target | U
     else:
         return None
     if via and not _HOST.match(path):
-        folder = _split(via)[0]
-        rest = _path_of(folder)
-        if _SCHEME.match(folder) and rest is folder:
+        before = _before(base, via)
+        if before is None:
             return None
-        origin = folder[: len(folder) - len(rest)]
-        # A host alone has the path "/" (RFC 3986 section 5.2.3).
-        path = origin + (path if path.startswith("/") else (_folder(rest) or "/" * bool(origin)) + path)
+        base, origin, folder = before
+        path = origin + (path if path.startswith("/") else folder + path)
     if _HOST.match(path):
         host = _host_of(path, static_url)
         if host is None or host != _host_of(static_url, static_url):
@@ -146,6 +145,30 @@ def _path_of(url: str) -> str:
         return url
     slash = url.find("/", url.index("//") + 2)
     return url[slash:] if slash >= 0 else ""
+
+
+@lru_cache(maxsize=64)
+def _before(base: str, via: str) -> tuple[str, str, str] | None:
+    """What a URL in the file ``base`` is relative to, by way of ``via``: a path like ``base``, an origin, a folder.
+
+    Origin and folder, which may both be empty, stand before a relative URL. All references of a page have the same
+    ``via``, of which most is worked out here once. ``None`` if ``via`` has a scheme that is none of ours.
+    """
+    whole = _split(via)[0]
+    rest = _path_of(whole)
+    if _SCHEME.match(whole) and rest is whole:
+        return None
+    origin, folder = whole[: len(whole) - len(rest)], _folder(rest)
+    if origin:
+        # A host alone has the path "/" (RFC 3986 section 5.2.3).
+        return base, origin, folder or "/"
+    if not folder.startswith("/") and not _ENCODED_SLASH.search(folder):
+        decoded = url_unquote(folder)
+        logical = None if decoded is None else resolve(base, decoded)
+        if logical is not None:
+            return logical + "/" * bool(logical), "", ""
+    # From the root; or not to be resolved, which is then said of each reference.
+    return base, "", folder
 
 
 def _folder(path: str) -> str:

@@ -1,7 +1,8 @@
 """The references in a drawing, by SVG 2 (https://www.w3.org/TR/SVG2/) and SVG 1.1.
 
-``href`` and ``xlink:href`` of every element but ``a``, whose address people go to; ``url()`` in attributes and in
-``style`` elements; scripts; ``<?xml-stylesheet?>``. What an animation gives to an ``href`` stays as it is.
+``href`` and ``xlink:href`` of every element but ``a``, whose address people go to; ``url()`` in ``style`` elements,
+``style`` attributes and presentation attributes; scripts; ``<?xml-stylesheet?>``. What an animation gives to an
+``href`` stays as it is.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from ...model import Reference
 from .json_strings import strings
 from .reference import is_local
 
-# Where image resources are: Application Manifest sections 1.9 and 3, Application Information section 2, and
-# Manifest Incubations for "file_handlers".
+# Where image resources are: Application Manifest sections 1.9 and 3 and its "localized members", Application
+# Information section 2, Manifest Incubations for "file_handlers", and Microsoft's "Define widgets" for Windows.
 _LISTS = ("icons", "screenshots")
-_NESTED = ("shortcuts", "file_handlers")
-_DEPTH = 5
+_NESTED = {"shortcuts": ("icons",), "file_handlers": ("icons",), "widgets": _LISTS}
+_DEPTH = 6
 
 
 def references(body: bytes) -> list[Reference]:
@@ -28,7 +28,9 @@ def references(body: bytes) -> list[Reference]:
         match path:
             case (str(of), int(), _) if of in _LISTS:
                 pass
-            case (str(of), int(), "icons", int(), _) if of in _NESTED:
+            case (str(of), int(), str(images), int(), _) if images in _NESTED.get(of, ()):
+                pass
+            case ("icons_localized", str(), int(), _) | ("shortcuts", int(), "icons_localized", str(), int(), _):
                 pass
             case _:
                 continue
