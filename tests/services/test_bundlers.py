@@ -132,6 +132,10 @@ def test_what_a_bundler_makes_keeps_its_names_and_runs(out: Path, tmp_path: Path
     named = {name for name in made if re.search(r"[-.][\w-]{8,}\.(?:chunk\.)?(?:js|css|png)$|/[0-9a-f]{20}\.", name)}
     assert len(named) >= 3
     manifest = release(root)
+    # Rollup writes no manifest, and eight characters prove nothing: its files are hashed again.
+    if out.name == "rollup":
+        assert not any(entry.kept for entry in manifest.entries.values())
+        return
     assert {logical for logical, entry in manifest.entries.items() if entry.kept} == named
     table = read_table(str(root), "/static/")
     for name in named:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipfiles.build.bundled import bundled, hashed, named_alike, named_in
+from shipfiles.build.bundled import bundled
+from shipfiles.build.bundler_manifest import hashed, named_in
 from shipfiles.build.find import ignore_matcher, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import CompressConfig, RewriteConfig
@@ -24,6 +25,8 @@ from shipfiles.serve.table import FileTable, read_table
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Store, read_all
+
+from .test_bundler_names import EVERYDAY
 
 FAST = CompressConfig(brotli_quality=4, gzip_level=6)
 ENTRY = "dist/assets/main-AyVl-YFZ.js"
@@ -112,14 +115,14 @@ MANIFESTS: dict[str, tuple[object, set[str]]] = {
     "webpack-manifest-plugin": (
         {
             "main.js": "https://cdn.example.com/static/dist/main.11593f3b9364a7cd8292.js?x#y",
-            "170.174a754d.chunk.js": "/static/dist/170.174a754d.chunk.js",
+            "170.b1f4e50c.chunk.js": "/static/dist/170.b1f4e50c.chunk.js",
             "logo.png": "/static/dist/7d66109521ddc8992b9a.png",
             "main.js.map": "/static/dist/main.11593f3b9364a7cd8292.js.map",
             "vendor.js": "/static/dist/vendor.bundle.js",
             "index.html": "/static/dist/index.html",
         },
         {
-            "https://cdn.example.com/static/dist/main.11593f3b9364a7cd8292.js", "/static/dist/170.174a754d.chunk.js",
+            "https://cdn.example.com/static/dist/main.11593f3b9364a7cd8292.js", "/static/dist/170.b1f4e50c.chunk.js",
             "/static/dist/7d66109521ddc8992b9a.png",
         },
     ),
@@ -157,7 +160,7 @@ MANIFESTS: dict[str, tuple[object, set[str]]] = {
 @pytest.mark.parametrize("form", MANIFESTS)
 def test_what_a_manifest_names(form: str) -> None:
     manifest, expected = MANIFESTS[form]
-    assert {path for path in hashed(named_in(manifest)) if "." in path} == expected
+    assert {named.path for named in hashed(named_in(manifest))} == {path.split("?")[0] for path in expected}
 
 
 JSON = st.recursive(
@@ -173,14 +176,90 @@ def test_any_manifest_is_answered(manifest: object) -> None:
     hashed(named_in(manifest))
 
 
-def test_a_folder_of_a_bundlers_own() -> None:
-    names = ["shared-B7PI925R.js", "foo-BRBmoGS9.js", "baz-B2H3sXNv.js", "foo-5UjPuW-k.css"]
-    bundle = {f"a/{name}" for name in names}
-    assert named_alike([*bundle, "a/logo-ChJ_j9JJ.png", "a/x.png", "b/foo-BRBmoGS9.js"]) == bundle | {
-        "a/logo-ChJ_j9JJ.png"
+HASHED = ["main.2f3a4b5c6d7e8f90.js", "polyfills.1a2b3c4d5e6f7a8b.js", "styles.9a8b7c6d5e4f3a2b.css"]
+
+
+def test_no_bundle_vouches_for_a_file_beside_it(write) -> None:
+    short = ["main.a2b5c8d1.js", "787.b1f4e50c.chunk.js", "app-aB3dE5gH.js", "lib-BWk3p2Q9.js", "chunk-K4MQ7RB2.js"]
+    root = write(dict.fromkeys((*HASHED, *short, *EVERYDAY), "1"))
+    assert kept(made(root)) == set(HASHED)
+
+
+def test_a_hashed_script_beside_pictures(write) -> None:
+    others = ["appleTouchIcon.png", "socialShareImage.jpg", "OpenSansBold2.woff2", "productList2024.json"]
+    assert kept(made(write(dict.fromkeys((*HASHED, *others), "1")))) == set(HASHED)
+
+
+def test_a_list_of_sounds_is_no_bundlers_manifest(write) -> None:
+    sounds = {"click": "clickSoundLoud.mp3", "bg": "audio/backgroundMusicLoop.mp3"}
+    files = ["game/clickSoundLoud.mp3", "game/audio/backgroundMusicLoop.mp3", "other/app/clickSoundLoud.mp3"]
+    root = write({"game/sounds-manifest.json": json.dumps(sounds), **dict.fromkeys(files, "1")})
+    assert kept(made(root)) == set()
+
+
+@pytest.mark.parametrize("name", EVERYDAY)
+def test_a_list_of_files_is_no_bundlers_manifest(write, name: str) -> None:
+    stem, _, extension = name.rpartition(".")
+    first = stem.partition("-")[0].partition(".")[0]
+    listed = {f"{first}.{extension}": name, first: f"/static/x/{name}", name: name, "a": f"x/{name}"}
+    assert kept(made(write({"x/assets-manifest.json": json.dumps(listed), f"x/{name}": "1"}))) == set()
+
+
+@pytest.mark.parametrize("key", ["icons", "start_url", "display", "short_name", "manifest_version"])
+def test_a_web_apps_manifest_is_no_bundlers(write, key: str) -> None:
+    name = "main.a2b5c8d1.js"
+    manifest = {key: [], "background_image": "heroImageWide.png", "main.js": name}
+    root = write({"manifest.json": json.dumps(manifest), "heroImageWide.png": "1", name: "2"})
+    assert kept(made(root)) == set()
+    write({"manifest.json": json.dumps({"main.js": name})})
+    assert kept(made(root)) == {name}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "url", "expected"),
+    [
+        ("dist/manifest.json", "main.a2b5c8d1.js", "dist/main.a2b5c8d1.js"),
+        ("dist/manifest.json", "js/main.a2b5c8d1.js", "dist/js/main.a2b5c8d1.js"),
+        ("dist/manifest.json", "/static/dist/js/main.a2b5c8d1.js", "dist/js/main.a2b5c8d1.js"),
+        ("dist/manifest.json", "https://cdn.example.com/x/js/main.a2b5c8d1.js?y", "dist/js/main.a2b5c8d1.js"),
+        ("manifest.json", "/static/dist/js/main.a2b5c8d1.js", "dist/js/main.a2b5c8d1.js"),
+        ("dist/manifest.json", "../other/main.a2b5c8d1.js", None),
+        ("dist/manifest.json", "gone/main.a2b5c8d1.js", None),
+    ],
+)
+def test_where_a_manifest_means_a_file_to_be(write, manifest: str, url: str, expected: str | None) -> None:
+    places = ["dist/main.a2b5c8d1.js", "dist/js/main.a2b5c8d1.js", "other/main.a2b5c8d1.js"]
+    root = write({manifest: json.dumps({"main.js": url}), **dict.fromkeys(places, "1")})
+    assert kept(made(root)) == ({expected} if expected else set())
+
+
+def test_a_manifest_above_the_folder_that_a_finder_lists(write) -> None:
+    name = "main.a2b5c8d1.js"
+    root = write({"webpack-stats.json": json.dumps({"assets": {name: {"name": "main.js"}}, "chunks": {}}),
+                  f"out/{name}": "1"})  # fmt: skip
+    for prefix in ("", "dist/", "out/"):
+        found = bundled([SourceFile(prefix + name, str(root / "out" / name))], RewriteConfig())
+        assert found.told == {prefix + name}
+
+
+def test_vite_s_pictures_without_a_hash() -> None:
+    """``assetFileNames: "assets/[name][extname]"``: the scripts have one all the same."""
+    listed = ["assets/chart-B2BvsB2C.png", "assets/hero-TextArea.png", "assets/review-PS4vsPS5.jpg"]
+    manifest = {
+        **{f"src/{path[7:]}": {"file": path, "src": f"src/{path[7:]}"} for path in listed[:2]},
+        "src/main.js": {"file": "assets/main-Cpw7KS3l.js", "name": "main", "assets": listed},
+        "src/other.js": {"file": "assets/other-cp8Lj6LG.js", "name": "other", "css": ["assets/other.css"]},
     }
-    # One among others proves nothing of them.
-    assert named_alike([*bundle, "a/one.js", "a/two.js"]) == {"a/baz-B2H3sXNv.js"}
+    assert {named.path for named in hashed(named_in(manifest))} == {
+        "assets/main-Cpw7KS3l.js", "assets/other-cp8Lj6LG.js"
+    }  # fmt: skip
+
+
+def test_what_an_option_adds_to_all_names_is_no_hash() -> None:
+    manifest = {
+        f"src/{name}.js": {"file": f"assets/{name}-TextArea.js", "name": name, "isEntry": True} for name in "abc"
+    }
+    assert hashed(named_in(manifest)) == set()
 
 
 @pytest.mark.parametrize("place", ["dist/manifest.json", "dist/.vite/manifest.json", "dist/vite-manifest.json"])
@@ -208,22 +287,37 @@ def test_a_copy_of_a_file_that_a_storage_has_named_is_a_file_like_others(write) 
 
 def test_options(site: Path) -> None:
     found = sources(site)
-    assert bundled(found, RewriteConfig()) == KEPT
-    assert bundled(found, RewriteConfig(bundled=False)) == set()
-    assert bundled(found, RewriteConfig(bundled=False, bundled_names=("js/*",))) == {"js/page.js", "js/own.js"}
-    assert bundled(found, RewriteConfig(unbundled_names=("*.css", "*.png"))) == KEPT - {CSS, LOGO}
+
+    def bundled_with(config: RewriteConfig) -> set[str]:
+        told, guessed = bundled(found, config)
+        return {*told, *guessed}
+
+    assert bundled_with(RewriteConfig()) == KEPT
+    assert bundled_with(RewriteConfig(bundled=False)) == set()
+    assert bundled_with(RewriteConfig(bundled=False, bundled_names=("js/*",))) == {"js/page.js", "js/own.js"}
+    assert bundled_with(RewriteConfig(unbundled_names=("*.css", "*.png"))) == KEPT - {CSS, LOGO}
     built = made(site, RewriteConfig(unbundled_names=("*/shared-*",)))
     # A bundler's module imports it, but the project has said what it is.
     assert kept(built) == KEPT - {SHARED}
 
 
-def test_what_a_bundlers_module_imports_is_a_bundlers(write) -> None:
+def test_what_a_told_module_imports_is_a_bundlers(write) -> None:
     root = write({
-        "js/main-aB3dE5gH.js": "import './deep-Abcdef7h.js'; import './plain.js'",
-        "js/deep-Abcdef7h.js": "import('./far-AbcdeFgh.js')", "js/far-AbcdeFgh.js": "1",
-        "js/plain.js": "2", "js/away-Abcdef7h.js": "3", "js/z1.js": "4", "js/z2.js": "5",
+        "js/main.js": "import './deep-aB3dE5gH.js'; import './plain.js'; import './chart-B2BvsB2C.js'",
+        "js/deep-aB3dE5gH.js": f"import('./{HASHED[0]}')", f"js/{HASHED[0]}": "1",
+        "js/plain.js": "2", "js/away-aB3dE5gH.js": "3", "js/chart-B2BvsB2C.js": "4",
     })  # fmt: skip
-    assert kept(made(root)) == {"js/main-aB3dE5gH.js", "js/deep-Abcdef7h.js", "js/far-AbcdeFgh.js"}
+    built = made(root, RewriteConfig(bundled_names=("js/main.js",)))
+    assert kept(built) == {"js/main.js", "js/deep-aB3dE5gH.js", f"js/{HASHED[0]}"}
+
+
+def test_a_guessed_module_is_kept_only_with_all_that_it_imports(write) -> None:
+    main, polyfills, _ = HASHED
+    root = write({main: f"import './{polyfills}'", polyfills: "import './a.js'", "a.js": "1", HASHED[2]: "2"})
+    # All three scripts are rewritten then, so that the browser has one of each.
+    assert kept(made(root)) == {HASHED[2]}
+    write({polyfills: "3"})
+    assert kept(made(root)) == set(HASHED)
 
 
 # That they are left alone.
@@ -246,7 +340,7 @@ def test_names_and_bytes_stay(site: Path) -> None:
 
 def test_references_to_kept_files_stay_as_they_are_written(write) -> None:
     text = "import '/static/dist/./assets//shared%2DCpw7KS3l.js?a b#c'\n"
-    built = made(write({SHARED: "1", "a.js": text}))
+    built = made(write({SHARED: "1", "a.js": text}), RewriteConfig(bundled_names=(SHARED,)))
     assert [asset.edits for asset in built.assets] == [(), ()]
 
 
@@ -258,7 +352,7 @@ def test_a_circle_of_kept_files_is_no_circle(write) -> None:
             "c.js": "import './b-aB3dE5gH.js'",
         }
     )
-    names = {asset.logical: asset.name for asset in made(root).assets}
+    names = {asset.logical: asset.name for asset in made(root, RewriteConfig(bundled_names=("[ab]-*",))).assets}
     assert names == {
         "a-aB3dE5gH.js": "a-aB3dE5gH.js", "b-aB3dE5gH.js": "b-aB3dE5gH.js",
         "c.js": hashed_name("c.js", digest_bytes(b"import './b-aB3dE5gH.js'")),
@@ -267,7 +361,7 @@ def test_a_circle_of_kept_files_is_no_circle(write) -> None:
 
 def test_broken_references_in_kept_files_are_reported(write) -> None:
     with pytest.raises(BrokenReferences) as caught:
-        made(write({SHARED: "import './gone.js'"}))
+        made(write({SHARED: "import './gone.js'"}), RewriteConfig(bundled_names=(SHARED,)))
     (problem,) = caught.value.problems
     assert (problem.logical, problem.line, problem.column, problem.text) == (SHARED, 1, 9, "./gone.js")
 
@@ -395,7 +489,7 @@ def test_a_kept_file_has_the_bytes_of_its_source(tmp_path_factory: pytest.TempPa
         (root / f"a{i}-aB3dE5gH.css").write_bytes(b"@import '/static/b.css';" + body)
     (root / "b.css").write_bytes(b"")
     store = MemoryStore()
-    publish(build(sources(root), RewriteConfig(own_missing="warning")), store, FAST)
+    publish(build(sources(root), RewriteConfig(own_missing="warning", bundled_names=("a*",))), store, FAST)
     for i, body in enumerate(bodies):
         assert read_all(store, f"a{i}-aB3dE5gH.css") == b"@import '/static/b.css';" + body
 
@@ -446,6 +540,8 @@ def test_kept_files_of_other_releases_are_served(tmp_path: Path, site: Path) -> 
     old = read_table(str(root), "/static/")
     new = "dist/assets/shared-Dqx8LT4m.js"
     (site / SHARED).rename(site / new)
+    listed = site / "dist/.vite/manifest.json"
+    listed.write_text(listed.read_text().replace("Cpw7KS3l", "Dqx8LT4m"))
     (site / ENTRY).unlink()
     (site / "js/page.js").unlink()
     publish(made(site, current=current(store)), store, FAST)

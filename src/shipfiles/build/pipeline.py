@@ -13,7 +13,7 @@ from ..errors import BrokenReferences, SourceError
 from ..events import Listener, ignore, phase
 from ..model import Problem, SourceFile
 from ..work import in_parallel
-from .bundled import bundled, closed_over, fits_a_chunk
+from .bundled import bundled, consistent
 from .cache import NO_CACHE, Cache
 from .find import Stat
 from .lanes import Lanes, useful_lanes
@@ -130,13 +130,13 @@ def _is_large(stats: Mapping[str, Stat]) -> Callable[[SourceFile], bool]:
 def _bundled(sources: Sequence[SourceFile], links: Mapping[str, list[Link]], config: RewriteConfig) -> set[str]:
     """The logical paths that a bundler seems to have named."""
     found = bundled(sources, config)
-    if not config.bundled or not found:
-        return found
+    if not any(found):
+        return set()
     imports = {
         logical: [link.target for link in own if link.reference.kind in ("module", "dynamic-import")]
         for logical, own in links.items()
     }
-    return closed_over(found, imports, lambda logical: fits_a_chunk(logical, config))
+    return consistent(found, imports, config)
 
 
 def _changed(source: SourceFile) -> Problem:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from ..bundler_names import is_bundled
+from ..bundler_names import is_bundled, is_scrambled
 from ..config import ServeConfig
 from ..digest import Digest, looks_hashed
 from ..errors import ConfigError
@@ -120,7 +120,9 @@ class FileTable:
 
         Without a folder of their own, static files share their names with uploads and pages: then it may.
         """
-        return self.prefix != "/" and path.startswith(self.prefix) and (looks_hashed(path) or is_bundled(path))
+        if self.prefix == "/" or not path.startswith(self.prefix):
+            return False
+        return looks_hashed(path) or is_bundled(path) or is_scrambled(path)
 
     def _unknown_file(self, name: str, logical: str) -> _StoredFile:
         """The file ``name``, either name of ``logical``, whose bytes nothing vouches for."""
