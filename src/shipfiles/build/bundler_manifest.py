@@ -47,8 +47,10 @@ def named_in(manifest: object) -> Iterator[Named]:
         for path, output in outputs.items():
             facts = output if isinstance(output, dict) else {}
             entry, sheet = facts.get("entryPoint"), facts.get("cssBundle")
-            # A chunk that several entries share is called so by default.
-            plain = (entry,) if isinstance(entry, str) else ("chunk",)
+            made_of = facts.get("inputs")
+            # What several entries share is called a chunk by default; what a loader copied, as its one input.
+            copied = tuple(map(str, made_of)) if isinstance(made_of, dict) and len(made_of) == 1 else ()
+            plain = (entry,) if isinstance(entry, str) else ("chunk", *copied)
             yield Named(str(path), plain, anywhere=True)
             if isinstance(sheet, str):
                 yield Named(sheet, plain, anywhere=True)
