@@ -165,6 +165,7 @@ def test_what_is_found_is_found_again_after_renaming(clause, text, expected):
         # Without its value, only what does not need it can be known.
         ("<base href='{{ b }}'><img src=a.png><img src=/static/a.png><img src=https://h/a.png>", ["", ""]),
         ("<base href=b/><img src=/static/a.png>", [""]),
+        ("<base href=//h><img src=/static/a.png><img src=https://i/a.png>", ["//h", ""]),
     ],
 )
 def test_base(text, bases):

@@ -53,7 +53,9 @@ _TEMPLATE = re.compile(r"\{\{|\{%|\$\{|<%|<\?|\[\[")
 
 Finder = Callable[[bytes], Iterable[Reference]]
 """What a rewriter does."""
-# What no base and no page can change: a path from the root, a scheme.
+# A path from the root is one on the host of the base, if that has one.
+_WITH_HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]{2}")
+# What no page, and no base without a host, can change: a path from the root, a scheme.
 _ABSOLUTE = re.compile(r"[/\\]|[A-Za-z][A-Za-z0-9+.\-]*:")
 # Characters: about what stores (S3: 1024 bytes) and systems (Windows: 260 characters) take as a whole name.
 _LONGEST_BASE: Final = 1024
@@ -228,5 +230,7 @@ class Elements:
             if self._base is None:
                 return False
             found = replace(found, base=self._base, required=found.required and self._required)
+        elif self._base and found.url.startswith(("/", "\\")) and _WITH_HOST.match(self._base):
+            found = replace(found, base=self._base)
         self._found.append(found)
         return True
