@@ -9,7 +9,7 @@ from typing import Literal
 from .digest import Digest
 from .errors import did_you_mean, printable
 
-ReferenceKind = Literal["url", "import", "module", "dynamic-import", "source-map", "integrity"]
+ReferenceKind = Literal["url", "import", "module", "dynamic-import", "script", "source-map", "integrity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class Reference:
     required: bool = True
     """Whether a missing target is a fault.
 
-    Not for source maps, an ``@import`` that browsers ignore, keys of import maps and relative URLs in parts of pages.
+    Not for source maps, an ``@import`` that browsers ignore, keys of import maps, relative URLs in parts of pages, what
+    only Internet Explorer loads, and ``new URL()`` of a name without extension, which may well be an address.
     """
     in_markup: bool = False
     """Whether the text stands in HTML or XML, where ``&`` must be written ``&amp;``."""

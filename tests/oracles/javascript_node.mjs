@@ -83,7 +83,7 @@ function* references(tree) {
       } else if (/^((self|globalThis)\.)?importScripts$/.test(name)) {
         for (const argument of node.arguments) {
           if (literal(argument) === null) break;
-          yield found(argument, "url");
+          yield found(argument, "script");
         }
       }
     } else if (node.type === "NewExpression" && /^((self|window|globalThis)\.)?URL$/.test(plain(node.callee))) {

@@ -35,7 +35,7 @@ def _found(references: list[dict[str, object]]) -> list[Found]:
         start, end, url, kind = (reference[key] for key in ("start", "end", "url", "kind"))
         assert isinstance(start, int)
         assert isinstance(end, int)
-        if is_local(str(url), "url" if kind == "url" else "module"):
+        if is_local(str(url), "url" if kind in ("url", "script") else "module"):
             found.append(Found(start, end, str(url), "url" if kind == "resolve" else str(kind)))
     return sorted(found)
 

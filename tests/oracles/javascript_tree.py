@@ -103,7 +103,7 @@ def _call(node: Node, body: bytes) -> Iterator[Found]:
         for argument in _arguments(node):
             if argument.type not in ("string", "template_string") or argument.named_children != _parts(argument):
                 break  # what follows may depend on it; ours stops here too
-            yield from _literal(argument, body, "url", "url")
+            yield from _literal(argument, body, "script", "url")
 
 
 def _new(node: Node, body: bytes) -> Iterator[Found]:

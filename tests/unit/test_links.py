@@ -121,3 +121,41 @@ def test_skipped_files_are_published_as_they_are(write) -> None:
 def test_a_wrong_rule_is_named(rule, words) -> None:
     with pytest.raises(ConfigError, match=words):
         from_mapping(StaticConfig, {"rewrite": {"missing": [rule]}})
+
+
+def rewritten(built: Build, logical: str) -> bool:
+    return bool(next(a for a in built.assets if a.logical == logical).edits)
+
+
+def test_a_worker_script_may_be_loaded_for_another_folder(write) -> None:
+    # HTML Standard, "import scripts into worker global scope": against the worker's URL, so "c.js" in lib/a.js is
+    # worker/c.js for worker/main.js. lib/b.js is loaded by lib/a.js, and so for worker/main.js too.
+    root = write({
+        "worker/main.js": "importScripts('../lib/a.js', '/static/lib/b.js')",
+        "worker/c.js": "",
+        "lib/a.js": "importScripts('c.js', 'b.js', 'missing.js', '../../above.js', '/static/lib/d.js')",
+        "lib/b.js": "importScripts('c.js')",
+        "lib/c.js": "",
+        "lib/d.js": "",
+    })  # fmt: skip
+    result = build(sources(root), RewriteConfig())
+    assert rewritten(result, "worker/main.js")
+    body = body_of(result, "lib/a.js")
+    assert body.startswith(b"importScripts('c.js', 'b.js', 'missing.js', '../../above.js', '/static/lib/d.")
+    assert b"d.js" not in body
+    assert body_of(result, "lib/b.js") == b"importScripts('c.js')"
+    assert sorted(note.text for note in result.notes) == ["../../above.js", "missing.js"]
+    assert not result.warnings
+
+
+def test_a_worker_script_of_the_same_folder_is_rewritten(write) -> None:
+    root = write({"w/main.js": "importScripts('a.js')", "w/a.js": "importScripts('b.js', 'lost.js')", "w/b.js": ""})
+    result = build(sources(root), RewriteConfig())
+    assert rewritten(result, "w/main.js")
+    assert rewritten(result, "w/a.js")
+    assert [note.text for note in result.notes] == ["lost.js"]
+
+
+def test_a_worker_itself_must_find_its_scripts(write) -> None:
+    with pytest.raises(BrokenReferences):
+        build(sources(write({"w/main.js": "importScripts('lost.js', 'a.js')", "w/a.js": ""})), RewriteConfig())

@@ -12,6 +12,7 @@ from shipfiles.build.rewrite import css
 from shipfiles.build.rewrite.css import references
 from shipfiles.model import Reference
 from shipfiles.testing.rewriter import check_renaming, check_spans
+from tests.linear import check_linear, check_linear_pair
 
 # The clause; the style sheet; its references, "kind url" or only the URL where the kind is "url". "import?" is one that
 # is not required. Other tests take the cases from here, too.
@@ -413,8 +414,46 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
-def test_reading_is_linear(unit):
-    references((unit * (200_000 // len(unit)) + "url(x.png)").encode())
+@pytest.mark.parametrize("head", ["", "a{b:image-set("])
+def test_reading_is_linear(unit, head):
+    check_linear(references, unit.encode(), head.encode(), b"url(x.png)")
+
+
+OPENERS = [
+    "(",
+    "{",
+    "image-set(",
+    "url(",
+    "src(",
+    '@import "a"',
+    "@supports (",
+    "@\\69mport ",
+    "\\61 ",
+    "/*",
+    "<!--",
+    '"',
+]
+CLOSERS = [")", "}", "]", ";", "url(a)", "/**/", '\n"', "\\75rl(", "-->", ',"a"', "@import'a';"]
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize("closer", CLOSERS)
+def test_reading_pairs_is_linear(opener, closer):
+    check_linear_pair(lambda text: references(text + b"url(x.png)"), opener.encode(), closer.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "required"),
+    [("a{behavior:url(PIE.htc)}", False), ("a{behavior:url('a/PIE.HTC?x')}", False), ("a{b:url(x.htc.png)}", True)],
+)
+def test_what_only_internet_explorer_loads_may_be_missing(text, required):
+    # No specification has the property "behavior"; pages name its file relative to themselves.
+    assert [r.required for r in references(text.encode())] == [required]
+
+
+@pytest.mark.parametrize("url", ["<%=asset%>", "${x}.png", "{{x}}.png", "%PUBLIC_URL%/x.png", "{root}/x.png"])
+def test_what_is_to_be_filled_in_is_no_reference(url):
+    assert references(f"a{{b:url({url});c:url('{url}')}}@import '{url}';".encode()) == []
 
 
 def test_many_references_are_all_found():

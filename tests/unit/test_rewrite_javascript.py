@@ -176,12 +176,12 @@ CASES: list[tuple[str, str, list[str]]] = [
     ("URL 6.1", 'new URLS("x.png", import.meta.url)', []),
     ("URL 6.1", 'renew URL("x.png", import.meta.url)', []),
     # Workers
-    ("HTML 10.3.1", 'importScripts("a.js")', ["url a.js"]),
-    ("HTML 10.3.1", "importScripts('a.js', \"b.js\" , `c.js`)", ["url a.js", "url b.js", "url c.js"]),
-    ("HTML 10.3.1", 'self.importScripts("a.js");globalThis.importScripts("b.js")', ["url a.js", "url b.js"]),
-    ("HTML 10.3.1", 'importScripts("a.js", b, "c.js")', ["url a.js"]),
+    ("HTML 10.3.1", 'importScripts("a.js")', ["script a.js"]),
+    ("HTML 10.3.1", "importScripts('a.js', \"b.js\" , `c.js`)", ["script a.js", "script b.js", "script c.js"]),
+    ("HTML 10.3.1", 'self.importScripts("a.js");globalThis.importScripts("b.js")', ["script a.js", "script b.js"]),
+    ("HTML 10.3.1", 'importScripts("a.js", b, "c.js")', ["script a.js"]),
     ("HTML 10.3.1", 'importScripts("a" + b)', []),
-    ("HTML 10.3.1", 'importScripts("https://h/a.js", "b.js")', ["url b.js"]),
+    ("HTML 10.3.1", 'importScripts("https://h/a.js", "b.js")', ["script b.js"]),
     ("HTML 10.3.1", 'foo.importScripts("a.js");foo.self.importScripts("a.js")', []),
     # What the page resolves
     ("HTML 8.1", 'new Worker("./w.js");fetch("./x.json");navigator.serviceWorker.register("./s.js")', []),
@@ -486,6 +486,23 @@ def test_a_walk_in_small_steps_sees_what_a_long_one_sees(text):
 @given(st.binary(max_size=200) | st.lists(st.sampled_from([p.encode("utf-16") for p in PIECES[:40]])).map(b"".join))
 def test_any_bytes_are_read(body):
     references(body)
+
+
+@pytest.mark.parametrize(
+    ("text", "required"),
+    [
+        ("new URL('api', import.meta.url)", False),
+        ("new URL('./v1.2/api?x.y', import.meta.url)", False),
+        ("new URL('../api#x.y', import.meta.url)", False),
+        ("new URL(`./a/x.png?y`, import.meta.url)", True),
+        ("new URL('x.png', import.meta.url)", True),
+        ("import('./x')", True),
+        ("importScripts('x')", True),
+    ],
+)
+def test_an_address_without_extension_may_be_no_file(text, required):
+    # URL 6.1: new URL() makes a URL and loads nothing.
+    assert [r.required for r in references(text.encode())] == [required]
 
 
 def test_text_that_is_not_utf8_is_read_as_far_as_ascii_goes():

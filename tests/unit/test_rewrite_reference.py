@@ -34,6 +34,32 @@ def test_a_path_could_be_a_file(url):
 @pytest.mark.parametrize(
     "url",
     [
+        "{{ x }}/a.png", "./{{x}}.js", "{% x %}", "<%= asset %>", "<?= $x ?>", "${x}.png", "[[x]].png", "{root}/a.png",
+        "%PUBLIC_URL%/favicon.ico", "%BASE_URL%/x.js", "%sveltekit.assets%/x.png", "/%PUBLIC_URL%x.png",
+        "__BASE__/x.js",
+        "./__BASE_PATH__", "https://__HOST__/x.js",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["url", "module", "dynamic-import", "import", "script", "source-map"])
+def test_what_is_to_be_filled_in_is_no_reference(url, kind):
+    assert not is_local(url, kind)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        # RFC 3986 section 2.1: percent-encoding, each "%" with two digits
+        "%E4ABC%20.png", "%BA%BE.png", "a%20b%20c.png", "%DEAD%BEEF.png", "__tests__/x.js", "__init__.js", "a__B__c.js",
+        "x{1}.png", "{}.png", "$x.png", "100%.png", "_X_/a.js",
+    ],
+)  # fmt: skip
+def test_what_only_looks_so_is_one(url):
+    assert is_local(url, "url")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         "",
         " ",
         "#x",

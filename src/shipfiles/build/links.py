@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ..config import RewriteConfig, Severity
 from ..errors import Names
 from ..model import Problem, Reference, SourceFile
-from .rewrite.reference import Target, Unresolvable, target_of
+from .rewrite.reference import Target, Unresolvable, is_relative, target_of
 from .rewrite.splice import positions
 from .scan import Scanned, read_body
 
@@ -42,6 +42,7 @@ def resolve(
     links: dict[str, list[Link]] = {}
     problems = Problems()
     hints = _Hints({*scanned, *others} if others else scanned)
+    imported, from_elsewhere = _imported_scripts(scanned, static_url)
     for logical in sorted(scanned):
         file = scanned[logical]
         if fault := file.scan.fault:
@@ -52,15 +53,43 @@ def resolve(
             target = target_of(reference.url, logical, static_url, reference.base)
             if target is None:
                 continue
-            if isinstance(target, Unresolvable) or not (target.logical in scanned or target.logical in others):
-                # A digest stands beside a reference to the same file, of which enough is said.
-                if reference.kind != "integrity":
-                    broken.append((reference, target))
-            else:
-                links.setdefault(logical, []).append(Link(reference, target.logical))
+            # Browsers resolve it against the worker's URL, not the script's (HTML Standard, "import scripts into worker
+            # global scope"), and which worker that is the script does not tell.
+            unsure = reference.kind == "script" and logical in imported and is_relative(reference.url)
+            if isinstance(target, Target) and (target.logical in scanned or target.logical in others):
+                if not (unsure and logical in from_elsewhere):
+                    links.setdefault(logical, []).append(Link(reference, target.logical))
+            # A digest stands beside a reference to the same file, of which enough is said.
+            elif reference.kind != "integrity":
+                broken.append((replace(reference, required=False) if unsure else reference, target))
         if broken:
             _report(file, broken, config, hints, problems)
     return links, problems
+
+
+def _imported_scripts(scanned: Mapping[str, Scanned], static_url: str) -> tuple[set[str], set[str]]:
+    """The files that others load by ``importScripts()``; and those of them that a worker in another folder may load."""
+    imports: dict[str, list[str]] = {}
+    for logical, file in scanned.items():
+        for reference in file.scan.references:
+            if reference.kind == "script":
+                target = target_of(reference.url, logical, static_url)
+                if isinstance(target, Target) and target.logical in scanned and target.logical != logical:
+                    imports.setdefault(logical, []).append(target.logical)
+    imported = {target for targets in imports.values() for target in targets}
+    waiting = [
+        target
+        for logical, targets in imports.items()
+        for target in targets
+        if target.rpartition("/")[0] != logical.rpartition("/")[0]
+    ]
+    from_elsewhere: set[str] = set()
+    while waiting:
+        logical = waiting.pop()
+        if logical not in from_elsewhere:
+            from_elsewhere.add(logical)
+            waiting += imports.get(logical, ())
+    return imported, from_elsewhere
 
 
 def severity_of(source: SourceFile, reference: Reference, logical: str, config: RewriteConfig) -> Severity:

@@ -54,6 +54,8 @@ _SETS: Final = frozenset({b"image-set", b"-webkit-image-set"})
 # Before their blocks, no URL is loaded: a namespace is a name, a condition is only compared.
 _WITHOUT_URLS: Final = frozenset({b"@namespace", b"@supports", b"@container", b"@document", b"@-moz-document"})
 _NAMES: Final = URLS | _SETS | _WITHOUT_URLS | {b"@import"}
+# For the property "behavior", which Internet Explorer alone had; pages name it relative to themselves.
+_BEHAVIOR: Final = re.compile(r"(?i)\.htc(?:[?#]|\Z)")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -227,4 +229,4 @@ def _add(
     start, end = span
     url = text_of(body[start:end])
     if is_local(url, kind):
-        found.append(Reference(start, end, url, kind, required))
+        found.append(Reference(start, end, url, kind, required and not _BEHAVIOR.search(url)))

@@ -10,7 +10,7 @@ from typing import Final
 from ...model import Reference, ReferenceKind
 from . import css, import_map, javascript
 from .markup import Attribute, Decoded, Markup, Piece, Tag
-from .reference import is_local
+from .reference import has_template, is_local
 
 # Element → its attributes with the URL of something that the page fetches by itself. HTML Standard 4.8 (embedded
 # content), 4.12.1 (script), and 16.3 for those that are obsolete and still work.
@@ -48,8 +48,6 @@ _MAY_REFER = re.compile(
     rb"[sShHpPdDbB(\\&](?>(?<=[(\\&])|(?<=[sS])(?>[rR][cC]|[tT][yY][lL][eE])|(?<=[hH])[rR][eE][fF]"
     rb"|(?<=[pP])[oO][sS][tT][eE][rR]|(?<=[dD])[aA][tT][aA]|(?<=[bB])[aA][cC][kK][gG][rR][oO][uU][nN][dD])"
 )
-# What a template engine, not a browser, reads: Django, Jinja, Handlebars, Angular, Vue; ES; ERB, EJS, PHP; Thymeleaf.
-_TEMPLATE = re.compile(r"\{\{|\{%|\$\{|<%|<\?|\[\[")
 
 Finder = Callable[[bytes], Iterable[Reference]]
 """What a rewriter does."""
@@ -149,7 +147,7 @@ class Elements:
         self._has_base = True
         href = attributes["href"]
         url = self._text(href)
-        if _TEMPLATE.search(url) or self._markup.has_entity(href.start, href.end) or len(url) > _LONGEST_BASE:
+        if has_template(url) or self._markup.has_entity(href.start, href.end) or len(url) > _LONGEST_BASE:
             self._base = None
         # HTML Standard 4.2.3, "set the frozen base URL".
         elif not url.lower().startswith(("data:", "javascript:")):
@@ -185,7 +183,7 @@ class Elements:
     def _srcset(self, attribute: Attribute) -> None:
         decoded = self._decoded(attribute)
         text = decoded.text
-        if _TEMPLATE.search(text.decode("utf-8", "replace")):
+        if has_template(text.decode("utf-8", "replace")):
             return
         at = 0
         while candidate := _CANDIDATE.match(text, at):
@@ -224,7 +222,7 @@ class Elements:
 
     def _note(self, found: Reference) -> bool:
         """Keep ``found``, unless a template engine or an entity of the document's own has a say in it."""
-        if _TEMPLATE.search(found.url) or (found.in_markup and self._markup.has_entity(found.start, found.end)):
+        if has_template(found.url) or (found.in_markup and self._markup.has_entity(found.start, found.end)):
             return False
         if not _ABSOLUTE.match(found.url):
             if self._base is None:

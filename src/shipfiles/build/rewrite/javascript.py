@@ -113,6 +113,8 @@ _META_URL = re.compile(
     + _WORD_END + BLANK + rb"\." + BLANK + rb"url" + _WORD_END + rb"(?>" + BLANK + rb"\+" + BLANK + _EMPTY + rb")*+"
     + BLANK + rb",?+" + BLANK + rb"\)"
 )  # fmt: skip
+# A dot in a path's last segment; that the path could go on behind an escape does no harm.
+_EXTENSION = re.compile(rb"\A[^?#]*\.[^./?#\\\"'`]+[\"'`?#]")
 # The worker's own global object may be named.
 _GLOBAL_OBJECT = re.compile(rb"(?<![\w$.\\])(?:self|globalThis)\s*+\.\Z")
 
@@ -228,23 +230,33 @@ def _read_call(body: bytes, at: int, found: list[Reference]) -> None:
     elif form := _NEW_URL.match(body, at):
         literal = _LITERAL.match(body, form.end())
         if literal and _META_URL.match(body, literal.end()):
-            _add(found, body, literal.start() + 1, literal.end() - 1, "url")
+            # A name without extension may be the address of a service.
+            _add(
+                found, body, literal.start() + 1, literal.end() - 1, "url", required=bool(_EXTENSION.search(literal[0]))
+            )
     elif form := _SCRIPTS.match(body, at):
         end = form.end()
         while (literal := _LITERAL.match(body, end)) and (after := _ARGUMENT_END.match(body, literal.end())):
-            _add(found, body, literal.start() + 1, literal.end() - 1, "url")
+            _add(found, body, literal.start() + 1, literal.end() - 1, "script")
             end = after.end()
             if not after["next"]:
                 break
 
 
 def _add(
-    found: list[Reference], body: bytes, start: int, end: int, kind: ReferenceKind, specifier: bool = False
+    found: list[Reference],
+    body: bytes,
+    start: int,
+    end: int,
+    kind: ReferenceKind,
+    *,
+    specifier: bool = False,
+    required: bool = True,
 ) -> None:
     raw = body[start:end]
     url = raw.decode("utf-8", "replace") if kind == "source-map" else _text(raw)
     if is_local(url, "module" if specifier else kind):
-        found.append(Reference(start, end, url, kind, required=kind != "source-map"))
+        found.append(Reference(start, end, url, kind, required=required and kind != "source-map"))
 
 
 def _text(raw: bytes) -> str:

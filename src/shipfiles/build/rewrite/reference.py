@@ -21,6 +21,15 @@ _HOST = re.compile(r"(?:[hH][tT][tT][pP][sS]?:)?//(?!/)[^/]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What nearly all references look like: a path that needs no second look.
 _ORDINARY = re.compile(r"/?(?!/)[\w\-./%@]*[\w\-%@]")
+# What a template engine or a build tool, not a browser, reads: Django, Jinja, Handlebars, Angular, Vue; ES; ERB, EJS,
+# PHP; Thymeleaf; "{root}" for a path's segment; "%PUBLIC_URL%", which is no percent-encoding at its one end or the
+# other; "__BASE__".
+_TEMPLATE = re.compile(
+    r"\{\{|\{%|\$\{|<%|<\?|\[\[|(?:\A|/)\{[A-Za-z_]\w*\}|(?<![A-Za-z0-9_])__[A-Z][A-Z0-9_]*?__(?![A-Za-z0-9_])"
+    r"|%(?![0-9A-Fa-f]{2})[A-Za-z][\w.]*%|%[A-Za-z][\w.]*%(?![0-9A-Fa-f]{2})"
+)
+# Without one of these no `_TEMPLATE` is in an ordinary URL.
+_MAY_BE_TEMPLATE = re.compile(r"__|%")
 # What the URL Standard drops before it parses: C0 controls and spaces round the text, tabs and newlines within.
 _AROUND = "".join(map(chr, range(0x21)))
 _WITHIN = re.compile(r"[\t\n\r]")
@@ -46,17 +55,31 @@ class Unresolvable:
     what: str
 
 
+def has_template(text: str) -> bool:
+    """Whether a template engine or a build tool has still to put something into ``text``, so that it names nothing."""
+    return _TEMPLATE.search(text) is not None
+
+
+def is_relative(url: str) -> bool:
+    """Whether what ``url`` names depends on where it stands: it has no scheme, no host and no path from the root."""
+    path, _ = _split(url)
+    return not path.startswith("/") and not _SCHEME.match(path)
+
+
 def is_local(url: str, kind: ReferenceKind) -> bool:
     """Whether ``url`` could name a file of this site: it has a path with a name at its end, and no scheme but HTTP's.
 
     Whether a host is that of STATIC_URL is not known here. A module's specifier (kinds ``module`` and
     ``dynamic-import``) must also begin with ``/``, ``./`` or ``../`` or be a whole URL: any other is bare, and an
-    import map or a bundler gives it its meaning (HTML Standard, "resolve a module specifier").
+    import map or a bundler gives it its meaning (HTML Standard, "resolve a module specifier"). What a template engine
+    or a build tool has still to fill in names no file.
     """
     if kind in ("module", "dynamic-import") and not url.startswith(("/", "./", "../")) and not _SCHEME.match(url):
         return False
     if _ORDINARY.fullmatch(url):
-        return True
+        return not (_MAY_BE_TEMPLATE.search(url) and has_template(url))
+    if has_template(url):
+        return False
     path, _ = _split(url)
     if (_SCHEME.match(path) or path.startswith("//")) and not _HOST.match(path):
         return False
