@@ -88,7 +88,7 @@ def test_metadata_says_what_is_supported(wheel: Path) -> None:
 
 def test_required_dependencies_are_few(wheel: Path) -> None:
     required = [Requirement(text) for text in metadata(wheel).get_all("Requires-Dist") or ()]
-    assert {r.name for r in required if "extra" not in str(r.marker or "")} == {"django", "brotli", "rich"}
+    assert {r.name for r in required if "extra" not in str(r.marker or "")} == {"brotli", "deflate", "django", "rich"}
 
 
 def test_sdist_gives_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
