@@ -2,7 +2,8 @@
 
     python scripts/matrix.py [pytest's arguments]
 
-Each Python runs all of them with its newest Django, and with the others those that have to do with Django. Ends with a table of what was run and what could not be; exits with 1 if a run failed.
+Each Python runs all of them with its newest Django, and with the others those that have to do with Django. Ends with a
+table of what was run and what could not be; exits with 1 if a run failed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.12", "3.13")
 DJANGOS = {"5.2": "3.11", "6.0": "3.12", "6.1": "3.12"}
 """Django → the first Python that can have it. The last one that a Python can have is what constraints.txt gives it."""
-WITH_DJANGO = ("tests/django", "tests/conformance", "tests/demo", "tests/packaging", "tests/unit/test_serve_shells.py")
+WITH_DJANGO = (
+    *(f"tests/{folder}" for folder in ("django", "conformance", "demo", "packaging")),
+    *(f"tests/unit/test_{name}.py" for name in ("serve_shells", "serve_releases", "proof_templates", "proof_code")),
+)
 """What may differ from one Django to another; the rest does not import it."""
 
 
