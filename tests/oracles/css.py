@@ -86,7 +86,9 @@ class _Sheet:
         url = raw.encode("latin-1").decode("utf-8", "replace")
         if kind != "source-map":
             url = _value(url, self._text[start - 1])
-        return Found(start + self._begin, end + self._begin, url, kind, required)
+        # What only Internet Explorer ever asked for, relative to the page, is no fault when it is missing.
+        behavior = url.partition("#")[0].partition("?")[0].lower().endswith(".htc")
+        return Found(start + self._begin, end + self._begin, url, kind, required and not behavior)
 
     def _source_map(self) -> Iterator[Found]:
         """The last comment, if it names a source map and only comments and white space follow."""

@@ -55,7 +55,7 @@ _SETS: Final = frozenset({b"image-set", b"-webkit-image-set"})
 _WITHOUT_URLS: Final = frozenset({b"@namespace", b"@supports", b"@container", b"@document", b"@-moz-document"})
 _NAMES: Final = URLS | _SETS | _WITHOUT_URLS | {b"@import"}
 # For the property "behavior", which Internet Explorer alone had; pages name it relative to themselves.
-_BEHAVIOR: Final = re.compile(r"(?i)\.htc(?:[?#]|\Z)")
+_BEHAVIOR: Final = re.compile(r"(?i)[^?#]*\.htc(?:[?#]|\Z)")
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -229,4 +229,4 @@ def _add(
     start, end = span
     url = text_of(body[start:end])
     if is_local(url, kind):
-        found.append(Reference(start, end, url, kind, required and not _BEHAVIOR.search(url)))
+        found.append(Reference(start, end, url, kind, required and not _BEHAVIOR.match(url)))
