@@ -138,6 +138,7 @@ def site(built: dict[str, str], way: str, tmp_path_factory: pytest.TempPathFacto
     environment = built
     folder = tmp_path_factory.mktemp("server")
     log, port = folder / "answers.txt", free_port()
+    log.touch()  # the server opens it when it has loaded the site, which may be after it takes connections
     environment = {**environment, "SITE_LOG": str(log)}
     if way == "middleware":
         environment["SITE_MIDDLEWARE"] = "1"
