@@ -12,7 +12,7 @@ from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from ...model import ReferenceKind
-from ...paths import resolve, url_quote, url_unquote
+from ...paths import folder_of, resolve, url_quote, url_unquote
 
 # RFC 3986 section 3.1.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
@@ -138,11 +138,11 @@ def renamed(url: str, hashed_name: str) -> str:
     unquoted ``url()`` or in any string or template of CSS and JavaScript.
     """
     if url.isascii() and "//" not in url and _ORDINARY.fullmatch(url):
-        folder, suffix = _folder(url), ""
+        folder, suffix = folder_of(url), ""
     else:
         path, suffix = _split(url)
         origin = path[: len(path) - len(_path_of(path))]
-        folder, suffix = origin + _quote(_SLASHES.sub("/", _folder(path[len(origin) :]))), _quote(suffix)
+        folder, suffix = origin + _quote(_SLASHES.sub("/", folder_of(path[len(origin) :]))), _quote(suffix)
     name = url_quote(hashed_name.rpartition("/")[2])
     if not folder:
         # "a:b.png" alone would be a scheme.
@@ -181,7 +181,7 @@ def _before(base: str, via: str) -> tuple[str, str, str] | None:
     rest = _path_of(whole)
     if _SCHEME.match(whole) and rest is whole:
         return None
-    origin, folder = whole[: len(whole) - len(rest)], _folder(rest)
+    origin, folder = whole[: len(whole) - len(rest)], folder_of(rest)
     if origin:
         # A host alone has the path "/" (RFC 3986 section 5.2.3).
         return base, origin, folder or "/"
@@ -192,10 +192,6 @@ def _before(base: str, via: str) -> tuple[str, str, str] | None:
             return logical + "/" * bool(logical), "", ""
     # From the root; or not to be resolved, which is then said of each reference.
     return base, "", folder
-
-
-def _folder(path: str) -> str:
-    return path[: path.rfind("/") + 1]
 
 
 def _host_of(url: str, page: str) -> tuple[str, int | None] | None:
