@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,22 +107,47 @@ def test_a_damaged_variant_is_never_given(tmp_path_factory, coding: Brotli | Gzi
     digest, encoded = digest_bytes(BODY), coding.compress(BODY)
     cache.keep_variant(digest, coding, encoded)
     (path,) = variants(folder)
+    kept = path.read_bytes()
     kind = data.draw(st.sampled_from(["flip", "cut", "foreign"]))
     if kind == "flip":
-        at = data.draw(st.integers(0, len(encoded) * 8 - 1))
-        damaged = bytearray(encoded)
+        at = data.draw(st.integers(0, len(kept) * 8 - 1))
+        damaged = bytearray(kept)
         damaged[at // 8] ^= 1 << at % 8
         path.write_bytes(damaged)
     elif kind == "cut":
-        path.write_bytes(encoded[: data.draw(st.integers(1, len(encoded) - 1))])
+        path.write_bytes(kept[: data.draw(st.integers(0, len(kept) - 1))])
     else:
-        path.write_bytes(data.draw(st.binary(min_size=1)) + b"x")
-    found = cache.variant(digest, coding)
-    # Some bits of a gzip member's head mean nothing for what it unpacks to (RFC 1952 section 2.3.1: MTIME, XFL, OS).
-    assert found is None or coding.decompress(found) == BODY
-    if found is None:
-        assert not path.exists()
-        assert "damaged" in told[0]
+        path.write_bytes(data.draw(st.binary()) + b"x")
+    assert cache.variant(digest, coding) is None
+    assert not path.exists()
+    assert "damaged" in told[0]
+
+
+@pytest.mark.parametrize("at", [4, 8, 9])
+def test_bits_that_decoders_ignore_are_damage_too(tmp_path: Path, at: int) -> None:
+    """RFC 1952 section 2.3.1: MTIME, XFL and OS mean nothing for what a member unpacks to, but are published bytes."""
+    cache = Cache(str(tmp_path), 10_000)
+    digest, encoded = digest_bytes(BODY), bytearray(Gzip(6).compress(BODY))
+    cache.keep_variant(digest, Gzip(6), bytes(encoded))
+    (path,) = variants(tmp_path)
+    kept = path.read_bytes()
+    encoded[at] ^= 1
+    assert Gzip(6).decompress(bytes(encoded)) == BODY
+    path.write_bytes(kept[: -len(encoded)] + encoded)
+    assert cache.variant(digest, Gzip(6)) is None
+
+
+@pytest.mark.parametrize("encoded", [b"", Gzip(6).compress(BODY)])
+def test_an_entry_under_the_name_of_another_is_none(tmp_path: Path, encoded: bytes) -> None:
+    """Of another quality, which unpacks to the same; or of another content, that nothing is gained there."""
+    cache = Cache(str(tmp_path), 10_000)
+    cache.keep_variant(digest_bytes(BODY), Gzip(6), encoded)
+    (source,) = variants(tmp_path)
+    for digest, coding in ((digest_bytes(BODY), Gzip(9)), (digest_bytes(b"other"), Gzip(6))):
+        cache.keep_variant(digest, coding, b"x")
+        (target,) = (path for path in variants(tmp_path) if path != source)
+        target.write_bytes(source.read_bytes())
+        assert cache.variant(digest, coding) is None
 
 
 @pytest.mark.parametrize(
@@ -200,20 +224,24 @@ def test_even_in_a_folder_of_its_own(tmp_path: Path) -> None:
     cache.keep_scan("k", SCAN)
     cache.close()
     mine, stale = tmp_path / "cache/scans-2023.pdf", tmp_path / "cache/scans-0123456789abcdef.json"
-    for path in (mine, stale):
+    killed = tmp_path / "cache/scans-0123456789abcdef.json.1f3a-7f12"
+    for path in (mine, stale, killed):
         path.write_text("x")
         os.utime(path, (1, 1))
     cache.keep_scan("l", SCAN)
     cache.close()
     assert mine.exists()
     assert not stale.exists()
+    assert not killed.exists()
 
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:
     coding = Gzip(6)
     bodies = [os.urandom(50) * 20 for _ in range(4)]
-    sizes = [len(coding.compress(body)) for body in bodies]
-    cache = Cache(str(tmp_path / "cache"), sum(sizes) - sizes[2])
+    with Cache(str(tmp_path / "one"), 10**6) as alone:
+        alone.keep_variant(digest_bytes(bodies[2]), coding, coding.compress(bodies[2]))
+    (of_one,) = variants(tmp_path / "one")
+    cache = Cache(str(tmp_path / "cache"), 3 * of_one.stat().st_size + 10)
     for age, body in zip((1, 4, 3, 2), bodies, strict=True):
         cache.keep_variant(digest_bytes(body), coding, coding.compress(body))
         then = time.time() - age * 100_000
@@ -246,7 +274,8 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(small_disk: Path) -
         cache.keep_variant(digest_bytes(b"%d" % i), Gzip(6), blob)
     cache.close()
     assert "no space left" in told[0]
-    assert {p.stat().st_size for p in variants(small_disk / "cache")} == {300_000}
+    (size,) = {p.stat().st_size for p in variants(small_disk / "cache")}
+    assert size > 300_000
 
 
 def test_version_control_and_backups_leave_it_out(tmp_path: Path) -> None:
@@ -307,7 +336,7 @@ def test_another_branch_has_its_own_bytes(tmp_path: Path, write) -> None:
     assert everything(made(write(FILES), Cache(folder, 10**6))[2]) == one
 
 
-@pytest.mark.parametrize("spoil", ["flip", "empty", "swap", "folder"])
+@pytest.mark.parametrize("spoil", ["flip", "cut", "empty", "swap", "folder"])
 def test_a_spoilt_cache_changes_no_published_byte(tmp_path: Path, write, spoil: str) -> None:
     root = write(FILES)
     folder = tmp_path / "cache"
@@ -318,6 +347,8 @@ def test_a_spoilt_cache_changes_no_published_byte(tmp_path: Path, write, spoil: 
         if spoil == "flip":
             middle = len(bodies[i]) // 2
             path.write_bytes(bodies[i][:middle] + bytes([bodies[i][middle] ^ 0x10]) + bodies[i][middle + 1 :])
+        elif spoil == "cut":
+            path.write_bytes(bodies[i][:-1])
         elif spoil == "empty":
             path.write_bytes(b"")
         elif spoil == "swap":
@@ -325,13 +356,9 @@ def test_a_spoilt_cache_changes_no_published_byte(tmp_path: Path, write, spoil: 
         else:
             path.unlink()
             path.mkdir()
-    again = everything(made(root, Cache(str(folder), 10**6))[2])
-    plain = {key: body for key, body in everything(store).items() if not key.endswith((".br", ".gz", ".json"))}
-    assert {key: body for key, body in again.items() if not key.endswith((".br", ".gz", ".json"))} == plain
-    packed = [key for key in everything(store) if key.endswith(".br")]
-    assert packed
-    for key in packed:
-        assert brotli.decompress(again[key]) == again[key.removesuffix(".br")]
+    told = Told()
+    assert everything(made(root, Cache(str(folder), 10**6, told))[2]) == everything(store)
+    assert told
 
 
 KILLED = """

@@ -26,12 +26,11 @@ from ..model import Fault, Scan
 from .plain import plain, references_of
 
 _MOST_SCANS = 200_000
-# Stands for a coding that saves nothing; no coding of anything is that short, and an empty file is a damaged one.
-_NO_GAIN = b"-"
 _DAY = 86_400.0
 _STALE = 14 * _DAY
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# See https://bford.info/cachedir/\n"
-_SCANS = re.compile(r"scans-[0-9a-f]{16}\.json")
+# With what `Cache._write` puts behind a name until the file is whole: a run that was killed leaves it.
+_SCANS = re.compile(r"scans-[0-9a-f]{16}\.json(?:\.[0-9a-f]+-[0-9a-f]+)?")
 _VARIANT = re.compile(r"[0-9a-f]{64}\.[A-Za-z0-9.\-]+")
 _SLUG = re.compile(r"[^A-Za-z0-9.]+")
 
@@ -131,16 +130,14 @@ class Cache:
         path = self._variant_path(digest, coding)
         try:
             with open(path, "rb", buffering=0) as file:
-                encoded = file.readall()
+                checksum, _, encoded = file.readall().partition(b"\n")
                 old = time.time() - os.fstat(file.fileno()).st_mtime > _DAY
         except OSError as error:
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 self._tell(f"{printable(path)} cannot be read: {os_reason(error)}")
             self.misses += 1
             return None
-        if encoded == _NO_GAIN:
-            encoded = b""
-        elif not _is_of(encoded, digest, coding):
+        if checksum != _variant_checksum(digest, coding, encoded) or not _is_of(encoded, digest, coding):
             self._tell(f"{printable(path)} is damaged and is made anew")
             with suppress(OSError):
                 os.unlink(path)
@@ -156,7 +153,8 @@ class Cache:
         """Keep the bytes of this coding of the content with ``digest``; empty ones say that they save nothing."""
         if self._folder:
             self._made_variants += 1
-            self._write(self._variant_path(digest, coding), encoded or _NO_GAIN)
+            body = _variant_checksum(digest, coding, encoded) + b"\n" + encoded
+            self._write(self._variant_path(digest, coding), body)
 
     def _variant_path(self, digest: Digest, coding: Coding) -> str:
         name = hex_prefix(digest, 64)
@@ -281,9 +279,15 @@ def _checksum(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode()
 
 
+def _variant_checksum(digest: Digest, coding: Coding, encoded: bytes) -> bytes:
+    """Tells these bytes from others that decode to the same: of another quality, or with a bit that decoders ignore."""
+    return _checksum(f"{digest} {coding.settings}\n".encode() + encoded)
+
+
 def _is_of(encoded: bytes, digest: Digest, coding: Coding) -> bool:
+    """Whether ``encoded`` is that content, or empty."""
     try:
-        return digest_bytes(coding.decompress(encoded)) == digest
+        return not encoded or digest_bytes(coding.decompress(encoded)) == digest
     except ValueError:
         return False
 
