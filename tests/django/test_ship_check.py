@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import io
 import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from jinja2 import Environment
 from jinja2.ext import Extension
 from jinja2.nodes import Node
 
+from shipfiles.build.cache import Cache
 from shipfiles.config import MissingRule, ProofConfig
 from shipfiles.django.proof.prove import Proof, missing, prove, scan_names
 
@@ -719,3 +722,30 @@ def test_any_bytes_in_templates_and_modules(site: Path, head: bytes, tail: bytes
             scan_names(ProofConfig())
     finally:
         sys.path.remove(str(site))
+
+
+def test_modules_are_read_once(site: Path, app) -> None:
+    put(site, {"templates/a.html": ""})
+    app("shop", {"forms.py": "from django.templatetags.static import static\nx = static('gone.css')\ny = static(x)"})
+    first = facts()
+    (findings,) = site.rglob("findings.json")
+    body = findings.read_bytes()
+    assert facts() == first
+    assert [problem["text"] for problem in first["problems"]] == ["static('gone.css')"]
+    # What stands there is believed if it can be right, and read again if it cannot.
+    for kept, shown in ((b"gone.css", "x.css"), (b'"static()",true', None)):
+        forged = body.partition(b"\n")[2].replace(kept, b"x.css" if shown else b'"static()",1')
+        assert forged != body.partition(b"\n")[2]
+        findings.write_bytes(hashlib.sha256(forged).hexdigest().encode() + b"\n" + forged)
+        (problem,) = facts()["problems"]
+        assert problem["what"] == f"no static file '{shown or 'gone.css'}'"
+
+
+def test_the_same_module_with_other_words_is_read_again(site: Path, app) -> None:
+    app("shop", {"forms.py": "from here import versioned\nx = versioned('gone.css')"})
+    prover = partial(scan_names, packages=False)
+    with Cache(str(site / "cache"), 1000) as cache:
+        assert prover(ProofConfig(), cache=cache).uses == []
+        assert [use.name for use in prover(ProofConfig(aliases=("versioned",)), cache=cache).uses] == ["gone.css"]
+        assert [use.name for use in prover(ProofConfig(aliases=("versioned",)), cache=cache).uses] == ["gone.css"]
+        assert prover(ProofConfig(), cache=cache).uses == []

@@ -405,3 +405,25 @@ def test_other_settings_are_not_answered_from_the_cache(tmp_path: Path, write, o
         with Cache(str(tmp_path / "cache"), 10**6) as cache:
             encoded.append(publish(built, MemoryStore(), config, cache=cache).encoded)
     assert encoded == [2, 2, 0]
+
+
+def test_findings_come_back_and_other_values_are_left_to_who_asks(tmp_path: Path) -> None:
+    folder = str(tmp_path / "cache")
+    with Cache(folder, 1000) as cache:
+        assert cache.finding("k") is None
+        cache.keep_finding("k", [[1, 2, "t", None, "how", True]])
+        cache.keep_finding("empty", [])
+    with Cache(folder, 1000) as cache:
+        assert (cache.finding("k"), cache.finding("empty")) == ([[1, 2, "t", None, "how", True]], [])
+        assert cache.scan("k", 100) is None
+
+
+def test_damaged_findings_are_made_anew(tmp_path: Path) -> None:
+    with Cache(str(tmp_path), 1000) as cache:
+        cache.keep_finding("k", [1])
+    file = tmp_path / "findings.json"
+    file.write_bytes(file.read_bytes().replace(b"[1]", b"[2]"))
+    told = Told()
+    with Cache(str(tmp_path), 1000, told) as cache:
+        assert cache.finding("k") is None
+    assert "findings.json is damaged" in told[0]

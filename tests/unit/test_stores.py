@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -304,3 +305,43 @@ def test_simultaneous_creates_have_one_winner(tmp_path: Path) -> None:
             thread.join()
         assert len(won) == 1
         assert read_all(store, "key") == b"%d" % won[0]
+
+
+@pytest.mark.parametrize("source_folder", ["/dev/shm", ""])
+def test_a_large_file_is_copied_whole_from_any_file_system(tmp_path: Path, source_folder: str) -> None:
+    body = os.urandom((3 << 20) + 17)
+    with tempfile.TemporaryDirectory(dir=source_folder if os.path.isdir(source_folder) else None) as folder:
+        source = Path(folder, "v.bin")
+        source.write_bytes(body)
+        store = LocalStore(str(tmp_path / "root"))
+        store.put("v.bin", str(source), digest=digest_bytes(body))
+        assert read_all(store, "v.bin") == body
+        # A copy of its own: what becomes of the source does not become of it.
+        with open(source, "r+b") as file:
+            file.write(b"other")
+        assert read_all(store, "v.bin") == body
+
+
+def test_a_large_file_that_has_changed_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "v.bin"
+    source.write_bytes(bytes(2 << 20))
+    store = LocalStore(str(tmp_path / "root"))
+    with pytest.raises(StoreError, match="changed while it was read"):
+        store.put("v.bin", str(source), digest=digest_bytes(b"what it was"))
+    assert [*os.listdir(tmp_path / "root")] == []
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/kallsyms"), reason="only Linux has such a file")
+def test_a_large_file_that_the_system_does_not_copy_is_read(tmp_path: Path) -> None:
+    # The kernel gives no bytes of files in /proc by copy_file_range(2), and says that they are empty.
+    store = LocalStore(str(tmp_path / "root"))
+    store.put("large", "/proc/kallsyms")
+    assert len(read_all(store, "large") or b"") > 1 << 20
+
+
+def test_a_large_file_that_the_disk_has_no_room_for(tmp_path: Path, small_disk: Path) -> None:
+    source = tmp_path / "v.bin"
+    source.write_bytes(bytes(4 << 20))
+    with pytest.raises(StoreError, match="no space left"):
+        LocalStore(str(small_disk)).put("v.bin", str(source))
+    assert os.listdir(small_disk) == []

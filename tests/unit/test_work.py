@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from shipfiles.work import in_parallel, processors
+from shipfiles.work import in_parallel, processors, rare_collections
 
 
 def test_every_item_gives_its_result() -> None:
@@ -100,3 +101,27 @@ def test_no_thread_is_left(recwarn: pytest.WarningsRecorder) -> None:
 
 def test_processors() -> None:
     assert processors() >= 1
+
+
+def test_collections_are_as_before_afterwards() -> None:
+    before = gc.get_threshold()
+
+    def fail() -> None:
+        with rare_collections():
+            assert gc.get_threshold()[0] > before[0]
+            assert gc.get_threshold()[1:] == before[1:]
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert gc.get_threshold() == before
+
+
+def test_collections_that_are_off_stay_off() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(0)
+    try:
+        with rare_collections():
+            assert gc.get_threshold()[0] == 0
+    finally:
+        gc.set_threshold(*before)

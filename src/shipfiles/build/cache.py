@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import json
 import os
 import re
 import threading
@@ -23,14 +22,15 @@ from ..digest import Digest, digest_bytes, hex_prefix
 from ..errors import os_reason, printable
 from ..events import Listener, Notice, ignore
 from ..model import Fault, Scan
+from .cache_table import CacheTable, checksum
 from .plain import plain, references_of
 
-_MOST_SCANS = 200_000
+_MOST = 200_000
 _DAY = 86_400.0
 _STALE = 14 * _DAY
 _TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# See https://bford.info/cachedir/\n"
 # With what `Cache._write` puts behind a name until the file is whole: a run that was killed leaves it.
-_SCANS = re.compile(r"scans-[0-9a-f]{16}\.json(?:\.[0-9a-f]+-[0-9a-f]+)?")
+_SCANS = re.compile(r"scans-[0-9a-f]{16}\.json(?:\.[0-9a-f]+-[0-9a-f]+)?|findings\.json\.[0-9a-f]+-[0-9a-f]+")
 _VARIANT = re.compile(r"[0-9a-f]{64}\.[A-Za-z0-9.\-]+")
 _SLUG = re.compile(r"[^A-Za-z0-9.]+")
 
@@ -55,11 +55,9 @@ class Cache:
         self._folder = folder
         self._max_size = max_size
         self._listener = listener
-        self._lock = threading.Lock()
         self._told = False
-        self._loaded: dict[str, Any] | None = None
-        self._used: dict[str, Any] = {}
-        self._made_scans = 0
+        self._scans = CacheTable(lambda: self._in_folder(_scans_name()), self._write, self._tell, _MOST)
+        self._findings = CacheTable(lambda: self._in_folder("findings.json"), self._write, self._tell, _MOST)
         self._made_variants = 0
         self.hits = 0
         """Scans and variants that were found."""
@@ -75,51 +73,34 @@ class Cache:
 
     def scan(self, key: str, size: int) -> Scan | None:
         """The scan kept under ``key`` of a content of ``size`` bytes, ``None`` if there is none."""
-        if not self._folder:
-            return None
-        raw = self._scans().get(key, _MISSING)
-        if raw is not _MISSING:
+        raw = self._scans.get(key) if self._folder else None
+        if raw is not None:
             with suppress(ValueError, LookupError):
                 found = _to_scan(raw, size)
-                self._used[key] = raw
+                self._scans.use(key, raw)
                 self.hits += 1
                 return found
-        self.misses += 1
+        self.misses += bool(self._folder)
         return None
 
     def keep_scan(self, key: str, scan: Scan) -> None:
         """Keep ``scan`` under ``key``, which names the content and the language."""
         if self._folder:
-            self._used[key] = _from_scan(scan)
-            self._made_scans += 1
+            self._scans.keep(key, _from_scan(scan))
 
-    def _scans(self) -> dict[str, Any]:
-        if self._loaded is None:
-            with self._lock:
-                if self._loaded is None:
-                    self._loaded = self._read_scans()
-        return self._loaded
+    # Findings.
 
-    def _read_scans(self) -> dict[str, Any]:
-        path = self._scans_path()
-        try:
-            with open(path, "rb") as file:
-                checksum, _, body = file.read().partition(b"\n")
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            self._tell(f"{printable(path)} cannot be read: {os_reason(error)}")
-            return {}
-        if checksum == _checksum(body):
-            with suppress(ValueError, RecursionError):
-                found = json.loads(body)
-                if isinstance(found, dict):
-                    return found
-        self._tell(f"{printable(path)} is damaged and is made anew")
-        return {}
+    def finding(self, key: str) -> Any:
+        """The JSON value kept under ``key``, to be checked by who asks; ``None`` if there is none."""
+        raw = self._findings.get(key) if self._folder else None
+        if raw is not None:
+            self._findings.use(key, raw)
+        return raw
 
-    def _scans_path(self) -> str:
-        return os.path.join(self._folder, f"scans-{code_id()}.json")
+    def keep_finding(self, key: str, raw: Any) -> None:
+        """Keep the JSON value ``raw`` under ``key``, which names the content and the code that found it."""
+        if self._folder:
+            self._findings.keep(key, raw)
 
     # Variants.
 
@@ -130,14 +111,14 @@ class Cache:
         path = self._variant_path(digest, coding)
         try:
             with open(path, "rb", buffering=0) as file:
-                checksum, _, encoded = file.readall().partition(b"\n")
+                found, _, encoded = file.readall().partition(b"\n")
                 old = time.time() - os.fstat(file.fileno()).st_mtime > _DAY
         except OSError as error:
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 self._tell(f"{printable(path)} cannot be read: {os_reason(error)}")
             self.misses += 1
             return None
-        if checksum != _variant_checksum(digest, coding, encoded) or not _is_of(encoded, digest, coding):
+        if found != _variant_checksum(digest, coding, encoded) or not _is_of(encoded, digest, coding):
             self._tell(f"{printable(path)} is damaged and is made anew")
             with suppress(OSError):
                 os.unlink(path)
@@ -164,17 +145,15 @@ class Cache:
 
     def close(self) -> None:
         """Write what was scanned, and remove the oldest variants if there are too many."""
-        if self._made_scans:
-            # What another process has written meanwhile stays; what nobody used in this run goes first.
-            kept = {**self._read_scans(), **self._used} if self._loaded is not None else self._used
-            for key in list(kept)[: max(0, len(kept) - _MOST_SCANS)]:
-                del kept[key]
-            body = json.dumps(kept, separators=(",", ":"), check_circular=False).encode()
-            self._write(self._scans_path(), _checksum(body) + b"\n" + body)
+        self._findings.close()
+        if self._scans.close():
             self._remove_stale_scans()
         if self._made_variants:
             self._remove_oldest_variants()
-        self._made_scans = self._made_variants = 0
+        self._made_variants = 0
+
+    def _in_folder(self, name: str) -> str:
+        return os.path.join(self._folder, name)
 
     def _remove_stale_scans(self) -> None:
         """Those that other versions of this package made, once they are old."""
@@ -244,26 +223,37 @@ class Cache:
 NO_CACHE = Cache()
 """Remembers nothing."""
 
-_MISSING = object()
+
+def _scans_name() -> str:
+    return f"scans-{code_id()}.json"
 
 
-@lru_cache(maxsize=1)
 def code_id() -> str:
     """Names the code that finds references: what another version found may be wrong for this one."""
     here = os.path.dirname(os.path.abspath(__file__))
-    files = [os.path.join(os.path.dirname(here), "model.py")]
-    for folder in (here, os.path.join(here, "rewrite")):
+    return id_of_code(os.path.join(os.path.dirname(here), "model.py"), here, os.path.join(here, "rewrite"))
+
+
+@lru_cache
+def id_of_code(*places: str) -> str:
+    """Names the code in ``places``: modules and folders of modules of one package."""
+    files: list[str] = []
+    for place in places:
         # Without sources there is bytecode in their place.
-        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else ()
-        files += [os.path.join(folder, name) for name in names if name.endswith((".py", ".pyc"))]
+        if os.path.isdir(place):
+            names = sorted(name for name in os.listdir(place) if name.endswith((".py", ".pyc")))
+            files += [os.path.join(place, name) for name in names]
+        else:
+            files.append(place)
     digester = hashlib.sha256()
     for path in files:
         with suppress(OSError), open(path, "rb") as file:
             digester.update(file.read())
-    while not os.path.exists(here):
-        here = os.path.dirname(here)
-    if os.path.isfile(here):  # an archive with all of it
-        status = os.stat(here)
+    archive = places[-1]
+    while not os.path.exists(archive):
+        archive = os.path.dirname(archive)
+    if os.path.isfile(archive) and archive not in places:  # an archive with all of it
+        status = os.stat(archive)
         digester.update(f"{status.st_size} {status.st_mtime_ns}".encode())
     return digester.hexdigest()[:16]
 
@@ -275,13 +265,9 @@ def _write(path: str, body: bytes) -> None:
             rest = rest[file.write(rest) :]
 
 
-def _checksum(body: bytes) -> bytes:
-    return hashlib.sha256(body).hexdigest().encode()
-
-
 def _variant_checksum(digest: Digest, coding: Coding, encoded: bytes) -> bytes:
     """Tells these bytes from others that decode to the same: of another quality, or with a bit that decoders ignore."""
-    return _checksum(f"{digest} {coding.settings}\n".encode() + encoded)
+    return checksum(f"{digest} {coding.settings}\n".encode() + encoded)
 
 
 def _is_of(encoded: bytes, digest: Digest, coding: Coding) -> bool:

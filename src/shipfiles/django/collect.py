@@ -70,12 +70,12 @@ def collect(
     """
     if link:
         _refuse_links_to_copies(found)
-    proof = _NO_PROOF
-    if post_process and storage.config.proof.on_collect:
-        proof = _prove(found, storage.config.proof, listener)
     # What was found out stays found out, also after a failure or Ctrl-C.
     cache_config = storage.config.cache
     with Cache(conf.cache_folder(storage.config), cache_config.max_size, listener) as cache:
+        proof = _NO_PROOF
+        if post_process and storage.config.proof.on_collect:
+            proof = _prove(found, storage.config.proof, cache, listener)
         run = _Run(storage, found, proof, cache, listener)
         if not post_process:
             return run.plain(_rehearsed(storage.store) if dry_run else storage.store, clear=clear, link=link)
@@ -203,10 +203,10 @@ class _Run:
         return Collected(published, state.totals, warnings, notes, post_processed)
 
 
-def _prove(found: Found, config: ProofConfig, listener: Listener) -> Proof:
+def _prove(found: Found, config: ProofConfig, cache: Cache, listener: Listener) -> Proof:
     with phase(listener, "prove") as progress:
         # The modules of installed packages are left to "ship check": to read them takes longer than all the rest.
-        scan = scan_names(config, packages=False)
+        scan = scan_names(config, packages=False, cache=cache)
         progress(scan.templates + scan.modules, 0)
         proof = prove(scan, {source.logical for source in found.sources}, config)
         return replace(proof, notes=(*proof.notes, *proof.unread))

@@ -8,9 +8,24 @@ from typing import Any
 
 from ..events import Changed
 from ..manifest import Manifest
+from ..model import Entry
 
 Size = tuple[int, Mapping[str, int], bool]
 """Of a file its size, the size of each coding, and whether it is kept under the name that a bundler gave."""
+
+
+def size_of(entry: Entry) -> Size:
+    """The size of a file of a manifest."""
+    return (entry.size, {token: made.size for token, made in entry.codings.items()}, entry.name == entry.logical)
+
+
+def size_of_raw(logical: str, raw: Mapping[str, Any]) -> Size:
+    """The same of what a manifest's JSON says of ``logical``."""
+    return (
+        raw["size"],
+        {token: made["size"] for token, made in raw.get("codings", {}).items()},
+        raw["name"] == logical,
+    )
 
 
 @dataclass(slots=True)

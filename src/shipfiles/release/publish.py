@@ -6,7 +6,6 @@ between any two steps, the release that was current before is whole and still cu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..build.cache import NO_CACHE, Cache
@@ -36,7 +35,7 @@ from ..stores.store import Settles, Store, read_all
 from ..work import in_parallel
 from .contents import Content, contents_of
 from .lock import locked
-from .outcome import Base, Published
+from .outcome import Base, Published, size_of, size_of_raw
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
 from .place import Placed, Placer
 
@@ -224,9 +223,7 @@ class _Publication:
         """Write the release's manifest, then swap the pointer, then the manifest that stock Django reads."""
         entries = {asset.logical: self._entry(asset) for asset in self._built.assets}
         self.result.manifest = manifest = Manifest(entries, settings_of(self._config), self._link)
-        self.result.sizes = [
-            (e.size, {token: v.size for token, v in e.codings.items()}, e.name == e.logical) for e in entries.values()
-        ]
+        self.result.sizes = [size_of(entry) for entry in entries.values()]
         self._point(dump(manifest), manifest.names(), manifest_name)
 
     def point_over(self, base: Base, manifest_name: str) -> None:
@@ -236,8 +233,8 @@ class _Publication:
         names.update((logical, entry.name) for logical, entry in entries.items())
         body = replaced(base.body, base.files, entries)
         self.result.sizes = [
-            (raw["size"], {token: v["size"] for token, v in raw.get("codings", {}).items()}, raw["name"] == logical)
-            for logical, raw in json.loads(body)["files"].items()
+            size_of(entries[logical]) if logical in entries else size_of_raw(logical, raw)
+            for logical, raw in base.files.items()
         ]
         self._point(body, names, manifest_name)
 

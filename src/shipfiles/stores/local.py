@@ -8,14 +8,15 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, TypeVar
+from typing import TypeVar
 
-from ..digest import Digest, Digester
+from ..digest import Digest
 from ..errors import KeyExists, KeyNotFound, StoreError, os_reason, printable
 from ..paths import RESERVED
 from .file_lock import lock_file
+from .fill import fill
 from .flush import flush
-from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
+from .store import Body, PutMode, Stored, check_digest, check_key
 
 _T = TypeVar("_T")
 
@@ -58,13 +59,13 @@ class LocalStore:
     def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
         path = self.path(key)
         temporary = self._temporary(path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:
             descriptor = self._made(temporary, lambda: os.open(temporary, flags, 0o666))
-            with open(descriptor, "wb", buffering=0) as file:
+            with open(descriptor, "w+b", buffering=0) as file:
                 if self._file_mode is not None and hasattr(os, "fchmod"):
                     os.fchmod(descriptor, self._file_mode)
-                found, size = _write(file, body, key)
+                found, size = fill(file, body, key)
                 check_digest(key, found, digest)
                 # What nobody can have read yet may wait for `settle`, which flushes all of it in a fraction of the
                 # time. Where something is replaced, a power cut must leave the one or the other.
@@ -334,18 +335,3 @@ class LocalStore:
 def _version(status: os.stat_result) -> str:
     # Not the inode's own time of change: that follows hard links as they come and go.
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
-
-
-def _write(file: BinaryIO, body: Body, key: str) -> tuple[Digest, int]:
-    """Write ``body`` and say what was written."""
-    digester = Digester()
-    for chunk in chunks_of(body, key):
-        _write_all(file, chunk)
-        digester.update(chunk)
-    return digester.digest(), digester.size
-
-
-def _write_all(file: BinaryIO, chunk: bytes) -> None:
-    view = memoryview(chunk)
-    while view:
-        view = view[file.write(view) :]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 
 from django.apps import apps
 from django.conf import settings
 
+from ...build.cache import NO_CACHE, Cache, id_of_code
+from ...digest import digest_bytes
 from ...errors import os_reason
 from ..sources import in_package_folder, ownership
 from .code import may_name_files, uses_in
-from .names import Scan
+from .names import NameUse, Scan, plain_uses, uses_of
 
 _skipped = re.compile(
     r"\..*|__pycache__|build|dist|jinja2|locale|media|migrations|node_modules|static|templates|tests?(_.*)?|testing|venv"
@@ -22,7 +26,7 @@ _skipped = re.compile(
 _MAX_SIZE = 4 << 20
 
 
-def scan_modules(scan: Scan, aliases: Collection[str] = (), *, packages: bool = True) -> None:
+def scan_modules(scan: Scan, aliases: Collection[str] = (), *, packages: bool = True, cache: Cache = NO_CACHE) -> None:
     """Add what modules name: those of the project and, with ``packages``, of all installed applications."""
     own_folder = ownership()
     roots = _roots()
@@ -36,7 +40,7 @@ def scan_modules(scan: Scan, aliases: Collection[str] = (), *, packages: bool = 
             mine = own and not in_package_folder(path[len(root) :])
             if path not in seen and (mine or packages):
                 seen.add(path)
-                _read(path, mine, scan, aliases, words)
+                _read(path, mine, scan, aliases, words, cache)
 
 
 def _roots() -> list[str]:
@@ -91,7 +95,7 @@ def _modules(root: str, roots: Collection[str]) -> Iterator[str]:
         stack += reversed(folders)
 
 
-def _read(path: str, own: bool, scan: Scan, aliases: Collection[str], words: Collection[bytes]) -> None:
+def _read(path: str, own: bool, scan: Scan, aliases: Collection[str], words: Collection[bytes], cache: Cache) -> None:
     try:
         if os.path.getsize(path) > _MAX_SIZE:
             return
@@ -99,10 +103,25 @@ def _read(path: str, own: bool, scan: Scan, aliases: Collection[str], words: Col
             body = file.readall()
         scan.modules += 1
         if may_name_files(body, words):
-            scan.uses += uses_in(body, path, own, aliases)
+            scan.uses += _remembered_uses(body, path, own, aliases, cache)
     except OSError as error:
         scan.leave_out(path, f"cannot be read: {os_reason(error)}")
     except SyntaxError as error:
         scan.leave_out(path, f"not read as Python: {error.msg}", error.lineno or 0)
     except (ValueError, LookupError, RecursionError, MemoryError) as error:
         scan.leave_out(path, f"not read as Python: {type(error).__name__}: {error}")
+
+
+def _remembered_uses(body: bytes, path: str, own: bool, aliases: Collection[str], cache: Cache) -> list[NameUse]:
+    """As `uses_in`, which takes milliseconds a module."""
+    # What Python can parse, and where it finds an error, changes with its version.
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    code = id_of_code(os.path.dirname(os.path.abspath(__file__)))
+    key = " ".join((digest_bytes(body), python, code, *sorted(aliases)))
+    raw = cache.finding(key)
+    if raw is not None:
+        with suppress(ValueError):
+            return uses_of(raw, path, own)
+    uses = uses_in(body, path, own, aliases)
+    cache.keep_finding(key, plain_uses(uses))
+    return uses

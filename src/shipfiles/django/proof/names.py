@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ...model import Problem
 
@@ -37,6 +39,23 @@ class NameUse:
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.column else f"{self.path}:{self.line}"
         return f"{place}: {self.text}"
+
+
+def plain_uses(uses: Iterable[NameUse]) -> list[list[Any]]:
+    """``uses`` in one file as lists of what JSON knows; the file is left out."""
+    return [[use.line, use.column, use.text, use.name, use.how, use.sure] for use in uses]
+
+
+def uses_of(raw: Any, path: str, own: bool) -> list[NameUse]:
+    """What `plain_uses` made of the uses in a file like ``path``. Raises ``ValueError`` if it cannot be that."""
+    if not isinstance(raw, list) or not all(isinstance(values, list) for values in raw):
+        raise ValueError("no list of uses")
+    if any(tuple(map(type, values)) not in _TYPES for values in raw):
+        raise ValueError("no use")
+    return [NameUse(path, line, column, text, name, how, own, sure) for line, column, text, name, how, sure in raw]
+
+
+_TYPES = tuple((int, int, str, name, str, bool) for name in (str, type(None)))
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from django.template import engines
 from django.template.backends.django import DjangoTemplates
 from django.utils.module_loading import import_string
 
+from ...build.cache import NO_CACHE, Cache
 from ...config import ProofConfig, Severity
 from ...errors import Names
 from ...model import Problem
@@ -37,7 +38,7 @@ class Proof:
     modules: int
 
 
-def scan_names(config: ProofConfig, *, packages: bool = True) -> Scan:
+def scan_names(config: ProofConfig, *, packages: bool = True, cache: Cache = NO_CACHE) -> Scan:
     """All places that name static files: in the templates of every engine, and in Python.
 
     Without ``packages`` the Python of installed packages is left alone.
@@ -52,7 +53,7 @@ def scan_names(config: ProofConfig, *, packages: bool = True) -> Scan:
         except Exception as error:  # noqa: BLE001
             why = f"the templates of this engine were not read: {type(error).__name__}: {error}"
             scan.leave_out(f"TEMPLATES, '{alias}'", why)
-    scan_modules(scan, config.aliases, packages=packages)
+    scan_modules(scan, config.aliases, packages=packages, cache=cache)
     scan.uses = list(dict.fromkeys(scan.uses))  # two engines may read one folder
     return scan
 

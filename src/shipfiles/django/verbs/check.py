@@ -10,8 +10,10 @@ from django.apps import apps
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ...build.cache import Cache
 from ...config import ProofConfig
 from ...errors import ShipfilesError
+from .. import conf
 from ..proof.prove import Proof, prove, scan_names
 from ..report import count, problem_facts
 from ..sources import find_sources
@@ -40,7 +42,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         if options["json"]:
             command.stdout.write(json.dumps({"error": str(error), "problems": []}, indent=2))
         raise
-    proof = prove(scan_names(config), known, config)
+    with _cache() as cache:
+        proof = prove(scan_names(config, cache=cache), known, config)
     summary = _summary(proof, shown=options["json"] or options["verbosity"] >= 2)
     failed = bool(proof.errors) or (options["strict"] and bool(proof.warnings))
     if options["json"]:
@@ -50,6 +53,14 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     if failed:
         raise CommandError(summary)
     return None if options["json"] or not options["verbosity"] else summary
+
+
+def _cache() -> Cache:
+    """The build cache, which knows the modules that were read before."""
+    if not _is_ours():
+        return Cache()
+    config = _storage().config
+    return Cache(conf.cache_folder(config), config.cache.max_size)
 
 
 def _is_ours() -> bool:

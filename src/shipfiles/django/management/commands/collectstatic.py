@@ -24,6 +24,7 @@ from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
 from shipfiles.errors import BrokenReferences, ShipfilesError
 from shipfiles.events import Changed, Event, Notice, phase
+from shipfiles.work import rare_collections
 
 
 class Command(DjangoCommand):
@@ -105,7 +106,7 @@ class Command(DjangoCommand):
             elif isinstance(event, Notice) and not terminal and self.verbosity >= 1:
                 self.stderr.write(event.text)
 
-        with progress, ExitStack() as stack:
+        with progress, rare_collections(), ExitStack() as stack:
             with phase(listen, "find") as finding:
                 sources = stack.enter_context(find_sources(self.ignore_patterns))
                 finding(len(sources.sources), 0)
