@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -95,3 +96,26 @@ def test_switched_off(project: Path, write) -> None:
         out, _ = collect()
         assert "Kept" not in out
         assert staticfiles_storage.stored_name(ENTRY) != ENTRY
+
+
+def test_a_manifest_beside_the_files_that_comes_changes_and_goes(project: Path, write) -> None:
+    """Django collects no folder that begins with a dot: no file among the sources tells of Vite's hidden manifest."""
+    listed = str(SITE["dist/.vite/manifest.json"])
+    write({name: body for name, body in SITE.items() if name != "dist/.vite/manifest.json"})
+    for folder in [project / "src", *(project / "src").rglob("*")]:
+        os.utime(folder, (1_500_000_000, 1_500_000_000))
+    collect()
+    assert staticfiles_storage.stored_name(ENTRY) != ENTRY
+    write({"dist/.vite/manifest.json": listed})
+    os.utime(project / "src/dist/.vite/manifest.json", (1_500_000_000, 1_500_000_000))
+    collect()
+    assert staticfiles_storage.stored_name(ENTRY) == ENTRY
+    write({"dist/.vite/manifest.json": listed.replace(ENTRY.rpartition("/")[2], "other-aB3dE5gH.js")})
+    collect()
+    assert staticfiles_storage.stored_name(ENTRY) != ENTRY
+    write({"dist/.vite/manifest.json": listed})
+    collect()
+    assert staticfiles_storage.stored_name(ENTRY) == ENTRY
+    (project / "src/dist/.vite/manifest.json").unlink()
+    collect()
+    assert staticfiles_storage.stored_name(ENTRY) != ENTRY

@@ -101,15 +101,27 @@ def _manifests(sources: Sequence[SourceFile]) -> dict[str, set[str]]:
             if _file_name(folder) == ".vite":
                 folder = folder.rpartition("/")[0]
             found[source.path].add(f"{folder}/" if folder else "")
+    for path, output in _beside(sources):
+        if os.path.isfile(path):
+            found[path].add(output)
+    return found
+
+
+def places_beside(sources: Sequence[SourceFile]) -> set[str]:
+    """The paths, none of them a source's, at which a file would be taken for a bundler's manifest."""
+    return {path for path, _ in _beside(sources)}
+
+
+def _beside(sources: Sequence[SourceFile]) -> Iterator[tuple[str, str]]:
+    """Those paths, and with each a folder that may be the bundler's output, as part of a logical path."""
     own = {source.path for source in sources}
     beside = {place for source in sources if may_be_bundled(source.logical) for place in _folders(source)}
     for folder, output, above in beside:
         # Vite's hidden one lies in its output; of one among the sources the place is known.
         for name in _MANIFESTS if above else (*_MANIFESTS, _HIDDEN):
             path = os.path.join(folder, name)
-            if path not in own and os.path.isfile(path):
-                found[path].add(output)
-    return found
+            if path not in own:
+                yield path, output
 
 
 def _folders(source: SourceFile) -> Iterator[tuple[str, str, bool]]:

@@ -37,6 +37,15 @@ class Stat(NamedTuple):
     inode: int
 
 
+def stat_of(path: str) -> Stat | None:
+    """What the file system says of the file at ``path``; ``None`` if there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return Stat(status.st_size, status.st_mtime_ns, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
 @dataclass(slots=True)
 class Found:
     """What the finders gave, after the rules: one source file for each logical path."""

@@ -60,7 +60,7 @@ def renew(found: Found, state: State, store: Store, making: Making, cache: Cache
     suspects = state.suspects(found.stats, {logical: source.own for logical, source in sources.items()})
     if suspects is None or len(suspects) > MOST * len(sources):
         return None
-    if not isinstance(store, Versions):
+    if not isinstance(store, Versions) or not state.is_as_it_was_beside():
         return None
     with locked(store, listener):
         versions = store.versions()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ..build.find import stat_of
 from ..errors import StoreError
 from ..manifest import POINTER_KEY
 from ..model import Problem
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 STATE_KEY = f"{RESERVED}/state.json"
 """Where a store keeps it."""
 
-_SCHEMA = 1
+_SCHEMA = 2
 _RESTLESS = frozenset({STATE_KEY, POINTER_KEY, f"{RESERVED}/lock"})
 # File systems and clocks are coarse: a file may be written twice within one tick. What was written so shortly before
 # it was looked at is read again.
@@ -54,6 +55,17 @@ class State:
     """The numbers of the report."""
     warnings: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
+    beside: Mapping[str, Sequence[int] | None] = field(default_factory=dict)
+    """Path → size, time of change and inode of what may be a bundler's manifest beside the sources, ``None`` where
+    there was no file: it decides on names, but no finder lists it."""
+
+    def is_as_it_was_beside(self) -> bool:
+        """Whether no file has changed that decides on names and is no source."""
+        for path, known in self.beside.items():
+            there = stat_of(path)
+            if (there and list(there)) != (known and list(known)) or (there and there.changed > self.looked - _RACY):
+                return False
+        return True
 
     def suspects(self, stats: Mapping[str, Stat], own: Mapping[str, bool]) -> set[str] | None:
         """The logical paths whose files may have changed; ``None`` if there are other files than there were."""
@@ -110,7 +122,7 @@ def read_state(store: Store) -> State | None:
             raw["settings"], raw["release"], raw["looked"], raw["sources"],
             {logical: (count, tuple(targets)) for logical, (count, targets) in raw["links"].items()},
             frozenset(raw["kept"]), raw["objects"], raw["totals"],
-            tuple(_problem(p) for p in raw["warnings"]), tuple(_problem(p) for p in raw["notes"]),
+            tuple(_problem(p) for p in raw["warnings"]), tuple(_problem(p) for p in raw["notes"]), raw["beside"],
         )  # fmt: skip
     return None
 
@@ -129,6 +141,7 @@ def write_state(store: Store, state: State) -> None:
         "totals": state.totals,
         "warnings": [asdict(problem) for problem in state.warnings],
         "notes": [asdict(problem) for problem in state.notes],
+        "beside": state.beside,
     }
     body = json.dumps(raw, separators=(",", ":"), check_circular=False).encode()
     store.put(STATE_KEY, _checksum(body) + b"\n" + body)
@@ -136,6 +149,8 @@ def write_state(store: Store, state: State) -> None:
 
 def state_of(settings: str, found: Found, built: Build, published: Published, store: Store) -> State:
     """What is to be known of a whole run."""
+    from ..build.bundled import places_beside  # most runs find nothing to do, and need no more than a state
+
     links = links_of(built.assets)
     return State(
         settings,
@@ -148,6 +163,7 @@ def state_of(settings: str, found: Found, built: Build, published: Published, st
         totals_of(published.sizes, links),
         built.warnings,
         built.notes,
+        {path: stat_of(path) for path in sorted(places_beside(found.sources))},
     )
 
 
