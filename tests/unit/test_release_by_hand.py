@@ -42,7 +42,7 @@ THEME_NAME = f"theme.{twelve(THEME_MADE)}.css"
 LATIN = "@charset 'iso-8859-1'; @import 'theme.css'; /* \u00e9 */".encode("latin-1")
 LATIN_MADE = LATIN.replace(b"theme.css", THEME_NAME.encode())
 # Two that refer to each other share the digest of what their bytes are made from but their own names: each file with
-# its digest and how many references it has, each reference with where it stands, whom it leads to and what is put there.
+# its digest and number of references, each reference with where it stands, whom it leads to and what is put there.
 A = b"import './b.js'; import './b.js';"
 B = b"import './a.js'; new URL('../img/x.png', import.meta.url);"
 CIRCLE = "\0".join((
