@@ -130,6 +130,10 @@ class Cache:
         self.hits += 1
         return encoded
 
+    def has_variant(self, digest: Digest, coding: Coding) -> bool:
+        """Whether `variant` is likely to find this one."""
+        return bool(self._folder) and os.path.exists(self._variant_path(digest, coding))
+
     def keep_variant(self, digest: Digest, coding: Coding, encoded: bytes) -> None:
         """Keep the bytes of this coding of the content with ``digest``; empty ones say that they save nothing."""
         if self._folder:

@@ -163,6 +163,7 @@ class _Publication:
         self._config = config
         self._link = link
         self._workers = workers
+        self._cache = cache
         self._listener = listener
         self._previous = self._read_previous(current)
         self._contents = contents_of(self._unfrozen() if only_plain else built.assets, config, only_plain=only_plain)
@@ -200,7 +201,10 @@ class _Publication:
 
     def _is_heavy(self, content: Content) -> bool:
         """Whether placing ``content`` is mostly work that lets other threads run: hashing, writing, compressing."""
-        return content.size >= _LARGE or (bool(content.compressible) and bool(self._config.codings))
+        return content.size >= _LARGE or (
+            bool(content.compressible)
+            and not all(self._cache.has_variant(content.digest, c) for c in compressors(self._config, content.size))
+        )
 
     def place_assets(self, progress: Callable[[int, int], None]) -> None:
         """Put every asset and its variants. Nothing that is live changes: the keys are new, or hold these bytes."""
