@@ -157,15 +157,19 @@ def printable(text: str) -> str:
 
 
 class Names:
-    """Known names, put in order once for the question which of them a wrong one was meant to be."""
+    """Known names, put in order once, at the first question which of them a wrong one was meant to be."""
 
     def __init__(self, known: Iterable[str]) -> None:
-        self._names = list(known)
+        self._known: Iterable[str] | None = known
+        self._names: list[str] = []
         self._folded: dict[str, list[str]] = {}
         self._last_parts: dict[str, list[str]] = {}
         self._alike: dict[str, list[str]] = {}
         # Each comparison is quadratic at worst: so many are made as a person waits for.
         self._comparisons = _MOST_COMPARISONS
+
+    def _order(self, known: Iterable[str]) -> None:
+        self._known, self._names = None, list(known)
         for name in self._names:
             folded = name.casefold()
             self._folded.setdefault(folded, []).append(name)
@@ -177,6 +181,8 @@ class Names:
         Names that differ only by case come first, then names with the same last part in another folder; where there
         are none, names that are spelled ``alike``: those cost a comparison with every name, the others a look-up.
         """
+        if self._known is not None:
+            self._order(self._known)
         folded = name.casefold()
         last_part = folded.rpartition("/")[2]
         found = self._folded.get(folded, [])[:count]

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["find", "prove", "read", "rewrite", "wait", "publish", "copy"]
-"""``wait`` is for another run that publishes to the same place; ``copy`` is for the copies under plain names."""
+Phase = Literal["find", "read", "rewrite", "prove", "publish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,6 @@ class PhaseStarted:
     phase: Phase
     files: int = 0
     bytes: int = 0
-    """0 stands for unknown, as of the files."""
 
 
 @dataclass(frozen=True, slots=True)

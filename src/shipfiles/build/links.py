@@ -133,11 +133,11 @@ def _report(
 
 
 class _Hints:
-    """What a missing file may have been meant to be. Made ready at the first question: most builds have none."""
+    """What a missing file may have been meant to be."""
 
     def __init__(self, known: Collection[str]) -> None:
         self._known = known
-        self._names: Names | None = None
+        self._names = Names(known)
 
     def with_extension(self, logical: str) -> str:
         """The module that a bundler would take ``logical`` for; empty if there is none."""
@@ -146,6 +146,4 @@ class _Hints:
     def nearest(self, logical: str, severity: Severity) -> tuple[str, ...]:
         if severity == "note":
             return ()
-        if self._names is None:
-            self._names = Names(self._known)
         return tuple(self._names.nearest(logical, alike=severity == "error"))

@@ -94,8 +94,7 @@ def build(
     Raises `BrokenReferences` with all broken references that count as errors, `SourceError` for a file that
     cannot be read. Nothing is written.
     """
-    size = sum(stats[source.logical].size for source in sources) if stats else 0
-    with phase(listener, "read", len(sources), size) as progress, Lanes(useful_lanes(workers)) as lanes:
+    with phase(listener, "read", len(sources), 0) as progress, Lanes(useful_lanes(workers)) as lanes:
         scanned: dict[str, Scanned] = {}
         scanner = Scanner(config, media_types, cache, lanes)
         with closing(in_parallel(scanner.read, sources, workers, heavy=_is_large(stats) if stats else None)) as reads:
@@ -178,7 +177,6 @@ def _finish(
     for group in groups(edges):
         if group[0] not in links:
             continue
-        bodies = {logical: _unchanged(scanned[logical]) for logical in group}
         # The digests of the files before this group that are not what they were.
         changed = {
             link.target: known.digest
@@ -189,11 +187,14 @@ def _finish(
         if len(group) > 1 or group[0] in edges[group[0]]:
             shared = _cycle_digest(group, scanned, links, names, changed)
             names.update((logical, hashed_name(logical, shared)) for logical in group)
+        members = frozenset(group)
         for logical in group:
             file = scanned[logical]
             edits = _edits(file, links[logical], names, changed)
-            broken += _unguarded(file, bodies[logical], links[logical], group)
-            body = splice(bodies[logical], edits)
+            # One at a time, however many files refer to each other.
+            source = _unchanged(file)
+            broken += _unguarded(file, source, links[logical], members)
+            body = splice(source, edits)
             digest = digest_bytes(body)
             names.setdefault(logical, hashed_name(logical, digest))
             assets[logical] = Asset(
@@ -247,7 +248,7 @@ def _put(link: Link, name: str, changed: Mapping[str, Digest]) -> str:
     return text.replace("&", "&amp;") if link.reference.in_markup else text
 
 
-def _unguarded(file: Scanned, body: bytes, links: Sequence[Link], group: Sequence[str]) -> list[Problem]:
+def _unguarded(file: Scanned, body: bytes, links: Sequence[Link], group: Collection[str]) -> list[Problem]:
     """The digests in ``file`` of files of its own cycle: those change, and hold the name of this one."""
     places = [link for link in links if link.reference.kind == "integrity" and link.target in group]
     found = positions(body, [link.reference.start for link in places], file.scan.codec)

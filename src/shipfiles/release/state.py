@@ -197,8 +197,12 @@ def totals_of(entries: Iterable[Size], links: Mapping[str, tuple[int, Any]]) -> 
 
 def objects_of(versions: Mapping[str, str]) -> str:
     """Stands for the ``versions`` of all keys of a store but those that change without being published."""
-    lines = [f"{key} {versions[key]}" for key in sorted(versions) if key not in _RESTLESS]
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+    # Line by line: all of them together may be more than everything else that a run has in memory.
+    digester = hashlib.sha256()
+    for key in sorted(versions):
+        if key not in _RESTLESS:
+            digester.update(f"{key} {versions[key]}\n".encode("utf-8", "surrogatepass"))
+    return digester.hexdigest()
 
 
 def links_of(assets: Iterable[Asset]) -> dict[str, tuple[int, tuple[str, ...]]]:
