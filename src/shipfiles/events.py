@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["find", "read", "rewrite", "prove", "publish"]
+Phase = Literal["find", "prove", "read", "rewrite", "wait", "publish", "copy"]
+"""``wait`` is for another run that publishes to the same place; ``copy`` is for the copies under plain names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class PhaseStarted:
     phase: Phase
     files: int = 0
     bytes: int = 0
+    """0 stands for unknown, as of the files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ def test_scans_come_back(tmp_path: Path) -> None:
     assert again.scan("k", 100) == SCAN
     assert again.scan("empty", 100) == Scan()
     assert again.scan("other", 100) is None
-    assert (again.hits, again.misses) == (2, 1)
+    assert (cache.scans_found, cache.scans_made) == (0, 2)
+    assert (again.scans_found, again.scans_made) == (2, 0)
 
 
 def test_without_a_folder_nothing_is_remembered() -> None:
@@ -321,7 +322,9 @@ def test_a_fresh_place_needs_no_scan_and_no_encoder(tmp_path: Path, write) -> No
     assert published.encoded > 0
     second = Cache(folder, 10**6)
     rebuilt, republished, again = made(root, second)
-    assert (second.misses, republished.encoded) == (0, 0)
+    assert (second.scans_made, second.variants_made, republished.encoded) == (0, 0, 0)
+    assert second.scans_found > 0
+    assert second.variants_found == published.encoded
     assert rebuilt == built
     assert everything(again) == everything(store)
     assert rebuilt.notes

@@ -58,10 +58,14 @@ class Cache:
         self._told = False
         self._scans = CacheTable(lambda: self._in_folder(_scans_name()), self._write, self._tell, _MOST)
         self._findings = CacheTable(lambda: self._in_folder("findings.json"), self._write, self._tell, _MOST)
-        self._made_variants = 0
-        self.hits = 0
-        """Scans and variants that were found."""
-        self.misses = 0
+        self._new_variants = False
+        self._counting = threading.Lock()
+        self.scans_found = 0
+        self.scans_made = 0
+        """Scans that were to be kept, so that somebody must have made them; as of variants. They count without a
+        folder, too."""
+        self.variants_found = 0
+        self.variants_made = 0
 
     def __enter__(self) -> Self:
         return self
@@ -78,13 +82,15 @@ class Cache:
             with suppress(ValueError, LookupError):
                 found = _to_scan(raw, size)
                 self._scans.use(key, raw)
-                self.hits += 1
+                with self._counting:
+                    self.scans_found += 1
                 return found
-        self.misses += bool(self._folder)
         return None
 
     def keep_scan(self, key: str, scan: Scan) -> None:
         """Keep ``scan`` under ``key``, which names the content and the language."""
+        with self._counting:
+            self.scans_made += 1
         if self._folder:
             self._scans.keep(key, _from_scan(scan))
 
@@ -116,18 +122,17 @@ class Cache:
         except OSError as error:
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 self._tell(f"{printable(path)} cannot be read: {os_reason(error)}")
-            self.misses += 1
             return None
         if found != _variant_checksum(digest, coding, encoded) or not _is_of(encoded, digest, coding):
             self._tell(f"{printable(path)} is damaged and is made anew")
             with suppress(OSError):
                 os.unlink(path)
-            self.misses += 1
             return None
         if old:
             with suppress(OSError):
                 os.utime(path)
-        self.hits += 1
+        with self._counting:
+            self.variants_found += 1
         return encoded
 
     def has_variant(self, digest: Digest, coding: Coding) -> bool:
@@ -136,8 +141,10 @@ class Cache:
 
     def keep_variant(self, digest: Digest, coding: Coding, encoded: bytes) -> None:
         """Keep the bytes of this coding of the content with ``digest``; empty ones say that they save nothing."""
+        with self._counting:
+            self.variants_made += 1
         if self._folder:
-            self._made_variants += 1
+            self._new_variants = True
             body = _variant_checksum(digest, coding, encoded) + b"\n" + encoded
             self._write(self._variant_path(digest, coding), body)
 
@@ -152,9 +159,9 @@ class Cache:
         self._findings.close()
         if self._scans.close():
             self._remove_stale_scans()
-        if self._made_variants:
+        if self._new_variants:
             self._remove_oldest_variants()
-        self._made_variants = 0
+        self._new_variants = False
 
     def _in_folder(self, name: str) -> str:
         return os.path.join(self._folder, name)

@@ -94,7 +94,8 @@ def build(
     Raises `BrokenReferences` with all broken references that count as errors, `SourceError` for a file that
     cannot be read. Nothing is written.
     """
-    with phase(listener, "read", len(sources), 0) as progress, Lanes(useful_lanes(workers)) as lanes:
+    size = sum(stats[source.logical].size for source in sources) if stats else 0
+    with phase(listener, "read", len(sources), size) as progress, Lanes(useful_lanes(workers)) as lanes:
         scanned: dict[str, Scanned] = {}
         scanner = Scanner(config, media_types, cache, lanes)
         with closing(in_parallel(scanner.read, sources, workers, heavy=_is_large(stats) if stats else None)) as reads:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import filecmp
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -162,10 +162,16 @@ def check_options() -> Iterable[CheckMessage]:
     """E010: OPTIONS of the static storage."""
     if not _backend_is_ours():
         return []
+    given = _entry().get("OPTIONS") or {}
+    hint = "The options are in docs/reference.md."
+    if not isinstance(given, Mapping):
+        # Not what it is: it may hold secrets.
+        what = f"must be a dict of options, not {type(given).__name__}."
+        return [Error(f"STORAGES['{STATICFILES_STORAGE_ALIAS}']['OPTIONS'] {what}", hint=hint, id="shipfiles.E010")]
     try:
-        conf.static_config(_options())
+        conf.static_config(given)
     except ImproperlyConfigured as error:
-        return [Error(str(error), hint="The options are in docs/reference.md.", id="shipfiles.E010")]
+        return [Error(str(error), hint=hint, id="shipfiles.E010")]
     return []
 
 
@@ -259,7 +265,8 @@ def _entry() -> Any:
 
 
 def _options() -> dict[str, Any]:
-    return dict(_entry().get("OPTIONS") or {})
+    options = _entry().get("OPTIONS") or {}
+    return dict(options) if isinstance(options, Mapping) else {}
 
 
 def _backend_is_ours() -> bool:

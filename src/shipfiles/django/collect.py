@@ -48,6 +48,12 @@ class Collected:
     notes: tuple[Problem, ...]
     post_processed: Sequence[str]
     """Logical paths that Django's command would count as post-processed: new assets, and all that can be rewritten."""
+    read: int
+    """Sources that were read; what the last run remembers of the others was trusted."""
+    built: int
+    """Files that were built and placed; the others were taken over from the last release."""
+    cache: Cache
+    """What counts the scans and variants that were found and made."""
 
 
 def collect(
@@ -119,7 +125,7 @@ class _Run:
         if renewed is None:
             return None
         self._storage.forget()
-        return self._collected(renewed.published, renewed.state, renewed.built)
+        return self._collected(renewed.published, renewed.state, renewed.built, renewed.read, len(renewed.built))
 
     def whole(self, *, clear: bool, link: bool, dry_run: bool) -> Collected:
         """Publish everything."""
@@ -145,7 +151,8 @@ class _Run:
         if not dry_run:
             self._storage.adopt(published.manifest)
         written = {change.key for change in published.changed if change.action != "delete"}
-        return self._collected(published, states[0], {a.logical for a in built.assets if a.name in written})
+        made, all_ = {a.logical for a in built.assets if a.name in written}, len(built.assets)
+        return self._collected(published, states[0], made, all_, all_)
 
     def plain(self, store: Store, *, clear: bool, link: bool) -> Collected:
         """Only copy the files."""
@@ -156,7 +163,8 @@ class _Run:
             built, store, manifest_name=self._making.manifest_name, clear=clear, link=link,
             workers=self._config.workers, listener=self._listener,
         )  # fmt: skip
-        return Collected(published, totals_of(published.sizes, {}), built.warnings, built.notes, ())
+        totals, all_ = totals_of(published.sizes, {}), len(built.assets)
+        return Collected(published, totals, built.warnings, built.notes, (), all_, all_, self._cache)
 
     def _build(self, rewrite: RewriteConfig, current: tuple[str, Manifest] | None) -> Build:
         from ..build.pipeline import build
@@ -192,7 +200,7 @@ class _Run:
         )  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    def _collected(self, published: Published, state: State, made: Collection[str]) -> Collected:
+    def _collected(self, published: Published, state: State, made: Collection[str], read: int, built: int) -> Collected:
         types = self._making.media_types
         post_processed = [
             logical
@@ -200,7 +208,7 @@ class _Run:
             if logical not in state.kept and (logical in made or rewriter_for(logical, media_type(logical, types)))
         ]
         warnings, notes = (*state.warnings, *self._proof.warnings), (*state.notes, *self._proof.notes)
-        return Collected(published, state.totals, warnings, notes, post_processed)
+        return Collected(published, state.totals, warnings, notes, post_processed, read, built, self._cache)
 
 
 def _prove(found: Found, config: ProofConfig, cache: Cache, listener: Listener) -> Proof:

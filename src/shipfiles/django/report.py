@@ -1,109 +1,24 @@
-"""What a run tells people: progress while it lasts, a table when it is over; and the same as JSON."""
+"""What a run tells people when it is over: a table, the problems; and the same as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import IO, Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from ..build.find import Found
 from ..config import Severity
 from ..errors import BrokenReferences, ShipfilesError
-from ..events import Changed, Event, Notice, Phase, PhaseEnded, PhaseStarted, Progress
+from ..events import Changed, Phase
 from ..model import Problem
 from .collect import Collected
+from .progress import TITLES, Spent, count, duration, human
 
-_TITLES: dict[Phase, str] = {
-    "find": "Find",
-    "read": "Read and scan",
-    "rewrite": "Rewrite",
-    "prove": "Prove names",
-    "publish": "Compress and publish",
-}
 _SHOWN = 20
 """So many problems are shown one by one; more are counted, and shown at verbosity 2."""
-
-
-@dataclass(slots=True)
-class Timing:
-    """Seconds by phase, collected from the events."""
-
-    phases: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, PhaseEnded):
-            self.phases[event.phase] = self.phases.get(event.phase, 0.0) + event.seconds
-
-    @property
-    def total(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.started
-
-
-class PlainProgress:
-    """One line a phase, for logs."""
-
-    def __init__(self, write: Callable[[str], object]) -> None:
-        self._write = write
-        self._sizes: dict[str, tuple[int, int]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Progress):
-            files, size = self._sizes.get(event.phase, (0, 0))
-            self._sizes[event.phase] = (files + event.files, size + event.bytes)
-        elif isinstance(event, PhaseEnded):
-            files, size = self._sizes.get(event.phase, (0, 0))
-            self._write(f"{_TITLES[event.phase]}: {count(files, 'file')}, {human(size)}, {event.seconds:.1f} s")
-
-
-class BarProgress:
-    """A bar a phase, on a terminal."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
-
-        self._bars = Bars(
-            TextColumn("{task.description:<22}"),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TextColumn("files"),
-            TextColumn("{task.fields[bytes]:>9}"),
-            TimeRemainingColumn(),
-            console=Console(file=stream),
-        )
-        self._tasks: dict[str, Any] = {}
-        self._bytes: dict[str, int] = {}
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, PhaseStarted):
-            self._bytes[event.phase] = 0
-            self._tasks[event.phase] = self._bars.add_task(_TITLES[event.phase], total=event.files or None, bytes="")
-        elif isinstance(event, Progress):
-            self._bytes[event.phase] += event.bytes
-            self._bars.update(self._tasks[event.phase], advance=event.files, bytes=human(self._bytes[event.phase]))
-        elif isinstance(event, PhaseEnded):
-            task = self._bars.tasks[self._tasks[event.phase]]
-            self._bars.update(task.id, total=task.completed)
-        elif isinstance(event, Notice):
-            self._bars.console.print(event.text, markup=False, highlight=False)
+_WORTH = 0.01, 0.05
+"""A phase is in the table if it took this part of the time, and these seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +28,9 @@ class Report:
     found: Found
     collected: Collected
     seconds: float
-    phases: dict[str, float]
+    phases: Mapping[Phase, Spent]
+    start_seconds: float | None = None
+    """Time of processors that the process had taken when the run began; ``None`` if it did other things before."""
 
     def rows(self) -> list[tuple[str, str]]:
         """The table: what, and how much."""
@@ -139,11 +56,29 @@ class Report:
             rows.append(("Warnings", count(facts["warnings"], "place to look at", "places to look at")))
         if facts["notes"]:
             rows.append(("Notes", f"{count(facts['notes'], 'note')}; --verbosity 2 shows them"))
-        spent = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.phases.items())
-        rows.append(("Time", f"{self.seconds:.1f} s ({spent})"))
+        if facts["scans_found"] or facts["variants_found"]:
+            kinds = [(what, facts[what + "_found"], facts[what + "_made"]) for what in ("scans", "variants")]
+            known = [f"{found:,} of {found + made:,} {what}" for what, found, made in kinds if found + made]
+            rows.append(("From the cache", ", ".join(known)))
+        rows += self._times()
         if facts["release"]:
             rows.append(("Release", facts["release"]))
         return rows
+
+    def _times(self) -> Iterator[tuple[str, str]]:
+        """What the time went to, as far as it is worth a line."""
+        start = self.start_seconds
+        before = f", after {duration(start)} of CPU to start Python and Django" if start is not None else ""
+        yield "Time", duration(self.seconds) + before
+        parts = [(TITLES[name], spent.seconds) for name, spent in self.phases.items()]
+        parts.append(("All else", self.seconds - sum(seconds for _, seconds in parts)))
+        part, least = _WORTH
+        for title, seconds in parts:
+            if seconds >= max(least, part * self.seconds):
+                yield f"  {title}", f"{duration(seconds)}, {seconds / self.seconds:.0%}"
+        encoders = self.collected.published.encoder_seconds
+        if encoders >= least:
+            yield "  Encoders", f"{duration(encoders)} of CPU, all workers together"
 
     def problems(self, *, all_of_them: bool) -> list[str]:
         """The problems, one a line: warnings, and at length also notes and shadowed files."""
@@ -157,16 +92,24 @@ class Report:
 
     def facts(self) -> dict[str, Any]:
         """The numbers, for ``--json``."""
-        published = self.collected.published
+        collected, published = self.collected, self.collected.published
+        files = len(self.found.sources)
         writes = [change for change in published.changed if change.action != "delete"]
         return {
             "release": published.release,
-            **self.collected.totals,
+            **collected.totals,
+            "sources_read": collected.read,
+            "sources_not_read": files - collected.read,
+            "built": collected.built,
+            "taken_over": files - collected.built,
+            "scans_found": collected.cache.scans_found,
+            "scans_made": collected.cache.scans_made,
+            "variants_found": collected.cache.variants_found,
+            "variants_made": collected.cache.variants_made,
+            "variants_in_place": published.in_place,
             "written": len(writes),
             "bytes_written": sum(change.size for change in writes),
             "deleted": len(published.changed) - len(writes),
-            "encoded": published.encoded,
-            "encoder_seconds": round(published.encoder_seconds, 3),
             "shadowed": len(self.found.shadowed),
             "skipped": [{"path": path, "why": why} for path, why in self.found.skipped],
             "warnings": len(self.collected.warnings) + len(self.found.case_twins),
@@ -176,7 +119,10 @@ class Report:
                 *(problem_facts("note", problem) for problem in self.collected.notes),
             ],
             "seconds": round(self.seconds, 3),
-            "phases": {name: round(seconds, 3) for name, seconds in self.phases.items()},
+            "phases": {name: round(spent.seconds, 3) for name, spent in self.phases.items()},
+            "bytes_per_second": {name: round(spent.rate) for name, spent in self.phases.items() if spent.rate},
+            "encoder_seconds": round(published.encoder_seconds, 3),
+            "start_seconds": None if self.start_seconds is None else round(self.start_seconds, 3),
         }
 
 
@@ -204,31 +150,6 @@ def failure_problems(error: ShipfilesError) -> list[dict[str, Any]]:
         *(problem_facts("warning", problem) for problem in error.warnings),
         *(problem_facts("note", problem) for problem in error.notes),
     ]
-
-
-def print_table(stream: IO[str], rows: list[tuple[str, str]]) -> None:
-    """The table on a terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in rows:
-        table.add_row(f"[bold]{name}[/bold]", value.replace("[", r"\["))
-    Console(file=stream).print(table)
-
-
-def human(size: float) -> str:
-    """A number of bytes for people: ``1.5 MB``; powers of 1000, as disks and networks are sold."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """``1 file``, ``2 files``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def changes(event: Changed, *, dry_run: bool) -> tuple[str, int]:

@@ -44,7 +44,7 @@ def publish_changes(
     if base is None:
         return None
     sources = {source.logical: source for source in found.sources}
-    with phase(listener, "read", len(suspects)) as progress:
+    with phase(listener, "read", len(suspects), sum(found.stats[s].size for s in suspects)) as progress:
         changed = set()
         for logical, (digest, size) in in_parallel(
             lambda logical: digest_file(sources[logical]),
@@ -61,7 +61,7 @@ def publish_changes(
     fresh = state.looked_again(found, suspects)
     if not changed:
         write_state(store, fresh)
-        return Renewed(Published(state.release, unchanged=sorted(sources)), fresh, frozenset())
+        return Renewed(Published(state.release, unchanged=sorted(sources)), fresh, frozenset(), len(suspects))
     built = _built([sources[logical] for logical in sorted(affected)], state, base, making, cache, listener)
     published = publish_part(
         built, store, making.compress, base, manifest_name=making.manifest_name, cache=cache,
@@ -70,7 +70,7 @@ def publish_changes(
     published.unchanged = sorted({*sources.keys() - affected, *published.unchanged})
     fresh = _after(fresh, built, published, _changed_versions(store, versions, published))
     write_state(store, fresh)
-    return Renewed(published, fresh, affected)
+    return Renewed(published, fresh, affected, len(affected | set(suspects)))
 
 
 def _may_be_bundled(logical: str, base: Base) -> bool:

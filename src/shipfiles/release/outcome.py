@@ -43,8 +43,10 @@ class Published:
     """Logical paths whose plain copy was in place already."""
     encoded: int = 0
     """Bodies that were compressed in this run; variants that were in place need no encoder."""
+    in_place: int = 0
+    """Variants that the last release left: contents, however many names they have, times codings."""
     encoder_seconds: float = 0.0
-    """Time that the workers spent in encoders, added up."""
+    """Time of processors that the workers spent in encoders, added up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Placed:
     changed: list[Changed] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     encoded: int = 0
+    in_place: int = 0
     encoder_seconds: float = 0.0
 
 
@@ -172,14 +173,18 @@ class Placer:
             if not places:
                 continue
             known = (content.digest, compressor.settings)
-            made = self.made.get(known) or placed.made.get(compressor.settings) or self._found(known, places)
+            made = self.made.get(known) or placed.made.get(compressor.settings)
+            if made is None:
+                made = self._found(known, places)
+                placed.in_place += made is not None and made.variant is not None
             if made is None:
                 encoded = self._cache.variant(content.digest, compressor)
                 if encoded is None:
                     body = body if body is not None else content.bytes()
-                    started = time.perf_counter()
+                    # Of this thread alone, whatever else the machine does meanwhile.
+                    started = time.thread_time()
                     encoded = compressor.compress(body)
-                    placed.encoder_seconds += time.perf_counter() - started
+                    placed.encoder_seconds += time.thread_time() - started
                     placed.encoded += 1
                     encoded = encoded if len(encoded) < content.size else b""
                     self._cache.keep_variant(content.digest, compressor, encoded)

@@ -75,8 +75,8 @@ def publish(
         run.make_way(all_of_them=clear)
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
             run.place_assets(progress)
-            run.place_plains()
-            run.point(manifest_name)
+        run.place_plains()
+        run.point(manifest_name)
         if clear:
             run.clear(owned, {release_key(run.result.release), manifest_name, *run.result.manifest.keys()})
         before_unlocking(run.result)
@@ -107,8 +107,8 @@ def publish_part(
     )  # fmt: skip
     with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
         run.place_assets(progress)
-        run.place_plains()
-        run.point_over(base, manifest_name)
+    run.place_plains()
+    run.point_over(base, manifest_name)
     return run.result
 
 
@@ -131,8 +131,7 @@ def publish_plain(
         run = _Publication(built, store, none, link=link, workers=workers, listener=listener, only_plain=True)
         owned = owned_keys(store, manifest_name, listener) if clear else frozenset()
         run.make_way(all_of_them=False)
-        with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
-            run.place_plains(progress)
+        run.place_plains()
         run.result.sizes = [(asset.size, {}, False) for asset in built.assets]
         if clear:
             live = live_keys(store, manifest_name, listener)
@@ -214,14 +213,15 @@ class _Publication:
             progress(len(content.assets), content.size * len(content.assets))
         self._settle()
 
-    def place_plains(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def place_plains(self) -> None:
         """Put the copies under plain names, each at one instant: their bytes may change under a page that is open."""
         wanted = [content for content in self._contents if content.plains]
-        for content, placed in in_parallel(self._placer.plain, wanted, self._workers, heavy=self._is_heavy):
-            self._note(content, placed)
-            if progress:
+        files, size = sum(len(c.plains) for c in wanted), sum(c.size * len(c.plains) for c in wanted)
+        with phase(self._listener, "copy", files, size) as progress:
+            for content, placed in in_parallel(self._placer.plain, wanted, self._workers, heavy=self._is_heavy):
+                self._note(content, placed)
                 progress(len(content.plains), content.size * len(content.plains))
-        self._settle()
+            self._settle()
 
     def point(self, manifest_name: str) -> None:
         """Write the release's manifest, then swap the pointer, then the manifest that stock Django reads."""
@@ -335,6 +335,7 @@ class _Publication:
             self._placer.made.setdefault((content.digest, settings), made)
         self.result.unchanged += placed.unchanged
         self.result.encoded += placed.encoded
+        self.result.in_place += placed.in_place
         self.result.encoder_seconds += placed.encoder_seconds
         for change in placed.changed:
             self._tell(change)

@@ -49,6 +49,8 @@ class Renewed:
     state: State
     built: Collection[str]
     """Logical paths of the files that were built again."""
+    read: int
+    """Sources that were read, because they might have changed."""
 
 
 def renew(found: Found, state: State, store: Store, making: Making, cache: Cache, listener: Listener) -> Renewed | None:
@@ -68,7 +70,7 @@ def renew(found: Found, state: State, store: Store, making: Making, cache: Cache
         if objects_of(versions) != state.objects or read_all(store, POINTER_KEY) != dump_pointer(state.release):
             return None
         if not suspects:
-            return Renewed(Published(state.release, unchanged=sorted(sources)), state, frozenset())
+            return Renewed(Published(state.release, unchanged=sorted(sources)), state, frozenset(), 0)
         from .changes import publish_changes
 
         return publish_changes(found, suspects, state, store, versions, making, cache, listener)

@@ -14,8 +14,9 @@ from ...build.cache import Cache
 from ...config import ProofConfig
 from ...errors import ShipfilesError
 from .. import conf
+from ..progress import count
 from ..proof.prove import Proof, prove, scan_names
-from ..report import count, problem_facts
+from ..report import problem_facts
 from ..sources import find_sources
 from ..storage import StaticStorage
 

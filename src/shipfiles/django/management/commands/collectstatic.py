@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
 from shipfiles.django.collect import collect
-from shipfiles.django.report import (
-    BarProgress,
-    PlainProgress,
-    Report,
-    Timing,
-    changes,
-    failure_problems,
-    print_table,
-    problem_lines,
-)
+from shipfiles.django.progress import PlainProgress, Shows, Timing
+from shipfiles.django.report import Report, changes, failure_problems, problem_lines
 from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
 from shipfiles.errors import BrokenReferences, ShipfilesError
@@ -53,6 +48,16 @@ class Command(DjangoCommand):
             "published.",
         )
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            output: str | None = super().execute(*args, **options)
+        except ImproperlyConfigured as error:
+            # Who calls the command from code expects what Django's own raises.
+            if not self.on_command_line:
+                raise
+            raise CommandError(str(error)) from error
+        return output
+
     def set_options(self, **options: Any) -> None:
         super().set_options(**options)
         self.json = bool(options.get("json"))
@@ -66,6 +71,11 @@ class Command(DjangoCommand):
         """Whether the static files storage is Shipfiles'."""
         # The storage is a lazy object, whose class is that of what it stands for.
         return isinstance(self.storage, StaticStorage)
+
+    @property
+    def on_command_line(self) -> bool:
+        """Whether a person or a script has called the command, not code in a process that does other things too."""
+        return bool(getattr(self, "_called_from_command_line", False))
 
     def is_local_storage(self) -> bool:
         return self.ours or bool(super().is_local_storage())
@@ -90,28 +100,37 @@ class Command(DjangoCommand):
         if not self.ours:
             found: dict[str, list[str]] = super().collect()
             return found
+        # Called from code, the process has done other things before.
+        start_seconds = time.process_time() if self.on_command_line else None
         timing = Timing()
         terminal = self.verbosity >= 1 and not self.json and self.stdout.isatty()
         quiet = self.json or self.verbosity < 1
         # The wrapper of the output stream adds line ends of its own, which a progress bar must not have.
         stream: Any = getattr(self.stdout, "_out", self.stdout)
-        progress = BarProgress(stream) if terminal else PlainProgress((lambda _: None) if quiet else self.stdout.write)
+        write: Callable[[str], object] = (lambda _: None) if quiet else self.stdout.write
+        progress: Shows = PlainProgress(write)
+        if terminal:
+            from shipfiles.django.bars import BarProgress
+
+            progress = bars = BarProgress(stream)
+            write = bars.print
 
         def listen(event: Event) -> None:
             timing(event)
             progress(event)
             if isinstance(event, Changed) and not self.json:
                 text, level = changes(event, dry_run=self.dry_run)
-                self.log(text, level=level)
+                if self.verbosity >= level:
+                    write(text)
             elif isinstance(event, Notice) and not terminal and self.verbosity >= 1:
                 self.stderr.write(event.text)
 
-        with progress, rare_collections(), ExitStack() as stack:
-            with phase(listen, "find") as finding:
-                sources = stack.enter_context(find_sources(self.ignore_patterns))
-                finding(len(sources.sources), 0)
-            self._log_shadowed(sources.shadowed)
-            try:
+        try:
+            with progress, rare_collections(), ExitStack() as stack:
+                with phase(listen, "find") as finding:
+                    sources = stack.enter_context(find_sources(self.ignore_patterns))
+                    finding(len(sources.sources), 0)
+                self._note_shadowed(sources.shadowed, write)
                 collected = collect(
                     self.storage,
                     sources,
@@ -122,33 +141,35 @@ class Command(DjangoCommand):
                     verify=self.verify,
                     listener=listen,
                 )
-            except BrokenReferences as error:
-                # The line that Django prints, which people look for in the logs of a build.
-                names = ", ".join(dict.fromkeys(problem.logical for problem in error.problems if problem.logical))
-                for line in problem_lines(error.warnings, error.notes, all_of_them=self.verbosity >= 2):
-                    self.stderr.write(line)
-                if names:
-                    self.stderr.write(f"Post-processing '{names}' failed!\n\n")
-                raise
-        self.report = Report(sources, collected, timing.total, timing.phases)
+        except BrokenReferences as error:
+            # The line that Django prints, which people look for in the logs of a build.
+            names = ", ".join(dict.fromkeys(problem.logical for problem in error.problems if problem.logical))
+            for line in problem_lines(error.warnings, error.notes, all_of_them=self.verbosity >= 2):
+                self.stderr.write(line)
+            if names:
+                self.stderr.write(f"Post-processing '{names}' failed!\n\n")
+            raise
+        self.report = Report(sources, collected, timing.total, timing.phases, start_seconds)
         if not quiet:
             self._show(self.report, terminal, stream)
         return self._collected(self.report)
 
-    def _log_shadowed(self, shadowed: list[Any]) -> None:
+    def _note_shadowed(self, shadowed: list[Any], write: Callable[[str], object]) -> None:
         for loser, winner in shadowed:
             self.skipped_files.append(loser.logical)
-            self.log(
-                f"Found another file with the destination path '{loser.logical}'. It will be ignored since only the "
-                f"first encountered file is collected. If this is not what you want, make sure every static file has "
-                f"a unique path.\n  collected: {winner.place}\n  ignored:   {loser.place}",
-                level=2,
-            )
+            if self.verbosity >= 2:
+                write(
+                    f"Found another file with the destination path '{loser.logical}'. It will be ignored since only "
+                    f"the first encountered file is collected. If this is not what you want, make sure every static "
+                    f"file has a unique path.\n  collected: {winner.place}\n  ignored:   {loser.place}"
+                )
 
     def _show(self, report: Report, terminal: bool, stream: Any) -> None:
         for line in report.problems(all_of_them=self.verbosity >= 2):
             self.stderr.write(line)
         if terminal:
+            from shipfiles.django.bars import print_table
+
             self.stdout.write("")
             print_table(stream, report.rows())
         elif self.verbosity >= 1:

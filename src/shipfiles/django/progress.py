@@ -1,0 +1,129 @@
+"""What a run tells people while it lasts: how long each phase took, and a line for it. For a terminal see `bars`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from ..events import Event, Phase, PhaseEnded, PhaseStarted, Progress
+
+TITLES: dict[Phase, str] = {
+    "find": "Find",
+    "prove": "Prove names",
+    "read": "Read and scan",
+    "rewrite": "Rewrite",
+    "wait": "Wait for other run",
+    "publish": "Compress and publish",
+    "copy": "Copy plain names",
+}
+_SHORTEST = 0.05
+"""Of a shorter time no rate is made: it would be one of the clock. Seconds."""
+
+
+class Shows(Protocol):
+    """What shows progress."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def __call__(self, event: Event) -> None: ...
+
+
+@dataclass(slots=True)
+class Spent:
+    """What one phase took."""
+
+    files: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second; 0 if there is nothing to tell."""
+        return self.bytes / self.seconds if self.seconds >= _SHORTEST else 0.0
+
+
+@dataclass(slots=True)
+class Timing:
+    """What each phase took, collected from the events."""
+
+    phases: dict[Phase, Spent] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, (Progress, PhaseEnded)):
+            spent = self.phases.setdefault(event.phase, Spent())
+            if isinstance(event, Progress):
+                spent.files += event.files
+                spent.bytes += event.bytes
+            else:
+                spent.seconds += event.seconds
+
+    @property
+    def total(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
+
+
+class PlainProgress:
+    """One line a phase, for logs."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._done = Spent()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, PhaseStarted):
+            self._done = Spent()
+        elif isinstance(event, Progress):
+            self._done.files += event.files
+            self._done.bytes += event.bytes
+        elif isinstance(event, PhaseEnded):
+            self._done.seconds = event.seconds
+            self._write(f"{TITLES[event.phase]}: {_told(self._done)}")
+
+
+def _told(done: Spent) -> str:
+    parts = [count(done.files, "file")] if done.files else []
+    parts += [human(done.bytes)] if done.bytes else []
+    parts += [duration(done.seconds)]
+    parts += [f"{human(done.rate)}/s"] if done.rate else []
+    return ", ".join(parts)
+
+
+def human(size: float) -> str:
+    """A number of bytes for people: ``1.5 MB``; powers of 1000, as disks and networks are sold."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """A time for people: ``0.04 s``, ``1.5 s``, ``12 s``, ``2:05 min``, ``1:02:05 h``."""
+    if seconds < 0.995:
+        return f"{seconds:.2f} s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02} min"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
