@@ -37,16 +37,20 @@ class BarProgress:
         self._wide = self._console.width >= _WIDE
         self._bars = Bars(*_columns(self._console.width), console=self._console)
         self._running: dict[Phase, _Running] = {}
+        self._lines: list[str] = []
+        self._printed = 0.0
 
     def __enter__(self) -> Self:
         self._bars.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._flush()
         self._bars.stop()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, PhaseStarted):
+            self._flush()
             title = TITLES[event.phase] if self._wide else event.phase.capitalize()
             total = event.bytes or event.files or None
             task = self._bars.add_task(title, total=total, files="", size="", rate="", seconds=None)
@@ -65,11 +69,21 @@ class BarProgress:
             running.done.seconds = event.seconds
             self._show(running, ended=True)
         elif isinstance(event, Notice):
-            self.print(event.text)
+            self._lines.append(event.text)
+            self._flush()
 
     def print(self, text: str) -> None:
-        """A line above the bars; what is written past them would be drawn over."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        """A line above the bars, soon; what is written past them would be drawn over."""
+        self._lines.append(text)
+        if time.monotonic() >= self._printed + _OFTEN:
+            self._flush()
+
+    def _flush(self) -> None:
+        # Each time the bars are drawn anew.
+        if self._lines:
+            self._console.print("\n".join(self._lines), markup=False, highlight=False, soft_wrap=True)
+            self._lines.clear()
+            self._printed = time.monotonic()
 
     def _show(self, running: _Running, *, ended: bool = False) -> None:
         done, expected = running.done, running.event
