@@ -189,10 +189,10 @@ def test_another_machine(tmp_path: Path, plain, name: str) -> None:
 
 def test_with_the_cache_of_another_machine(tmp_path: Path, plain) -> None:
     expected, facts = plain
-    for name, encoded in (("one", facts["encoded"]), ("two", 0)):
+    for name, encoded in (("one", facts["variants_made"]), ("two", 0)):
         machine = Machine(tmp_path / name, workers=4, cache={"folder": str(tmp_path / "cache")})
         machine.write(SITE, backwards=name == "two")
-        assert machine.facts()["encoded"] == encoded
+        assert machine.facts()["variants_made"] == encoded
         assert machine.tree() == expected
 
 
@@ -234,7 +234,7 @@ def test_two_branches_in_turn_from_one_cache(tmp_path: Path) -> None:
     for visit, branch in enumerate(["main", "topic", "main", "topic", "main"]):
         machine = Machine(tmp_path / f"visit{visit}", cache={"folder": str(tmp_path / "cache")})
         machine.write(branches[branch], year=2000 + visit)
-        encoded = machine.facts()["encoded"]
+        encoded = machine.facts()["variants_made"]
         assert (encoded == 0) == (visit >= 2)
         assert machine.tree() == alone[branch]
 
@@ -254,7 +254,7 @@ def test_two_branches_in_turn_in_one_place(tmp_path: Path) -> None:
         machine.write(changes[branch], year=2010 - visit)
         facts = machine.facts()
         if branch in seen:
-            assert facts["encoded"] == 0
+            assert facts["variants_made"] == 0
         else:
             fresh = Machine(tmp_path / branch, cache={"enabled": False})
             fresh.write({**common, **changes[branch]})
@@ -289,5 +289,5 @@ def test_two_runs_at_once_on_one_cache(tmp_path: Path) -> None:
             assert machines[name].tree() == alone[name]
     third = Machine(tmp_path / "third", cache=cache)
     third.write(files["one"])
-    assert third.facts()["encoded"] == 0
+    assert third.facts()["variants_made"] == 0
     assert third.tree() == alone["one"]

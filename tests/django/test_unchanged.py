@@ -77,7 +77,7 @@ def test_touched_but_unchanged(site: Path, names: list[str], seconds: int | None
     for name in names:
         os.utime(site / "src" / name, None if seconds is None else (seconds, seconds))
     found = facts()
-    assert (found["written"], found["encoded"], found["deleted"]) == (0, 0, 0)
+    assert (found["written"], found["variants_made"], found["deleted"]) == (0, 0, 0)
     assert tree(site / "root") == before
     assert published(site) == there
 
@@ -137,7 +137,7 @@ def test_an_older_file_of_the_same_size_is_put_back(site: Path) -> None:
     assert json.loads((site / "root" / POINTER_KEY).read_text()) != json.loads(first[POINTER_KEY])
     path.write_text(str(FILES["theme.css"]))
     os.utime(path, (LONG_AGO, LONG_AGO))
-    assert facts()["encoded"] == 0
+    assert facts()["variants_made"] == 0
     assert {key: body for key, body in tree(site / "root").items() if key in first} == first
     check_as_in_an_empty_place(site, "fresh")
 
