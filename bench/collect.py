@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import shutil
 import sys
 import time
@@ -151,11 +152,24 @@ class Bench:
             failure = f"ended with {cost.status}: {last_words(words)}"
         else:
             failure = site.fault(root)
-        # Hard links are one file on the disk.
-        found = [path.stat() for path in root.rglob("*") if path.is_file()]
-        on_disk = sum({status.st_ino: status.st_size for status in found}.values()) / 1e6
+        files, on_disk = _on_disk(root)
         passed = int(counter.read_text()) if counter.is_file() else 0
-        return Sample(self.corpus.name, mode, product.name, number, cost, len(found), on_disk, passed, failure)
+        return Sample(self.corpus.name, mode, product.name, number, cost, files, on_disk / 1e6, passed, failure)
+
+
+def _on_disk(root: Path) -> tuple[int, int]:
+    """How many files there are in ``root``, and their bytes. Hard links are one file on the disk."""
+    files = size = 0
+    linked: set[int] = set()
+    for folder, _, names in os.walk(root):
+        for name in names:
+            status = os.stat(os.path.join(folder, name))
+            files += 1
+            if status.st_nlink == 1 or status.st_ino not in linked:
+                size += status.st_size
+            if status.st_nlink > 1:
+                linked.add(status.st_ino)
+    return files, size
 
 
 def report(samples: Sequence[Sample], size: str, names: Sequence[str], modes: Sequence[str]) -> str:

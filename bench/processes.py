@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Cost:
     wall: float
     cpu: float
     peak_mb: float
+    """Of the whole tree, by samples, or of its largest process, which the kernel keeps: whichever is more."""
     timed_out: bool = False
 
 
@@ -32,6 +35,12 @@ def measured(
 ) -> Cost:
     """Run ``command`` to its end and say what it cost. Its words go to ``output``."""
     late = threading.Event()
+    over = threading.Event()
+    peaks = [0.0]
+
+    def watch() -> None:
+        while not over.wait(0.05):
+            peaks.append(_tree_mb(process.pid))
 
     def stop() -> None:
         late.set()
@@ -44,37 +53,63 @@ def measured(
         )
         timer = threading.Timer(time_out, stop)
         timer.start()
+        watcher = threading.Thread(target=watch)
+        watcher.start()
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             _signal(process.pid, signal.SIGKILL)
             raise
         finally:
+            wall = time.perf_counter() - start
             timer.cancel()
-        wall = time.perf_counter() - start
+            over.set()
+            watcher.join()
         process.returncode = os.waitstatus_to_exitcode(status)
-    return Cost(process.returncode, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, late.is_set())
+    if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
+        # Else it is what this process had when it started that one.
+        peaks.append(usage.ru_maxrss / 1024)
+    return Cost(process.returncode, wall, usage.ru_utime + usage.ru_stime, max(peaks), late.is_set())
 
 
 def tree_cpu_seconds(root: int) -> float:
     """User and system seconds so far of the running process ``root`` and of all below it."""
-    parents: dict[int, int] = {}
-    ticks: dict[int, int] = {}
+    return sum(sum(map(int, fields[11:15])) for fields in _tree(root).values()) / TICKS
+
+
+def _tree_mb(root: int) -> float:
+    """MB of memory of the running process ``root`` and of all below it; pages that they share count for each."""
+    tree = _tree(root)
+    pages = 0
+    for process, fields in tree.items():
+        # Until a new process runs its own program, it lives in its parent's memory.
+        if process == root or _command(process) != _command(int(fields[1])):
+            pages += int(fields[21])
+    return pages * PAGE / 2**20
+
+
+def _tree(root: int) -> dict[int, list[str]]:
+    """The process ``root`` and all below it, with the fields of proc_pid_stat(5) from the third on."""
+    found: dict[int, list[str]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             with contextlib.suppress(OSError):
                 # The name in the second field may hold anything; the rest follows its last parenthesis.
-                fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
-                parents[int(entry)] = int(fields[1])
-                ticks[int(entry)] = sum(map(int, fields[11:15]))
-    total = 0
-    for process in ticks:
+                found[int(entry)] = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
+    tree = {}
+    for process, fields in found.items():
         ancestor = process
         while ancestor not in (root, 0):
-            ancestor = parents.get(ancestor, 0)
+            ancestor = int(found[ancestor][1]) if ancestor in found else 0
         if ancestor == root:
-            total += ticks[process]
-    return total / TICKS
+            tree[process] = fields
+    return tree
+
+
+def _command(process: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path("/proc", str(process), "cmdline").read_bytes()
+    return b""
 
 
 def free_port() -> int:
