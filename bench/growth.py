@@ -48,6 +48,8 @@ class Step:
     @property
     def title(self) -> str:
         """What a row is called."""
+        if self.kind == "corpus":
+            return "L"
         return f"{self.amount:,} {self.kind}" if self.amount else "empty"
 
     def made(self, folder: Path) -> Corpus:
