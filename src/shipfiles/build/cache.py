@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Protocol, Self
 
-from ..digest import Digest, digest_bytes, hex_prefix
+from ..digest import Digest, hex_prefix
 from ..errors import os_reason, printable
 from ..events import Listener, Notice, ignore
 from ..model import Fault, Scan
@@ -39,10 +39,6 @@ class Coding(Protocol):
     """What the cache needs to know of a compressor."""
 
     settings: str
-
-    def decompress(self, encoded: bytes) -> bytes:
-        """What ``encoded`` was made from. Raises ``ValueError``."""
-        ...
 
 
 class Cache:
@@ -123,7 +119,7 @@ class Cache:
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 self._tell(f"{printable(path)} cannot be read: {os_reason(error)}")
             return None
-        if found != _variant_checksum(digest, coding, encoded) or not _is_of(encoded, digest, coding):
+        if found != _variant_checksum(digest, coding, encoded):
             self._tell(f"{printable(path)} is damaged and is made anew")
             with suppress(OSError):
                 os.unlink(path)
@@ -279,14 +275,6 @@ def _write(path: str, body: bytes) -> None:
 def _variant_checksum(digest: Digest, coding: Coding, encoded: bytes) -> bytes:
     """Tells these bytes from others that decode to the same: of another quality, or with a bit that decoders ignore."""
     return checksum(f"{digest} {coding.settings}\n".encode() + encoded)
-
-
-def _is_of(encoded: bytes, digest: Digest, coding: Coding) -> bool:
-    """Whether ``encoded`` is that content, or empty."""
-    try:
-        return not encoded or digest_bytes(coding.decompress(encoded)) == digest
-    except ValueError:
-        return False
 
 
 def _from_scan(scan: Scan) -> Any:
