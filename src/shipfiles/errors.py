@@ -9,6 +9,10 @@
     │   └── KeyCollision          two files claim one place in the release
     ├── ManifestError             a manifest cannot be read (also a ValueError)
     │   └── MissingEntry          a name is not in the manifest (also a ValueError)
+    ├── ReleaseError              a release cannot be named, found or made
+    │   ├── ReleaseIdError        an id that cannot be one, or that nobody can tell
+    │   ├── ReleaseTaken          the id belongs to other files
+    │   └── UnknownRelease        the store has no such release
     └── StoreError                a store did not do what it was asked
         ├── KeyNotFound           it has no such key
         └── KeyExists             a key that must not be overwritten is taken
@@ -126,6 +130,42 @@ class MissingEntry(ManifestError):
         if where:
             text += f" ({where})"
         super().__init__(text + did_you_mean(nearest))
+
+
+class ReleaseError(ShipfilesError):
+    """A release cannot be named, found or made."""
+
+
+class ReleaseIdError(ReleaseError):
+    """``release`` cannot be the id of a release."""
+
+    def __init__(self, where: str, release: object, what: str) -> None:
+        self.release = release
+        super().__init__(f"{where}: {release!r} cannot be the id of a release: {what}.")
+
+
+class ReleaseTaken(ReleaseError):
+    """The id ``release`` belongs to other files: ids are never used again."""
+
+    def __init__(self, release: str, made: str, different: Sequence[str]) -> None:
+        self.release = release
+        shown = ", ".join(printable(name) for name in different[:3])
+        more = f" and {len(different) - 3} more" if len(different) > 3 else ""
+        super().__init__(
+            f"The release {release} was made on {made} from other files: {shown}{more} differ. An id is never used for "
+            "other files. Give this one another id (a new commit, another release_id). Nothing was published."
+        )
+
+
+class UnknownRelease(ReleaseError):
+    """There is no release ``release``."""
+
+    def __init__(self, release: str, nearest: Sequence[str], where: str, *, known: bool) -> None:
+        self.release = release
+        hint = did_you_mean(nearest) or (". 'manage.py ship releases' lists those that are there" if known else "")
+        if not known:
+            hint = ": there is none yet. Run collectstatic"
+        super().__init__(f"There is no release {release!r} in {where}{hint}".removesuffix("?") + ("?" if nearest else "."))
 
 
 class StoreError(ShipfilesError):

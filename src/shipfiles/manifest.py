@@ -1,4 +1,4 @@
-"""Read and write manifests: the one of a release, the pointer to the current one, and Django's ``staticfiles.json``.
+"""Read and write manifests: the one of a release, and Django's ``staticfiles.json``.
 
 A manifest is JSON with one file a line, so that a reader may leave a line unparsed until the file is asked for::
 
@@ -8,7 +8,7 @@ A manifest is JSON with one file a line, so that a reader may leave a line unpar
     }}
 
 It holds no time, no path of the machine that made it and no version of the program: the same input gives the same
-bytes. Its release id is the digest of those bytes.
+bytes.
 """
 
 from __future__ import annotations
@@ -27,18 +27,15 @@ from .paths import RESERVED, path_fault
 SCHEMA = 1
 """The version of the format that this module writes. Readers refuse a newer one."""
 
-POINTER_KEY = f"{RESERVED}/current.json"
-"""Where a store says which release is current."""
-
 DJANGO_VERSION = "1.1"
 """The version of Django's own manifest format that we write: the one since Django 4.0."""
 
 _SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
 
 
-def release_key(release: str) -> str:
-    """The key of the manifest of ``release``."""
-    return f"{RESERVED}/releases/{release}.json"
+def plain_key(digest: Digest) -> str:
+    """Where the source's bytes of a rewritten file are kept, whose plain copy the next release may replace."""
+    return f"{RESERVED}/plain/{hex_prefix(digest, 64)}"
 
 
 def suffix(coding: str) -> str:
@@ -67,13 +64,17 @@ class Manifest:
         return names
 
     def keys(self) -> Iterator[str]:
-        """Every key of a store that this release consists of: assets, plain copies and all their variants."""
+        """Every key of a store that this release consists of: assets, plain copies, what keeps the latter, all variants."""
         for entry in self.entries.values():
             yield entry.name
             yield entry.logical
             yield from (entry.name + suffix(coding) for coding in entry.codings)
-            if not self.linked:
-                yield from (entry.logical + suffix(coding) for coding in (entry.plain or entry).codings)
+            if self.linked:
+                continue
+            yield from (entry.logical + suffix(coding) for coding in (entry.plain or entry).codings)
+            if entry.plain is not None:
+                yield plain_key(entry.plain.digest)
+                yield from (plain_key(entry.plain.digest) + suffix(coding) for coding in entry.plain.codings)
 
 
 def dump(manifest: Manifest) -> bytes:
@@ -104,7 +105,7 @@ def part_of(raw: Mapping[str, Any], logicals: Iterable[str]) -> Manifest:
 
 def load(body: bytes, where: str) -> Manifest:
     """The manifest in ``body``; ``where`` names it in errors. Raises `ManifestError`."""
-    stored = _json_object(body, where)
+    stored = json_object(body, where)
     schema = stored.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool):
         raise ManifestError(f"{where}: no manifest of Shipfiles: it has no schema number. Run collectstatic again.")
@@ -127,24 +128,6 @@ def load(body: bytes, where: str) -> Manifest:
     return Manifest(entries, str(stored.get("compress", "")), stored.get("linked") is True)
 
 
-def release_id(body: bytes) -> str:
-    """The id of the release whose manifest is ``body``: 16 hexadecimal digits of its digest."""
-    return hex_prefix(digest_bytes(body), 16)
-
-
-def dump_pointer(release: str) -> bytes:
-    """The pointer to ``release`` as bytes."""
-    return (json.dumps({"schema": SCHEMA, "release": release}) + "\n").encode()
-
-
-def load_pointer(body: bytes, where: str) -> str:
-    """The release id that the pointer in ``body`` names. Raises `ManifestError`."""
-    release = _json_object(body, where).get("release")
-    if not isinstance(release, str) or not release or not release.replace("-", "").replace("_", "").isalnum():
-        raise ManifestError(f"{where}: damaged: it names no release. Run collectstatic again.")
-    return release
-
-
 def dump_django(names: Mapping[str, str]) -> bytes:
     """``staticfiles.json`` as stock Django's ManifestFilesMixin reads it."""
     payload = {"paths": dict(sorted(names.items())), "version": DJANGO_VERSION, "hash": names_hash(names)}
@@ -153,38 +136,15 @@ def dump_django(names: Mapping[str, str]) -> bytes:
 
 def load_django(body: bytes, where: str) -> tuple[dict[str, str], str]:
     """The names and the hash in a ``staticfiles.json``, ours or Django's. Raises `ManifestError`."""
-    stored = _json_object(body, where)
+    stored = json_object(body, where)
     paths, version = stored.get("paths", {}), stored.get("version")
     if version not in ("1.0", "1.1") or not isinstance(paths, dict):
         raise ManifestError(f"Couldn't load manifest '{where}' (version {DJANGO_VERSION}): it says {version!r}")
     return {str(k): str(v) for k, v in paths.items()}, str(stored.get("hash", ""))
 
 
-def read_current(read: Callable[[str], bytes | None]) -> tuple[str, Manifest] | None:
-    """The id and the manifest of the current release of a store; ``None`` if it has none.
-
-    ``read`` gives the body of a key, or ``None`` for a key that the store does not have. Raises `ManifestError`.
-    """
-    missing = None
-    # A run with --clear may move the pointer and remove the old manifest between the two reads; the pointer then tells
-    # of the new one. A second such run in the same instant is as good as none.
-    for _ in range(3):
-        pointer = read(POINTER_KEY)
-        if pointer is None:
-            return None
-        release = load_pointer(pointer, POINTER_KEY)
-        key = release_key(release)
-        if key == missing:
-            break
-        body = read(key)
-        if body is not None:
-            return release, load(body, key)
-        missing = key
-    raise ManifestError(f"{missing}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
-
-
 def reader_of(root: str) -> Callable[[str], bytes | None]:
-    """A ``read`` for `read_current` over the folder ``root``. Raises ``OSError`` other than for a missing file."""
+    """A ``read`` for the readers of `records` over the folder ``root``. Raises ``OSError`` other than for a missing file."""
 
     def read(key: str) -> bytes | None:
         try:
@@ -201,7 +161,8 @@ def names_hash(names: Mapping[str, str]) -> str:
     return hex_prefix(digest_bytes(json.dumps(sorted(names.items())).encode()))
 
 
-def _json_object(body: bytes, where: str) -> dict[str, Any]:
+def json_object(body: bytes, where: str) -> dict[str, Any]:
+    """The JSON object in ``body``; ``where`` names it in errors. Raises `ManifestError`."""
     try:
         stored = json.loads(body)
     except ValueError as error:

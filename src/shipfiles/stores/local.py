@@ -16,13 +16,14 @@ from ..paths import RESERVED
 from .file_lock import lock_file
 from .fill import fill
 from .flush import flush
-from .store import Body, PutMode, Stored, check_digest, check_key
+from .store import Body, PutMode, Stored, check_digest, check_key, read_all
 
 _T = TypeVar("_T")
 
 _CHUNK = 1 << 20
 _TEMPORARY = ".shipfiles-"
 _LOCK_KEY = f"{RESERVED}/lock"
+_SWAP_KEY = f"{RESERVED}/swap"
 # Errors with which a file system says that it has no hard links, or not here. ENOTSUP is another number than EOPNOTSUPP
 # on macOS; EINVAL is what Windows makes of FAT's answer.
 _NO_LINKS = frozenset({
@@ -83,6 +84,18 @@ class LocalStore:
             raise
         return Stored(key, size)
 
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        # Not the lock of publishers: who holds that one swaps, too.
+        with self._opened(_SWAP_KEY) as descriptor:
+            try:
+                lock_file(descriptor, wait=True)
+            except OSError as error:
+                raise StoreError(key, f"cannot be locked in {printable(self.root)}: {os_reason(error)}") from error
+            if read_all(self, key) != expected:
+                return False
+            self.put(key, body)
+        return True
+
     def head(self, key: str) -> Stored | None:
         try:
             # Not through a link: what it leads to is not the store's.
@@ -91,7 +104,7 @@ class LocalStore:
             return None
         except OSError as error:
             raise StoreError(key, os_reason(error)) from error
-        return Stored(key, status.st_size) if stat.S_ISREG(status.st_mode) else None
+        return Stored(key, status.st_size, _modified(status)) if stat.S_ISREG(status.st_mode) else None
 
     def read(self, key: str) -> Iterator[bytes]:
         try:
@@ -109,7 +122,8 @@ class LocalStore:
         for key, entry in self._walk(folder):
             if key.startswith(prefix) and not entry.name.startswith(_TEMPORARY):
                 with suppress(FileNotFoundError):
-                    yield Stored(key, entry.stat().st_size)
+                    status = entry.stat()
+                    yield Stored(key, status.st_size, _modified(status))
 
     def versions(self) -> dict[str, str]:
         found = {}
@@ -200,34 +214,42 @@ class LocalStore:
 
     @contextmanager
     def lock(self, waiting: Callable[[], None]) -> Iterator[bool]:
-        path = self.path(_LOCK_KEY)
         # What this process saw in an earlier run may be gone.
         self._known_folders.clear()
+        with self._opened(_LOCK_KEY) as descriptor:
+            held = False
+            try:
+                try:
+                    if not lock_file(descriptor, wait=False):
+                        waiting()
+                        lock_file(descriptor, wait=True)
+                    # A holder writes a byte and takes it away when it is done: what is found is from one that died.
+                    held = True
+                    died = os.fstat(descriptor).st_size > 0
+                    os.pwrite(descriptor, b"+", 0) if hasattr(os, "pwrite") else os.write(descriptor, b"+")
+                except OSError as error:
+                    raise StoreError(
+                        _LOCK_KEY, f"cannot be locked in {printable(self.root)}: {os_reason(error)}"
+                    ) from error
+                yield died
+            finally:
+                # One that was stopped while it waited must leave the holder's mark alone.
+                if held:
+                    with suppress(OSError):
+                        os.ftruncate(descriptor, 0)
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[int]:
+        """The open file ``key``, which is made if it is not there and never removed: it is there to be locked."""
+        path = self.path(key)
         try:
             self._make_folder(os.path.dirname(path))
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise StoreError(_LOCK_KEY, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
-        held = False
+            raise StoreError(key, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
         try:
-            try:
-                if not lock_file(descriptor, wait=False):
-                    waiting()
-                    lock_file(descriptor, wait=True)
-                # A holder writes a byte and takes it away when it is done: what is found here is from one that died.
-                held = True
-                died = os.fstat(descriptor).st_size > 0
-                os.pwrite(descriptor, b"+", 0) if hasattr(os, "pwrite") else os.write(descriptor, b"+")
-            except OSError as error:
-                raise StoreError(
-                    _LOCK_KEY, f"cannot be locked in {printable(self.root)}: {os_reason(error)}"
-                ) from error
-            yield died
+            yield descriptor
         finally:
-            # One that was stopped while it waited must leave the holder's mark alone.
-            if held:
-                with suppress(OSError):
-                    os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
     def settle(self) -> None:
@@ -330,6 +352,11 @@ class LocalStore:
                     return False
                 if not chunk:
                     return True
+
+
+def _modified(status: os.stat_result) -> float:
+    # A hard link has the time of the file that it joins; the inode's own time of change tells when it came.
+    return max(status.st_mtime, status.st_ctime)
 
 
 def _version(status: os.stat_result) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -13,11 +14,13 @@ from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
 
 
 class MemoryStore:
-    """A dict of bytes, safe to use from several threads."""
+    """A dict of bytes, safe to use from several threads. ``clock`` gives seconds since the epoch."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._bodies: dict[str, bytes] = {}
         self._versions: dict[str, int] = {}
+        self._times: dict[str, float] = {}
         self._writes = itertools.count()
         self._guard = threading.Lock()
         self._publisher = threading.Lock()
@@ -30,15 +33,21 @@ class MemoryStore:
         with self._guard:
             if mode == "create" and key in self._bodies:
                 raise KeyExists(key)
-            self._bodies[key] = whole
-            self._versions[key] = next(self._writes)
+            self._write(key, whole)
         return Stored(key, len(whole))
+
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        check_key(key)
+        with self._guard:
+            if self._bodies.get(key) != expected:
+                return False
+            self._write(key, body)
+        return True
 
     def head(self, key: str) -> Stored | None:
         check_key(key)
         with self._guard:
-            body = self._bodies.get(key)
-        return None if body is None else Stored(key, len(body))
+            return self._stored(key) if key in self._bodies else None
 
     def read(self, key: str) -> Iterator[bytes]:
         check_key(key)
@@ -51,7 +60,7 @@ class MemoryStore:
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         with self._guard:
-            found = [Stored(key, len(body)) for key, body in self._bodies.items() if key.startswith(prefix)]
+            found = [self._stored(key) for key in self._bodies if key.startswith(prefix)]
         return iter(found)
 
     def versions(self) -> dict[str, str]:
@@ -76,8 +85,7 @@ class MemoryStore:
                 raise KeyNotFound(source)
             changed = self._bodies.get(target) != self._bodies[source]
             if changed:
-                self._bodies[target] = self._bodies[source]
-                self._versions[target] = next(self._writes)
+                self._write(target, self._bodies[source])
         return changed
 
     @contextmanager
@@ -89,3 +97,11 @@ class MemoryStore:
             yield False
         finally:
             self._publisher.release()
+
+    def _write(self, key: str, body: bytes) -> None:
+        self._bodies[key] = body
+        self._versions[key] = next(self._writes)
+        self._times[key] = self._clock()
+
+    def _stored(self, key: str) -> Stored:
+        return Stored(key, len(self._bodies[key]), self._times[key])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..digest import Digest, Digester
+from ..digest import Digest, Digester, digest_bytes
 from ..errors import KeyExists, KeyNotFound, StoreError
-from .store import Body, Links, PutMode, Store, Stored, check_digest, check_key, chunks_of, digest_of
+from .store import Body, Links, PutMode, Store, Stored, check_digest, check_key, chunks_of, digest_of, read_all
 
 
 class Rehearsal:
@@ -29,6 +29,16 @@ class Rehearsal:
         self._forget(key)
         self._written[key] = (digester.digest(), digester.size)
         return Stored(key, digester.size)
+
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        check_key(key)
+        if key in self._written:
+            if expected is None or self._written[key] != (digest_bytes(expected), len(expected)):
+                return False
+        elif (None if key in self._deleted else read_all(self._store, key)) != expected:
+            return False
+        self.put(key, body)
+        return True
 
     def head(self, key: str) -> Stored | None:
         check_key(key)

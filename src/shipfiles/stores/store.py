@@ -1,4 +1,4 @@
-"""The seam between a release and the place where it lives: flat keys, five verbs, and abilities that a store may have.
+"""The seam between a release and the place where it lives: flat keys, six verbs, and abilities that a store may have.
 
 A store knows nothing of releases, assets or HTTP. A team may bring its own: `shipfiles.testing.StoreContract` says
 what it must do.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from ..digest import Digest, Digester
@@ -30,6 +30,9 @@ class Stored:
 
     key: str
     size: int
+    modified: float = field(default=0.0, compare=False)
+    """When it was put there, by the store's own clock, as far as `Store.head` and `Store.list` tell. Seconds since the
+    epoch."""
 
 
 class Store(Protocol):
@@ -41,6 +44,13 @@ class Store(Protocol):
         With a ``digest``, bytes that do not have it are refused with `StoreError` and nothing is changed: a file that
         changes while it is read cannot be published under a name that belongs to other bytes.
         Raises `KeyExists` in mode ``create``, `StoreError` if the store cannot take it.
+        """
+        ...
+
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        """Make ``body`` readable under ``key`` if ``expected`` is there now, at one instant; whether it was.
+
+        ``None`` expects nothing to be there. Of several who expect the same at once, one succeeds. For small bodies.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,47 @@ class StoreContract:
         self.check_holds(store, "a", b"one")
         store.put("a", b"two")
         self.check_holds(store, "a", b"two")
+
+    def test_swap(self, store: Store) -> None:
+        """Only what is there can be swapped for something else."""
+        assert store.swap("a", b"one", b"two") is False
+        assert store.head("a") is None
+        assert store.swap("a", None, b"one") is True
+        assert store.swap("a", None, b"two") is False
+        assert store.swap("a", b"other", b"two") is False
+        self.check_holds(store, "a", b"one")
+        assert store.swap("a", b"one", b"two") is True
+        self.check_holds(store, "a", b"two")
+
+    def test_of_several_who_swap_one_succeeds(self, store: Store) -> None:
+        """No update is lost: each counts on from what another has left."""
+
+        def count_on() -> None:
+            for _ in range(20):
+                while True:
+                    before = read_all(store, "count")
+                    if store.swap("count", before, str(int(before or b"0") + 1).encode()):
+                        break
+
+        threads = [threading.Thread(target=count_on) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.check_holds(store, "count", b"80")
+
+    def test_times(self, store: Store) -> None:
+        """A key is as old as what was put there last."""
+        store.put("a", b"one")
+        first = store.head("a")
+        assert first is not None
+        assert abs(first.modified - time.time()) < 60
+        (listed,) = store.list()
+        assert listed.modified == first.modified
+        store.put("a", b"two")
+        second = store.head("a")
+        assert second is not None
+        assert second.modified >= first.modified
 
     def test_a_wrong_digest_changes_nothing(self, store: Store, tmp_path: Path) -> None:
         """Bytes that are not what was said are refused, from memory and from a file."""

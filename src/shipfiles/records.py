@@ -1,0 +1,267 @@
+"""What a store says of its releases: a small record for each, and the pointer to the current one.
+
+::
+
+    .shipfiles/current.json             which release is current, and which were before it
+    .shipfiles/releases/<id>.json       the record of one release: when it was made, and which manifest it has
+    .shipfiles/manifests/<digest>.json  a manifest, under the digest of its bytes; releases with equal files share it
+    .shipfiles/plain/<digest>           the source's bytes of a file that was rewritten, to be put back under its plain
+                                        name when the release is made current again
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from .digest import Digest, digest_bytes, hex_prefix, is_digest
+from .errors import ManifestError, ReleaseIdError, UnknownRelease, nearest_names
+from .manifest import Manifest, json_object, load
+from .paths import RESERVED
+
+SCHEMA = 1
+"""The version of the format of records and the pointer. Readers refuse a newer one."""
+
+POINTER_KEY = f"{RESERVED}/current.json"
+"""Where a store says which release is current."""
+RELEASES_PREFIX = f"{RESERVED}/releases/"
+"""The beginning of the keys of all records."""
+MANIFESTS_PREFIX = f"{RESERVED}/manifests/"
+"""The beginning of the keys of all manifests."""
+
+_MOST_ACTIVATIONS = 500
+_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
+# Names that Windows has for devices, with whatever behind the first dot.
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|current)(?:\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One release: what it is called, when it was made, which manifest it has, and the sums of that."""
+
+    release: str
+    made: datetime
+    """In UTC, whole seconds."""
+    manifest: Digest
+    """The digest of the manifest's bytes."""
+    files: int = 0
+    bytes: int = 0
+    """Of its assets, uncompressed."""
+    codings: Mapping[str, int] = field(default_factory=dict)
+    """Content coding → bytes of the variants that its assets have."""
+    new_bytes: int = 0
+    """What the run that made it had to store, variants included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A release became the current one."""
+
+    release: str
+    at: datetime
+    """In UTC, whole seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Which release is current; ``history`` has it last."""
+
+    history: tuple[Activation, ...]
+
+    @property
+    def release(self) -> str:
+        """The id of the current release."""
+        return self.history[-1].release
+
+    def moved(self, release: str, at: datetime) -> Pointer:
+        """The pointer after ``release`` has become current."""
+        return Pointer((*self.history, Activation(release, at))[-_MOST_ACTIVATIONS:])
+
+
+def record_key(release: str) -> str:
+    """The key of the record of ``release``."""
+    return f"{RELEASES_PREFIX}{release}.json"
+
+
+def manifest_key(manifest: Digest) -> str:
+    """The key of the manifest whose bytes have the digest ``manifest``."""
+    return f"{MANIFESTS_PREFIX}{hex_prefix(manifest, 32)}.json"
+
+
+def content_id(manifest: Digest) -> str:
+    """The id of a release that nobody has named: 16 hexadecimal digits of its manifest's digest."""
+    return hex_prefix(manifest, 16)
+
+
+def check_release_id(release: object, where: str) -> str:
+    """``release`` if it can be an id: up to 100 letters, digits, ``.``, ``_``, ``-``. Raises `ReleaseIdError`.
+
+    ``where`` says who gave it.
+    """
+    if not isinstance(release, str):
+        raise ReleaseIdError(where, release, "it must be a string")
+    if not release:
+        raise ReleaseIdError(where, release, "it is empty")
+    if not _ID.fullmatch(release):
+        what = "it may have up to 100 ASCII letters, digits, '.', '_' and '-', begins with a letter or digit"
+        raise ReleaseIdError(where, release, f"{what} and does not end with a dot")
+    if _DEVICES.fullmatch(release):
+        raise ReleaseIdError(where, release, "some systems take files of that name for something else")
+    return release
+
+
+def now() -> datetime:
+    """The time, as records have it."""
+    return datetime.now(tz=UTC).replace(microsecond=0)
+
+
+def dump_record(record: Record) -> bytes:
+    """The record as bytes."""
+    raw = {
+        "schema": SCHEMA,
+        "release": record.release,
+        "made": _to_text(record.made),
+        "manifest": record.manifest,
+        "files": record.files,
+        "bytes": record.bytes,
+        "codings": dict(sorted(record.codings.items())),
+        "new_bytes": record.new_bytes,
+    }
+    return (json.dumps(raw, indent=1) + "\n").encode()
+
+
+def load_record(body: bytes, release: str) -> Record:
+    """The record of ``release``. Raises `ManifestError` if it is damaged, newer, or that of another release."""
+    where = record_key(release)
+    raw = _readable(body, where)
+    try:
+        record = Record(
+            str(raw["release"]),
+            _to_moment(raw["made"]),
+            _digest(raw["manifest"]),
+            _count(raw["files"]),
+            _count(raw["bytes"]),
+            {str(token): _count(size) for token, size in raw["codings"].items()},
+            _count(raw["new_bytes"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}. Run collectstatic again.") from None
+    if record.release != release:
+        raise ManifestError(f"{where}: it is the record of {record.release!r}: the file was renamed, or names fold case.")
+    return record
+
+
+def dump_pointer(pointer: Pointer) -> bytes:
+    """The pointer as bytes."""
+    raw = {
+        "schema": SCHEMA,
+        "release": pointer.release,
+        "history": [[activation.release, _to_text(activation.at)] for activation in pointer.history],
+    }
+    return (json.dumps(raw, indent=1) + "\n").encode()
+
+
+def load_pointer(body: bytes, where: str) -> Pointer:
+    """The pointer in ``body``; ``where`` names it in errors. Raises `ManifestError`."""
+    raw = _readable(body, where)
+    try:
+        history = tuple(Activation(check_release_id(release, where), _to_moment(at)) for release, at in raw["history"])
+        if not history or history[-1].release != raw["release"]:
+            raise ValueError("its history does not end with the release that it names")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}. Run collectstatic again.") from None
+    return Pointer(history)
+
+
+Read = Callable[[str], bytes | None]
+"""Gives the body of a key, or ``None`` for a key that the store does not have."""
+
+
+def read_pointer(read: Read) -> Pointer | None:
+    """The pointer of a store; ``None`` if it has none. Raises `ManifestError`."""
+    body = read(POINTER_KEY)
+    return None if body is None else load_pointer(body, POINTER_KEY)
+
+
+def read_record(read: Read, release: str) -> Record | None:
+    """The record of ``release``; ``None`` if there is none. Raises `ManifestError`."""
+    body = read(record_key(release))
+    return None if body is None else load_record(body, release)
+
+
+def read_manifest_body(read: Read, record: Record) -> bytes:
+    """The bytes of the manifest of a release, certain to be those. Raises `ManifestError`."""
+    key = manifest_key(record.manifest)
+    body = read(key)
+    if body is None:
+        raise ManifestError(f"{key}: missing, but release {record.release} has it. Run collectstatic again.")
+    if digest_bytes(body) != record.manifest:
+        raise ManifestError(f"{key}: damaged: its bytes do not have the digest that they had. Run collectstatic again.")
+    return body
+
+
+def read_release(read: Read, release: str) -> Manifest | None:
+    """The manifest of ``release``; ``None`` if there is no such release. Raises `ManifestError`."""
+    record = read_record(read, release)
+    return None if record is None else load(read_manifest_body(read, record), manifest_key(record.manifest))
+
+
+def read_current(read: Read) -> tuple[str, Manifest] | None:
+    """The id and the manifest of the current release of a store; ``None`` if it has none. Raises `ManifestError`."""
+    missing = None
+    # A run with --clear may move the pointer and remove the old release between two reads; the pointer then tells of
+    # the new one. A second such run in the same instant is as good as none.
+    while True:
+        pointer = read_pointer(read)
+        if pointer is None:
+            return None
+        record = read_record(read, pointer.release)
+        if record is not None and (pointer.release == missing or read(manifest_key(record.manifest)) is not None):
+            return pointer.release, load(read_manifest_body(read, record), manifest_key(record.manifest))
+        if pointer.release == missing:
+            key = record_key(missing)
+            raise ManifestError(f"{key}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
+        missing = pointer.release
+
+
+def unknown_release(release: str, known: Iterable[str], where: str) -> UnknownRelease:
+    """The error for a release that is not among the ``known``."""
+    known = sorted(known)
+    return UnknownRelease(release, nearest_names(release, known), where, known=bool(known))
+
+
+def _readable(body: bytes, where: str) -> dict[str, Any]:
+    raw = json_object(body, where)
+    schema = raw.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise ManifestError(f"{where}: damaged: it has no schema number. Run collectstatic again.")
+    if schema > SCHEMA:
+        raise ManifestError(
+            f"{where}: written by a newer Shipfiles (schema {schema}, this one reads up to {SCHEMA}). "
+            "Install the version that wrote it, or run collectstatic again."
+        )
+    return raw
+
+
+def _to_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _to_moment(text: Any) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def _digest(value: object) -> Digest:
+    if not is_digest(value):
+        raise ValueError(f"{value!r} is no digest")
+    return Digest(str(value))
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is no number of bytes or files")
+    return value

@@ -1,0 +1,116 @@
+"""Record a release and move the pointer to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..digest import digest_bytes
+from ..errors import ManifestError, StoreError
+from ..events import Changed, Listener, Notice
+from ..records import (
+    POINTER_KEY,
+    Pointer,
+    Record,
+    dump_pointer,
+    dump_record,
+    load_pointer,
+    load_record,
+    manifest_key,
+    now,
+    read_pointer,
+    record_key,
+)
+from ..stores.store import Settles, Store, read_all
+
+Tell = Callable[[Changed], None]
+
+
+class Pointing:
+    """Writes what is small and decides: manifest, record, pointer, in this order, each on the disk before the next.
+
+    ``tell`` learns of every key that was written.
+    """
+
+    def __init__(self, store: Store, tell: Tell, listener: Listener) -> None:
+        self._store = store
+        self._tell = tell
+        self._listener = listener
+        self._began_at = self._current()
+
+    def record(self, record: Record, manifest: bytes) -> Record:
+        """Put the ``manifest`` and the ``record`` that has it; what the record is now.
+
+        A release that is recorded already keeps the time when it was made.
+        """
+        self.put_small(manifest_key(digest_bytes(manifest)), manifest)
+        self.settle()
+        body = read_all(self._store, record_key(record.release))
+        if body is not None:
+            try:
+                known = load_record(body, record.release)
+            except ManifestError as error:
+                self._listener(Notice(f"The record of this release was made anew. {error}"))
+            else:
+                if known.manifest == record.manifest:
+                    return known
+                # Other encodings of the same files, or `ReleaseTaken` would have been raised.
+                record = replace(record, made=known.made)
+        self.put_small(record_key(record.release), dump_record(record))
+        self.settle()
+        return record
+
+    def point(self, release: str) -> str:
+        """Make ``release`` the current one; the id of the one that was, empty if none.
+
+        Another run may have moved the pointer since this object was made: this one ends later, and it says so.
+        """
+        while True:
+            body = read_all(self._store, POINTER_KEY)
+            pointer = self._loaded(body)
+            before = pointer.release if pointer else ""
+            if before == release:
+                return before
+            moved = pointer.moved(release, now()) if pointer else Pointer(()).moved(release, now())
+            if self._store.swap(POINTER_KEY, body, dump_pointer(moved)):
+                break
+        self._tell(Changed(POINTER_KEY, "write", len(dump_pointer(moved)), kind="manifest"))
+        self.settle()
+        if before not in ("", self._began_at):
+            what = "which another run made current meanwhile, is so no longer: this run ended later"
+            self._listener(Notice(f"The release {before}, {what}."))
+        return before
+
+    def check_still(self, release: str) -> None:
+        """Say so if another run has made another release than ``release`` the current one by now."""
+        current = self._current()
+        if current not in ("", release):
+            what = "is current now: another run ended later than this one"
+            self._listener(Notice(f"The release {current} {what}. {release} is whole and can be activated."))
+
+    def put_small(self, key: str, body: bytes) -> None:
+        """Make ``key`` hold ``body``."""
+        if read_all(self._store, key) != body:
+            self._store.put(key, body)
+            self._tell(Changed(key, "write", len(body), kind="manifest"))
+
+    def settle(self) -> None:
+        """Wait until all that was put survives a power cut."""
+        if isinstance(self._store, Settles):
+            self._store.settle()
+
+    def _current(self) -> str:
+        try:
+            pointer = read_pointer(lambda key: read_all(self._store, key))
+        except (ManifestError, StoreError):
+            return ""
+        return pointer.release if pointer else ""
+
+    def _loaded(self, body: bytes | None) -> Pointer | None:
+        if body is None:
+            return None
+        try:
+            return load_pointer(body, POINTER_KEY)
+        except ManifestError as error:
+            self._listener(Notice(f"The pointer to the current release was made anew. {error}"))
+            return None
