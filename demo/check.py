@@ -24,8 +24,9 @@ import brotli
 import django
 
 from crawl import Page, css_references, module_references
-from shipfiles.manifest import read_current, reader_of
+from shipfiles.manifest import reader_of
 from shipfiles.model import Entry
+from shipfiles.records import read_current
 
 PAGES = ("/", "/ships/?q=sa", "/admin/login/", "/api/", "/api/ships/", "/api-auth/login/", "/swagger/", "/redoc/")
 PAGES_AFTER_LOGIN = ("/admin/", "/admin/ships/ship/add/", "/admin/auth/user/", "/api/ships/1/")

@@ -165,7 +165,9 @@ class UnknownRelease(ReleaseError):
         hint = did_you_mean(nearest) or (". 'manage.py ship releases' lists those that are there" if known else "")
         if not known:
             hint = ": there is none yet. Run collectstatic"
-        super().__init__(f"There is no release {release!r} in {where}{hint}".removesuffix("?") + ("?" if nearest else "."))
+        super().__init__(
+            f"There is no release {release!r} in {where}{hint}".removesuffix("?") + ("?" if nearest else ".")
+        )
 
 
 class StoreError(ShipfilesError):

@@ -64,7 +64,7 @@ class Manifest:
         return names
 
     def keys(self) -> Iterator[str]:
-        """Every key of a store that this release consists of: assets, plain copies, what keeps the latter, all variants."""
+        """Every key of a store that this release consists of: assets, plain copies and what keeps those, variants."""
         for entry in self.entries.values():
             yield entry.name
             yield entry.logical
@@ -144,7 +144,7 @@ def load_django(body: bytes, where: str) -> tuple[dict[str, str], str]:
 
 
 def reader_of(root: str) -> Callable[[str], bytes | None]:
-    """A ``read`` for the readers of `records` over the folder ``root``. Raises ``OSError`` other than for a missing file."""
+    """What gives the body of a key of the folder ``root``. Raises ``OSError`` other than for a missing file."""
 
     def read(key: str) -> bytes | None:
         try:

@@ -97,6 +97,11 @@ def content_id(manifest: Digest) -> str:
     return hex_prefix(manifest, 16)
 
 
+def is_content_id(release: str) -> bool:
+    """Whether ``release`` looks like an id that `content_id` gave."""
+    return len(release) == 16 and set(release) <= set("0123456789abcdef")
+
+
 def check_release_id(release: object, where: str) -> str:
     """``release`` if it can be an id: up to 100 letters, digits, ``.``, ``_``, ``-``. Raises `ReleaseIdError`.
 
@@ -151,7 +156,9 @@ def load_record(body: bytes, release: str) -> Record:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}. Run collectstatic again.") from None
     if record.release != release:
-        raise ManifestError(f"{where}: it is the record of {record.release!r}: the file was renamed, or names fold case.")
+        raise ManifestError(
+            f"{where}: it is the record of {record.release!r}: the file was renamed, or names fold case."
+        )
     return record
 
 
@@ -170,10 +177,11 @@ def load_pointer(body: bytes, where: str) -> Pointer:
     raw = _readable(body, where)
     try:
         history = tuple(Activation(check_release_id(release, where), _to_moment(at)) for release, at in raw["history"])
-        if not history or history[-1].release != raw["release"]:
-            raise ValueError("its history does not end with the release that it names")
-    except (KeyError, TypeError, ValueError) as error:
+        release = raw["release"]
+    except (KeyError, TypeError, ValueError, ReleaseIdError) as error:
         raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}. Run collectstatic again.") from None
+    if not history or history[-1].release != release:
+        raise ManifestError(f"{where}: damaged: its history does not end with {release!r}. Run collectstatic again.")
     return Pointer(history)
 
 

@@ -21,7 +21,7 @@ from django.core.files.storage import InMemoryStorage, Storage
 from django.core.management import CommandError
 from django.test import override_settings
 
-from shipfiles.manifest import POINTER_KEY
+from shipfiles.records import POINTER_KEY
 
 from .test_collectstatic import collect, manage, start, tree
 

@@ -19,7 +19,8 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from shipfiles.digest import digest_bytes
-from shipfiles.manifest import read_current, reader_of
+from shipfiles.manifest import reader_of
+from shipfiles.records import read_current
 from shipfiles.release.state import STATE_KEY
 
 CSS = "body { background: url(img/x.png) }\n" + "p { color: red }\n" * 40

@@ -20,7 +20,7 @@ from django.test import override_settings
 from shipfiles.django.bars import BarProgress
 from shipfiles.django.progress import PlainProgress, Spent, count, duration, human
 from shipfiles.events import PhaseEnded, PhaseStarted, Progress
-from shipfiles.manifest import POINTER_KEY
+from shipfiles.records import POINTER_KEY
 from shipfiles.stores.local import LocalStore
 
 from .test_collectstatic import MANAGE, SETTINGS, collect, manage, start

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from shipfiles.build.lanes import AFTER, LARGE
-from shipfiles.manifest import POINTER_KEY
+from shipfiles.records import POINTER_KEY
 from tests.django.test_collectstatic import MANAGE, tree
 
 # What differs between two runs comes from the environment.

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from shipfiles.manifest import POINTER_KEY
+from shipfiles.records import POINTER_KEY
 from shipfiles.release.state import STATE_KEY, read_state, write_state
 from shipfiles.stores.local import LocalStore
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from shipfiles.manifest import Manifest, read_current, reader_of
+from shipfiles.manifest import Manifest, reader_of
+from shipfiles.records import read_current
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import read_table
 from tests.django.test_collectstatic import collect

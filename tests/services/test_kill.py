@@ -15,7 +15,8 @@ import pytest
 
 from shipfiles.config import ServeConfig
 from shipfiles.digest import digest_bytes
-from shipfiles.manifest import Manifest, read_current, reader_of
+from shipfiles.manifest import Manifest, reader_of
+from shipfiles.records import read_current
 from shipfiles.serve.wsgi import StaticApp
 from tests.django.test_collectstatic import MANAGE, SETTINGS
 

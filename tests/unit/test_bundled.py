@@ -17,8 +17,9 @@ from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.digest import Digest, digest_bytes, hashed_name
 from shipfiles.errors import BrokenReferences, StoreError
 from shipfiles.events import Event, Notice
-from shipfiles.manifest import Manifest, dump, load, read_current
+from shipfiles.manifest import Manifest, dump, load
 from shipfiles.model import SourceFile
+from shipfiles.records import read_current
 from shipfiles.release.publish import publish, publish_plain
 from shipfiles.serve.respond import Request, Response, respond
 from shipfiles.serve.table import FileTable, read_table

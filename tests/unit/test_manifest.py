@@ -10,18 +10,9 @@ from hypothesis import strategies as st
 
 from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.errors import ManifestError
-from shipfiles.manifest import (
-    Manifest,
-    dump,
-    dump_django,
-    dump_pointer,
-    load,
-    load_django,
-    load_pointer,
-    read_current,
-    release_id,
-)
+from shipfiles.manifest import Manifest, dump, dump_django, load, load_django
 from shipfiles.model import Entry, Plain, Variant
+from shipfiles.records import dump_pointer, load_pointer, read_current
 
 WHOLE = {"name": "a.css", "size": 1, "digest": digest_bytes(b"a"), "type": "text/css"}
 digests = st.binary(max_size=8).map(digest_bytes)

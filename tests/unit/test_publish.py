@@ -23,8 +23,9 @@ from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.digest import Digest, digest_bytes, hashed_name
 from shipfiles.errors import BrokenReferences, KeyCollision, ShipfilesError, SourceError, StoreError
 from shipfiles.events import Notice
-from shipfiles.manifest import POINTER_KEY, Manifest, read_current, suffix
+from shipfiles.manifest import Manifest, suffix
 from shipfiles.model import SourceFile
+from shipfiles.records import POINTER_KEY, read_current
 from shipfiles.release.publish import publish, publish_plain
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore

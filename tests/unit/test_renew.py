@@ -20,8 +20,9 @@ from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.digest import digest_bytes
 from shipfiles.errors import BrokenReferences
 from shipfiles.events import ignore
-from shipfiles.manifest import POINTER_KEY, load, release_key, suffix
+from shipfiles.manifest import load, suffix
 from shipfiles.model import SourceFile
+from shipfiles.records import POINTER_KEY
 from shipfiles.release import renew as module
 from shipfiles.release.publish import publish
 from shipfiles.release.renew import Making, Renewed, renew

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from shipfiles.manifest import POINTER_KEY, Manifest, read_current, reader_of
+from shipfiles.manifest import Manifest, reader_of
+from shipfiles.records import POINTER_KEY, read_current
 from shipfiles.serve import releases
 from shipfiles.serve.respond import Request, Response, respond
 from shipfiles.serve.table import FileTable, read_table

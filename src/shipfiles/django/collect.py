@@ -15,9 +15,10 @@ from ..build.rewrite import rewriter_for
 from ..config import ProofConfig, RewriteConfig
 from ..errors import BrokenReferences, ManifestError, SourceError
 from ..events import Listener, ignore, phase
-from ..manifest import Manifest, read_current
+from ..manifest import Manifest
 from ..media_types import media_type
 from ..model import Problem
+from ..records import read_current
 from ..release.outcome import Published
 from ..release.renew import Making, renew
 from ..release.state import State, read_state, state_of, totals_of, write_state

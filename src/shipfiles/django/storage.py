@@ -22,10 +22,10 @@ from ..manifest import (
     dump_django,
     load_django,
     names_hash,
-    read_current,
     reader_of,
 )
 from ..paths import path_and_rest, path_fault, url_quote
+from ..records import read_current
 from ..stores.local import LocalStore
 from . import conf
 from .contents import body_of, chunks_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..build.bundled import concerns_bundlers
@@ -12,16 +13,17 @@ from ..build.cache import Cache
 from ..build.find import Found
 from ..build.pipeline import Build, Settled, build
 from ..build.scan import LARGE, digest_file
-from ..digest import Digest
-from ..errors import BrokenReferences
+from ..digest import Digest, digest_bytes
+from ..errors import BrokenReferences, ManifestError
 from ..events import Listener, phase
-from ..manifest import release_id, release_key
 from ..model import Problem, SourceFile
+from ..records import read_manifest_body, read_record
 from ..stores.store import Store, Versions, read_all
 from ..work import in_parallel
 from . import renew
-from .outcome import Base, Published
-from .publish import publish_part
+from .outcome import Base, Published, size_of_raw
+from .pointing import Pointing
+from .publish import publish_part, record_of, refuse_taken_id
 from .renew import Making, Renewed
 from .state import State, links_of, objects_of, totals_of, write_state
 
@@ -64,13 +66,33 @@ def publish_changes(
         return Renewed(Published(state.release, unchanged=sorted(sources)), fresh, frozenset(), len(suspects))
     built = _built([sources[logical] for logical in sorted(affected)], state, base, making, cache, listener)
     published = publish_part(
-        built, store, making.compress, base, manifest_name=making.manifest_name, cache=cache,
+        built, store, making.compress, base, release=making.release, manifest_name=making.manifest_name, cache=cache,
         workers=making.workers, listener=listener,
     )  # fmt: skip
     published.unchanged = sorted({*sources.keys() - affected, *published.unchanged})
     fresh = _after(fresh, built, published, _changed_versions(store, versions, published))
     write_state(store, fresh)
     return Renewed(published, fresh, affected, len(affected | set(suspects)))
+
+
+def publish_again(found: Found, state: State, store: Store, making: Making, listener: Listener) -> Renewed | None:
+    """Make the files of the current release one of another id; ``None`` if that takes a whole run.
+
+    For who holds the lock and knows that the store is as ``state`` says.
+    """
+    assert isinstance(store, Versions)
+    base = _base(store, state.release)
+    if base is None or not making.release:
+        return None
+    refuse_taken_id(store, making.release, {logical: entry["name"] for logical, entry in base.files.items()})
+    published = Published(making.release, unchanged=sorted(base.files))
+    pointing = Pointing(store, state.release, published.changed.append, listener)
+    published.sizes = [size_of_raw(logical, raw) for logical, raw in base.files.items()]
+    pointing.record(record_of(making.release, digest_bytes(base.body), published.sizes, 0), base.body)
+    pointing.point(making.release)
+    fresh = replace(state.looked_again(found, ()), release=making.release, objects=objects_of(store.versions()))
+    write_state(store, fresh)
+    return Renewed(published, fresh, frozenset(), 0)
 
 
 def _may_be_bundled(logical: str, base: Base) -> bool:
@@ -142,8 +164,12 @@ def _after(state: State, built: Build, published: Published, versions: Mapping[s
 
 def _base(store: Store, release: str) -> Base | None:
     """The current release ``release``; ``None`` if its manifest is damaged, which the whole run will say."""
-    body = read_all(store, release_key(release))
-    # Its id is its digest.
-    if body is None or release_id(body) != release:
+    read = partial(read_all, store)
+    try:
+        record = read_record(read, release)
+        if record is None:
+            return None
+        body = read_manifest_body(read, record)
+    except ManifestError:
         return None
     return Base(release, body, json.loads(body))

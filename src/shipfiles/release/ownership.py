@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable
+from functools import partial
 
 from ..build.pipeline import Asset, Build
 from ..errors import KeyCollision, ManifestError
 from ..events import Listener, Notice
-from ..manifest import POINTER_KEY, Manifest, load, load_django, read_current, release_key
-from ..paths import RESERVED, path_fault
+from ..manifest import Manifest, load, load_django
+from ..paths import path_fault
+from ..records import (
+    MANIFESTS_PREFIX,
+    POINTER_KEY,
+    RELEASES_PREFIX,
+    manifest_key,
+    read_current,
+    read_record,
+    record_key,
+)
 from ..stores.store import Store, read_all
 
 
@@ -27,7 +37,8 @@ def refuse_collisions(built: Build, manifest_name: str) -> None:
 def owned_keys(store: Store, manifest_name: str, listener: Listener) -> frozenset[str]:
     """Every key that a manifest of ours, or Django's own, says was put there by one of us."""
     owned: set[str] = set()
-    for stored in store.list(f"{RESERVED}/releases/"):
+    owned.update(stored.key for stored in store.list(RELEASES_PREFIX))
+    for stored in store.list(MANIFESTS_PREFIX):
         try:
             owned.update(load(read_all(store, stored.key) or b"", stored.key).keys())
         except ManifestError as error:
@@ -53,13 +64,16 @@ def _djangos(store: Store, manifest_name: str, listener: Listener) -> set[str]:
 
 def live_keys(store: Store, manifest_name: str, listener: Listener) -> frozenset[str]:
     """Every key that the current release needs, by our pointer or, without one, by Django's manifest."""
+    read = partial(read_all, store)
     try:
-        current = read_current(lambda key: read_all(store, key))
+        current = read_current(read)
+        record = read_record(read, current[0]) if current else None
     except ManifestError as error:
         listener(Notice(f"The current release cannot be read: {error}"))
-        current = None
-    if current is not None:
-        return frozenset({*current[1].keys(), release_key(current[0]), POINTER_KEY, manifest_name})
+        current = record = None
+    if current is not None and record is not None:
+        own = (record_key(current[0]), manifest_key(record.manifest), POINTER_KEY, manifest_name)
+        return frozenset({*current[1].keys(), *own})
     return frozenset({*_djangos(store, manifest_name, listener), manifest_name})
 
 

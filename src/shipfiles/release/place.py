@@ -13,7 +13,7 @@ from ..build.compress import compressors, is_kept
 from ..config import CompressConfig
 from ..digest import Digest, digest_bytes
 from ..events import Changed
-from ..manifest import Manifest, suffix
+from ..manifest import Manifest, plain_key, suffix
 from ..model import Variant
 from ..stores.store import Copies, Links, Store, digest_of
 from .contents import Content
@@ -118,6 +118,11 @@ class Placer:
         for spare in (False, True):
             names = [logical for logical, _ in content.plains if (logical in content.spare) == spare]
             wanted = [logical for logical in names if logical in content.compressible and not self._link]
+            if spare and names and not self._link and not self._only_plain:
+                # The next release may replace the plain copy, and no asset has these bytes.
+                keeper = plain_key(content.digest)
+                self._copy(names[0], keeper, content, Changed(keeper, "write", content.size), placed)
+                wanted += [keeper] if wanted else []
             tokens = self._place_variants(content, wanted, placed, spare=spare)
             if not self._only_plain:
                 # A run that only copies makes no variants, and those of the live release may stay.

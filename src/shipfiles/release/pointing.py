@@ -29,14 +29,14 @@ Tell = Callable[[Changed], None]
 class Pointing:
     """Writes what is small and decides: manifest, record, pointer, in this order, each on the disk before the next.
 
-    ``tell`` learns of every key that was written.
+    ``began_at`` is the release that was current when the run began; ``tell`` learns of every key that was written.
     """
 
-    def __init__(self, store: Store, tell: Tell, listener: Listener) -> None:
+    def __init__(self, store: Store, began_at: str, tell: Tell, listener: Listener) -> None:
         self._store = store
+        self._began_at = began_at
         self._tell = tell
         self._listener = listener
-        self._began_at = self._current()
 
     def record(self, record: Record, manifest: bytes) -> Record:
         """Put the ``manifest`` and the ``record`` that has it; what the record is now.
@@ -63,7 +63,7 @@ class Pointing:
     def point(self, release: str) -> str:
         """Make ``release`` the current one; the id of the one that was, empty if none.
 
-        Another run may have moved the pointer since this object was made: this one ends later, and it says so.
+        Another run may have moved the pointer since this one began: this one ends later, and it says so.
         """
         while True:
             body = read_all(self._store, POINTER_KEY)
@@ -83,7 +83,7 @@ class Pointing:
 
     def check_still(self, release: str) -> None:
         """Say so if another run has made another release than ``release`` the current one by now."""
-        current = self._current()
+        current = current_id(self._store)
         if current not in ("", release):
             what = "is current now: another run ended later than this one"
             self._listener(Notice(f"The release {current} {what}. {release} is whole and can be activated."))
@@ -99,13 +99,6 @@ class Pointing:
         if isinstance(self._store, Settles):
             self._store.settle()
 
-    def _current(self) -> str:
-        try:
-            pointer = read_pointer(lambda key: read_all(self._store, key))
-        except (ManifestError, StoreError):
-            return ""
-        return pointer.release if pointer else ""
-
     def _loaded(self, body: bytes | None) -> Pointer | None:
         if body is None:
             return None
@@ -114,3 +107,12 @@ class Pointing:
         except ManifestError as error:
             self._listener(Notice(f"The pointer to the current release was made anew. {error}"))
             return None
+
+
+def current_id(store: Store) -> str:
+    """The id of the current release; empty if there is none, or if that cannot be read."""
+    try:
+        pointer = read_pointer(lambda key: read_all(store, key))
+    except (ManifestError, StoreError):
+        return ""
+    return pointer.release if pointer else ""

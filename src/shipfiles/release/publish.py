@@ -7,37 +7,39 @@ between any two steps, the release that was current before is whole and still cu
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from ..build.cache import NO_CACHE, Cache
 from ..build.compress import compressors, is_wanted, settings_of
 from ..build.pipeline import Asset, Build
 from ..config import CompressConfig
-from ..digest import Digest
-from ..errors import ManifestError, StoreError
+from ..digest import Digest, digest_bytes
+from ..errors import ManifestError, ReleaseTaken, StoreError
 from ..events import Changed, Listener, Notice, ignore, phase
-from ..manifest import (
-    POINTER_KEY,
-    Manifest,
-    dump,
-    dump_django,
-    dump_pointer,
-    load_pointer,
-    part_of,
-    read_current,
-    release_id,
-    release_key,
-    replaced,
-    suffix,
-)
+from ..manifest import Manifest, dump, dump_django, part_of, replaced, suffix
 from ..model import Entry, Plain, Variant
-from ..paths import RESERVED
-from ..stores.store import Settles, Store, read_all
+from ..records import (
+    MANIFESTS_PREFIX,
+    POINTER_KEY,
+    RELEASES_PREFIX,
+    Record,
+    content_id,
+    manifest_key,
+    now,
+    read_current,
+    read_pointer,
+    read_record,
+    read_release,
+    record_key,
+)
+from ..stores.store import Store, read_all
 from ..work import in_parallel
 from .contents import Content, contents_of
 from .lock import locked
-from .outcome import Base, Published, size_of, size_of_raw
+from .outcome import Base, Published, Size, size_of, size_of_raw
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
 from .place import Placed, Placer
+from .pointing import Pointing, current_id
 
 # Copying a smaller file is over before another thread has begun. Bytes.
 _LARGE = 128 * 1024
@@ -48,6 +50,7 @@ def publish(
     store: Store,
     config: CompressConfig,
     *,
+    release: str = "",
     manifest_name: str = "staticfiles.json",
     clear: bool = False,
     link: bool = False,
@@ -59,17 +62,20 @@ def publish(
 ) -> Published:
     """Make ``built`` the current release of ``store``.
 
-    ``clear`` removes afterwards all else that Shipfiles or Django's own manifest put there; nothing else is ever
-    removed. ``link`` makes the plain copies symbolic links to the sources. ``current`` is the release that was current
-    a moment ago, with its id: its manifest is not read again if it still is. ``before_unlocking`` is called at the end,
-    while no other run can publish.
-    Raises `KeyCollision` and `StoreError`; the release that was current then stays so.
+    ``release`` is its id; without one it is made from the contents. ``clear`` removes afterwards all else that
+    Shipfiles or Django's own manifest put there; nothing else is ever removed. ``link`` makes the plain copies symbolic
+    links to the sources. ``current`` is the release that was current a moment ago, with its id: its manifest is not
+    read again if it still is. ``before_unlocking`` is called at the end, while no other run can publish.
+    Raises `KeyCollision`, `ReleaseTaken` and `StoreError`; the release that was current then stays so.
     """
     refuse_collisions(built, manifest_name)
+    began_at = current_id(store)
     with locked(store, listener):
         run = _Publication(
-            built, store, config, link=link, cache=cache, workers=workers, listener=listener, current=current
-        )
+            built, store, config, link=link, cache=cache, workers=workers, listener=listener, current=current,
+            release=release, began_at=began_at,
+        )  # fmt: skip
+        run.refuse_taken_id()
         run.refuse_other_bytes()
         owned = owned_keys(store, manifest_name, listener) if clear else frozenset()
         run.make_way(all_of_them=clear)
@@ -78,7 +84,7 @@ def publish(
         run.place_plains()
         run.point(manifest_name)
         if clear:
-            run.clear(owned, {release_key(run.result.release), manifest_name, *run.result.manifest.keys()})
+            run.clear(owned, {manifest_name, *run.result.manifest.keys()})
         before_unlocking(run.result)
         return run.result
 
@@ -89,6 +95,7 @@ def publish_part(
     config: CompressConfig,
     base: Base,
     *,
+    release: str = "",
     manifest_name: str,
     cache: Cache = NO_CACHE,
     workers: int = 0,
@@ -102,9 +109,10 @@ def publish_part(
     previous = part_of(base.raw, [asset.logical for asset in built.assets])
     run = _Publication(
         built, store, config, link=False, cache=cache, workers=workers, listener=listener,
-        current=(base.release, previous),
+        current=(base.release, previous), release=release, began_at=base.release,
         others={key for logical, entry in base.files.items() for key in (logical, entry["name"])},
     )  # fmt: skip
+    run.refuse_taken_id({logical: entry["name"] for logical, entry in base.files.items()})
     with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
         run.place_assets(progress)
     run.place_plains()
@@ -154,9 +162,13 @@ class _Publication:
         listener: Listener,
         only_plain: bool = False,
         current: tuple[str, Manifest] | None = None,
+        release: str = "",
+        began_at: str = "",
         others: Collection[str] = (),
     ) -> None:
         self.result = Published()
+        self._release = release
+        self._pointing = Pointing(store, began_at, self._tell, listener)
         self._built = built
         self._store = store
         self._config = config
@@ -177,6 +189,12 @@ class _Publication:
             known=self._read_known(),
             cache=cache,
         )
+
+    def refuse_taken_id(self, others: Mapping[str, str] | None = None) -> None:
+        """Raise `ReleaseTaken` if the id belongs to a release of other files than the build's, and these ``others``."""
+        if self._release:
+            files = {asset.logical: asset.name for asset in self._built.assets}
+            refuse_taken_id(self._store, self._release, {**(others or {}), **files})
 
     def refuse_other_bytes(self) -> None:
         """Raise `StoreError` if the build has other bytes for a hashed name than the last release."""
@@ -243,15 +261,17 @@ class _Publication:
         self._point(body, names, manifest_name)
 
     def _point(self, body: bytes, names: Mapping[str, str], manifest_name: str) -> None:
-        self.result.release = release = release_id(body)
-        self._put_small(release_key(release), body)
-        self._settle()
-        self._put_small(POINTER_KEY, dump_pointer(release))
+        manifest = digest_bytes(body)
+        self.result.release = release = self._release or content_id(manifest)
+        new = sum(change.size for change in self.result.changed if change.kind in ("asset", "variant"))
+        self._pointing.record(record_of(release, manifest, self.result.sizes, new), body)
+        self._pointing.point(release)
         try:
-            self._put_small(manifest_name, dump_django(names))
+            self._pointing.put_small(manifest_name, dump_django(names))
             self._settle()
         except StoreError as error:
             raise StoreError(error.key, f"{error.what}. The new release {release} is live all the same.") from error
+        self._pointing.check_still(release)
 
     def make_way(self, *, all_of_them: bool) -> None:
         """Remove what the last release has where this one needs a folder instead of a file, or a file instead."""
@@ -259,9 +279,17 @@ class _Publication:
 
     def clear(self, owned: Collection[str], kept: Collection[str]) -> None:
         """Remove what is ``owned`` but not ``kept``; manifests last, since they alone say what is ours."""
-        gone = without_twins(owned, [*kept, POINTER_KEY])
-        self._delete([key for key in gone if not key.startswith(RESERVED + "/")])
-        self._delete([key for key in gone if key.startswith(RESERVED + "/")])
+        release = self.result.release
+        record = read_record(lambda key: read_all(self._store, key), release) if release else None
+        ours = (record_key(release), manifest_key(record.manifest)) if record else ()
+        gone = without_twins(owned, [*kept, *ours, POINTER_KEY])
+        last = tuple(key for key in gone if key.startswith(MANIFESTS_PREFIX))
+        # A release that is not recorded is no release: what is left of it when this is cut short is found by the
+        # manifest.
+        first = [key for key in gone if key.startswith(RELEASES_PREFIX)]
+        self._delete(first)
+        self._delete([key for key in gone if key not in {*first, *last}])
+        self._delete(last)
 
     def _delete(self, keys: Sequence[str]) -> None:
         if not keys:
@@ -302,8 +330,8 @@ class _Publication:
 
     def _read_previous(self, known: tuple[str, Manifest] | None) -> Manifest:
         try:
-            pointer = read_all(self._store, POINTER_KEY) if known else None
-            if known and pointer and load_pointer(pointer, POINTER_KEY) == known[0]:
+            pointer = read_pointer(lambda key: read_all(self._store, key)) if known else None
+            if known and pointer and pointer.release == known[0]:
                 return known[1]
             current = read_current(lambda key: read_all(self._store, key))
         except ManifestError as error:
@@ -344,11 +372,30 @@ class _Publication:
         self.result.changed.append(change)
         self._listener(change)
 
-    def _put_small(self, key: str, body: bytes) -> None:
-        if read_all(self._store, key) != body:
-            self._store.put(key, body)
-            self._tell(Changed(key, "write", len(body), kind="manifest"))
-
     def _settle(self) -> None:
-        if isinstance(self._store, Settles):
-            self._store.settle()
+        self._pointing.settle()
+
+
+def refuse_taken_id(store: Store, release: str, files: Mapping[str, str]) -> None:
+    """Raise `ReleaseTaken` if there is a release of that id whose ``files``, logical path → name, are others."""
+    read = partial(read_all, store)
+    try:
+        record = read_record(read, release)
+        manifest = read_release(read, release)
+    except ManifestError:
+        return  # made anew; what it was cannot be known
+    if record is None or manifest is None:
+        return
+    names = manifest.names()
+    different = sorted(logical for logical in {*names, *files} if names.get(logical) != files.get(logical))
+    if different:
+        raise ReleaseTaken(release, f"{record.made:%Y-%m-%d %H:%M} UTC", different)
+
+
+def record_of(release: str, manifest: Digest, sizes: Sequence[Size], new_bytes: int) -> Record:
+    """The record of a release that is made now."""
+    codings: dict[str, int] = {}
+    for _, of_file, _ in sizes:
+        for token, size in of_file.items():
+            codings[token] = codings.get(token, 0) + size
+    return Record(release, now(), manifest, len(sizes), sum(size for size, _, _ in sizes), codings, new_bytes)

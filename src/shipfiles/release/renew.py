@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from ..config import CompressConfig, RewriteConfig
 from ..events import Listener
-from ..manifest import POINTER_KEY, dump_pointer
-from ..stores.store import Store, Versions, read_all
+from ..records import is_content_id
+from ..stores.store import Store, Versions
 from .lock import locked
 from .outcome import Published
+from .pointing import current_id
 from .state import State, objects_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Making:
     media_types: Mapping[str, str]
     manifest_name: str
     workers: int
+    release: str = ""
+    """The id of the release to be made; empty if it is made from the contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,15 @@ def renew(found: Found, state: State, store: Store, making: Making, cache: Cache
     with locked(store, listener):
         versions = store.versions()
         # A damaged pointer, or another, is left to the whole run, which says so and makes it anew.
-        if objects_of(versions) != state.objects or read_all(store, POINTER_KEY) != dump_pointer(state.release):
+        if objects_of(versions) != state.objects or current_id(store) != state.release:
             return None
+        if making.release != state.release and (making.release or not is_content_id(state.release)):
+            # Another name for what may be the same files.
+            if suspects:
+                return None
+            from .changes import publish_again
+
+            return publish_again(found, state, store, making, listener)
         if not suspects:
             return Renewed(Published(state.release, unchanged=sorted(sources)), state, frozenset(), 0)
         from .changes import publish_changes

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..build.find import stat_of
 from ..errors import StoreError
-from ..manifest import POINTER_KEY
 from ..model import Problem
 from ..paths import RESERVED
+from ..records import POINTER_KEY
 from ..stores.store import Store, Versions, read_all
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ STATE_KEY = f"{RESERVED}/state.json"
 """Where a store keeps it."""
 
 _SCHEMA = 2
-_RESTLESS = frozenset({STATE_KEY, POINTER_KEY, f"{RESERVED}/lock"})
+_RESTLESS = frozenset({STATE_KEY, POINTER_KEY, f"{RESERVED}/lock", f"{RESERVED}/swap"})
 # File systems and clocks are coarse: a file may be written twice within one tick. What was written so shortly before
 # it was looked at is read again.
 _RACY = 2_000_000_000

@@ -13,10 +13,11 @@ from ..digest import Digest, looks_hashed
 from ..errors import ConfigError
 from ..http.headers import Header, entity_tag, file_headers
 from ..http.negotiation import IDENTITY
-from ..manifest import Manifest, read_current, reader_of, suffix
+from ..manifest import Manifest, reader_of, suffix
 from ..media_types import media_type
 from ..model import Entry, Variant
-from ..paths import RESERVED, path_fault, url_unquote
+from ..paths import path_fault, url_unquote
+from ..records import MANIFESTS_PREFIX, read_current
 from .default import default_table
 from .opened import DigestMemory, Opened, digest_open, modified_at, open_regular
 from .releases import Releases
@@ -91,7 +92,7 @@ class FileTable:
         self._logical = manifest.entries
         self._hashed = {entry.name: entry for entry in manifest.entries.values()}
         self._unknown = _unknown_files(names or {})
-        self._others = Releases(os.path.join(self._root, RESERVED, "releases") if root else "", self._hashed)
+        self._others = Releases(os.path.join(self._root, MANIFESTS_PREFIX) if root else "", self._hashed)
         self._resources: dict[str, _StoredFile] = {}
         self._reported: set[str] = set()
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .. import manifest
+from .. import manifest, records
 from ..digest import digest_bytes, hashed_name
 from ..media_types import media_type
 from ..model import Entry, Plain, Variant
@@ -83,9 +83,12 @@ class Site:
             for key, body in _stored(self.manifest.entries[logical], file):
                 self._write(self.path(key), body)
         body = manifest.dump(self.manifest)
-        release = manifest.release_id(body)
-        self._write(self.path(manifest.release_key(release)), body)
-        self._write(self.path(manifest.POINTER_KEY), manifest.dump_pointer(release))
+        digest = digest_bytes(body)
+        record = records.Record(records.content_id(digest), records.now(), digest)
+        self._write(self.path(records.manifest_key(digest)), body)
+        self._write(self.path(records.record_key(record.release)), records.dump_record(record))
+        pointer = records.Pointer(()).moved(record.release, records.now())
+        self._write(self.path(records.POINTER_KEY), records.dump_pointer(pointer))
         self._write(self.path("staticfiles.json"), manifest.dump_django(self.manifest.names()))
         self._write(self.path("stray.txt"), b"in no manifest")
         self._write(self.path(".env"), b"PASSWORD=1")
@@ -137,3 +140,7 @@ def _stored(entry: Entry, file: SiteFile) -> Iterator[tuple[str, bytes]]:
     yield entry.logical, plain
     for coding, body in codings.items():
         yield entry.logical + manifest.suffix(coding), body
+    if file.plain is not None:
+        yield manifest.plain_key(digest_bytes(plain)), plain
+        for coding, body in codings.items():
+            yield manifest.plain_key(digest_bytes(plain)) + manifest.suffix(coding), body
