@@ -47,7 +47,7 @@ class Changed:
     action: Literal["write", "link", "delete"]
     size: int
     logical: str = ""
-    kind: Literal["asset", "variant", "plain", "manifest", "stale"] = "asset"
+    kind: Literal["asset", "variant", "plain", "spare", "manifest", "stale"] = "asset"
     source: str = ""
 
 

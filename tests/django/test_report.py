@@ -304,7 +304,7 @@ def test_counts() -> None:
 def test_clearing_leaves_what_only_a_damaged_manifest_names(project: Path, write) -> None:
     write(SITE)
     collect()
-    (first,) = (project / "root/.shipfiles/releases").iterdir()
+    (first,) = (project / "root/.shipfiles/manifests").iterdir()
     kept = next((project / "root").glob("a.*.txt"))
     write({"a.txt": "second\n" * 300})
     collect()

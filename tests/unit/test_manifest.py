@@ -12,7 +12,6 @@ from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.errors import ManifestError
 from shipfiles.manifest import Manifest, dump, dump_django, load, load_django
 from shipfiles.model import Entry, Plain, Variant
-from shipfiles.records import dump_pointer, load_pointer, read_current
 
 WHOLE = {"name": "a.css", "size": 1, "digest": digest_bytes(b"a"), "type": "text/css"}
 digests = st.binary(max_size=8).map(digest_bytes)
@@ -51,7 +50,7 @@ def test_the_order_of_entries_does_not_matter(manifest: Manifest) -> None:
 
 @given(st.binary() | manifests().map(dump).map(lambda b: b[: len(b) // 2]))
 def test_anything_else_is_a_manifest_error(body: bytes) -> None:
-    for read in (load, load_pointer, load_django):
+    for read in (load, load_django):
         with pytest.raises(ManifestError):
             read(body, "m")
 
@@ -80,27 +79,10 @@ def test_damage_is_named(change: dict[str, object], words: str) -> None:
         load(json.dumps({"schema": 1, "files": {}} | change).encode(), "m")
 
 
-@pytest.mark.parametrize("read", [load, load_pointer, load_django])
+@pytest.mark.parametrize("read", [load, load_django])
 def test_deep_nesting_is_a_manifest_error(read) -> None:
     with pytest.raises(ManifestError, match="damaged"):
         read(b"[" * 200_000, "m")
-
-
-def test_pointer() -> None:
-    assert load_pointer(dump_pointer("0123456789abcdef"), "p") == "0123456789abcdef"
-    for hostile in ("", "../x", "a/b", None, 3):
-        with pytest.raises(ManifestError):
-            load_pointer(json.dumps({"release": hostile}).encode(), "p")
-
-
-def test_the_current_release() -> None:
-    body = dump(Manifest({}))
-    store = {".shipfiles/current.json": dump_pointer(release_id(body))}
-    assert read_current({}.get) is None
-    with pytest.raises(ManifestError, match="missing"):
-        read_current(store.get)
-    store[f".shipfiles/releases/{release_id(body)}.json"] = body
-    assert read_current(store.get) == (release_id(body), Manifest({}))
 
 
 def test_djangos_manifest() -> None:

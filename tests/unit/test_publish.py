@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import brotli
@@ -25,7 +26,15 @@ from shipfiles.errors import BrokenReferences, KeyCollision, ShipfilesError, Sou
 from shipfiles.events import Notice
 from shipfiles.manifest import Manifest, suffix
 from shipfiles.model import SourceFile
-from shipfiles.records import POINTER_KEY, read_current
+from shipfiles.records import (
+    MANIFESTS_PREFIX,
+    POINTER_KEY,
+    RELEASES_PREFIX,
+    manifest_key,
+    read_current,
+    read_record,
+    record_key,
+)
 from shipfiles.release.publish import publish, publish_plain
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
@@ -182,14 +191,16 @@ def test_old_files_stay_and_clear_removes_only_ours(store: Store, write) -> None
     third = publish(made(root), store, FAST, clear=True)
     check_whole(store, second)
     left = {s.key for s in store.list()}
-    assert left - {".shipfiles/lock"} == {
+    record = read_record(partial(read_all, store), third.release)
+    assert record is not None
+    assert left - {".shipfiles/lock", ".shipfiles/swap"} == {
         *second.keys(), "upload.txt", "css/other.css", "staticfiles.json", POINTER_KEY,
-        f".shipfiles/releases/{third.release}.json",
+        record_key(third.release), manifest_key(record.manifest),
     }  # fmt: skip
     # The variants of the plain style sheet went when its bytes changed.
     stale = {"css/app.css.br", "css/app.css.gz"}
     assert {c.key for c in third.changed} == set(first.keys()) - set(second.keys()) - stale | {
-        c.key for c in third.changed if c.key.startswith(".shipfiles/releases/")
+        c.key for c in third.changed if c.key.startswith((RELEASES_PREFIX, MANIFESTS_PREFIX))
     }
 
 
@@ -345,6 +356,9 @@ class Folding:
     def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
         return self.store.put(key.casefold(), body, mode=mode, digest=digest)
 
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        return self.store.swap(key.casefold(), expected, body)
+
     def head(self, key: str) -> Stored | None:
         return self.store.head(key.casefold())
 
@@ -379,8 +393,10 @@ def test_clearing_that_was_killed_is_finished_by_the_next(store: Store, write) -
         with suppress(Killed):
             publish(wanted, Dying(store, steps, after=True), FAST, workers=1, clear=True)
     last = publish(wanted, store, FAST, clear=True)
-    left = {s.key for s in store.list()} - {".shipfiles/lock"}
-    kept = {"staticfiles.json", POINTER_KEY, f".shipfiles/releases/{last.release}.json"}
+    left = {s.key for s in store.list()} - {".shipfiles/lock", ".shipfiles/swap"}
+    record = read_record(partial(read_all, store), last.release)
+    assert record is not None
+    kept = {"staticfiles.json", POINTER_KEY, record_key(last.release), manifest_key(record.manifest)}
     assert left == {*last.manifest.keys(), *kept}
 
 
@@ -468,6 +484,7 @@ def test_what_is_live_survives_a_power_cut(tmp_path: Path, write, many: int) -> 
             inode = os.stat(path).st_ino
             if source in flushed:
                 at_once.add(target)
+                done.add(inode)
             elif inode not in done:
                 waiting.add(inode)
             waiting.add(os.stat(os.path.dirname(path)).st_ino)
@@ -507,6 +524,9 @@ class Dying:
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             self._step(lambda key=key: self.store.delete([key]))  # type: ignore[misc]
+
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        return self._step(lambda: self.store.swap(key, expected, body))  # type: ignore[return-value]
 
     def head(self, key: str) -> Stored | None:
         return self.store.head(key)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from shipfiles.errors import BrokenReferences
 from shipfiles.events import ignore
 from shipfiles.manifest import load, suffix
 from shipfiles.model import SourceFile
-from shipfiles.records import POINTER_KEY
+from shipfiles.records import POINTER_KEY, manifest_key, read_current, read_record, record_key
 from shipfiles.release import renew as module
 from shipfiles.release.publish import publish
 from shipfiles.release.renew import Making, Renewed, renew
 from shipfiles.release.state import STATE_KEY, State, read_state, state_of, write_state
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.store import read_all
+from tests.stored import timeless
 
 MAKING = Making(
     RewriteConfig(own_missing="warning"), CompressConfig(brotli_quality=1), "/static/", {}, "staticfiles.json", 2
@@ -73,10 +75,14 @@ class Site:
 
 def release(store: LocalStore) -> dict[str, bytes]:
     """All that the current release consists of."""
-    name = json.loads(read_all(store, POINTER_KEY) or b"")["release"]
-    manifest = read_all(store, release_key(name)) or b""
-    keys = [*load(manifest, "").keys(), POINTER_KEY, release_key(name), "staticfiles.json"]
-    return {key: read_all(store, key) or b"" for key in keys}
+    current = read_current(partial(read_all, store))
+    assert current is not None
+    record = read_record(partial(read_all, store), current[0])
+    assert record is not None
+    keys = [*current[1].keys(), manifest_key(record.manifest), "staticfiles.json"]
+    found = {key: read_all(store, key) or b"" for key in keys}
+    apart = {key: read_all(store, key) or b"" for key in (POINTER_KEY, record_key(current[0]))}
+    return {**found, **timeless(apart)}
 
 
 def facts(state: State) -> dict[str, Any]:
@@ -193,6 +199,7 @@ def test_a_file_written_a_moment_ago_is_read_again(shop: Site, tmp_path: Path) -
         lambda site: site.store.put(POINTER_KEY, b'{"release": "other"}'),
         lambda site: site.store.put(POINTER_KEY, b""),
         lambda site: [p.write_text("{}") for p in (Path(site.store.root) / ".shipfiles/releases").iterdir()],
+        lambda site: [p.write_text("{}") for p in (Path(site.store.root) / ".shipfiles/manifests").iterdir()],
         lambda site: site.write("img/logo-BWx3k2_9.png", "x"),
         lambda site: shutil.rmtree(site.store.root + "/css"),
     ],
@@ -311,7 +318,7 @@ def test_killed_at_any_write_the_live_release_is_whole_and_the_next_run_heals(
         shop.renew()
     shop.store = LocalStore(shop.store.root)
     live = release(shop.store)
-    entries = load(live[next(key for key in live if "/releases/" in key)], "").entries.values()
+    entries = load(live[next(key for key in live if "/manifests/" in key)], "").entries.values()
     for entry in entries:
         body = read_all(shop.store, entry.name) or b""
         assert (len(body), digest_bytes(body)) == (entry.size, entry.digest)

@@ -42,7 +42,7 @@ def deploy(project: Path, write):
 
 def settle(project: Path) -> Path:
     """Make the folder of the manifests as old as it is when nobody deploys."""
-    folder = project / "root" / ".shipfiles" / "releases"
+    folder = project / "root" / ".shipfiles" / "manifests"
     os.utime(folder, (1e9, 1e9))
     return folder
 
@@ -128,7 +128,7 @@ def test_a_manifest_is_read_once_even_while_the_folder_is_new(deploy, monkeypatc
 
 def test_a_release_within_the_same_tick_of_the_clock_is_not_overlooked(deploy, project: Path) -> None:
     _, table = deploy("one")
-    folder = project / "root" / ".shipfiles" / "releases"
+    folder = project / "root" / ".shipfiles" / "manifests"
     before = folder.stat()
     ask(table, "x.0123456789ab.css")
     second, _ = deploy("two")
@@ -157,7 +157,7 @@ def test_damaged_manifests_are_named_once_and_passed_over(
 def test_a_manifest_that_goes_while_it_is_read_is_no_error(deploy, project: Path) -> None:
     first, _ = deploy("one")
     _, table = deploy("two")
-    (project / "root" / ".shipfiles" / "releases" / "gone.json").symlink_to("nowhere")
+    (project / "root" / ".shipfiles" / "manifests" / "gone.json").symlink_to("nowhere")
     assert ask(table, first).status == 200
 
 

@@ -190,7 +190,7 @@ def test_a_damaged_release_is_one_error_that_names_the_file(site: Site, tmp_path
     pointer.write_text("{")
     with pytest.raises(ManifestError, match=r"current\.json"):
         read_table(str(tmp_path), "/static/")
-    pointer.write_text('{"schema": 1, "release": "abc"}')
+    pointer.write_text('{"schema": 1, "release": "abc", "history": [["abc", "2026-01-01T00:00:00Z"]]}')
     with pytest.raises(ManifestError, match=r"abc\.json"):
         read_table(str(tmp_path), "/static/")
 

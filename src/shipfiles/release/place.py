@@ -121,7 +121,7 @@ class Placer:
             if spare and names and not self._link and not self._only_plain:
                 # The next release may replace the plain copy, and no asset has these bytes.
                 keeper = plain_key(content.digest)
-                self._copy(names[0], keeper, content, Changed(keeper, "write", content.size), placed)
+                self._copy(names[0], keeper, content, Changed(keeper, "write", content.size, kind="spare"), placed)
                 wanted += [keeper] if wanted else []
             tokens = self._place_variants(content, wanted, placed, spare=spare)
             if not self._only_plain:

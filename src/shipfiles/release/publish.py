@@ -168,6 +168,7 @@ class _Publication:
     ) -> None:
         self.result = Published()
         self._release = release
+        self._own: tuple[str, ...] = ()
         self._pointing = Pointing(store, began_at, self._tell, listener)
         self._built = built
         self._store = store
@@ -263,8 +264,10 @@ class _Publication:
     def _point(self, body: bytes, names: Mapping[str, str], manifest_name: str) -> None:
         manifest = digest_bytes(body)
         self.result.release = release = self._release or content_id(manifest)
-        new = sum(change.size for change in self.result.changed if change.kind in ("asset", "variant"))
+        kept = {asset.name for asset in self._built.assets if asset.kept}
+        new = sum(c.size for c in self.result.changed if c.kind in ("asset", "variant", "spare") or c.key in kept)
         self._pointing.record(record_of(release, manifest, self.result.sizes, new), body)
+        self._own = (record_key(release), manifest_key(manifest))
         self._pointing.point(release)
         try:
             self._pointing.put_small(manifest_name, dump_django(names))
@@ -279,10 +282,7 @@ class _Publication:
 
     def clear(self, owned: Collection[str], kept: Collection[str]) -> None:
         """Remove what is ``owned`` but not ``kept``; manifests last, since they alone say what is ours."""
-        release = self.result.release
-        record = read_record(lambda key: read_all(self._store, key), release) if release else None
-        ours = (record_key(release), manifest_key(record.manifest)) if record else ()
-        gone = without_twins(owned, [*kept, *ours, POINTER_KEY])
+        gone = without_twins(owned, [*kept, *self._own, POINTER_KEY])
         last = tuple(key for key in gone if key.startswith(MANIFESTS_PREFIX))
         # A release that is not recorded is no release: what is left of it when this is cut short is found by the
         # manifest.

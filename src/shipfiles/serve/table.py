@@ -92,7 +92,7 @@ class FileTable:
         self._logical = manifest.entries
         self._hashed = {entry.name: entry for entry in manifest.entries.values()}
         self._unknown = _unknown_files(names or {})
-        self._others = Releases(os.path.join(self._root, MANIFESTS_PREFIX) if root else "", self._hashed)
+        self._others = Releases(os.path.join(self._root, MANIFESTS_PREFIX.rstrip("/")) if root else "", self._hashed)
         self._resources: dict[str, _StoredFile] = {}
         self._reported: set[str] = set()
 
