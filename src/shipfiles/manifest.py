@@ -21,6 +21,7 @@ from typing import Any
 
 from .digest import Digest, digest_bytes, hex_prefix, is_digest
 from .errors import ManifestError
+from .lines import DAMAGE, Lines, damaged, entry_of, head_of
 from .model import Entry, Plain, Variant
 from .paths import RESERVED, path_fault
 
@@ -55,6 +56,8 @@ class Manifest:
 
     def names(self) -> dict[str, str]:
         """Logical path → hashed name, sorted."""
+        if isinstance(self.entries, Lines):
+            return {logical: self.entries.names[logical] for logical in sorted(self.entries)}
         return {logical: self.entries[logical].name for logical in sorted(self.entries)}
 
     def steady(self) -> dict[str, Digest | None]:
@@ -103,17 +106,20 @@ def part_of(raw: Mapping[str, Any], logicals: Iterable[str]) -> Manifest:
     return Manifest(entries, raw["compress"], raw.get("linked") is True)
 
 
-def load(body: bytes, where: str) -> Manifest:
-    """The manifest in ``body``; ``where`` names it in errors. Raises `ManifestError`."""
+def load(body: bytes, where: str, *, lazily: bool = False) -> Manifest:
+    """The manifest in ``body``; ``where`` names it in errors. Raises `ManifestError`.
+
+    ``lazily`` makes an entry when it is asked for, in a fraction of the time and memory; a damaged one raises its
+    `ManifestError` then. Only for a ``body`` whose digest is that of what was published.
+    """
+    if lazily and (head := head_of(body)) is not None:
+        check_schema(head, where)
+        try:
+            return _of(Lines(body, where, _from_json), head)
+        except ValueError:
+            pass  # laid out in another way
     stored = json_object(body, where)
-    schema = stored.get("schema")
-    if not isinstance(schema, int) or isinstance(schema, bool):
-        raise ManifestError(f"{where}: no manifest of Shipfiles: it has no schema number. Run collectstatic again.")
-    if schema > SCHEMA:
-        raise ManifestError(
-            f"{where}: written by a newer Shipfiles (schema {schema}, this one reads up to {SCHEMA}). "
-            "Install the version that wrote it, or run collectstatic again."
-        )
+    check_schema(stored, where)
     files = stored.get("files")
     if not isinstance(files, dict):
         raise ManifestError(f"{where}: damaged: 'files' is not an object. Run collectstatic again.")
@@ -121,11 +127,30 @@ def load(body: bytes, where: str) -> Manifest:
     for logical, raw in files.items():
         try:
             entries[logical] = _from_json(logical, raw)
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise ManifestError(
-                f"{where}: damaged at {logical!r}: {type(error).__name__}: {error}. Run collectstatic again."
-            ) from None
-    return Manifest(entries, str(stored.get("compress", "")), stored.get("linked") is True)
+        except DAMAGE as error:
+            raise damaged(where, logical, error) from None
+    return _of(entries, stored)
+
+
+def check_schema(raw: Mapping[str, Any], where: str) -> None:
+    """Raise `ManifestError` unless the manifest ``raw`` is one that this version reads; ``where`` names it."""
+    schema = raw.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise ManifestError(f"{where}: no manifest of Shipfiles: it has no schema number. Run collectstatic again.")
+    if schema > SCHEMA:
+        raise ManifestError(
+            f"{where}: written by a newer Shipfiles (schema {schema}, this one reads up to {SCHEMA}). "
+            "Install the version that wrote it, or run collectstatic again."
+        )
+
+
+def line_entry(line: bytes) -> Entry:
+    """The entry in a ``line`` of a manifest. Raises one of `DAMAGE`."""
+    return entry_of(line, _from_json)
+
+
+def _of(entries: Mapping[str, Entry], raw: Mapping[str, Any]) -> Manifest:
+    return Manifest(entries, str(raw.get("compress", "")), raw.get("linked") is True)
 
 
 def dump_django(names: Mapping[str, str]) -> bytes:

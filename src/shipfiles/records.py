@@ -212,14 +212,22 @@ def read_manifest_body(read: Read, record: Record) -> bytes:
     return body
 
 
-def read_release(read: Read, release: str) -> Manifest | None:
-    """The manifest of ``release``; ``None`` if there is no such release. Raises `ManifestError`."""
+def read_release(read: Read, release: str, *, lazily: bool = False) -> Manifest | None:
+    """The manifest of ``release``; ``None`` if there is no such release. Raises `ManifestError`.
+
+    ``lazily`` as for `load`.
+    """
     record = read_record(read, release)
-    return None if record is None else load(read_manifest_body(read, record), manifest_key(record.manifest))
+    if record is None:
+        return None
+    return load(read_manifest_body(read, record), manifest_key(record.manifest), lazily=lazily)
 
 
-def read_current(read: Read) -> tuple[str, Manifest] | None:
-    """The id and the manifest of the current release of a store; ``None`` if it has none. Raises `ManifestError`."""
+def read_current(read: Read, *, lazily: bool = False) -> tuple[str, Manifest] | None:
+    """The id and the manifest of the current release of a store; ``None`` if it has none. Raises `ManifestError`.
+
+    ``lazily`` as for `load`.
+    """
     missing = None
     # A run with --clear may move the pointer and remove the old release between two reads; the pointer then tells of
     # the new one. A second such run in the same instant is as good as none.
@@ -229,7 +237,8 @@ def read_current(read: Read) -> tuple[str, Manifest] | None:
             return None
         record = read_record(read, pointer.release)
         if record is not None and (pointer.release == missing or read(manifest_key(record.manifest)) is not None):
-            return pointer.release, load(read_manifest_body(read, record), manifest_key(record.manifest))
+            body = read_manifest_body(read, record)
+            return pointer.release, load(body, manifest_key(record.manifest), lazily=lazily)
         if pointer.release == missing:
             key = record_key(missing)
             raise ManifestError(f"{key}: missing, but {POINTER_KEY} names it. Run collectstatic again.")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.errors import ManifestError
+from shipfiles.lines import Lines
 from shipfiles.manifest import Manifest, dump, dump_django, load, load_django
 from shipfiles.model import Entry, Plain, Variant
 
@@ -93,3 +94,70 @@ def test_djangos_manifest() -> None:
     assert list(json.loads(body)["paths"]) == ["a.css", "b.css"]
     with pytest.raises(ManifestError, match="version"):
         load_django(b'{"version": "2.0", "paths": {}}', "s")
+
+
+ODD = ["a.css", "css/ü b.css", 'q"uote.txt', 'x": {"name":"y.css', "日本/x", "100%.png"]
+
+
+@given(manifests())
+def test_read_lazily_it_is_the_same(manifest: Manifest) -> None:
+    body = dump(manifest)
+    lazy = load(body, "m", lazily=True)
+    assert lazy.names() == manifest.names()
+    assert {logical: lazy.entries[logical] for logical in lazy.entries} == manifest.entries
+    assert ("nowhere.css" in lazy.entries, len(lazy.entries)) == (False, len(manifest.entries))
+    assert lazy == manifest
+    assert sorted(lazy.keys()) == sorted(manifest.keys())
+    assert dump(lazy) == body
+
+
+def test_names_that_look_like_the_format() -> None:
+    entries = {name: Entry(name, hashed_name(name, digest_bytes(b"")), 0, digest_bytes(b""), "a/b") for name in ODD}
+    lazy = load(dump(Manifest(entries)), "m", lazily=True)
+    assert isinstance(lazy.entries, Lines)
+    assert lazy.names() == {name: entry.name for name, entry in sorted(entries.items())}
+    assert [lazy.entries[name] for name in ODD] == [entries[name] for name in ODD]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_another_layout_is_read_at_once(indent: int | None) -> None:
+    manifest = Manifest({"a.css": Entry("a.css", "a.b.css", 0, digest_bytes(b""), "text/css")}, "br=1", linked=True)
+    lazy = load(json.dumps(json.loads(dump(manifest)), indent=indent).encode(), "m", lazily=True)
+    assert isinstance(lazy.entries, dict)
+    assert lazy == manifest
+
+
+def test_a_damaged_entry_is_named_when_it_is_asked_for() -> None:
+    entries = {name: Entry(name, name, 7, digest_bytes(b""), "text/css") for name in ("a.css", "b.css", "c.css")}
+    body = dump(Manifest(entries)).replace(b'"b.css","size":7', b'"b.css","size":-7')
+    lazy = load(body, "m", lazily=True)
+    assert lazy.entries["a.css"] == entries["a.css"]
+    for ask in (lambda: lazy.entries["b.css"], lambda: list(lazy.entries.values()), lambda: list(lazy.keys())):
+        with pytest.raises(ManifestError, match=r"^m: damaged at 'b.css': .*-7 is no size"):
+            ask()
+    with pytest.raises(KeyError):
+        lazy.entries["d.css"]
+
+
+def test_a_line_that_is_no_json_is_named() -> None:
+    entries = {name: Entry(name, name, 7, digest_bytes(b""), "text/css") for name in ("a.css", "b.css")}
+    body = dump(Manifest(entries)).replace(b'"b.css","size":7', b'"b.css","size":7,,')
+    lazy = load(body, "m", lazily=True)
+    assert lazy.entries["a.css"] == entries["a.css"]
+    with pytest.raises(ManifestError, match=r"^m: damaged at 'b.css'"):
+        lazy.entries["b.css"]
+    with pytest.raises(ManifestError, match=r"^m: damaged"):
+        lazy.entries.values()
+
+
+@given(st.binary() | manifests().map(dump).map(lambda b: b[: len(b) // 2]))
+def test_anything_else_is_a_manifest_error_lazily_too(body: bytes) -> None:
+    with pytest.raises(ManifestError):
+        load(body, "m", lazily=True)
+
+
+@pytest.mark.parametrize(("schema", "words"), [(2, "newer Shipfiles"), ("1", "no schema number")])
+def test_the_schema_is_looked_at_lazily_too(schema: object, words: str) -> None:
+    body = dump(Manifest({})).replace(b'"schema": 1', b'"schema": ' + json.dumps(schema).encode())
+    with pytest.raises(ManifestError, match=words):
+        load(body, "m", lazily=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import json
 import logging
 import os
 import threading
@@ -13,7 +15,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from shipfiles.manifest import Manifest, reader_of
+from shipfiles.digest import digest_bytes
+from shipfiles.manifest import Manifest, dump, load, reader_of
 from shipfiles.records import POINTER_KEY, read_current
 from shipfiles.serve import releases
 from shipfiles.serve.respond import Request, Response, respond
@@ -107,14 +110,14 @@ def test_a_manifest_is_read_once_even_while_the_folder_is_new(deploy, monkeypatc
     _, table = deploy("one")
     deploy("two")
     read: list[str] = []
-    load = releases.load
+    search = releases.foreign_names
 
-    def slow(body: bytes, where: str) -> Manifest:
-        read.append(where)
+    def slow(body: bytes, own: set[bytes]) -> dict[str, int] | None:
+        read.append(digest_bytes(body))
         time.sleep(0.02)
-        return load(body, where)
+        return search(body, own)
 
-    monkeypatch.setattr(releases, "load", slow)
+    monkeypatch.setattr(releases, "foreign_names", slow)
     with ThreadPoolExecutor(8) as pool:
         start = threading.Barrier(8)
 
@@ -214,3 +217,99 @@ def test_a_pointer_that_moves_while_it_is_followed(deploy, project: Path) -> Non
     current = read_current(read)
     assert current is not None
     assert current[1].entries["a.css"].name == moved[0] != first
+
+
+def manifests_of(project: Path) -> list[Path]:
+    """The files of all manifests, oldest first."""
+    return sorted((project / "root" / ".shipfiles" / "manifests").glob("*.json"), key=lambda p: p.stat().st_mtime_ns)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_manifest_that_another_program_has_laid_out_is_read_too(deploy, project: Path, indent: int | None) -> None:
+    first, _ = deploy(LONG)
+    old = manifests_of(project)[0]
+    old.write_text(json.dumps(json.loads(old.read_bytes()), indent=indent))
+    _, table = deploy("two")
+    assert ask(table, first).body == LONG.encode()
+
+
+def test_one_line_that_another_program_has_laid_out(deploy, project: Path, write) -> None:
+    write({"b.css": LONG})
+    deploy("one")
+    old = manifests_of(project)[0]
+    names = load(old.read_bytes(), "m").names()
+    old.write_bytes(old.read_bytes().replace(b'"b.css": {"name":', b'"b.css": { "name" : '))
+    write({"b.css": LONG + LONG})
+    _, table = deploy("two")
+    assert ask(table, names["b.css"]).body == LONG.encode()
+    assert ask(table, names["a.css"]).body == b"one"
+
+
+def test_names_that_json_escapes(deploy, project: Path, write) -> None:
+    odd = ["ü/größe.css", 'q"uote.css', 'q"uote".css', "日本.js", "tab's.css"]
+    write(dict.fromkeys(odd, "/* one */"))
+    first, _ = deploy("one")
+    names = read_current(reader_of(str(project / "root")))[1].names()
+    write({odd[0]: "/* two */", odd[1]: "/* two */"})
+    _, table = deploy("two")
+    for logical in odd:
+        assert ask(table, names[logical]).body == b"/* one */", logical
+        assert ask(table, logical).body == (b"/* two */" if logical in odd[:2] else b"/* one */")
+    assert ask(table, first).body == b"one"
+
+
+def test_a_damaged_line_is_named_once_and_the_rest_is_served(
+    deploy, project: Path, write, caplog: pytest.LogCaptureFixture
+) -> None:
+    write({"b.css": LONG})
+    first, _ = deploy("one")
+    old = manifests_of(project)[0]
+    b = load(old.read_bytes(), "m").names()["b.css"]
+    old.write_bytes(old.read_bytes().replace(f'{{"name":"{b}","size":'.encode(), f'{{"name":"{b}","size":-'.encode()))
+    write({"b.css": "two"})
+    _, table = deploy("two")
+    for _ in range(3):
+        assert ask(table, b).status == 404
+        assert ask(table, first).status == 200
+    assert [line for line in caplog.messages if b in line and "is no size" in line] == caplog.messages
+    assert len(caplog.messages) == 1
+
+
+def test_the_newest_manifest_tells_of_variants(deploy, project: Path) -> None:
+    """It wrote the variants that lie beside the file."""
+    first, _ = deploy(LONG)
+    old = manifests_of(project)[0]
+    manifest = load(old.read_bytes(), "m")
+    bare = {logical: dataclasses.replace(entry, codings={}) for logical, entry in manifest.entries.items()}
+    _, table = deploy("two")
+    other = old.with_name("0.json")
+    other.write_bytes(dump(Manifest(bare)))
+    for seconds, coding in ((-9, "gzip"), (9, None), (-9, "gzip")):
+        moment = old.stat().st_mtime + seconds
+        os.utime(other, (moment, moment))
+        os.utime(old.parent, (moment, moment))
+        assert dict(ask(table, first, accept_encoding="gzip").headers).get("Content-Encoding") == coding
+    other.unlink()
+    assert dict(ask(table, first, accept_encoding="gzip").headers)["Content-Encoding"] == "gzip"
+
+
+def test_a_name_that_an_older_manifest_has_too_survives_the_newer_one(deploy, project: Path) -> None:
+    first, _ = deploy(LONG)
+    old = manifests_of(project)[0]
+    _, table = deploy("two")
+    newer = old.with_name("0.json")
+    newer.write_bytes(old.read_bytes())
+    assert ask(table, first).status == 200
+    newer.unlink()
+    settle(project)
+    assert ask(table, first).status == 200
+
+
+def test_only_foreign_names_are_kept(deploy, project: Path) -> None:
+    """However many releases there are, a file that did not change takes no memory for each of them."""
+    foreign = {deploy(f"/* {n} */")[0] for n in range(6)}
+    _, table = deploy("last")
+    ask(table, "x.0123456789ab.css")
+    assert set(table._others._places) == foreign
+    for name in foreign:
+        assert ask(table, name).status == 200

@@ -88,7 +88,7 @@ class StaticStorage(Storage):
         Raises `ManifestError` if it is damaged.
         """
         if isinstance(self._release, str):
-            current = read_current(reader_of(self.location)) if self.location else None
+            current = read_current(reader_of(self.location), lazily=True) if self.location else None
             self._release = current[1] if current else None
         return self._release
 

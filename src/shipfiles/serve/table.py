@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from ..bundler_names import is_bundled, is_scrambled
 from ..config import ServeConfig
 from ..digest import Digest, looks_hashed
-from ..errors import ConfigError
+from ..errors import ConfigError, ManifestError
 from ..http.headers import Header, entity_tag, file_headers
 from ..http.negotiation import IDENTITY
 from ..manifest import Manifest, reader_of, suffix
@@ -90,7 +90,7 @@ class FileTable:
         self.prefix = checked_prefix(prefix)
         self._root = os.path.abspath(root)
         self._logical = manifest.entries
-        self._hashed = {entry.name: entry for entry in manifest.entries.values()}
+        self._hashed = {name: logical for logical, name in manifest.names().items()}
         self._unknown = _unknown_files(names or {})
         self._others = Releases(os.path.join(self._root, MANIFESTS_PREFIX.rstrip("/")) if root else "", self._hashed)
         self._resources: dict[str, _StoredFile] = {}
@@ -102,10 +102,10 @@ class FileTable:
         if found is not None or not path.startswith(self.prefix):
             return found
         name = path[len(self.prefix) :]
-        if (entry := self._hashed.get(name)) is not None:
-            found = self._stored_file(entry, immutable=True)
-        elif (entry := self._logical.get(name)) is not None:
-            found = self._stored_file(entry, immutable=False)
+        if (logical := self._hashed.get(name)) is not None:
+            found = self._own_file(logical, immutable=True)
+        elif name in self._logical:
+            found = self._own_file(name, immutable=False)
         elif (logical := self._unknown.get(name)) is not None:
             found = self._unknown_file(name, logical)
         else:
@@ -113,7 +113,8 @@ class FileTable:
             # Not kept: it is asked for until the last page of that release is closed, and then never again.
             return None if entry is None else self._stored_file(entry, immutable=True)
         # As many as there are names in the manifest, never more.
-        self._resources[path] = found
+        if found is not None:
+            self._resources[path] = found
         return found
 
     def is_lost(self, path: str) -> bool:
@@ -133,6 +134,16 @@ class FileTable:
             return file_headers(type_, self.config, immutable=name != logical, digest=digest)
 
         return _StoredFile((), {IDENTITY: _ChangingFile(os.path.join(self._root, name), headers, self._report)})
+
+    def _own_file(self, logical: str, *, immutable: bool) -> _StoredFile | None:
+        """The file ``logical`` of this release; ``None`` if its entry in the manifest is damaged."""
+        try:
+            return self._stored_file(self._logical[logical], immutable=immutable)
+        except ManifestError as error:
+            if logical not in self._reported:
+                self._reported.add(logical)
+                logger.warning("%s", error)
+            return None
 
     def _stored_file(self, entry: Entry, *, immutable: bool) -> _StoredFile:
         if immutable or entry.plain is None:
@@ -278,7 +289,7 @@ def checked_prefix(prefix: str) -> str:
 def read_table(root: str, prefix: str, config: ServeConfig | None = None) -> FileTable:
     """The table of the current release in the folder ``root``. Raises `ConfigError` and `ManifestError`."""
     try:
-        current = read_current(reader_of(root))
+        current = read_current(reader_of(root), lazily=True)
     except OSError as error:
         raise ConfigError(f"The release in {root!r} cannot be read: {error.strerror}.") from None
     if current is None:
