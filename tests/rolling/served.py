@@ -1,0 +1,33 @@
+"""What a server process runs: pages of one release's code, which name the static files that it needs."""
+
+from __future__ import annotations
+
+import os
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.template import engines
+from django.urls import path
+
+PAGE = """{% load static %}<!doctype html><title>{{ generation }}</title>
+{% for name in names %}<link href="{% static name %}">
+{% endfor %}"""
+
+
+def page(request, number):
+    names = settings.SITE["pages"][number]
+    template = engines["django"].from_string(PAGE)
+    return HttpResponse(template.render({"generation": settings.SITE["generation"], "names": names}))
+
+
+urlpatterns = [path("page/<int:number>", page)]
+
+
+if os.environ.get("ROLLING_AROUND"):
+    from shipfiles.serve import asgi, wsgi
+
+    wsgi_app, asgi_app = wsgi.StaticApp(get_wsgi_application()), asgi.StaticApp(get_asgi_application())
+else:
+    wsgi_app, asgi_app = get_wsgi_application(), get_asgi_application()
