@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,20 +44,33 @@ def project(tmp_path: Path, write: Write) -> Iterator[Path]:
         yield tmp_path
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB. It takes root to mount one."""
-    folder = tmp_path / "disk"
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of ``size`` at ``folder``, which is made. It takes root to mount one."""
     folder.mkdir()
-    mounted = sys.platform == "linux" and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, check=False
+    done = sys.platform == "linux" and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True, check=False
     )
-    if not mounted or mounted.returncode:
-        reason = mounted.stderr.decode().strip() if mounted else "only Linux has tmpfs"
+    if not done or done.returncode:
+        reason = done.stderr.decode().strip() if done else "only Linux has tmpfs"
         if os.environ.get("CI"):
-            pytest.fail(f"no small file system: {reason}")
-        pytest.skip(f"no small file system: {reason}")
+            pytest.fail(f"no file system of our own: {reason}")
+        pytest.skip(f"no file system of our own: {reason}")
     try:
         yield folder
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    with mounted(tmp_path / "disk", "2m") as folder:
+        yield folder
+
+
+@pytest.fixture
+def own_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that a test may remount."""
+    with mounted(tmp_path / "disk", "64m") as folder:
+        yield folder

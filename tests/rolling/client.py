@@ -154,7 +154,9 @@ class Clients:
             if (url, logical) in asked:
                 continue
             asked.add((url, logical))
-            where = f"{logical} as {url}, for a page of {page.tree.generation}, {time.monotonic() - page.began:.1f} s old"
+            where = (
+                f"{logical} as {url}, for a page of {page.tree.generation}, {time.monotonic() - page.began:.1f} s old"
+            )
             status, body = self._get(connection, url, accepted)
             wanted = page.tree.files[logical]
             if status == 200:

@@ -94,9 +94,7 @@ class Deployment:
     ``around``: the servers that have a `StaticApp` around the application and no middleware.
     """
 
-    def __init__(
-        self, folder: Path, product: Product, servers: Sequence[str], around: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, folder: Path, product: Product, servers: Sequence[str], around: Sequence[str] = ()) -> None:
         self.folder = folder
         self.product = product
         self.port = free_port()

@@ -1,4 +1,4 @@
-"""The settings of a site whose releases follow each other. ROLLING_SITE (JSON) says which product it uses, and where."""
+"""The settings of a site whose releases follow each other: what ROLLING_SITE (JSON) says of it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Text:
         return re.compile('([^"\n]+)'.join(map(re.escape, self.pieces)))
 
     def references(self, body: bytes) -> list[tuple[str, str]] | None:
-        """``(reference as published, logical path)`` of each; ``None`` if ``body`` is not this file with other names."""
+        """``(reference as published, logical path)`` of each; ``None`` if ``body`` is not this file with new names."""
         match = self._pattern.fullmatch(body.decode("utf-8", "replace"))
         return None if match is None else list(zip(match.groups(), self.targets, strict=True))
 

@@ -1,0 +1,52 @@
+"""A project of its own process for every command, as people run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.django.test_collectstatic import MANAGE, SETTINGS
+
+
+COLLECT = ("collectstatic", "--noinput", "-v0")
+
+
+class Project:
+    """A Django project in ``folder``: sources in ``src``, releases in ``root``."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.folder = folder
+        self.source = folder / "src"
+        self.root = root
+        self.source.mkdir()
+        (folder / "project_settings.py").write_text(f"{SETTINGS}STATIC_ROOT = {str(root)!r}\n")
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a management command."""
+        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings"}
+        environment["PYTHONPATH"] = os.pathsep.join([str(self.folder), environment.get("PYTHONPATH", "")])
+        command = [sys.executable, "-c", MANAGE, *arguments]
+        return subprocess.Popen(
+            command, env=environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Status and words of a command that is let be."""
+        process = self.start(*arguments)
+        words, _ = process.communicate(timeout=120)
+        return process.returncode, words
+
+    def succeed(self, *arguments: str) -> str:
+        """The words of a command that must do what it was asked for."""
+        status, words = self.run(*arguments)
+        assert status == 0, words
+        return words
+
+    def refuse(self, reason: str, *arguments: str) -> None:
+        """Run a command that must fail for ``reason``, and say so as to a person."""
+        status, words = self.run(*arguments)
+        assert status != 0, words
+        assert reason in words, words
+        assert "Traceback" not in words
