@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tests.django.test_collectstatic import MANAGE, SETTINGS
 
-
 COLLECT = ("collectstatic", "--noinput", "-v0")
 
 

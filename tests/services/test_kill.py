@@ -15,10 +15,9 @@ import pytest
 
 from shipfiles.config import ServeConfig
 from shipfiles.serve.wsgi import StaticApp
-from tests.rolling.trees import Trees
 
 from .commands import COLLECT, Project
-from .whole import Visitors, answer, check_plain, check_whole, current, digest, not_ours, releases
+from .whole import answer, check_whole, current, digest, not_ours, releases
 
 pytestmark = pytest.mark.services
 
