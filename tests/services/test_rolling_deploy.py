@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 def test_no_page_lacks_a_file(deployment: Deployment) -> None:
     seed = int(os.environ.get("SEED", "1"))
     wanted = int(os.environ.get("PAGES", "2000"))
-    print(f"SEED={seed} PAGES={wanted}")
+    sys.stdout.write(f"SEED={seed} PAGES={wanted}\n")
     chance = random.Random(seed)
     trees = Trees(chance)
     clients = Clients(deployment.port, trees.made, seed)
@@ -56,7 +57,7 @@ def test_no_page_lacks_a_file(deployment: Deployment) -> None:
             deployment.collect(current)
             deployment.deployed()
             deployment.roll(current)
-    print(f"{deploys} deploys, {back} rollbacks; {clients.summary()}")
+    sys.stdout.write(f"{deploys} deploys, {back} rollbacks; {clients.summary()}\n")
     seen = clients.counts
     troubles = {what: seen[what] for what in ("missing", "wrong", "error") if seen[what]}
     assert not troubles, f"SEED={seed}: {clients.summary()}\n{deployment.logs()}"

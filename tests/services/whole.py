@@ -1,4 +1,4 @@
-"""Whether a folder of releases is whole, and stays so to those who ask, by code that uses none of Shipfiles' readers."""
+"""Whether a folder of releases is whole, and stays so to those who ask; it uses none of Shipfiles' own readers."""
 
 from __future__ import annotations
 
