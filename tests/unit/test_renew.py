@@ -265,7 +265,7 @@ def test_any_damaged_byte_of_the_memory_is_noticed(at: int, byte: bytes) -> None
     from shipfiles.stores.memory import MemoryStore
 
     store = MemoryStore()
-    write_state(store, State("s", "r", 1, {"a": (1, 2, 3, True)}, {}, frozenset(), "o", {}))
+    write_state(store, State("s", "r", 1, {"a": (1, 2, 3, True)}, {}, frozenset(), frozenset(), "o", {}))
     body = bytearray(read_all(store, STATE_KEY) or b"")
     at %= len(body)
     same = body[at : at + 1] == byte
@@ -331,6 +331,43 @@ def test_killed_at_any_write_the_live_release_is_whole_and_the_next_run_heals(
     check(shop, tmp_path / "fresh")
 
 
+def check_or_whole(site: Site, folder: Path) -> None:
+    """The next run, whichever way it takes, leaves what a whole run leaves in an empty place."""
+    if site.renew() is None:
+        site.whole()
+    fresh = LocalStore(str(folder))
+    whole = site.whole(fresh)
+    assert release(site.store) == release(fresh)
+    kept = read_state(site.store)
+    assert kept is not None
+    assert facts(kept) == facts(whole)
+
+
+WORKER = "importScripts('../lib/a.js');" + "w();\n" * 60
+CHAIN = {"app/worker.js": WORKER, "lib/a.js": "importScripts('./b.js');", "lib/b.js": "importScripts('./c.js');"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # HTML Standard, "import scripts into worker global scope": './b.js' is then app/b.js, not lib/b.js.
+        [{"app/worker.js": "w();"}, {"app/worker.js": WORKER}, {"app/worker.js": "w();"}],
+        [CHAIN, {"lib/c.js": "other();"}],
+        [CHAIN, {"lib/b.js": "other();"}, {"lib/b.js": CHAIN["lib/b.js"]}],
+        [CHAIN, {"lib/a.js": CHAIN["lib/a.js"] + "//"}],
+        [{"lib/a.js": CHAIN["lib/a.js"]}, {"lib/b.js": "other();"}, {"app/worker.js": WORKER}],
+    ],
+)
+def test_scripts_of_workers(site: Site, tmp_path: Path, changes: list[dict[str, str]]) -> None:
+    for name in (*CHAIN, "lib/c.js", "app/b.js"):
+        site.write(name, CHAIN.get(name, "0;"))
+    site.whole()
+    for number, change in enumerate(changes):
+        for name, body in change.items():
+            site.write(name, body)
+        check_or_whole(site, tmp_path / f"fresh{number}")
+
+
 NAMES = [f"{folder}/{stem}.{kind}" for folder in "ab" for stem in "xyz" for kind in ("css", "js")]
 
 
@@ -360,3 +397,32 @@ def test_any_changes(tmp_path_factory, monkeypatch, first, rounds) -> None:
         for edit in edits:
             site.write(edit[0], body_of(*edit))
         check(site, folder / f"fresh{number}")
+
+
+SCRIPTS = ["a/w.js", "a/x.js", "b/x.js", "b/y.js", "b/z.js"]
+IMPORT = st.tuples(st.sampled_from(SCRIPTS), st.lists(st.sampled_from([*SCRIPTS, "b/lost.js"]), max_size=2))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=st.lists(IMPORT, max_size=6),
+    rounds=st.lists(st.lists(IMPORT, min_size=1, max_size=2), min_size=1, max_size=4),
+)
+def test_any_changes_of_scripts_of_workers(tmp_path_factory, monkeypatch, first, rounds) -> None:
+    monkeypatch.setattr(module, "MOST", 1.0)
+    folder = tmp_path_factory.mktemp("site")
+    site = Site(folder)
+
+    def load(name: str, targets: list[str]) -> None:
+        lines = [f"importScripts('{os.path.relpath(target, os.path.dirname(name))}');\n" for target in targets]
+        site.write(name, "".join(lines) + f"{len(lines)};\n" * 40)
+
+    for name in SCRIPTS:
+        load(name, [])
+    for edit in first:
+        load(*edit)
+    site.whole()
+    for number, edits in enumerate(rounds):
+        for edit in edits:
+            load(*edit)
+        check_or_whole(site, folder / f"fresh{number}")

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from ..config import RewriteConfig, Severity
 from ..errors import Names
-from ..model import Problem, Reference, SourceFile
+from ..model import Problem, Reference, Scan, SourceFile
 from .rewrite.reference import Target, Unresolvable, is_relative, target_of
 from .rewrite.splice import positions
 from .scan import Scanned, read_body
@@ -65,6 +65,11 @@ def resolve(
         if broken:
             _report(file, broken, config, hints, problems)
     return links, problems
+
+
+def imports_scripts(scan: Scan) -> bool:
+    """Whether a file loads others by ``importScripts()``."""
+    return any(reference.kind == "script" for reference in scan.references)
 
 
 def _imported_scripts(scanned: Mapping[str, Scanned], static_url: str) -> tuple[set[str], set[str]]:

@@ -17,7 +17,7 @@ from .bundled import bundled, consistent
 from .cache import NO_CACHE, Cache
 from .find import Stat
 from .lanes import Lanes, useful_lanes
-from .links import Link, resolve
+from .links import Link, imports_scripts, resolve
 from .plan import groups
 from .rewrite.reference import renamed
 from .rewrite.splice import Edit, positions, splice
@@ -63,6 +63,10 @@ class Settled(NamedTuple):
     source_digest: Digest
 
 
+class NotApart(Exception):
+    """What the files that were to be built become depends on more than is known of the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Build:
     """All assets of a release-to-be, sorted by logical path, and what should be said of them."""
@@ -70,6 +74,9 @@ class Build:
     assets: tuple[Asset, ...]
     warnings: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
+    importing: frozenset[str] = frozenset()
+    """Logical paths of the files that load others by ``importScripts()``: what becomes of such a file depends on which
+    files load it, at however many removes."""
 
 
 def build(
@@ -92,7 +99,8 @@ def build(
     `Manifest.steady` says of the current release. ``settled`` are further files, by logical path, that need no look:
     what they become is known, and they refer to none of ``sources``.
     Raises `BrokenReferences` with all broken references that count as errors, `SourceError` for a file that
-    cannot be read. Nothing is written.
+    cannot be read, `NotApart` if there are ``settled`` files and one of the ``sources`` loads scripts of a worker.
+    Nothing is written.
     """
     size = sum(stats[source.logical].size for source in sources) if stats else 0
     with phase(listener, "read", len(sources), size) as progress, Lanes(useful_lanes(workers)) as lanes:
@@ -102,6 +110,9 @@ def build(
             for source, result in reads:
                 scanned[source.logical] = result
                 progress(1, result.size)
+    importing = frozenset(logical for logical, file in scanned.items() if imports_scripts(file.scan))
+    if settled and importing:
+        raise NotApart
     settled = settled or {}
     links, problems = resolve(scanned, settled.keys(), static_url, config)
     if problems.errors:
@@ -121,6 +132,7 @@ def build(
         tuple(assets[logical] for logical in sorted(assets)),
         tuple(sorted([*problems.warnings, *broken], key=lambda problem: problem.position)),
         tuple(sorted(problems.notes, key=lambda problem: problem.position)),
+        importing,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..build.bundled import concerns_bundlers
 from ..build.cache import Cache
 from ..build.find import Found
-from ..build.pipeline import Build, Settled, build
+from ..build.pipeline import Build, NotApart, Settled, build
 from ..build.scan import LARGE, digest_file
 from ..digest import Digest, digest_bytes
 from ..errors import BrokenReferences, ManifestError
@@ -60,11 +60,17 @@ def publish_changes(
     affected = state.reached_from(changed)
     if len(affected) > renew.MOST * len(sources) or any(_may_be_bundled(logical, base) for logical in affected):
         return None
+    # Which of its imports a script may follow is decided by the workers that load it, wherever they are.
+    if not affected.isdisjoint(state.importing):
+        return None
     fresh = state.looked_again(found, suspects)
     if not changed:
         write_state(store, fresh)
         return Renewed(Published(state.release, unchanged=sorted(sources)), fresh, frozenset(), len(suspects))
-    built = _built([sources[logical] for logical in sorted(affected)], state, base, making, cache, listener)
+    try:
+        built = _built([sources[logical] for logical in sorted(affected)], state, base, making, cache, listener)
+    except NotApart:
+        return None
     published = publish_part(
         built, store, making.compress, base, release=making.release, manifest_name=making.manifest_name, cache=cache,
         workers=making.workers, listener=listener,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STATE_KEY = f"{RESERVED}/state.json"
 """Where a store keeps it."""
 
-_SCHEMA = 2
+_SCHEMA = 3
 _RESTLESS = frozenset({STATE_KEY, POINTER_KEY, f"{RESERVED}/lock", f"{RESERVED}/swap"})
 # File systems and clocks are coarse: a file may be written twice within one tick. What was written so shortly before
 # it was looked at is read again.
@@ -49,6 +49,8 @@ class State:
     """Logical path → how many edits its bytes have, and the logical paths that it refers to; only where it does."""
     kept: frozenset[str]
     """Logical paths of the files that have the names that a bundler gave them."""
+    importing: frozenset[str]
+    """Logical paths of the files that load others by ``importScripts()``."""
     objects: str
     """Stands for all that is in the store."""
     totals: Mapping[str, Any]
@@ -121,7 +123,7 @@ def read_state(store: Store) -> State | None:
         return State(
             raw["settings"], raw["release"], raw["looked"], raw["sources"],
             {logical: (count, tuple(targets)) for logical, (count, targets) in raw["links"].items()},
-            frozenset(raw["kept"]), raw["objects"], raw["totals"],
+            frozenset(raw["kept"]), frozenset(raw["importing"]), raw["objects"], raw["totals"],
             tuple(_problem(p) for p in raw["warnings"]), tuple(_problem(p) for p in raw["notes"]), raw["beside"],
         )  # fmt: skip
     return None
@@ -137,6 +139,7 @@ def write_state(store: Store, state: State) -> None:
         "sources": state.sources,
         "links": state.links,
         "kept": sorted(state.kept),
+        "importing": sorted(state.importing),
         "objects": state.objects,
         "totals": state.totals,
         "warnings": [asdict(problem) for problem in state.warnings],
@@ -159,6 +162,7 @@ def state_of(settings: str, found: Found, built: Build, published: Published, st
         {source.logical: (*found.stats[source.logical], source.own) for source in found.sources},
         links,
         frozenset(asset.logical for asset in built.assets if asset.kept),
+        built.importing,
         objects_of(store.versions()) if isinstance(store, Versions) else "",
         totals_of(published.sizes, links),
         built.warnings,
