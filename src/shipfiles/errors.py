@@ -12,7 +12,8 @@
     ├── ReleaseError              a release cannot be named, found or made
     │   ├── ReleaseIdError        an id that cannot be one, or that nobody can tell
     │   ├── ReleaseTaken          the id belongs to other files
-    │   └── UnknownRelease        the store has no such release
+    │   ├── UnknownRelease        the store has no such release
+    │   └── ArchiveError          an archive of a release cannot be read, or holds what it must not
     └── StoreError                a store did not do what it was asked
         ├── KeyNotFound           it has no such key
         └── KeyExists             a key that must not be overwritten is taken
@@ -168,6 +169,14 @@ class UnknownRelease(ReleaseError):
         super().__init__(
             f"There is no release {release!r} in {where}{hint}".removesuffix("?") + ("?" if nearest else ".")
         )
+
+
+class ArchiveError(ReleaseError):
+    """The archive or folder ``path`` is none that ``ship export`` wrote, or not all of it. Nothing was imported."""
+
+    def __init__(self, path: str, what: str) -> None:
+        self.path = path
+        super().__init__(f"{printable(path)}: {what}. Nothing was imported.")
 
 
 class StoreError(ShipfilesError):

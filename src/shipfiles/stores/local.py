@@ -53,8 +53,9 @@ class LocalStore:
     def path(self, key: str) -> str:
         """Where ``key`` is on disk. Raises `StoreError` for a key that would leave the root."""
         check_key(key)
-        if os.sep != "/" and os.sep in key:
-            raise StoreError(key, f"not a key on this system: it has {os.sep!r}")
+        # On Windows a part with a colon is a drive, which leaves the root, or another stream of a file.
+        if os.sep != "/" and (os.sep in key or ":" in key):
+            raise StoreError(key, f"not a key on this system: it has {os.sep!r} or ':'")
         return os.path.join(self.root, *key.split("/"))
 
     def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:

@@ -1,0 +1,42 @@
+"""``ship export``: a release as an archive or a folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from ...release.transfer import export_release
+from ..progress import human
+from .shared import add_json, errors_as_json, notices, print_json, release_meant, static_storage, static_store
+
+HELP = "Write a release to an archive or a folder, from which 'ship import' puts it into another store."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """The options of this verb."""
+    parser.add_argument("release", help="Its id, the beginning of one (four characters or more), or 'current'.")
+    parser.add_argument(
+        "--to",
+        metavar="PATH",
+        help="A file that ends with .tar or .tar.gz, or a new or empty folder. Default: <id>.tar.gz.",
+    )
+    add_json(parser)
+
+
+def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
+    """Write it. Raises ``CommandError`` and `ShipfilesError`."""
+    with errors_as_json(command, options):
+        store = static_store()
+        release = release_meant(store, options["release"])
+        done = export_release(
+            store,
+            release,
+            options["to"] or f"{release}.tar.gz",
+            manifest_name=static_storage().manifest_name,
+            listener=notices(command),
+        )
+    if options["json"]:
+        print_json(command, {"release": done.release, "path": done.path, "files": done.files, "bytes": done.bytes})
+        return None
+    return f"The release {done.release} is in {done.path}: {done.files:,} files, {human(done.bytes)}."

@@ -1,0 +1,86 @@
+"""Put files into a store beside those that are there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Self
+
+from ..errors import KeyExists, KeyNotFound, StoreError, os_reason
+from ..events import Listener, Notice
+from ..manifest import plain_key
+from ..model import Entry, Variant
+from ..stores.store import Store, digest_of
+from .parcel import Parcel
+
+# Larger files go to the store by way of a temporary file.
+_SMALL = 1 << 20
+
+
+class Deposit:
+    """Puts files into a store without changing any that is there; what was put is taken back if not all can be."""
+
+    def __init__(self, store: Store, listener: Listener) -> None:
+        self._store = store
+        self._listener = listener
+        self.written: list[str] = []
+        self.bytes_written = 0
+        self._others: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None:
+            # No manifest names them, so nothing else would ever remove them.
+            with suppress(StoreError):
+                self._store.delete(self.written)
+
+    def put(self, key: str, chunks: Iterator[bytes], variant: Variant) -> None:
+        """Make ``key`` hold ``chunks``, which raise if they are not the bytes of ``variant``."""
+        if self._store.head(key) is not None:
+            for _ in chunks:
+                pass
+            self._compare(key, variant)
+            return
+        try:
+            if variant.size <= _SMALL:
+                self._store.put(key, b"".join(chunks), mode="create", digest=variant.digest)
+            else:
+                with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
+                    path = os.path.join(folder, "file")
+                    with open(path, "wb") as file:
+                        file.writelines(chunks)
+                    self._store.put(key, path, mode="create", digest=variant.digest)
+        except KeyExists:
+            self._compare(key, variant)
+        except OSError as error:
+            raise StoreError(key, f"no temporary file for it can be written: {os_reason(error)}") from error
+        else:
+            self.written.append(key)
+            self.bytes_written += variant.size
+
+    def say_what_stays(self, parcel: Parcel) -> None:
+        """Raise `StoreError` for files that the store has with other bytes; only say so of variants."""
+        assets = {key for entry in parcel.manifest.entries.values() for key in _identities(entry)}
+        for key in self._others:
+            if key in assets:
+                what = "the store has other bytes under this name: it is damaged there, or not Shipfiles' own"
+                raise StoreError(key, f"{what}. 'manage.py ship verify' knows more. Nothing was imported")
+        if self._others:
+            what = "were made with other settings in the store and stay as they are there"
+            self._listener(Notice(f"{len(self._others):,} compressed files {what}: {self._others[0]}."))
+
+    def _compare(self, key: str, variant: Variant) -> None:
+        with suppress(KeyNotFound):
+            if digest_of(self._store, key) == (variant.digest, variant.size):
+                return
+        self._others.append(key)
+
+
+def _identities(entry: Entry) -> Iterator[str]:
+    yield entry.name
+    if entry.plain is not None:
+        yield plain_key(entry.plain.digest)
