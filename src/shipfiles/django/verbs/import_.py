@@ -21,7 +21,6 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--release", default="", help="Its id, where a folder has several. Default: the only one, or the current one."
     )
-    parser.add_argument("--activate", action="store_true", help="Make it the current release, too.")
     add_json(parser)
 
 
@@ -36,7 +35,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     if options["json"]:
         facts = {
             "release": done.release, "new": done.new, "files": done.files, "written": done.written,
-            "bytes_written": done.bytes_written, "activated": options["activate"],
+            "bytes_written": done.bytes_written,
         }  # fmt: skip
         print_json(command, facts)
         return None
