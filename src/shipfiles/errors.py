@@ -13,6 +13,8 @@
     │   ├── ReleaseIdError        an id that cannot be one, or that nobody can tell
     │   ├── ReleaseTaken          the id belongs to other files
     │   ├── UnknownRelease        the store has no such release
+    │   ├── NoEarlierRelease      there is none so far back in time
+    │   ├── ReleaseDamaged        files of the release are not as its manifest says
     │   └── ArchiveError          an archive of a release cannot be read, or holds what it must not
     └── StoreError                a store did not do what it was asked
         ├── KeyNotFound           it has no such key
@@ -177,6 +179,37 @@ class ArchiveError(ReleaseError):
     def __init__(self, path: str, what: str) -> None:
         self.path = path
         super().__init__(f"{printable(path)}: {what}. Nothing was imported.")
+
+
+class NoEarlierRelease(ReleaseError):
+    """So many releases were not current before the one that is, or they have been pruned: ``there`` are."""
+
+    def __init__(self, steps: int, there: Sequence[str]) -> None:
+        self.there = tuple(there)
+        which = "no other release that was current before and is still there"
+        if there:
+            shown = ", ".join(there[:5]) + (", ..." if len(there) > 5 else "")
+            which = f"only {len(there)} that were current before and are still there ({shown})"
+        more = "'manage.py ship releases' lists all, 'manage.py ship activate' takes any of them"
+        super().__init__(f"There is no release to go {steps} back to: there is {which}. {more}.")
+
+
+class ReleaseDamaged(ReleaseError):
+    """Files of ``release``, of those that would become current with it, are missing or have other bytes.
+
+    ``keys`` are theirs, with what is wrong with each.
+    """
+
+    def __init__(self, release: str, keys: Sequence[tuple[str, str]]) -> None:
+        self.release = release
+        self.keys = tuple(keys)
+        shown = "\n".join(f"  {printable(key)}: {what}" for key, what in keys[:5])
+        more = f"\n  and {len(keys) - 5} more" if len(keys) > 5 else ""
+        super().__init__(
+            f"The release {release} is damaged, so it was not made current; nothing was changed:\n{shown}{more}\n"
+            f"'manage.py ship verify {release}' looks at all of its files and can repair them; so does collectstatic "
+            "with its sources."
+        )
 
 
 class StoreError(ShipfilesError):

@@ -1,0 +1,328 @@
+"""Make a release that is there the current one, in a time that depends on what differs and not on how much there is.
+
+As in publishing first the copies under plain names, then the pointer, then the manifest that stock Django reads. Killed
+between any two steps, the release that was current before is whole and still current; to activate again heals.
+
+A plain name of the release that was current stays, with its bytes, where the wanted release has no file of that name:
+pages of the old one may ask for it, and publishing leaves it too. Plain names are taken away by prune alone.
+
+A release that was made with links to the sources (``collectstatic --link``) keeps no copies of them: when it is made
+current, the plain names stay what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from ..digest import Digest, digest_bytes
+from ..errors import ManifestError, NoEarlierRelease, ReleaseDamaged, ReleaseError, StoreError
+from ..events import Changed, Listener, Notice, ignore, phase
+from ..manifest import dump, dump_django, plain_key, suffix
+from ..model import Entry, Plain, Variant
+from ..records import Pointer, Record, manifest_key, read_manifest_body, read_record
+from ..stores.store import Copies, Store, digest_of, read_all
+from .catalog import pointer_of, record_of_release, records_of
+from .lines import Lines, differing, lines_of
+from .lock import locked
+from .pointing import Pointing, current_id
+
+
+@dataclass(slots=True)
+class Activated:
+    """What an activation did."""
+
+    release: str
+    """The id of the release that is current now."""
+    before: str = ""
+    """The id of the one that was; the same if it was current already, empty if there was none."""
+    differing: int = 0
+    """Files of the release that the one before did not have so."""
+    changed: list[Changed] = field(default_factory=list)
+    """Every key that was written or deleted."""
+
+
+def activate(
+    store: Store, release: str, *, manifest_name: str = "staticfiles.json", listener: Listener = ignore
+) -> Activated:
+    """Make ``release`` the current one.
+
+    For the current release itself, and after a run that did not end properly, all plain names are looked at and put
+    right; else those that differ between the two.
+
+    Raises `UnknownRelease`, `ReleaseIdError`, `ManifestError`, `StoreError`, and `ReleaseDamaged` if a file is missing
+    among those that differ. The release that was current then stays so.
+    """
+    record_of_release(store, release)
+    began_at = current_id(store)
+    with locked(store, listener) as died:
+        # Read again: while this run waited, it may have been pruned.
+        run = _Activation(store, record_of_release(store, release), began_at, listener)
+        return run.run(manifest_name, all_of_them=died)
+
+
+def rollback(
+    store: Store, steps: int = 1, *, manifest_name: str = "staticfiles.json", listener: Listener = ignore
+) -> Activated:
+    """Make current again what was so ``steps`` releases ago: see `earlier`. Raises as `activate`, `NoEarlierRelease`.
+
+    To roll back twice by 1 leads back to where one was, as ``cd -`` does; by 2 it leads further back.
+    """
+    if steps < 1:
+        raise ReleaseError(f"One goes back by 1 release or more, not by {steps}.")
+    pointer = pointer_of(store)
+    there = earlier(pointer, records_of(store)) if pointer else []
+    if len(there) < steps:
+        raise NoEarlierRelease(steps, there)
+    return activate(store, there[steps - 1], manifest_name=manifest_name, listener=listener)
+
+
+def earlier(pointer: Pointer, there: Iterable[str]) -> list[str]:
+    """The releases that were current before the one that is, each once, last first; those that are still ``there``."""
+    known = {*there} - {pointer.release}
+    past = dict.fromkeys(activation.release for activation in reversed(pointer.history))
+    return [release for release in past if release in known]
+
+
+_MANY = 1000
+"""For so many files all names are read, rather than looked for one by one."""
+
+
+class _Activation:
+    """One run: what the two releases are, what differs, and the result so far."""
+
+    def __init__(self, store: Store, record: Record, began_at: str, listener: Listener) -> None:
+        self._store = store
+        self._record = record
+        self._listener = listener
+        self._pointing = Pointing(store, began_at, self._tell, listener)
+        self._before = current_id(store)
+        self._result = Activated(record.release, self._before)
+        key = manifest_key(record.manifest)
+        body = read_all(store, key)
+        # To prove all of the manifest takes about as long as all that can be done with it meanwhile.
+        with ThreadPoolExecutor(1) as pool:
+            proven = pool.submit(read_manifest_body, lambda _: body, record)
+            self._wanted = lines_of(proven.result() if body is None else body, key)
+            self._django = self._wanted.django_names()
+            self._current = self._read_current()
+            self._old, self._new = self._compared()
+            proven.result()
+        if self._django is None:
+            self._django = dump_django(self._wanted.parsed(self._wanted.files()).names())
+
+    def run(self, manifest_name: str, *, all_of_them: bool) -> Activated:
+        """Activate; ``all_of_them`` looks at the plain names of all files, those that did not differ at the end."""
+        was = self._parsed_current(self._old)
+        will = self._wanted.parsed(self._new).entries
+        fixed = self._checked(will, was)
+        if fixed:
+            self._record_again(fixed)
+        self._place_plains({**will, **fixed}, was)
+        self._result.before = self._pointing.point(self._record.release)
+        try:
+            self._pointing.put_small(manifest_name, self._django or b"")
+            self._pointing.settle()
+            if all_of_them and self._current is not None:
+                every, before = self._wanted.parsed(self._wanted.files()).entries, self._parsed_current(None)
+                self._place_plains({logical: every[logical] for logical in every if logical not in will}, before)
+        except StoreError as error:
+            what = f"{error.what}. The release {self._record.release} is live all the same"
+            raise StoreError(error.key, f"{what}; activate it again") from error
+        self._pointing.check_still(self._record.release)
+        return self._result
+
+    def _compared(self) -> tuple[list[bytes], list[bytes]]:
+        """The lines to look at, of the release that was current and of the wanted one."""
+        if self._current is None:
+            new = self._wanted.files()
+            self._result.differing = len(new)
+            return [], new
+        old, new = differing(self._current, self._wanted)
+        self._result.differing = len(new)
+        if self._before == self._record.release or self._current.linked != self._wanted.linked:
+            return self._current.files(), self._wanted.files()
+        return old, new
+
+    def _read_current(self) -> Lines | None:
+        """The manifest of the release that is current; ``None`` if there is none, or if it is damaged.
+
+        Its bytes are not proven: damage makes it differ in more lines, which are then looked at.
+        """
+        if self._before == self._record.release:
+            return self._wanted
+        try:
+            record = read_record(partial(read_all, self._store), self._before) if self._before else None
+            if record is None:
+                return None
+            key = manifest_key(record.manifest)
+            return lines_of(read_all(self._store, key) or b"", key)
+        except ManifestError as error:
+            self._listener(Notice(f"The release that was current cannot be read, so all files are looked at. {error}"))
+            return None
+
+    def _parsed_current(self, lines: list[bytes] | None) -> Mapping[str, Entry]:
+        """What the release that was current says in these ``lines``, or in all; nothing if it is damaged there."""
+        if self._current is None:
+            return {}
+        try:
+            return self._current.parsed(self._current.files() if lines is None else lines).entries
+        except ManifestError as error:
+            self._listener(Notice(str(error)))
+            return {}
+
+    def _checked(self, will: Mapping[str, Entry], was: Mapping[str, Entry]) -> dict[str, Entry]:
+        """The entries that have other variants than the manifest says. Raises `ReleaseDamaged`.
+
+        Hashed names keep their bytes, so there it is enough that they are there. Variants do not: a run with other
+        settings for compression puts others beside the same files.
+        """
+        faults: list[tuple[str, str]] = []
+        fixed: dict[str, Entry] = {}
+        for logical, entry in will.items():
+            old = was.get(logical)
+            fault = self._fault(entry.name, entry.size, entry.digest if _may_be_replaced(entry, old) else None)
+            if fault:
+                faults.append((entry.name, fault))
+            plain = None if self._wanted.linked else entry.plain
+            if plain is not None and (fault := self._fault(plain_key(plain.digest), plain.size, None)):
+                faults.append((plain_key(plain.digest), fault))
+            if faults:
+                continue
+            live = old.codings if old is not None and old.name == entry.name else {}
+            codings = self._variants(entry.name, entry.codings, live)
+            if plain is not None:
+                old_plain = old.plain if old is not None else None
+                live = old_plain.codings if old_plain is not None and old_plain.digest == plain.digest else {}
+                plain = replace(plain, codings=self._variants(plain_key(plain.digest), plain.codings, live))
+            found = replace(entry, codings=codings, plain=plain or entry.plain)
+            if found != entry:
+                fixed[logical] = found
+        if faults:
+            raise ReleaseDamaged(self._record.release, faults)
+        return fixed
+
+    def _fault(self, key: str, size: int, digest: Digest | None) -> str:
+        """What is wrong with ``key``; empty if nothing. Its bytes are read if they must have a ``digest``."""
+        there = self._store.head(key)
+        if there is None:
+            return "missing"
+        if there.size != size:
+            return f"has {there.size:,} bytes, and the manifest says {size:,}"
+        if digest is not None and digest_of(self._store, key)[0] != digest:
+            return "has other bytes: a later release had another file of that name"
+        return ""
+
+    def _variants(self, name: str, wanted: Mapping[str, Variant], live: Mapping[str, Variant]) -> dict[str, Variant]:
+        """What there is of the ``wanted`` variants beside ``name``, where the current release has those ``live``."""
+        found = {}
+        for token, variant in wanted.items():
+            key = name + suffix(token)
+            there = self._store.head(key)
+            if there is None:
+                continue
+            if there.size == variant.size and live.get(token) == variant:
+                found[token] = variant
+                continue
+            made = Variant(there.size, digest_of(self._store, key)[0])
+            if made in (variant, live.get(token)):
+                found[token] = made
+        return found
+
+    def _record_again(self, fixed: Mapping[str, Entry]) -> None:
+        """Give the release a manifest that says what variants there are; its files stay the same."""
+        from .outcome import size_of
+        from .publish import record_of  # which imports all that builds and compresses, and is rarely needed
+
+        whole = self._wanted.with_entries(fixed)
+        body = dump(whole)
+        sizes = [size_of(entry) for entry in whole.entries.values()]
+        record = record_of(self._record.release, digest_bytes(body), sizes, self._record.new_bytes)
+        self._pointing.record(record, body)
+        names = sorted(fixed)
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        what = "are missing, or were made anew with other settings: the release goes on with those that are there"
+        self._listener(Notice(f"Compressed variants of {shown} {what}. collectstatic makes them again."))
+
+    def _place_plains(self, will: Mapping[str, Entry], was: Mapping[str, Entry]) -> None:
+        """Put the copies under plain names, each at one instant, with the variants that belong to them."""
+        if self._wanted.linked:
+            if will:
+                what = "was made with --link and keeps no copies: the files under plain names stay as they are"
+                self._listener(Notice(f"The release {self._record.release} {what}."))
+            return
+        wanted = [entry for entry in will.values() if not entry.kept]
+        has: Callable[[str], bool] = self._wanted.has
+        if len(wanted) > _MANY:
+            has = self._wanted.keys().__contains__
+        with phase(self._listener, "copy", len(wanted), sum(_plain_of(entry).size for entry in wanted)) as progress:
+            for entry in wanted:
+                self._place_plain(entry, was.get(entry.logical), has)
+                progress(1, _plain_of(entry).size)
+            self._pointing.settle()
+
+    def _place_plain(self, entry: Entry, old: Entry | None, has: Callable[[str], bool]) -> None:
+        plain = _plain_of(entry)
+        if old is not None and old.kept and old.digest != plain.digest:
+            what = "left as it is: the release that was current has its bytes cached for ever under that name"
+            self._listener(Notice(f"{entry.logical}: {what}."))
+            return
+        holder = entry.name if entry.plain is None else plain_key(plain.digest)
+        there = self._store.head(entry.logical)
+        same = (
+            there is not None and there.size == plain.size and digest_of(self._store, entry.logical)[0] == plain.digest
+        )
+        # Only what a manifest names is ours to remove.
+        linked = self._current is not None and self._current.linked
+        known = {} if old is None or (linked and not old.kept) else _plain_of(old).codings
+        # A file of the release may be called what a variant would be called: it is none.
+        beside = {token: key for token in {**known, **plain.codings} if not has(key := entry.logical + suffix(token))}
+        # A web server sends a variant beside a file as that file: no old one may stand beside new bytes.
+        for token, key in beside.items():
+            if token not in plain.codings or not same:
+                self._delete(key)
+        if not same:
+            try:
+                self._copy(holder, entry.logical, plain.size, plain.digest, entry.logical)
+            except StoreError as error:
+                if not isinstance(error.__cause__, IsADirectoryError):
+                    raise
+                what = "not put under its plain name: there is a folder of that name, with files of other releases"
+                self._listener(Notice(f"{entry.logical}: {what}."))
+                return
+        for token, variant in plain.codings.items():
+            if (target := beside.get(token)) is not None:
+                self._copy(holder + suffix(token), target, variant.size, variant.digest)
+
+    def _copy(self, source: str, target: str, size: int, digest: Digest, logical: str = "") -> None:
+        if isinstance(self._store, Copies):
+            written = self._store.copy(source, target)
+        else:
+            there = self._store.head(target)
+            written = there is None or there.size != size or digest_of(self._store, target)[0] != digest
+            if written:
+                self._store.put(target, b"".join(self._store.read(source)), digest=digest)
+        if written:
+            self._tell(Changed(target, "write", size, logical, "plain" if logical else "variant", source))
+
+    def _delete(self, key: str) -> None:
+        stored = self._store.head(key)
+        if stored is not None:
+            self._store.delete([key])
+            self._tell(Changed(key, "delete", stored.size, kind="stale"))
+
+    def _tell(self, change: Changed) -> None:
+        self._result.changed.append(change)
+        self._listener(change)
+
+
+def _plain_of(entry: Entry) -> Entry | Plain:
+    """What lies under the plain name of ``entry``."""
+    return entry.plain or entry
+
+
+def _may_be_replaced(entry: Entry, old: Entry | None) -> bool:
+    """Whether another release may have put other bytes under the hashed name: one that a bundler gave is also plain."""
+    return entry.kept and (old is None or old.name != entry.name or old.digest != entry.digest)
