@@ -31,7 +31,8 @@ SCHEMA = 1
 DJANGO_VERSION = "1.1"
 """The version of Django's own manifest format that we write: the one since Django 4.0."""
 
-_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
+SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
+"""Content coding → the suffix of a variant's file name. Readers pass over other codings."""
 
 
 def plain_key(digest: Digest) -> str:
@@ -41,7 +42,7 @@ def plain_key(digest: Digest) -> str:
 
 def suffix(coding: str) -> str:
     """The file name suffix of a content coding: ``br`` → ``.br``, ``gzip`` → ``.gz``."""
-    return _SUFFIXES[coding]
+    return SUFFIXES[coding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +250,7 @@ def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
 
 
 def _codings(raw: Mapping[str, Any]) -> dict[str, Variant]:
-    return {token: Variant(_size(v["size"]), _digest(v["digest"])) for token, v in raw.items() if token in _SUFFIXES}
+    return {token: Variant(_size(v["size"]), _digest(v["digest"])) for token, v in raw.items() if token in SUFFIXES}
 
 
 def _path(value: object) -> str:

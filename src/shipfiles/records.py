@@ -32,8 +32,9 @@ RELEASES_PREFIX = f"{RESERVED}/releases/"
 """The beginning of the keys of all records."""
 MANIFESTS_PREFIX = f"{RESERVED}/manifests/"
 """The beginning of the keys of all manifests."""
+MOST_ACTIVATIONS = 500
+"""So long is the pointer's history at most."""
 
-_MOST_ACTIVATIONS = 500
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 # Names that Windows has for devices, with whatever behind the first dot.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|current)(?:\..*)?", re.IGNORECASE)
@@ -79,7 +80,7 @@ class Pointer:
 
     def moved(self, release: str, at: datetime) -> Pointer:
         """The pointer after ``release`` has become current."""
-        return Pointer((*self.history, Activation(release, at))[-_MOST_ACTIVATIONS:])
+        return Pointer((*self.history, Activation(release, at))[-MOST_ACTIVATIONS:])
 
 
 def record_key(release: str) -> str:

@@ -17,6 +17,10 @@ TITLES: dict[Phase, str] = {
     "wait": "Wait for other run",
     "publish": "Compress and publish",
     "copy": "Copy plain names",
+    "mark": "Read manifests",
+    "sweep": "Delete",
+    "verify": "Read and compare",
+    "repair": "Repair",
 }
 _SHORTEST = 0.05
 """Of a shorter time no rate is made: it would be one of the clock. Seconds."""

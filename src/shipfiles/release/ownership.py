@@ -45,11 +45,11 @@ def owned_keys(store: Store, manifest_name: str, listener: Listener) -> frozense
             listener(Notice(f"Left in place what only this manifest names: {error}"))
             continue
         owned.add(stored.key)
-    owned |= _djangos(store, manifest_name, listener)
+    owned |= django_keys(store, manifest_name, listener)
     return frozenset(owned)
 
 
-def _djangos(store: Store, manifest_name: str, listener: Listener) -> set[str]:
+def django_keys(store: Store, manifest_name: str, listener: Listener) -> set[str]:
     """The keys that ``staticfiles.json`` names."""
     body = read_all(store, manifest_name)
     if body is None:
@@ -74,13 +74,15 @@ def live_keys(store: Store, manifest_name: str, listener: Listener) -> frozenset
     if current is not None and record is not None:
         own = (record_key(current[0]), manifest_key(record.manifest), POINTER_KEY, manifest_name)
         return frozenset({*current[1].keys(), *own})
-    return frozenset({*_djangos(store, manifest_name, listener), manifest_name})
+    return frozenset({*django_keys(store, manifest_name, listener), manifest_name})
 
 
 def without_twins(keys: Collection[str], kept: Iterable[str]) -> list[str]:
     """``keys`` without those that a file system which folds case or normalizes Unicode takes for one of ``kept``."""
-    folded = {_folded(key) for key in kept}
-    return sorted(key for key in keys if _folded(key) not in folded)
+    # Of the two the ``kept`` are far more: they are looked at one by one.
+    folded = {_folded(key) for key in keys}
+    taken = {twin for key in kept if (twin := _folded(key)) in folded}
+    return sorted(key for key in keys if _folded(key) not in taken)
 
 
 def in_the_way(previous: Manifest, assets: Collection[Asset], *, all_of_them: bool) -> list[str]:

@@ -105,7 +105,7 @@ class LocalStore:
             return None
         except OSError as error:
             raise StoreError(key, os_reason(error)) from error
-        return Stored(key, status.st_size, _modified(status)) if stat.S_ISREG(status.st_mode) else None
+        return _stored(key, status) if stat.S_ISREG(status.st_mode) else None
 
     def read(self, key: str) -> Iterator[bytes]:
         try:
@@ -123,8 +123,7 @@ class LocalStore:
         for key, entry in self._walk(folder):
             if key.startswith(prefix) and not entry.name.startswith(_TEMPORARY):
                 with suppress(FileNotFoundError):
-                    status = entry.stat()
-                    yield Stored(key, status.st_size, _modified(status))
+                    yield _stored(key, entry.stat())
 
     def versions(self) -> dict[str, str]:
         found = {}
@@ -355,9 +354,10 @@ class LocalStore:
                     return True
 
 
-def _modified(status: os.stat_result) -> float:
+def _stored(key: str, status: os.stat_result) -> Stored:
     # A hard link has the time of the file that it joins; the inode's own time of change tells when it came.
-    return max(status.st_mtime, status.st_ctime)
+    modified = max(status.st_mtime, status.st_ctime)
+    return Stored(key, status.st_size, modified, f"{status.st_dev}:{status.st_ino}", status.st_nlink)
 
 
 def _version(status: os.stat_result) -> str:

@@ -33,6 +33,10 @@ class Stored:
     modified: float = field(default=0.0, compare=False)
     """When it was put there, by the store's own clock, as far as `Store.head` and `Store.list` tell. Seconds since the
     epoch."""
+    place: str = field(default="", compare=False)
+    """Equal for keys that take up one space together, as hard links do; empty if the store cannot tell."""
+    sharing: int = field(default=1, compare=False)
+    """How many keys, or names outside of the store, have that place."""
 
 
 class Store(Protocol):

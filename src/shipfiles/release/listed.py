@@ -1,0 +1,101 @@
+"""The keys of a release, read from its manifest without making entries of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..digest import Digest, is_digest
+from ..errors import ManifestError
+from ..lines import DAMAGE, damaged, head_of
+from ..manifest import SUFFIXES, check_schema, json_object, plain_key
+from ..paths import path_fault
+
+
+class Listed(NamedTuple):
+    """A key of a release, as `listed` gives it."""
+
+    key: str
+    facts: Mapping[str, Any]
+    """``size`` and ``digest`` as the manifest has them, unchecked."""
+    plain: bool
+    """Whether its bytes may become others: it is a plain name, or a variant's beside one."""
+
+
+def listed(body: bytes, where: str, seen: set[bytes] | None = None) -> Iterator[Listed]:
+    """The keys of the manifest in ``body``, as `Manifest.keys` gives them, in a fraction of the time and memory.
+
+    Files whose lines are among the ``seen`` are left out, and the others' are added in the end: most releases have most
+    files in common with others. ``where`` names the manifest in errors. Raises `ManifestError`, maybe after some of the
+    keys.
+    """
+    known = set[bytes]() if seen is None else seen
+    linked, files, marks = _unseen(body, where, known)
+    for logical, raw in files.items():
+        try:
+            yield from _keys(_path(logical), raw, linked=linked)
+        except DAMAGE as error:
+            raise damaged(where, logical, error) from None
+    known |= marks
+
+
+def _unseen(body: bytes, where: str, seen: set[bytes]) -> tuple[bool, dict[str, Any], set[bytes]]:
+    """Whether plain names are links, the files but those whose lines are ``seen``, and marks of the others' lines."""
+    if (head := head_of(body)) is not None:
+        check_schema(head, where)
+        linked = head.get("linked") is True
+        fresh = {}
+        for line in body.split(b"\n")[1:-2]:
+            line = line.removesuffix(b",")
+            # What stands in a line means another thing where the plain names are links.
+            mark = hashlib.blake2b(line, digest_size=16, key=b"linked" if linked else b"").digest()
+            if mark not in seen:
+                fresh[mark] = line
+        try:
+            files = json.loads(b"{" + b",".join(fresh.values()) + b"}")
+        except (ValueError, RecursionError):
+            files = {}
+        if len(files) == len(fresh):
+            return linked, files, set(fresh)
+    # Some other writer's layout, or damaged.
+    stored = json_object(body, where)
+    check_schema(stored, where)
+    files = stored.get("files")
+    if not isinstance(files, dict):
+        raise ManifestError(f"{where}: damaged: 'files' is not an object. Run collectstatic again.")
+    return stored.get("linked") is True, files, set()
+
+
+def _keys(logical: str, raw: Mapping[str, Any], *, linked: bool) -> Iterator[Listed]:
+    name, plain = _path(raw["name"]), raw.get("plain")
+    bundled = name == logical
+    yield from _with_variants(name, raw, plain=bundled)
+    if linked:
+        if not bundled:
+            yield Listed(logical, {}, plain=True)
+        return
+    if not bundled or plain is not None:
+        yield from _with_variants(logical, raw if plain is None else plain, plain=True)
+    if plain is not None:
+        yield from _with_variants(plain_key(_digest(plain["digest"])), plain, plain=False)
+
+
+def _with_variants(key: str, raw: Mapping[str, Any], *, plain: bool) -> Iterator[Listed]:
+    yield Listed(key, raw, plain)
+    for token, facts in raw.get("codings", {}).items():
+        if token in SUFFIXES:
+            yield Listed(key + SUFFIXES[token], facts, plain)
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or path_fault(value):
+        raise ValueError(f"{value!r} is no path")
+    return value
+
+
+def _digest(value: object) -> Digest:
+    if not is_digest(value):
+        raise ValueError(f"{value!r} is no digest")
+    return Digest(str(value))

@@ -1,0 +1,161 @@
+"""Which keys the manifests name that are kept, and which others those name that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..digest import digest_bytes, hex_prefix
+from ..errors import ManifestError, ReleaseError
+from ..events import Listener, Notice
+from ..manifest import listed
+from ..records import MANIFESTS_PREFIX
+from ..stores.store import Links, Store, Stored, digest_of, read_all
+from .ownership import without_twins
+
+
+@dataclass(slots=True)
+class Part:
+    """What goes with one release, or with what was left of some."""
+
+    release: str
+    """Empty for what was left by prunes and other runs that did not end."""
+    made: datetime | None
+    files: int = 0
+    """Objects, variants included."""
+    bytes: int = 0
+    """What the disk, or the bill, gets less by: of hard links to the same bytes one counts, and only if all of them go.
+    What several dropped releases have counts for the newest of these."""
+
+
+def refused(error: object) -> ReleaseError:
+    """The error of a prune that does not know what is needed."""
+    return ReleaseError(f"{error}\n  What is still needed cannot be known without it, so nothing was deleted.")
+
+
+class Marks:
+    """What manifests say; first all that are kept are to be told, then the others."""
+
+    def __init__(self, store: Store, needed: Iterable[str], listener: Listener) -> None:
+        self._store = store
+        self._listener = listener
+        self._needed = set(needed)
+        self._dropped: list[tuple[str, Part]] = []
+        self._owners: dict[str, int] = {}
+        # Plain names and what is beside them: the sizes and digests that dropped releases gave them.
+        self._plains: dict[str, list[tuple[object, object]]] = {}
+
+    def need(self, manifest: str) -> None:
+        """All that the manifest at the key ``manifest`` names is needed. Raises `ReleaseError` if it is damaged."""
+        try:
+            self._needed.update(item.key for item in listed(self._body(manifest), manifest))
+        except ManifestError as error:
+            raise refused(error) from error
+
+    def drop(self, manifest: str, part: Part) -> None:
+        """What this manifest names, and none of those before it, goes with ``part``."""
+        if any(manifest == known for known, _ in self._dropped):
+            return
+        try:
+            items = list(listed(self._body(manifest), manifest))
+        except ManifestError as error:
+            self._listener(Notice(f"Left in place what only this manifest names: {error}"))
+            return
+        number = len(self._dropped)
+        self._dropped.append((manifest, part))
+        for key, facts, plain in items:
+            if key not in self._needed:
+                self._owners.setdefault(key, number)
+                if plain:
+                    self._plains.setdefault(key, []).append((facts.get("size"), facts.get("digest")))
+
+    def swept(self, put_before: float) -> Swept:
+        """What is to go of what is in the store and was put there before that time (seconds since the epoch)."""
+        # A file system may take one of these keys for one that is needed.
+        spared = self._owners.keys() - set(without_twins(self._owners, self._needed))
+        for key in spared:
+            del self._owners[key]
+        found = Swept()
+        spaces: dict[str, _Space] = {}
+        linked = {key for key in self._plains if key in self._owners and self._link_of(key) is not None}
+        for stored in self._store.list():
+            number = self._owners.get(stored.key)
+            if number is None or stored.key in linked:
+                continue
+            manifest, part = self._dropped[number]
+            if stored.modified > put_before:
+                found.waiting += 1
+                found.unfinished.add(manifest)
+            elif not self._is_ours(stored):
+                found.foreign.append(stored.key)
+            else:
+                found.keys[stored.key] = stored.size
+                part.files += 1
+                if stored.place:
+                    space = spaces.setdefault(stored.place, _Space(stored.size, stored.sharing, number))
+                    space.left -= 1
+                    space.number = min(space.number, number)
+                else:
+                    part.bytes += stored.size
+        for space in spaces.values():
+            if space.left <= 0:
+                self._dropped[space.number][1].bytes += space.size
+        for key in linked:
+            # The manifest of a run that links says so by naming no bytes.
+            if any(size is None for size, _ in self._plains[key]):
+                found.keys[key] = 0
+                self._dropped[self._owners[key]][1].files += 1
+            else:
+                found.foreign.append(key)
+        found.manifests = [manifest for manifest, _ in self._dropped if manifest not in found.unfinished]
+        return found
+
+    def _body(self, manifest: str) -> bytes:
+        body = read_all(self._store, manifest)
+        if body is None:
+            raise ManifestError(f"{manifest}: missing.")
+        if manifest != f"{MANIFESTS_PREFIX}{hex_prefix(digest_bytes(body), 32)}.json":
+            raise ManifestError(f"{manifest}: damaged: its bytes do not have the digest that they had.")
+        return body
+
+    def _link_of(self, key: str) -> str | None:
+        return self._store.link_of(key) if isinstance(self._store, Links) else None
+
+    def _is_ours(self, stored: Stored) -> bool:
+        """Whether the bytes are such as one of the dropped releases put under this key.
+
+        Under a hashed name there are no others. A plain name somebody else may have taken since.
+        """
+        known = self._plains.get(stored.key)
+        if known is None:
+            return True
+        return any(size == stored.size for size, _ in known) and digest_of(self._store, stored.key)[0] in {
+            digest for _, digest in known
+        }
+
+
+@dataclass(slots=True)
+class _Space:
+    """What takes up space once, however many keys have it."""
+
+    size: int
+    left: int
+    """How many keys, or names outside of the store, will still have it."""
+    number: int
+    """Of the dropped manifest that it counts with."""
+
+
+@dataclass(slots=True)
+class Swept:
+    """What is to go."""
+
+    keys: dict[str, int] = field(default_factory=dict)
+    """Key → size."""
+    manifests: list[str] = field(default_factory=list)
+    """Keys of the manifests of which nothing will be left."""
+    waiting: int = 0
+    unfinished: set[str] = field(default_factory=set)
+    """Keys of manifests that must stay because they name files that stay for now."""
+    foreign: list[str] = field(default_factory=list)
+    """Plain names that somebody else has taken."""

@@ -1,0 +1,218 @@
+"""Delete what only releases need that nobody needs any more.
+
+Mark, then sweep. What is needed is known from the manifests of the kept releases alone, and what may be deleted from
+the manifests of the others: no other key is ever touched. Deleted are first the records of the dropped releases, then
+their files, their manifests last: a prune that is cut short leaves manifests without records, by which the next one
+finds what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ..digest import Digest, digest_bytes
+from ..errors import ManifestError, ReleaseError
+from ..events import Changed, Listener, ignore, phase
+from ..records import (
+    MANIFESTS_PREFIX,
+    POINTER_KEY,
+    RELEASES_PREFIX,
+    Pointer,
+    Record,
+    load_pointer,
+    load_record,
+    manifest_key,
+    record_key,
+    unknown_release,
+)
+from ..stores.store import Settles, Store, Stored, Versions, read_all
+from .lock import locked
+from .marks import Marks, Part, refused
+from .ownership import django_keys
+from .retention import GRACE, Terms, kept_releases
+from .state import objects_of, read_state, write_state
+
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PrunePlan:
+    """What a prune would do."""
+
+    terms: Terms
+    at: datetime
+    kept: Mapping[str, str]
+    """Id → why it is kept."""
+    parts: Sequence[Part]
+    """Newest first; what was left of others last, if anything."""
+    sweep: Mapping[str, int]
+    """The keys of files to be deleted → size."""
+    records: Sequence[str]
+    manifests: Sequence[str]
+    """Keys to be deleted before and after those."""
+    waiting: int = 0
+    """Keys that nothing needs but that were put there so recently that another run may be about to need them."""
+    foreign: Sequence[str] = ()
+    """Keys that a dropped release had but whose bytes are none that a dropped release put there. They stay."""
+    basis: Digest | str = ""
+    """Stands for the releases that the store had."""
+    manifest_name: str = "staticfiles.json"
+
+    @property
+    def dropped(self) -> list[str]:
+        """Ids of the releases that go, newest first."""
+        return [part.release for part in self.parts if part.release]
+
+    @property
+    def bytes(self) -> int:
+        """What is freed in total."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be done."""
+        return not (self.sweep or self.records or self.manifests)
+
+
+def plan_prune(
+    store: Store,
+    *,
+    keep: int,
+    younger_than: timedelta,
+    at: datetime,
+    protect: Collection[str] = (),
+    grace: timedelta = GRACE,
+    manifest_name: str = "staticfiles.json",
+    listener: Listener = ignore,
+) -> PrunePlan:
+    """What a prune at the time ``at`` would delete. Nothing is changed.
+
+    See `kept_releases` for what stays. ``protect`` has ids of releases that stay, too.
+    Raises `ReleaseError` if what is needed cannot be known, `UnknownRelease` for an id in ``protect``.
+    """
+    terms = Terms(keep, younger_than, frozenset(protect), grace)
+    return _planned(store, terms, at, manifest_name, listener)
+
+
+def prune(store: Store, plan: PrunePlan, listener: Listener = ignore) -> PrunePlan:
+    """Do what ``plan`` says; what was done.
+
+    If the store has other releases by now than when the plan was made, a new one is made, which drops no other release.
+    Raises `ReleaseError` and `StoreError`; the releases that are kept are whole whatever happens.
+    """
+    with locked(store, listener):
+        if _read_known(store).basis != plan.basis:
+            plan = _planned(store, plan.terms, plan.at, plan.manifest_name, listener, only=frozenset(plan.dropped))
+        if plan.is_empty:
+            return plan
+        # With the memory of the last run corrected, the next one need not look at everything again.
+        state = read_state(store) if isinstance(store, Versions) else None
+        versions = dict(store.versions()) if state and isinstance(store, Versions) else {}
+        remembers = state is not None and objects_of(versions) == state.objects
+        keys = [*plan.records, *plan.sweep, *plan.manifests]
+        with phase(listener, "sweep", len(keys)) as progress:
+            for group in (plan.records, list(plan.sweep), plan.manifests):
+                for start in range(0, len(group), _AT_ONCE):
+                    some = group[start : start + _AT_ONCE]
+                    store.delete(some)
+                    for key in some:
+                        listener(Changed(key, "delete", plan.sweep.get(key, 0), kind="stale"))
+                    progress(len(some), 0)
+                # Not before it is certain that they are gone is what tells of them deleted.
+                if isinstance(store, Settles):
+                    store.settle()
+        if state is not None and remembers:
+            for key in keys:
+                versions.pop(key, None)
+            write_state(store, replace(state, objects=objects_of(versions)))
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a store says of its releases."""
+
+    pointer: Pointer
+    records: Mapping[str, Record]
+    manifests: Mapping[str, Stored]
+    """By key."""
+    basis: Digest
+
+
+def _read_known(store: Store) -> _Known:
+    """Raises `ReleaseError` if anything is damaged."""
+    body = read_all(store, POINTER_KEY)
+    if body is None:
+        raise ReleaseError(
+            f"There is no current release in {store!r}, so nothing was deleted. Run collectstatic, or ship activate."
+        )
+    bodies = {POINTER_KEY: body}
+    records = {}
+    try:
+        pointer = load_pointer(body, POINTER_KEY)
+        for stored in store.list(RELEASES_PREFIX):
+            release = stored.key.removeprefix(RELEASES_PREFIX).removesuffix(".json")
+            body = read_all(store, stored.key)
+            if body is not None:
+                bodies[stored.key] = body
+                records[release] = load_record(body, release)
+    except ManifestError as error:
+        raise refused(error) from error
+    manifests = {stored.key: stored for stored in store.list(MANIFESTS_PREFIX)}
+    if pointer.release not in records:
+        raise refused(f"{record_key(pointer.release)}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
+    parts = [part for key in sorted(bodies) for part in (key.encode(), bodies[key])]
+    basis = digest_bytes(b"\n".join([*parts, *(key.encode() for key in sorted(manifests))]))
+    return _Known(pointer, records, manifests, basis)
+
+
+def _planned(
+    store: Store,
+    terms: Terms,
+    at: datetime,
+    manifest_name: str,
+    listener: Listener,
+    only: frozenset[str] | None = None,
+) -> PrunePlan:
+    """The plan; it drops ``only`` those releases, if given."""
+    known = _read_known(store)
+    if only is None and (unknown := sorted(terms.protected - known.records.keys())):
+        raise unknown_release(unknown[0], known.records, repr(store))
+    kept = kept_releases(known.records.values(), known.pointer, terms, at)
+    if only is not None:
+        kept = {**dict.fromkeys(known.records.keys() - only, "made meanwhile"), **kept}
+    dropped = [record for release, record in known.records.items() if release not in kept]
+    dropped.sort(key=lambda record: (record.made, record.release), reverse=True)
+    needed = {manifest_key(known.records[release].manifest) for release in kept}
+    doomed = {manifest_key(record.manifest) for record in dropped}
+    # A run that is under way may have put a manifest and not yet its record.
+    unsure_since = at.timestamp() - max(terms.younger_than, terms.grace).total_seconds()
+    left = []
+    for key, stored in sorted(known.manifests.items()):
+        if key not in needed and key not in doomed:
+            if stored.modified > unsure_since:
+                needed.add(key)
+            else:
+                left.append(key)
+    parts = [Part(record.release, record.made) for record in dropped]
+    rest = Part("", None)
+    marks = Marks(store, {manifest_name, *django_keys(store, manifest_name, listener)}, listener)
+    with phase(listener, "mark", len(needed) + len(dropped) + len(left)) as progress:
+        for key in sorted(needed):
+            marks.need(key)
+            progress(1, 0)
+        for record, part in zip(dropped, parts, strict=True):
+            marks.drop(manifest_key(record.manifest), part)
+            progress(1, 0)
+        for key in left:
+            marks.drop(key, rest)
+            progress(1, 0)
+        swept = marks.swept(at.timestamp() - terms.grace.total_seconds())
+    manifests = sorted(key for key in swept.manifests if key not in needed)
+    return PrunePlan(
+        terms, at, kept, [*parts, rest] if left else parts, dict(sorted(swept.keys.items())),
+        [record_key(record.release) for record in dropped], manifests, swept.waiting, sorted(swept.foreign),
+        known.basis, manifest_name,
+    )  # fmt: skip

@@ -1,0 +1,527 @@
+"""What a prune keeps, what it deletes and frees, and what a kill leaves of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipfiles.build.find import ignore_matcher, select, walk
+from shipfiles.build.pipeline import Build, build
+from shipfiles.config import CompressConfig, RewriteConfig
+from shipfiles.durations import duration_text, parse_duration
+from shipfiles.errors import ReleaseError, StoreError, UnknownRelease
+from shipfiles.events import Notice
+from shipfiles.manifest import dump, listed, load
+from shipfiles.model import SourceFile
+from shipfiles.records import (
+    MANIFESTS_PREFIX,
+    POINTER_KEY,
+    Activation,
+    Pointer,
+    Record,
+    dump_pointer,
+    dump_record,
+    manifest_key,
+    read_pointer,
+    record_key,
+)
+from shipfiles.release.catalog import manifest_of, record_of_release, records_of
+from shipfiles.release.prune import PrunePlan, plan_prune, prune
+from shipfiles.release.publish import publish
+from shipfiles.release.retention import Terms, ends_of, kept_releases
+from shipfiles.stores.local import LocalStore
+from shipfiles.stores.memory import MemoryStore
+from shipfiles.stores.store import Store, read_all
+
+from .test_publish import Dying, Folding, Killed, check_whole
+
+FAST = CompressConfig(codings=("gzip",), gzip_level=1)
+DAY = timedelta(days=1)
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+BUT_LOCKS = {".shipfiles/lock", ".shipfiles/swap"}
+
+
+def made(root: Path) -> Build:
+    files = [SourceFile(logical, path) for logical, path in walk(str(root), ignore_matcher([]))]
+    return build(select(files).sources, RewriteConfig())
+
+
+@pytest.fixture(params=["memory", "local"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return MemoryStore() if request.param == "memory" else LocalStore(str(tmp_path / "root"))
+
+
+def site(number: int) -> dict[str, str | bytes]:
+    """The files of release r<number>: some change with each, one is of one alone, one never changes."""
+    return {
+        "app.css": f"@import 'part.css';\n/* {number} */\n" + "p { color: red }\n" * 40,
+        "part.css": f"q {{ top: {number}px }}\n" + "p { color: red }\n" * 40,
+        f"only{number}.txt": f"{number}",
+        "logo.png": b"\x89PNG" * 100,
+    }
+
+
+def deploy(store: Store, root: Path, number: int, *, link: bool = False) -> None:
+    root.mkdir(exist_ok=True)
+    for old in root.iterdir():
+        old.unlink()
+    for name, body in site(number).items():
+        (root / name).write_bytes(body if isinstance(body, bytes) else body.encode())
+    publish(made(root), store, FAST, release=f"r{number}", link=link, workers=1)
+
+
+def backdate(store: Store, days: Iterable[float], at: datetime) -> None:
+    """Let r1, r2, ... have been made, and have become current, so many days before ``at``."""
+    times = {f"r{number}": (at - age * DAY).replace(microsecond=0) for number, age in enumerate(days, start=1)}
+    for record in records_of(store).values():
+        store.put(record_key(record.release), dump_record(replace(record, made=times[record.release])))
+    store.put(POINTER_KEY, dump_pointer(Pointer(tuple(Activation(release, when) for release, when in times.items()))))
+
+
+def later() -> datetime:
+    """A time at which all that was put before is old."""
+    return datetime.now(tz=UTC) + 100 * DAY
+
+
+def keys(store: Store) -> set[str]:
+    return {stored.key for stored in store.list()} - BUT_LOCKS
+
+
+def planned(store: Store, *, keep: int = 1, days: float = 0, at: datetime | None = None, **more) -> PrunePlan:  # type: ignore[no-untyped-def]
+    return plan_prune(store, keep=keep, younger_than=days * DAY, at=at or later(), **more)
+
+
+def expected(store: Store, releases: Iterable[str]) -> set[str]:
+    """All keys of these releases and what tells of them, by the manifests and the layout alone."""
+    found = {POINTER_KEY, "staticfiles.json"}
+    for release in releases:
+        record = record_of_release(store, release)
+        found |= {*manifest_of(store, record).keys(), record_key(release), manifest_key(record.manifest)}
+    return found
+
+
+def test_only_what_no_kept_release_has_is_deleted(store: Store, tmp_path: Path) -> None:
+    store.put("upload.txt", b"not ours")
+    for number in (1, 2, 3, 4):
+        deploy(store, tmp_path / "src", number)
+    wanted = expected(store, ["r3", "r4"])
+    before = keys(store)
+    plan = planned(store)
+    assert keys(store) == before
+    assert plan.dropped == ["r2", "r1"]
+    assert plan.kept == {"r4": "current", "r3": "current before this one"}
+    done = prune(store, plan)
+    assert done.sweep == plan.sweep
+    assert keys(store) == {*wanted, "upload.txt"}
+    for release in ("r3", "r4"):
+        check_whole(store, manifest_of(store, record_of_release(store, release)), plain=release == "r4")
+    assert "only2.txt" not in keys(store)
+    assert planned(store).is_empty
+
+
+def test_what_it_frees_is_what_the_disk_gets_less_by(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    for number in (1, 2, 3, 4):
+        deploy(store, tmp_path / "src", number)
+
+    def used() -> int:
+        return sum({(s := p.lstat()).st_ino: s.st_size for p in (tmp_path / "root").rglob("*") if p.is_file()}.values())
+
+    plan = planned(store)
+    small = sum((store.head(key) or pytest.fail(key)).size for key in [*plan.records, *plan.manifests])
+    before = used()
+    prune(store, plan)
+    assert plan.bytes == before - used() - small
+    assert plan.bytes == sum(part.bytes for part in plan.parts)
+    # only1.txt, its asset; the style sheets' assets and variants, and what keeps the plain copy of one of them.
+    assert [part.files for part in plan.parts] == [8, 8]
+    assert all(part.bytes for part in plan.parts)
+
+
+def test_a_hard_link_from_elsewhere_keeps_the_bytes(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    without = planned(store).bytes
+    os.link(store.path("only1.txt"), tmp_path / "elsewhere")
+    assert planned(store).bytes == without - len("1")
+
+
+def test_where_nothing_is_shared_every_key_counts(tmp_path: Path) -> None:
+    store = MemoryStore()
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    plan = planned(store)
+    assert plan.bytes == sum(plan.sweep.values()) > 0
+
+
+# What is kept.
+
+
+def record(release: str, days: float) -> Record:
+    return Record(release, NOW - days * DAY, record_digest)
+
+
+record_digest = "sha384-" + "A" * 64
+
+
+def kept(
+    ages: dict[str, float], history: list[tuple[str, float]], *, keep: int = 0, days: float = 0, **more
+) -> set[str]:  # type: ignore[no-untyped-def]
+    """What is kept of releases that were made, and became current, so many days ago."""
+    pointer = Pointer(tuple(Activation(release, NOW - age * DAY) for release, age in history))
+    terms = Terms(keep, days * DAY, **more)
+    return set(kept_releases([record(release, age) for release, age in ages.items()], pointer, terms, NOW))
+
+
+def test_the_current_release_and_the_one_before_it_stay_whatever_the_terms() -> None:
+    ages = {"a": 90, "b": 80, "c": 70, "d": 60}
+    assert kept(ages, [("a", 90), ("b", 80), ("c", 70), ("d", 60)]) == {"d", "c"}
+    # Rolled back, from the newest to the oldest.
+    assert kept(ages, [("a", 90), ("b", 80), ("d", 60), ("a", 50)]) == {"a", "d"}
+    assert kept(ages, [("a", 90)]) == {"a"}
+
+
+def test_the_newest_stay_also_if_they_never_were_current() -> None:
+    ages = {"a": 90, "b": 80, "c": 70, "d": 60, "e": 50}
+    assert kept(ages, [("a", 90), ("b", 80)], keep=2) == {"a", "b", "d", "e"}
+
+
+def test_the_young_and_the_protected_stay() -> None:
+    ages = {"a": 90, "b": 80, "c": 6.9, "d": 60, "e": 50}
+    assert kept(ages, [("d", 60), ("e", 50)], days=7) == {"c", "d", "e"}
+    assert kept(ages, [("d", 60), ("e", 50)], protected=frozenset({"a"})) == {"a", "d", "e"}
+
+
+def test_what_counts_is_when_a_release_stopped_being_current() -> None:
+    """Pages live on in HTML caches: a release that was current until yesterday is in them, however old it is."""
+    ages = {"old": 90, "a": 5, "b": 4, "c": 3}
+    assert kept(ages, [("old", 90), ("a", 5), ("b", 4), ("c", 3)], days=7) == {"old", "a", "b", "c"}
+    assert kept(ages, [("old", 90), ("a", 5), ("b", 4), ("c", 3)], days=4.5) == {"a", "b", "c"}
+    # Current for the second time until two days ago.
+    history = [("old", 90), ("a", 80), ("old", 60), ("b", 2), ("c", 1.9), ("d", 1.8)]
+    ages = {"old": 90, "a": 80, "b": 70, "c": 65, "d": 61}
+    assert kept(ages, history, days=1.95) == {"b", "c", "d"}
+    assert kept(ages, history, days=2.1) == {"old", "b", "c", "d"}
+
+
+def test_a_clock_that_went_wrong_drops_neither_the_current_release_nor_the_one_before_it() -> None:
+    ages = {"a": 90.0, "b": 60, "c": 20_000, "d": 0.001}
+    # "c" was made, and "b" replaced by it, when the clock was decades behind; then it was put right. "b" was current
+    # until minutes ago.
+    history = [("a", 90.0), ("b", 60), ("c", 20_000), ("d", 0.001)]
+    assert kept(ages, history, days=1) == {"b", "c", "d"}
+    # Ahead by decades when "c" was made: that is no reason to drop or to keep "a".
+    ages, history = {**ages, "c": -20_000}, [("a", 90), ("b", 60), ("c", -20_000), ("d", 0.001)]
+    assert kept(ages, history, days=1) == {"b", "c", "d"}
+    # The clock of the prune itself is behind, or ahead.
+    for wrong in (-20_000, 20_000):
+        at = NOW + wrong * DAY
+        pointer = Pointer(
+            tuple(Activation(release, NOW - age * DAY) for release, age in (("a", 9.0), ("b", 8), ("c", 7)))
+        )
+        records = [record(release, age) for release, age in (("a", 9), ("b", 8), ("c", 7))]
+        assert {"b", "c"} <= set(kept_releases(records, pointer, Terms(0, 7 * DAY), at))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    hours=st.lists(st.integers(-10_000, 10_000), min_size=1, max_size=8),
+    order=st.lists(st.integers(0, 7), min_size=1, max_size=12),
+    at=st.integers(-20_000, 20_000),
+    keep=st.integers(0, 3),
+    days=st.integers(0, 30),
+)
+def test_whatever_the_clocks_say_the_last_two_stay(hours, order, at, keep, days) -> None:
+    order = [number % len(hours) for number in order]
+    history = [n for i, n in enumerate(order) if i == 0 or order[i - 1] != n]
+    records = [Record(f"r{n}", NOW + timedelta(hours=h), record_digest) for n, h in enumerate(hours)]
+    pointer = Pointer(tuple(Activation(f"r{n}", NOW + timedelta(hours=hours[n])) for n in history))
+    found = kept_releases(records, pointer, Terms(keep, days * DAY), NOW + timedelta(hours=at))
+    assert {f"r{n}" for n in history[-2:]} <= found.keys()
+    assert len(found) >= min(keep, len(records))
+    assert ends_of(pointer, NOW)[f"r{history[-1]}"] >= NOW
+
+
+def test_a_history_that_is_cut_off_keeps_all() -> None:
+    """500 activations are remembered: what was before them may have been current a moment ago."""
+    history = [("a" if n % 2 else "b", 0.5 - n / 10_000) for n in range(500)]
+    assert kept({"a": 90, "b": 80, "z": 95}, history, days=1) == {"a", "b", "z"}
+    assert kept({"a": 90, "b": 80, "z": 95}, history, days=0.1) == {"a", "b"}
+
+
+# What is not deleted.
+
+
+def test_what_was_put_a_moment_ago_waits_and_the_next_prune_finds_it(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    wanted = expected(store, ["r2", "r3"])
+    backdate(store, [30, 20, 10], datetime.now(tz=UTC))
+    before = keys(store)
+    soon = planned(store, at=datetime.now(tz=UTC))
+    assert (soon.dropped, soon.sweep, soon.manifests) == (["r1"], {}, [])
+    assert soon.waiting == 8
+    prune(store, soon)
+    assert before - keys(store) == {record_key("r1")}
+    # Its manifest is one without a record now, and young: a run that is under way may be about to record it.
+    assert planned(store, at=datetime.now(tz=UTC)).is_empty
+    plan = planned(store)
+    assert [(part.release, part.files) for part in plan.parts] == [("", 8)]
+    prune(store, plan)
+    assert keys(store) == wanted
+
+
+def test_what_a_run_that_has_not_ended_put_there_stays(store: Store, tmp_path: Path) -> None:
+    """A manifest without a record belongs to it; also files that an old release had, too."""
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    body = read_all(store, manifest_key(record_of_release(store, "r1").manifest)) or b""
+    backdate(store, [30, 20, 10], datetime.now(tz=UTC))
+    # The run has the files of r1 with one more, whose manifest it has just put.
+    manifest = load(body, "")
+    from shipfiles.digest import digest_bytes
+
+    other = dump(replace(manifest, compress="other"))
+    store.put(manifest_key(digest_bytes(other)), other)
+    plan = planned(store, at=datetime.now(tz=UTC), grace=timedelta(0), days=1)
+    assert plan.dropped == ["r1"]
+    assert not plan.sweep
+
+
+def test_what_no_manifest_names_is_never_touched(store: Store, tmp_path: Path) -> None:
+    deploy(store, tmp_path / "src", 1)
+    theirs = ["only1.txt.bak", "app.0123456789ab.css", ".shipfiles/other.json", "only1.txt.br"]
+    for key in theirs:
+        store.put(key, b"theirs")
+    for number in (2, 3):
+        deploy(store, tmp_path / "src", number)
+    prune(store, planned(store))
+    assert "only1.txt" not in keys(store)
+    assert set(theirs) <= keys(store)
+
+
+def test_a_plain_name_that_somebody_else_took_stays(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    store.put("only1.txt", b"x")
+    plan = planned(store)
+    assert plan.foreign == ["only1.txt"]
+    prune(store, plan)
+    assert read_all(store, "only1.txt") == b"x"
+
+
+def test_what_stock_django_made_live_stays(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    name = manifest_of(store, record_of_release(store, "r1")).entries["only1.txt"].name
+    store.put("staticfiles.json", b'{"version": "1.1", "paths": {"only1.txt": "%s"}, "hash": ""}' % name.encode())
+    prune(store, planned(store))
+    assert {"only1.txt", name} <= keys(store)
+
+
+def test_a_name_that_differs_by_case_is_the_kept_one_on_some_systems(tmp_path: Path) -> None:
+    store = Folding()
+    for number, name in enumerate(["Logo.txt", "x.txt", "logo.txt"], start=1):
+        root = tmp_path / str(number)
+        root.mkdir()
+        (root / name).write_text("same")
+        publish(made(root), store, FAST, release=f"r{number}")
+    manifest = manifest_of(store, record_of_release(store, "r3"))
+    plan = planned(store)
+    assert plan.dropped == ["r1"]
+    prune(store, plan)
+    check_whole(store, manifest)
+
+
+def test_links_to_sources_go_but_not_the_sources(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    deploy(store, tmp_path / "one", 1, link=True)
+    for number in (2, 3):
+        deploy(store, tmp_path / "src", number)
+    assert os.path.islink(store.path("only1.txt"))
+    (tmp_path / "one" / "only1.txt").rename(tmp_path / "kept")
+    prune(store, planned(store))
+    assert not os.path.lexists(store.path("only1.txt"))
+    assert (tmp_path / "kept").read_text() == "1"
+
+
+def test_a_link_that_somebody_else_made_stays(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    os.unlink(store.path("only1.txt"))
+    os.symlink(tmp_path / "src/logo.png", store.path("only1.txt"))
+    plan = planned(store)
+    assert plan.foreign == ["only1.txt"]
+    prune(store, plan)
+    assert os.path.islink(store.path("only1.txt"))
+
+
+# When it cannot be known.
+
+
+def damages(store: Store, what: str) -> str:
+    kept_manifest = manifest_key(record_of_release(store, "r2").manifest)
+    key = {"pointer": POINTER_KEY, "record": record_key("r1"), "current record": record_key("r3")}.get(
+        what, kept_manifest
+    )
+    if what in ("missing", "current record"):
+        store.delete([key])
+    elif what == "other bytes":
+        store.put(key, (read_all(store, key) or b"").replace(b"logo.png", b"logo.gif"))
+    else:
+        store.put(key, b'{"schema": 99, "files": {}}' if what == "newer" else b"{half")
+    return key
+
+
+@pytest.mark.parametrize("what", ["pointer", "record", "current record", "missing", "other bytes", "newer", "half"])
+def test_with_anything_damaged_that_is_needed_nothing_is_deleted(store: Store, tmp_path: Path, what: str) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    good = planned(store)
+    key = damages(store, what)
+    before = keys(store)
+    with pytest.raises(ReleaseError, match=r"nothing was deleted") as error:
+        planned(store)
+    assert key in str(error.value)
+    with pytest.raises(ReleaseError, match=r"nothing was deleted"):
+        prune(store, replace(good, basis=""))
+    assert keys(store) == before
+
+
+def test_without_a_pointer_nothing_is_deleted(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="There is no current release"):
+        planned(store)
+
+
+def test_a_damaged_manifest_of_a_dropped_release_stays_with_what_only_it_names(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4):
+        deploy(store, tmp_path / "src", number)
+    manifest = manifest_key(record_of_release(store, "r1").manifest)
+    store.put(manifest, b"{")
+    told: list[object] = []
+    plan = planned(store, listener=told.append)
+    assert any(isinstance(event, Notice) and manifest in event.text for event in told)
+    prune(store, plan)
+    assert {manifest, "only1.txt"} <= keys(store)
+    assert "only2.txt" not in keys(store)
+    assert list(records_of(store)) == ["r3", "r4"]
+
+
+def test_an_unknown_release_cannot_be_protected(store: Store, tmp_path: Path) -> None:
+    deploy(store, tmp_path / "src", 1)
+    with pytest.raises(UnknownRelease, match="r9"):
+        planned(store, protect=["r9"])
+
+
+# Between plan and deed, and killed within.
+
+
+def test_what_became_current_since_the_plan_was_made_stays(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4):
+        deploy(store, tmp_path / "src", number)
+    plan = planned(store)
+    assert plan.dropped == ["r2", "r1"]
+    pointer = read_pointer(partial(read_all, store))
+    assert pointer is not None
+    store.put(POINTER_KEY, dump_pointer(pointer.moved("r1", NOW)))
+    deploy(store, tmp_path / "src", 5)
+    done = prune(store, plan)
+    # Not r3 either, which nobody was asked about.
+    assert done.dropped == ["r2"]
+    assert set(records_of(store)) == {"r1", "r3", "r4", "r5"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=st.integers(1, 32), after=st.booleans(), again=st.integers(1, 12))
+def test_killed_at_any_write_the_kept_are_whole_and_the_next_prune_finishes(steps, after, again, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed")
+    store = MemoryStore()
+    for number in (1, 2, 3, 4):
+        deploy(store, folder / "src", number)
+    wanted = expected(store, ["r3", "r4"])
+    for count in (steps, again):
+        dying = Dying(store, count, after=after)
+        with suppress(Killed):
+            prune(dying, planned(dying))
+        assert wanted <= keys(store)
+        for release in ("r3", "r4"):
+            check_whole(store, manifest_of(store, record_of_release(store, release)), plain=release == "r4")
+    # Whatever is left has a manifest by which the next one finds it.
+    prune(store, planned(store))
+    assert keys(store) == wanted
+
+
+def test_a_store_that_fails_says_so_and_the_next_prune_finishes(tmp_path: Path) -> None:
+    class Failing(MemoryStore):
+        fails = True
+
+        def delete(self, keys: Iterable[str]) -> None:
+            for key in keys:
+                if self.fails and key == "only1.txt":
+                    raise StoreError(key, "cannot be deleted: the file system is read-only")
+                super().delete([key])
+
+    store = Failing()
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    wanted = expected(store, ["r2", "r3"])
+    with pytest.raises(StoreError, match="read-only"):
+        prune(store, planned(store))
+    assert wanted <= keys(store)
+    store.fails = False
+    prune(store, planned(store))
+    assert keys(store) == wanted
+
+
+def test_a_release_that_is_published_again_is_whole(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    prune(store, planned(store))
+    deploy(store, tmp_path / "src", 1)
+    check_whole(store, manifest_of(store, record_of_release(store, "r1")))
+
+
+def test_releases_that_share_a_manifest(store: Store, tmp_path: Path) -> None:
+    deploy(store, tmp_path / "src", 1)
+    deploy(store, tmp_path / "src", 2)
+    for release in ("r3", "r4"):
+        publish(made(tmp_path / "src"), store, FAST, release=release)
+    plan = planned(store)
+    assert plan.dropped == ["r2", "r1"]
+    prune(store, plan)
+    assert record_of_release(store, "r3").manifest == record_of_release(store, "r4").manifest
+    assert keys(store) == expected(store, ["r3", "r4"])
+
+
+def test_listed_gives_the_keys_of_the_manifest(store: Store, tmp_path: Path) -> None:
+    for link in (False, True):
+        deploy(store, tmp_path / "src", 1, link=link)
+        (stored,) = [s for s in store.list(MANIFESTS_PREFIX)][-1:]
+        body = read_all(store, stored.key) or b""
+        assert {item.key for item in listed(body, "")} == set(load(body, "").keys())
+        if isinstance(store, MemoryStore):
+            break
+
+
+def test_lengths_of_time() -> None:
+    assert parse_duration("7d") == 7 * DAY
+    assert parse_duration(" 1d12h ") == 1.5 * DAY
+    assert parse_duration("2w30m45s") == timedelta(days=14, minutes=30, seconds=45)
+    assert parse_duration("0") == timedelta(0)
+    assert duration_text(timedelta(days=7)) == "7d"
+    assert duration_text(timedelta(hours=36)) == "1d12h"
+    assert duration_text(timedelta(0)) == "0s"
+    for text in ("", "7", "d", "7 d", "-1d", "1.5d", "7y", "9999999d", "٧d"):
+        with pytest.raises(ValueError):
+            parse_duration(text)
