@@ -8,8 +8,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from .durations import parse_duration
 from .errors import ConfigError, did_you_mean, nearest_names
 from .paths import path_fault
 
@@ -145,6 +147,31 @@ class CacheConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RetainConfig:
+    """OPTIONS["retain"]: which releases ``ship prune`` keeps beside the current one and the one before it."""
+
+    keep: int = 5
+    """At least so many of the newest releases."""
+    younger_than: str = "7d"
+    """All that were made, or were still current, less than this ago: pages live on in caches. ``7d``, ``12h``,
+    ``30m``."""
+    on_collect: bool = False
+    """Whether ``collectstatic`` prunes when its release is current. If that fails, the release stays, and the command
+    says so."""
+
+    def __post_init__(self) -> None:
+        try:
+            parse_duration(self.younger_than)
+        except ValueError as error:
+            raise ConfigError(f"retain.younger_than: {error}") from None
+
+    @property
+    def age(self) -> timedelta:
+        """``younger_than`` as a length of time."""
+        return parse_duration(self.younger_than)
+
+
+@dataclass(frozen=True, slots=True)
 class StaticConfig:
     """STORAGES["staticfiles"]["OPTIONS"], with the defaults that Django's settings give."""
 
@@ -169,6 +196,7 @@ class StaticConfig:
     proof: ProofConfig = field(default_factory=ProofConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
+    retain: RetainConfig = field(default_factory=RetainConfig)
 
     def __post_init__(self) -> None:
         if fault := path_fault(self.manifest_name):

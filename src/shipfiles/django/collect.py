@@ -18,13 +18,14 @@ from ..events import Listener, ignore, phase
 from ..manifest import Manifest
 from ..media_types import media_type
 from ..model import Problem
-from ..records import read_current
+from ..records import POINTER_KEY, read_current
 from ..release.outcome import Published
 from ..release.renew import Making, renew
 from ..release.state import State, read_state, state_of, totals_of, write_state
 from ..stores.store import Store, read_all
 from . import conf
 from .proof.prove import Proof, prove, scan_names
+from .pruning import Pruned, prune_after
 from .sources import collected_sources
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Collected:
     """Files that were built and placed; the others were taken over from the last release."""
     cache: Cache
     """What counts the scans and variants that were found and made."""
+    pruned: Pruned | None = None
+    """What was pruned afterwards, if that was wanted."""
 
 
 def collect(
@@ -86,12 +89,16 @@ def collect(
         run = _Run(storage, found, proof, cache, listener)
         if not post_process:
             return run.plain(_rehearsed(storage.store) if dry_run else storage.store, clear=clear, link=link)
+        collected = None
         # A run that clears or links touches more than what changed.
         if cache_config.enabled and not (clear or link or dry_run or verify or proof.errors):
             collected = run.over_the_last()
-            if collected is not None:
-                return collected
-        return run.whole(clear=clear, link=link, dry_run=dry_run)
+        if collected is None:
+            collected = run.whole(clear=clear, link=link, dry_run=dry_run)
+        moved = any(change.key == POINTER_KEY for change in collected.published.changed)
+        if storage.config.retain.on_collect and moved and not dry_run:
+            collected = replace(collected, pruned=prune_after(storage, collected.published.release, listener))
+        return collected
 
 
 class _Run:

@@ -47,6 +47,8 @@ class Report:
         rows.append(("Written", f"{count(facts['written'], 'object')}, {human(facts['bytes_written'])}"))
         if facts["deleted"]:
             rows.append(("Deleted", count(facts["deleted"], "object")))
+        if self.collected.pruned:
+            rows.append(("Pruned", self.collected.pruned.text))
         if facts["shadowed"]:
             losers = count(facts["shadowed"], "file")
             rows.append(("Not collected", f"{losers} whose name another file has (first found wins)"))
@@ -118,6 +120,7 @@ class Report:
                 *(problem_facts("warning", problem) for problem in [*self.collected.warnings, *self._case_twins()]),
                 *(problem_facts("note", problem) for problem in self.collected.notes),
             ],
+            "pruned": self.collected.pruned.facts() if self.collected.pruned else None,
             "seconds": round(self.seconds, 3),
             "phases": {name: round(spent.seconds, 3) for name, spent in self.phases.items()},
             "bytes_per_second": {name: round(spent.rate) for name, spent in self.phases.items() if spent.rate},

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import check, export, import_
+from . import check, export, import_, prune
 
-VERBS: dict[str, ModuleType] = {"check": check, "export": export, "import": import_}
+VERBS: dict[str, ModuleType] = {"check": check, "export": export, "import": import_, "prune": prune}

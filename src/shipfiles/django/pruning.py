@@ -1,0 +1,78 @@
+"""Prune after ``collectstatic``, and what is said of a prune."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ShipfilesError
+from ..events import Listener, Notice
+from ..records import now
+from .progress import count, human
+
+if TYPE_CHECKING:
+    from ..release.prune import PrunePlan
+    from .storage import StaticStorage
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How a prune went that nobody watched."""
+
+    plan: PrunePlan | None = None
+    error: str = ""
+
+    @property
+    def text(self) -> str:
+        """A line of the report."""
+        return (self.error and "failed, see above") or (prune_total(self.plan) if self.plan else "")
+
+    def facts(self) -> dict[str, Any]:
+        """The same for ``--json``."""
+        return {**(prune_facts(self.plan) if self.plan else {}), "error": self.error}
+
+
+def prune_after(storage: StaticStorage, release: str, listener: Listener) -> Pruned:
+    """Prune as OPTIONS["retain"] says. The ``release`` is live whatever happens, so a failure is only told."""
+    from ..release.prune import plan_prune, prune  # only where it is wanted
+
+    retain, store = storage.config.retain, storage.store
+    try:
+        plan = plan_prune(
+            store,
+            keep=retain.keep,
+            younger_than=retain.age,
+            at=now(),
+            manifest_name=storage.manifest_name,
+            listener=listener,
+        )
+        return Pruned(prune(store, plan, listener))
+    except ShipfilesError as error:
+        what = f"The release {release} is live, but old ones could not be pruned"
+        listener(Notice(f"{what}: {error}\n  Run ship prune when that is mended."))
+        return Pruned(error=str(error))
+
+
+def prune_facts(plan: PrunePlan) -> dict[str, Any]:
+    """What a prune deletes, or has deleted, for ``--json``."""
+    return {
+        "kept": [{"release": release, "why": why} for release, why in plan.kept.items()],
+        "dropped": [
+            {
+                "release": part.release or None,
+                "made": part.made.strftime("%Y-%m-%dT%H:%M:%SZ") if part.made else None,
+                "files": part.files,
+                "bytes": part.bytes,
+            }
+            for part in plan.parts
+        ],
+        "files": len(plan.sweep),
+        "bytes": plan.bytes,
+        "waiting": plan.waiting,
+        "foreign": list(plan.foreign),
+    }
+
+
+def prune_total(plan: PrunePlan) -> str:
+    """What goes, in a line."""
+    return f"{count(len(plan.dropped), 'release')}, {count(len(plan.sweep), 'file')}, {human(plan.bytes)}"

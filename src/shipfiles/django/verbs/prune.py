@@ -1,0 +1,136 @@
+"""``ship prune``: delete old releases, and the files that only they have."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ...durations import duration_text, parse_duration
+from ...records import now
+from ...release.marks import Part
+from ...release.prune import PrunePlan, plan_prune, prune
+from ..progress import count, human
+from ..pruning import prune_facts, prune_total
+from .shared import (
+    Column,
+    add_json,
+    errors_as_json,
+    local_time,
+    notices,
+    on_terminal,
+    print_json,
+    print_table,
+    release_meant,
+    static_storage,
+    static_store,
+)
+
+HELP = "Delete old releases, and the files that only they have."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """The options of this verb."""
+    parser.add_argument(
+        "--keep",
+        type=_number,
+        metavar="N",
+        help="Keep at least the newest N releases. Default: OPTIONS['retain']['keep'].",
+    )
+    parser.add_argument(
+        "--younger-than",
+        type=_duration,
+        metavar="AGE",
+        help="Keep what was made, or was still current, less than this ago: 7d, 12h, 30m. "
+        "Default: OPTIONS['retain']['younger_than'].",
+    )
+    parser.add_argument(
+        "--protect",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="Keep this release, too: one that a process is pinned to. May be given several times.",
+    )
+    parser.add_argument("--dry-run", "-n", action="store_true", help="Say what would be deleted, and delete nothing.")
+    parser.add_argument(
+        "--noinput",
+        "--no-input",
+        action="store_false",
+        dest="interactive",
+        help="Ask nothing before files are deleted.",
+    )
+    add_json(parser)
+
+
+def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
+    """Say what goes, ask, delete. Raises ``CommandError``, which ends with status 1, if that was not to be."""
+    with errors_as_json(command, options):
+        store, config = static_store(), static_storage().config
+        plan = plan_prune(
+            store,
+            keep=config.retain.keep if options["keep"] is None else options["keep"],
+            younger_than=config.retain.age if options["younger_than"] is None else options["younger_than"],
+            at=now(),
+            protect=[release_meant(store, text) for text in options["protect"]],
+            manifest_name=config.manifest_name,
+            listener=notices(command),
+        )
+        as_json, quiet = options["json"], options["json"] or options["verbosity"] < 1
+        if not quiet:
+            _show(command, plan, options["verbosity"])
+        done = False
+        if not plan.is_empty and not options["dry_run"]:
+            if options["interactive"] and not as_json and on_terminal(command):
+                _ask()
+            plan, done = prune(store, plan, notices(command)), True
+        if as_json:
+            print_json(command, {**prune_facts(plan), "dry_run": options["dry_run"], "done": done})
+    if quiet or not done:
+        return None
+    return f"Deleted {prune_total(plan)}."
+
+
+def _ask() -> None:
+    if input("Delete them? [y/N] ").strip().casefold() not in ("y", "yes"):
+        raise CommandError("Nothing was deleted.")
+
+
+def _show(command: BaseCommand, plan: PrunePlan, verbosity: int) -> None:
+    for release, why in plan.kept.items():
+        command.stdout.write(f"Kept: {release}, {why}")
+    if plan.parts:
+        columns = [Column("Release"), Column("Made"), Column("Files", right=True), Column("Frees", right=True)]
+        print_table(command, columns, [_row(part) for part in plan.parts])
+    if verbosity >= 2:
+        for key in plan.sweep:
+            command.stdout.write(f"To be deleted: {key}")
+    for key in plan.foreign:
+        command.stdout.write(f"Left in place: {key}: its bytes are none that a release put there")
+    if plan.waiting:
+        files = count(plan.waiting, "file")
+        age = duration_text(plan.terms.grace)
+        command.stdout.write(f"Left for the next time: {files} put there less than {age} ago, maybe by another run")
+    command.stdout.write(
+        f"To be deleted: {prune_total(plan)}." if not plan.is_empty else "There is nothing to be deleted."
+    )
+
+
+def _row(part: Part) -> tuple[str, str, str, str]:
+    made = local_time(part.made) if part.made else "-"
+    return part.release or "(left by runs that did not end)", made, f"{part.files:,}", human(part.bytes)
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
