@@ -21,7 +21,7 @@ from shipfiles.digest import digest_bytes
 from shipfiles.durations import duration_text, parse_duration
 from shipfiles.errors import ReleaseError, StoreError, UnknownRelease
 from shipfiles.events import Notice
-from shipfiles.manifest import dump, listed, load
+from shipfiles.manifest import dump, load
 from shipfiles.model import SourceFile
 from shipfiles.records import (
     POINTER_KEY,
@@ -35,6 +35,7 @@ from shipfiles.records import (
     record_key,
 )
 from shipfiles.release.catalog import manifest_of, record_of_release, records_of
+from shipfiles.release.listed import listed
 from shipfiles.release.prune import PrunePlan, plan_prune, prune
 from shipfiles.release.publish import publish
 from shipfiles.release.retention import Terms, ends_of, kept_releases

@@ -9,9 +9,9 @@ from datetime import datetime
 from ..digest import digest_bytes, hex_prefix
 from ..errors import ManifestError, ReleaseError
 from ..events import Listener, Notice
-from ..manifest import listed
 from ..records import MANIFESTS_PREFIX
 from ..stores.store import Links, Store, Stored, digest_of, read_all
+from .listed import listed
 from .ownership import without_twins
 
 
@@ -41,6 +41,7 @@ class Marks:
         self._store = store
         self._listener = listener
         self._needed = set(needed)
+        self._seen: set[bytes] = set()
         self._dropped: list[tuple[str, Part]] = []
         self._owners: dict[str, int] = {}
         # Plain names and what is beside them: the sizes and digests that dropped releases gave them.
@@ -49,7 +50,7 @@ class Marks:
     def need(self, manifest: str) -> None:
         """All that the manifest at the key ``manifest`` names is needed. Raises `ReleaseError` if it is damaged."""
         try:
-            self._needed.update(item.key for item in listed(self._body(manifest), manifest))
+            self._needed.update(item.key for item in listed(self._body(manifest), manifest, self._seen))
         except ManifestError as error:
             raise refused(error) from error
 
@@ -58,7 +59,7 @@ class Marks:
         if any(manifest == known for known, _ in self._dropped):
             return
         try:
-            items = list(listed(self._body(manifest), manifest))
+            items = list(listed(self._body(manifest), manifest, self._seen))
         except ManifestError as error:
             self._listener(Notice(f"Left in place what only this manifest names: {error}"))
             return
