@@ -131,6 +131,9 @@ class ServeConfig:
     """The charset of text types; empty for none."""
     media_types: Mapping[str, str] = field(default_factory=dict)
     """Extension (``.foo``) or file name → media type, beside the built-in table; noted when files are collected."""
+    pull_from: object = None
+    """Another store with releases, from which a hashed name that the folder lacks is fetched: the absolute path of a
+    folder, its ``file://`` URL, or a store object or its dotted path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,6 +313,9 @@ class OneFile:
     def find(self, _path: str) -> Shrinking:
         return self.resource
 
+    def may_wait(self, _path: str) -> bool:
+        return False
+
     def is_lost(self, _path: str) -> bool:
         return False
 

@@ -137,7 +137,10 @@ def static_table() -> Table:
     names = storage.hashed_files if release is None else None
     if release is None and not names and not in_tests():
         logger.warning("There is no release in %s, so no static file is served. Run collectstatic.", storage.location)
-    return FileTable(release or Manifest({}), storage.location or "", prefix, storage.config.serve, names=names)
+    store = static_store(storage.config) if storage.location else None
+    return FileTable(
+        release or Manifest({}), storage.location or "", prefix, storage.config.serve, names=names, store=store
+    )
 
 
 def find_source(path: str) -> str | None:

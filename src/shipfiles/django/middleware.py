@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from ..serve.opened import SMALL, Span
 from ..serve.respond import FIELDS, Request, Response, respond
 from ..serve.table import Table
+from ..serve.waiting import respond_soon
 from . import conf
 
 _KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
@@ -50,15 +51,19 @@ class ShipfilesMiddleware:
         return self.answer(request) or self.get_response(request)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        # Opening and reading a small file is quicker than handing it to a thread.
-        answer = self.answer(request)
+        response = await respond_soon(self.table, _asked(request))
+        answer = None if response is None else _to_django(response, is_asgi=isinstance(request, ASGIRequest))
         return await cast("Awaitable[HttpResponseBase]", self.get_response(request)) if answer is None else answer
 
     def answer(self, request: HttpRequest) -> HttpResponseBase | None:
         """The response to a request for a static file, or ``None`` for any other request."""
-        get = request.META.get
-        response = respond(self.table, Request(request.method or "", request.path_info, lambda name: get(_KEYS[name])))
+        response = respond(self.table, _asked(request))
         return None if response is None else _to_django(response, is_asgi=isinstance(request, ASGIRequest))
+
+
+def _asked(request: HttpRequest) -> Request:
+    get = request.META.get
+    return Request(request.method or "", request.path_info, lambda name: get(_KEYS[name]))
 
 
 def _to_django(response: Response, *, is_asgi: bool) -> HttpResponseBase:

@@ -12,8 +12,9 @@ from ..config import ServeConfig
 from ..http.headers import Header
 from .default import forced_script_name
 from .opened import Span
-from .respond import FIELDS, Request, respond
+from .respond import FIELDS, Request
 from .table import Table, choose_table
+from .waiting import respond_soon
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -49,7 +50,7 @@ class StaticApp:
         if scope["type"] != "http":
             return await self.application(scope, receive, send)
         path = path_below_root(scope, self._script_name)
-        response = respond(self.table, Request(scope["method"], path, field_getter(scope["headers"])))
+        response = await respond_soon(self.table, Request(scope["method"], path, field_getter(scope["headers"])))
         if response is None:
             return await self.application(scope, receive, send)
         status, headers, body = response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from ..bundler_names import is_bundled, is_scrambled
@@ -18,8 +19,11 @@ from ..media_types import media_type
 from ..model import Entry, Variant
 from ..paths import path_fault, url_unquote
 from ..records import MANIFESTS_PREFIX, read_current
+from ..stores.local import LocalStore
+from ..stores.opening import open_store
 from .default import default_table
 from .opened import DigestMemory, Opened, digest_open, modified_at, open_regular
+from .pull import Pull
 from .releases import Releases
 
 logger = logging.getLogger("shipfiles.serve")
@@ -63,6 +67,9 @@ class Table(Protocol):
         Raises ``OSError`` if the machine has no descriptor or memory left.
         """
 
+    def may_wait(self, path: str, /) -> bool:
+        """Whether to find or open the file at ``path`` may take longer than an event loop should be kept."""
+
     def is_lost(self, path: str, /) -> bool:
         """Whether a path without a file is certainly meant for this table, so that the table itself answers 404."""
 
@@ -73,7 +80,8 @@ class FileTable:
     ``prefix`` is what the paths of requests begin with, below the place where the application is mounted (WSGI's
     PATH_INFO): ``/static/``. Each file is found under its hashed name, for ever, and under its logical path, for
     ``config.max_age`` seconds; nothing else under ``root`` is. ``names`` are further files, logical path → hashed name,
-    of which no manifest says more than that. Names are looked up, never joined from a request, so no request can leave
+    of which no manifest says more than that. ``store`` is the folder as a store, for files that are put there because
+    ``config.pull_from`` has them. Names are looked up, never joined from a request, so no request can leave
     ``root``. An empty ``root`` has no files. Raises `ConfigError` for a prefix without slashes around it.
     """
 
@@ -85,6 +93,7 @@ class FileTable:
         config: ServeConfig | None = None,
         *,
         names: Mapping[str, str] | None = None,
+        store: LocalStore | None = None,
     ) -> None:
         self.config = config or ServeConfig()
         self.prefix = checked_prefix(prefix)
@@ -93,6 +102,10 @@ class FileTable:
         self._hashed = {name: logical for logical, name in manifest.names().items()}
         self._unknown = _unknown_files(names or {})
         self._others = Releases(os.path.join(self._root, MANIFESTS_PREFIX.rstrip("/")) if root else "", self._hashed)
+        self._pull: Pull | None = None
+        if self.config.pull_from is not None and root:
+            source = open_store(self.config.pull_from, "OPTIONS['serve']['pull_from']")
+            self._pull = Pull(source, store or LocalStore(self._root), self._hashed)
         self._resources: dict[str, _StoredFile] = {}
         self._reported: set[str] = set()
 
@@ -110,12 +123,24 @@ class FileTable:
             found = self._unknown_file(name, logical)
         else:
             entry = self._others.entry(name) if _may_be_kept(name) else None
+            if entry is None and self._pull is not None and _may_be_kept(name) and not path_fault(name):
+                entry = self._pull.entry(name)
             # Not kept: it is asked for until the last page of that release is closed, and then never again.
             return None if entry is None else self._stored_file(entry, immutable=True)
         # As many as there are names in the manifest, never more.
         if found is not None:
             self._resources[path] = found
         return found
+
+    def may_wait(self, path: str) -> bool:
+        if not path.startswith(self.prefix) or (self._pull is None and path in self._resources):
+            return False
+        name = path[len(self.prefix) :]
+        if name in self._hashed:
+            return self._pull is not None and not self._pull.has(name)
+        if name in self._logical or name in self._unknown or not _may_be_kept(name):
+            return False
+        return not self._others.is_known() or (self._pull is not None and not self._pull.has(name))
 
     def is_lost(self, path: str) -> bool:
         """Whether ``path`` is a hashed name that no release has: no application would answer it.
@@ -165,11 +190,19 @@ class FileTable:
             file = path if coding is None else path + suffix(coding)
             if variant is None:
                 return _ChangingFile(file, headers, self._report)
-            return _FixedFile(file, variant, headers(variant.digest), self._report, steady=immutable)
+            fetch = partial(self._fetch, entry, coding or IDENTITY) if immutable and self._pull else None
+            return _FixedFile(file, variant, headers(variant.digest), self._report, fetch, steady=immutable)
 
         representations = {c: representation(c, None if known is None else codings[c]) for c in order}
         representations[IDENTITY] = representation(None, known)
         return _StoredFile(order, representations)
+
+    def _fetch(self, entry: Entry, coding: str) -> bytes | bool:
+        """The bytes of ``entry`` in ``coding`` from the other store; else whether they may be on the disk now."""
+        if self._pull is None or self._pull.has(entry.name):
+            return False
+        fetched = self._pull.fetch(entry)
+        return fetched is not None and fetched.get(coding, not fetched)
 
     def _report(self, path: str, what: str) -> None:
         """Say once what is wrong with a file of the release: it may be asked for a thousand times a second."""
@@ -215,19 +248,33 @@ class _StoredFile:
 class _FixedFile:
     """A file whose bytes the manifest vouches for: hashed names, which are written once."""
 
-    __slots__ = ("_path", "_report", "_size", "_steady", "known")
+    __slots__ = ("_fetch", "_path", "_report", "_size", "_steady", "known")
 
     def __init__(
-        self, path: str, variant: Variant, headers: tuple[Header, ...], report: _Report, *, steady: bool
+        self,
+        path: str,
+        variant: Variant,
+        headers: tuple[Header, ...],
+        report: _Report,
+        fetch: Callable[[], bytes | bool] | None,
+        *,
+        steady: bool,
     ) -> None:
         self._path = path
         self._size = variant.size
         self.known = Known(entity_tag(variant.digest), headers)
         self._report = report
         self._steady = steady
+        self._fetch = fetch
 
     def open(self) -> Opened | None:
         found = open_regular(self._path)
+        if found is None and self._fetch is not None:
+            fetched = self._fetch()
+            if isinstance(fetched, bytes):
+                fd = os.open(os.devnull, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+                return Opened(fd, len(fetched), None, *self.known, self._steady, body=fetched)
+            found = open_regular(self._path) if fetched else None
         if found is None:
             self._report(self._path, "cannot be opened as a file")
             return None

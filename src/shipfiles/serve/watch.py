@@ -46,6 +46,10 @@ class WatchTable:
         return _SourceFile(file, media_type(logical, self.config.media_types), self.config,
                            self._memories.setdefault(file, DigestMemory()))  # fmt: skip
 
+    def may_wait(self, _path: str, /) -> bool:
+        """Never: the files of development are on this disk."""
+        return False
+
     def is_lost(self, _path: str, /) -> bool:
         """Never: in development the application's own 404 page says more."""
         return False

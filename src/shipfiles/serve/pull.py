@@ -1,0 +1,221 @@
+"""Files that this disk does not have, fetched from another store when they are asked for."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from typing import Generic, TypeVar
+
+from ..digest import digest_bytes
+from ..errors import KeyExists, KeyNotFound, ManifestError, ShipfilesError, StoreError
+from ..http.negotiation import IDENTITY
+from ..manifest import suffix
+from ..model import Entry, Variant
+from ..stores.local import LocalStore
+from ..stores.store import Body, Store
+from .remote import RemoteNames
+
+logger = logging.getLogger("shipfiles.serve")
+
+_T = TypeVar("_T")
+
+_IN_MEMORY = 8 * 1024 * 1024
+"""Files up to this size, in bytes, are fetched in memory; larger ones by way of a temporary file."""
+
+
+class Pull:
+    """Fetches from ``source`` what ``disk`` lacks, and puts it there under its own key, variants first.
+
+    Every byte is checked against the digest that a manifest has for it. Of several who want a file at once one fetches
+    it. A failure is said in the log, once a minute at most, and is remembered for a second where the store did not
+    answer. A disk that takes no file is said too; then small files are kept in memory, the last used ones.
+    """
+
+    _SAY_EVERY = 60.0
+    _REST = 1.0
+    _MOST_HELD = 32 * 1024 * 1024
+
+    def __init__(self, source: Store, disk: LocalStore, own: Collection[str]) -> None:
+        self._source = source
+        self._disk = disk
+        self._names = RemoteNames(source, own)
+        self._flights = _Flights[Mapping[str, bytes] | None]()
+        self._lock = threading.Lock()
+        # A store is not made for threads that put and settle at once.
+        self._writing = threading.Lock()
+        self._held: OrderedDict[str, Mapping[str, bytes]] = OrderedDict()
+        self._entries: dict[str, Entry] = {}
+        self._said = self._failed = float("-inf")
+
+    def has(self, name: str) -> bool:
+        """Whether the disk has a file ``name``."""
+        return os.path.lexists(os.path.join(self._disk.root, name))
+
+    def entry(self, name: str) -> Entry | None:
+        """The entry of a name that no manifest on this disk has; ``None`` if no manifest of the store has it either.
+
+        The manifest that has it is put on this disk too, so that the file is one that a manifest names.
+        """
+        if (known := self._entries.get(name)) is not None:
+            return known
+        if self._rests():
+            return None
+        try:
+            found = self._names.find(name)
+        except (StoreError, ManifestError, OSError) as error:
+            self._fail(
+                f"{name} cannot be looked for in {self._source!r}: {error}", rest=not isinstance(error, ManifestError)
+            )
+            return None
+        if found is None:
+            return None
+        try:
+            with self._writing, suppress(KeyExists):
+                self._disk.put(found.key, found.body, mode="create")
+        except StoreError as error:
+            self._say(f"{error}. What is fetched from {self._source!r} is kept in memory, if it is small.")
+            # Where the manifest is on the disk, it is found there from now on.
+            if len(self._entries) >= 1024:
+                self._entries = {}
+            self._entries[name] = found.entry
+        return found.entry
+
+    def fetch(self, entry: Entry) -> Mapping[str, bytes] | None:
+        """Make the disk have the asset of ``entry``; ``None`` if it cannot be had.
+
+        The bodies by content coding, with ``identity``, if the disk took none; else there are none in it.
+        """
+        with self._lock:
+            if (held := self._held.get(entry.name)) is not None:
+                self._held.move_to_end(entry.name)
+                return held
+        if self._rests():
+            return None
+        return self._flights.run(entry.name, lambda: self._fetch(entry))
+
+    def _fetch(self, entry: Entry) -> Mapping[str, bytes] | None:
+        if self.has(entry.name):
+            return {}  # the last flight has brought it
+        wanted = {coding: (entry.name + suffix(coding), variant) for coding, variant in entry.codings.items()}
+        # The asset last: where it is, everything is.
+        wanted[IDENTITY] = entry.name, Variant(entry.size, entry.digest)
+        held: dict[str, bytes] = {}
+        try:
+            for coding, (key, variant) in wanted.items():
+                try:
+                    with self._body(key, variant) as body:
+                        if not self._put(key, body, variant) and isinstance(body, bytes):
+                            held[coding] = body
+                except KeyNotFound:
+                    if coding == IDENTITY:
+                        raise
+            with self._writing:
+                self._disk.settle()
+        except (ShipfilesError, OSError) as error:
+            # Of one file nothing follows for others; of a store that does not answer it does.
+            self._fail(
+                f"{entry.name} cannot be fetched from {self._source!r}: {error}",
+                rest=not isinstance(error, (KeyNotFound, _Wrong)),
+            )
+            return None
+        if held:
+            self._hold(entry.name, held)
+            return held
+        return {} if self.has(entry.name) else None
+
+    def _put(self, key: str, body: Body, wanted: Variant) -> bool:
+        """Whether the disk has ``key`` now."""
+        try:
+            with self._writing, suppress(KeyExists):
+                self._disk.put(key, body, mode="create", digest=wanted.digest)
+        except StoreError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise _Wrong(key, "its bytes do not have the digest that its manifest says") from error
+            self._say(f"{error}. What is fetched from {self._source!r} is kept in memory, if it is small.")
+            return False
+        return True
+
+    def _hold(self, name: str, bodies: Mapping[str, bytes]) -> None:
+        with self._lock:
+            self._held[name] = bodies
+            while sum(len(body) for held in self._held.values() for body in held.values()) > self._MOST_HELD:
+                self._held.popitem(last=False)
+
+    @contextmanager
+    def _body(self, key: str, wanted: Variant) -> Iterator[Body]:
+        """The bytes of ``key`` of the other store: themselves if they are few, else in a temporary file."""
+        if wanted.size <= _IN_MEMORY:
+            body = b"".join(self._chunks(key, wanted.size))
+            if digest_bytes(body) != wanted.digest:
+                raise _Wrong(key, "its bytes do not have the digest that its manifest says")
+            yield body
+            return
+        with tempfile.NamedTemporaryFile(prefix="shipfiles-") as file:
+            for chunk in self._chunks(key, wanted.size):
+                file.write(chunk)
+            file.flush()
+            yield file.name
+
+    def _chunks(self, key: str, size: int) -> Iterator[bytes]:
+        """The bytes of ``key`` of the other store, of which there must be ``size``."""
+        left = size
+        for chunk in self._source.read(key):
+            left -= len(chunk)
+            if left < 0:
+                break
+            yield chunk
+        if left:
+            raise _Wrong(key, f"it does not have the {size} bytes that its manifest says")
+
+    def _rests(self) -> bool:
+        return time.monotonic() - self._failed < self._REST
+
+    def _fail(self, text: str, *, rest: bool = True) -> None:
+        if rest:
+            self._failed = time.monotonic()
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if now - self._said < self._SAY_EVERY:
+                return
+            self._said = now
+        logger.warning("%s", text)
+
+
+class _Wrong(StoreError):
+    """The other store has something else under a key than its manifest says."""
+
+
+class _Flights(Generic[_T]):
+    """Lets one of several threads that want the same do it, and gives its result to the others."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._flying: dict[str, Future[_T]] = {}
+
+    def run(self, key: str, make: Callable[[], _T]) -> _T:
+        with self._lock:
+            flight = self._flying.get(key)
+            first = flight is None
+            if flight is None:
+                flight = self._flying[key] = Future()
+        if not first:
+            return flight.result()
+        try:
+            flight.set_result(make())
+        except BaseException as error:
+            flight.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._flying[key]
+        return flight.result()

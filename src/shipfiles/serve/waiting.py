@@ -1,0 +1,40 @@
+"""Answers for an event loop: at once where that is quicker than a thread, in a thread where it may have to wait."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+
+from .opened import Span
+from .respond import Request, Response, respond
+from .table import Table
+
+_THREADS = 8
+
+
+async def respond_soon(table: Table, request: Request) -> Response | None:
+    """What `respond` answers. The loop is never kept by manifests that are read or by another store."""
+    if request.path is None or not table.may_wait(request.path):
+        # Opening and reading a small file is quicker than handing it to a thread.
+        return respond(table, request)
+    answer = _threads().submit(respond, table, request)
+    try:
+        return await asyncio.wrap_future(answer)
+    except asyncio.CancelledError:
+        answer.add_done_callback(_close)
+        raise
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    # Of our own: those of the loop are there for everybody, and a store that does not answer must not take them all.
+    return ThreadPoolExecutor(_THREADS, "shipfiles")
+
+
+def _close(answer: Future[Response | None]) -> None:
+    """Close the file of an answer that nobody waits for any more."""
+    if not answer.cancelled() and answer.exception() is None:
+        response = answer.result()
+        if response is not None and isinstance(response.body, Span):
+            response.body.close()
