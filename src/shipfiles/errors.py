@@ -186,12 +186,13 @@ class NoEarlierRelease(ReleaseError):
 
     def __init__(self, steps: int, there: Sequence[str]) -> None:
         self.there = tuple(there)
-        which = "no other release that was current before and is still there"
+        back = "by 1 release" if steps == 1 else f"by {steps} releases"
+        which = "no other one that was current before is still there"
         if there:
             shown = ", ".join(there[:5]) + (", ..." if len(there) > 5 else "")
-            which = f"only {len(there)} that were current before and are still there ({shown})"
+            which = f"of those that were current before only {len(there)} can be had ({shown})"
         more = "'manage.py ship releases' lists all, 'manage.py ship activate' takes any of them"
-        super().__init__(f"There is no release to go {steps} back to: there is {which}. {more}.")
+        super().__init__(f"One cannot go back {back}: {which}. {more}.")
 
 
 class ReleaseDamaged(ReleaseError):

@@ -388,10 +388,10 @@ class TestRollback:
 
     def test_further_back_than_there_is(self, store: Store, write) -> None:
         two(store, write)
-        with pytest.raises(NoEarlierRelease, match=r"go 2 back.*only 1 .*\(one\)"):
+        with pytest.raises(NoEarlierRelease, match=r"go back by 2 releases: .*only 1 .*\(one\)"):
             rollback(store, 2)
         store.delete([record_key("one")])
-        with pytest.raises(NoEarlierRelease, match="go 1 back"):
+        with pytest.raises(NoEarlierRelease, match="go back by 1 release: no other one"):
             rollback(store)
         with pytest.raises(ReleaseError, match="by 1 release or more"):
             rollback(store, 0)

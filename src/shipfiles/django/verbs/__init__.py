@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import check, export, import_, prune
+from . import activate, check, export, import_, prune, rollback
 
-VERBS: dict[str, ModuleType] = {"check": check, "export": export, "import": import_, "prune": prune}
+VERBS: dict[str, ModuleType] = {
+    "activate": activate,
+    "rollback": rollback,
+    "prune": prune,
+    "check": check,
+    "export": export,
+    "import": import_,
+}

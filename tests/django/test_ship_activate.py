@@ -1,0 +1,182 @@
+"""``ship activate`` and ``ship rollback``, as people call them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from shipfiles.manifest import reader_of
+from shipfiles.records import read_current, read_pointer
+
+from .test_collectstatic import MANAGE, SETTINGS
+
+ONE = "p { color: red }\n" * 40
+TWO = "p { color: tan }\n" * 50
+
+
+def ship(*arguments: str) -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    call_command("ship", *arguments, stdout=out, stderr=err, no_color=True)
+    return out.getvalue().strip(), err.getvalue().strip()
+
+
+def refused(*arguments: str) -> str:
+    """The error of a command that must end with one; with --json it says the same."""
+    with pytest.raises(CommandError) as told:
+        ship(*arguments)
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("ship", *arguments, "--json", stdout=out, stderr=io.StringIO())
+    assert json.loads(out.getvalue()) == {"error": str(told.value)}
+    return str(told.value)
+
+
+def current(root: Path) -> str:
+    found = read_current(reader_of(str(root)))
+    assert found is not None
+    return found[0]
+
+
+@pytest.fixture
+def two(project: Path, write) -> tuple[str, str]:
+    """The ids of two releases: one style sheet changes, one file comes, one goes; the second is current."""
+    write({"app.css": ONE, "old.txt": "old", "same.txt": "same"})
+    call_command("collectstatic", interactive=False, verbosity=0)
+    first = current(project / "root")
+    write({"app.css": TWO, "new.txt": "new"})
+    (project / "src/old.txt").unlink()
+    call_command("collectstatic", interactive=False, verbosity=0)
+    return first, current(project / "root")
+
+
+def paths(root: Path) -> set[str]:
+    return set(json.loads((root / "staticfiles.json").read_text())["paths"])
+
+
+def test_there_and_back(project: Path, two):
+    first, second = two
+    root = project / "root"
+    # Of the first one app.css is another and old.txt is not in the second.
+    assert ship("activate", first) == (
+        f"Made {first} the current release instead of {second}. Changed or added: 2 files.", "",
+    )  # fmt: skip
+    assert current(root) == first
+    assert (root / "app.css").read_text() == ONE
+    assert paths(root) == {"app.css", "old.txt", "same.txt"}
+    assert ship("activate", second[:4])[0].startswith(f"Made {second} the current release instead of {first}.")
+    assert current(root) == second
+    assert (root / "app.css").read_text() == TWO
+    assert paths(root) == {"app.css", "new.txt", "same.txt"}
+    assert ship("activate", first, "-v0") == ("", "")
+    assert current(root) == first
+
+
+def test_back_and_back_again(project: Path, two):
+    first, second = two
+    assert ship("rollback")[0].startswith(f"Made {first} the current release instead of {second}.")
+    assert ship("rollback", "1")[0].startswith(f"Made {second} the current release instead of {first}.")
+    pointer = read_pointer(reader_of(str(project / "root")))
+    assert pointer is not None
+    assert [activation.release for activation in pointer.history] == [first, second, first, second]
+
+
+def test_further_back(project: Path, two, write):
+    first, second = two
+    write({"new.txt": "newer"})
+    call_command("collectstatic", interactive=False, verbosity=0)
+    third = current(project / "root")
+    assert ship("rollback", "2")[0].startswith(f"Made {first} the current release instead of {third}.")
+    said = refused("rollback", "3")
+    assert f"only 2 can be had ({third}, {second})" in said
+    assert current(project / "root") == first
+
+
+def test_the_current_one_is_put_right(project: Path, two):
+    _, second = two
+    assert ship("activate", "current")[0] == f"The release {second} was current already."
+    (project / "root/app.css").unlink()
+    (project / "root/app.css").write_text("overwritten by hand")
+    out, _ = ship("activate", "current")
+    assert out.startswith(f"The release {second} was current already; ")
+    assert out.endswith("had to be put right.")
+    assert (project / "root/app.css").read_text() == TWO
+
+
+def test_as_json(project: Path, two):
+    first, second = two
+    facts = json.loads(ship("rollback", "--json")[0])
+    assert facts.pop("bytes_written") > len(ONE)
+    # Written: app.css and both its variants, the pointer and staticfiles.json; old.txt and its hashed name are there
+    # still. Deleted before that: the variants of the other app.css.
+    assert facts == {"release": first, "before": second, "differing": 2, "written": 5, "deleted": 2}
+    facts = json.loads(ship("activate", "current", "--json")[0])
+    assert facts == {
+        "release": first, "before": first, "differing": 0, "written": 0, "bytes_written": 0, "deleted": 0,
+    }  # fmt: skip
+
+
+def test_what_cannot_be_done_is_said(project: Path, two):
+    first, second = two
+    assert "There is no release 'deadbeef'" in refused("activate", "deadbeef")
+    # Three characters are too few to stand for an id.
+    assert "There is no release" in refused("activate", first[:3])
+    assert "There is no release '../x'" in refused("activate", "../x")
+    assert "1 release or more, not by 0" in refused("rollback", "0")
+    for key in (project / "root").glob("app.*.css"):
+        key.unlink()
+    said = refused("activate", first)
+    assert "damaged, so it was not made current; nothing was changed" in said
+    assert "missing" in said
+    assert current(project / "root") == second
+    assert (project / "root/app.css").read_text() == TWO
+
+
+def test_an_abbreviation_of_two_ids(project: Path, two):
+    first, second = two
+    releases = project / "root/.shipfiles/releases"
+    for name in ("abcd-1", "abcd-2"):
+        record = json.loads((releases / f"{first}.json").read_text())
+        (releases / f"{name}.json").write_text(json.dumps({**record, "release": name}))
+    said = refused("activate", "abcd")
+    assert "'abcd' is ambiguous: 2 releases begin so: abcd-1, abcd-2." in said
+    assert current(project / "root") == second
+    assert ship("activate", "abcd-2")[0].startswith("Made abcd-2 the current release")
+
+
+@pytest.mark.parametrize("arguments", [("activate", "current"), ("rollback",)])
+def test_no_release_at_all(project: Path, arguments):
+    assert refused(*arguments) == f"There is no release in {project / 'root'} yet. Run collectstatic."
+
+
+@pytest.mark.parametrize("arguments", [("activate", "current"), ("rollback",)])
+def test_a_storage_that_is_not_ours(project: Path, arguments):
+    other = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
+    with override_settings(STORAGES=other):
+        assert "There are releases only where" in refused(*arguments)
+
+
+def test_status_of_the_command(project: Path, write):
+    write({"app.css": ONE})
+    (project / "project_settings.py").write_text(SETTINGS)
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(project), os.environ.get("PYTHONPATH", "")])
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", MANAGE, *arguments]
+        return subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, check=False)
+
+    assert run("collectstatic", "--noinput").returncode == 0
+    done = run("ship", "activate", "current")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "was current already" in done.stdout
+    done = run("ship", "rollback")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("CommandError: One cannot go back by 1 release: no other one that was current before")
