@@ -6,7 +6,8 @@ Every field's docstring is its line in the reference.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -18,6 +19,17 @@ from .paths import path_fault
 Coding = Literal["br", "gzip"]
 Severity = Literal["error", "warning", "note", "ignore"]
 Profile = Literal["small", "fast"]
+
+# RFC 9110 section 5.6.2: a field's name is a token.
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TAKEN_FIELDS = frozenset({
+    "accept-ranges", "access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin",
+    "age", "allow", "cache-control", "connection", "content-encoding", "content-language", "content-length",
+    "content-location", "content-range", "content-security-policy", "content-type", "date", "etag", "expires",
+    "keep-alive", "last-modified", "link", "location", "retry-after", "server", "set-cookie",
+    "strict-transport-security", "te", "trailer", "transfer-encoding", "upgrade", "vary", "www-authenticate",
+    "x-content-type-options", "x-frame-options",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,18 @@ class ServeConfig:
     pull_from: object = None
     """Another store with releases, from which a hashed name that the folder lacks is fetched: the absolute path of a
     folder, its ``file://`` URL, or a store object or its dotted path."""
+    release_header: str = ""
+    """Name of a response header with the id of the release that the process uses, such as ``X-Release``: on static
+    files, and by the middleware on Django's own responses. Empty for none."""
+    follow_current: bool = False
+    """Whether a process goes over to a release that becomes current while it runs, within seconds. Else it keeps the
+    release that it began with."""
+
+    def __post_init__(self) -> None:
+        if self.release_header and not _FIELD_NAME.fullmatch(self.release_header):
+            raise ConfigError(f"serve.release_header {self.release_header!r} is not the name of a header")
+        if self.release_header.lower() in _TAKEN_FIELDS:
+            raise ConfigError(f"serve.release_header {self.release_header!r} means something else; take X-Release")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +218,15 @@ class StaticConfig:
     """With ``DEBUG`` and in tests, whether a name that no finder has is the error that it will be in production."""
     workers: int = 0
     """Threads for reading, compressing and writing; 0 for one for each processor that this process may use."""
+    release_id: str | None = None
+    """The id of the release that ``collectstatic`` makes and that a process uses. Default: what the strategy tells."""
+    release_id_strategy: str | Callable[[], str] | None = None
+    """A callable without arguments that tells it, or its dotted path, such as
+    ``shipfiles.release.identity.git_commit``. Default: the id is made from the files, and a process uses the current
+    release."""
+    release_file: str | None = None
+    """A file that ``collectstatic`` writes with the manifest of the release that it made, for processes that find it in
+    their image: they use that release. Relative to ``BASE_DIR``, or to the current folder without one."""
     compress: CompressConfig = field(default_factory=CompressConfig)
     rewrite: RewriteConfig = field(default_factory=RewriteConfig)
     proof: ProofConfig = field(default_factory=ProofConfig)
@@ -266,7 +299,9 @@ def _checked_scalar(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
         return None
     if str in kinds and hasattr(value, "__fspath__"):
         return str(value)
-    accepted = tuple(k for k in kinds if k is not type(None))
+    if callable(value) and any(get_origin(kind) is Callable for kind in kinds):
+        return value
+    accepted = tuple(k for k in kinds if isinstance(k, type) and k is not type(None))
     if isinstance(value, bool) and bool not in accepted:
         raise ConfigError(f"{place} must be {' or '.join(k.__name__ for k in accepted)}, not {value!r}")
     if not isinstance(value, (*accepted, int) if float in accepted else accepted):

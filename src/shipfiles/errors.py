@@ -13,6 +13,7 @@
     │   ├── ReleaseIdError        an id that cannot be one, or that nobody can tell
     │   ├── ReleaseTaken          the id belongs to other files
     │   ├── UnknownRelease        the store has no such release
+    │   │   └── ReleaseNotMade    and a process is to use it
     │   ├── NoEarlierRelease      there is none so far back in time
     │   ├── ReleaseDamaged        files of the release are not as its manifest says
     │   └── ArchiveError          an archive of a release cannot be read, or holds what it must not
@@ -140,11 +141,12 @@ class ReleaseError(ShipfilesError):
 
 
 class ReleaseIdError(ReleaseError):
-    """``release`` cannot be the id of a release."""
+    """``release`` cannot be the id of a release; ``None`` if nobody can tell one."""
 
     def __init__(self, where: str, release: object, what: str) -> None:
         self.release = release
-        super().__init__(f"{where}: {release!r} cannot be the id of a release: {what}.")
+        fault = "gives no id of a release" if release is None else f"{release!r} cannot be the id of a release"
+        super().__init__(f"{where}{' ' if release is None else ': '}{fault}: {what}.")
 
 
 class ReleaseTaken(ReleaseError):
@@ -170,6 +172,18 @@ class UnknownRelease(ReleaseError):
             hint = ": there is none yet. Run collectstatic"
         super().__init__(
             f"There is no release {release!r} in {where}{hint}".removesuffix("?") + ("?" if nearest else ".")
+        )
+
+
+class ReleaseNotMade(UnknownRelease):
+    """A process is to use the release ``release``, which has not been made."""
+
+    def __init__(self, release: str, why: str, where: str) -> None:
+        self.release = release
+        Exception.__init__(
+            self,
+            f"This process is to use the release {release!r} ({why}), which {where} does not have. Run 'manage.py "
+            "collectstatic' from the same code, with the same options, before the process starts.",
         )
 
 

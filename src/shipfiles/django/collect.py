@@ -13,7 +13,7 @@ from ..build.cache import Cache, code_id
 from ..build.compress import settings_of
 from ..build.rewrite import rewriter_for
 from ..config import ProofConfig, RewriteConfig
-from ..errors import BrokenReferences, ManifestError, SourceError
+from ..errors import BrokenReferences, ManifestError, ReleaseError, SourceError, os_reason
 from ..events import Listener, ignore, phase
 from ..manifest import Manifest
 from ..media_types import media_type
@@ -22,6 +22,7 @@ from ..records import POINTER_KEY, read_current
 from ..release.outcome import Published
 from ..release.renew import Making, renew
 from ..release.state import State, read_state, state_of, totals_of, write_state
+from ..serve.using import write_release_file
 from ..stores.store import Store, read_all
 from . import conf
 from .proof.prove import Proof, prove, scan_names
@@ -80,13 +81,14 @@ def collect(
     """
     if link:
         _refuse_links_to_copies(found)
+    release = conf.id_to_make(storage.config) if post_process else ""
     # What was found out stays found out, also after a failure or Ctrl-C.
     cache_config = storage.config.cache
     with Cache(conf.cache_folder(storage.config), cache_config.max_size, listener) as cache:
         proof = _NO_PROOF
         if post_process and storage.config.proof.on_collect:
             proof = _prove(found, storage.config.proof, cache, listener)
-        run = _Run(storage, found, proof, cache, listener)
+        run = _Run(storage, found, proof, release, cache, listener)
         if not post_process:
             return run.plain(_rehearsed(storage.store) if dry_run else storage.store, clear=clear, link=link)
         collected = None
@@ -95,16 +97,20 @@ def collect(
             collected = run.over_the_last()
         if collected is None:
             collected = run.whole(clear=clear, link=link, dry_run=dry_run)
-        moved = any(change.key == POINTER_KEY for change in collected.published.changed)
-        if storage.config.retain.on_collect and moved and not dry_run:
-            collected = replace(collected, pruned=prune_after(storage, collected.published.release, listener))
-        return collected
+    if not dry_run and (file := conf.release_file(storage.config)):
+        _write_release_file(file, storage, collected.published.release)
+    moved = any(change.key == POINTER_KEY for change in collected.published.changed)
+    if storage.config.retain.on_collect and moved and not dry_run:
+        collected = replace(collected, pruned=prune_after(storage, collected.published.release, listener))
+    return collected
 
 
 class _Run:
     """One run of ``collect`` and what all of its ways need."""
 
-    def __init__(self, storage: StaticStorage, found: Found, proof: Proof, cache: Cache, listener: Listener) -> None:
+    def __init__(
+        self, storage: StaticStorage, found: Found, proof: Proof, release: str, cache: Cache, listener: Listener
+    ) -> None:
         self._storage = storage
         self._config = config = storage.config
         self._found = found
@@ -118,6 +124,7 @@ class _Run:
             config.serve.media_types,
             storage.manifest_name,
             config.workers,
+            release,
         )
 
     def over_the_last(self) -> Collected | None:
@@ -152,12 +159,12 @@ class _Run:
                 write_state(store, states[0])
 
         published = publish(
-            built, store, self._config.compress, manifest_name=self._making.manifest_name, clear=clear, link=link,
-            current=current, cache=self._cache, workers=self._config.workers, listener=self._listener,
-            before_unlocking=remember,
+            built, store, self._config.compress, release=self._making.release,
+            manifest_name=self._making.manifest_name, clear=clear, link=link, current=current, cache=self._cache,
+            workers=self._config.workers, listener=self._listener, before_unlocking=remember,
         )  # fmt: skip
         if not dry_run:
-            self._storage.adopt(published.manifest)
+            self._storage.adopt(published.release, published.manifest)
         written = {change.key for change in published.changed if change.action != "delete"}
         made, all_ = {a.logical for a in built.assets if a.name in written}, len(built.assets)
         return self._collected(published, states[0], made, all_, all_)
@@ -226,6 +233,14 @@ def _prove(found: Found, config: ProofConfig, cache: Cache, listener: Listener) 
         progress(scan.templates + scan.modules, 0)
         proof = prove(scan, {source.logical for source in found.sources}, config)
         return replace(proof, notes=(*proof.notes, *proof.unread))
+
+
+def _write_release_file(path: str, storage: StaticStorage, release: str) -> None:
+    try:
+        write_release_file(path, lambda key: read_all(storage.store, key), release)
+    except OSError as error:
+        what = f"its file {path} cannot be written: {os_reason(error)}. Correct that and run collectstatic again"
+        raise ReleaseError(f"The release {release} is live, but {what}.") from None
 
 
 def _rehearsed(store: Store) -> Store:

@@ -16,8 +16,12 @@ from django.core.files.storage import storages
 from django.urls import get_script_prefix
 
 from ..config import StaticConfig, from_mapping
-from ..errors import ConfigError
-from ..manifest import Manifest
+from ..errors import ConfigError, ReleaseIdError
+from ..manifest import Manifest, reader_of
+from ..records import check_release_id
+from ..serve import using
+from ..serve.following import FollowingTable
+from ..serve.using import Used
 from ..stores.local import LocalStore
 
 if TYPE_CHECKING:
@@ -44,9 +48,18 @@ def static_config(options: Mapping[str, Any]) -> StaticConfig:
     if "directory_permissions_mode" not in given:
         given["directory_permissions_mode"] = settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS
     try:
-        return from_mapping(StaticConfig, given)
-    except ConfigError as error:
+        config = from_mapping(StaticConfig, given)
+        _check_release(config)
+    except (ConfigError, ReleaseIdError) as error:
         raise ImproperlyConfigured(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}") from None
+    return config
+
+
+def _check_release(config: StaticConfig) -> None:
+    if config.release_id:
+        check_release_id(config.release_id, "OPTIONS['release_id']")
+    if (file := release_file(config)) and config.location and _is_below(file, config.location):
+        raise ConfigError(f"OPTIONS['release_file'] {file!r} lies in {config.location!r}, whose files are served")
 
 
 def static_root(config: StaticConfig) -> str:
@@ -69,8 +82,63 @@ def cache_folder(config: StaticConfig) -> str:
     """The folder of the build cache; empty if there shall be none."""
     if not config.cache.enabled:
         return ""
-    home = os.fspath(getattr(settings, "BASE_DIR", None) or os.getcwd())
-    return os.path.abspath(os.path.join(home, config.cache.folder or os.path.join(".cache", "shipfiles")))
+    return os.path.abspath(os.path.join(_home(), config.cache.folder or os.path.join(".cache", "shipfiles")))
+
+
+def _home() -> str:
+    return os.fspath(getattr(settings, "BASE_DIR", None) or os.getcwd())
+
+
+def _is_below(path: str, folder: str) -> bool:
+    path, folder = os.path.realpath(path), os.path.realpath(folder)
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def release_file(config: StaticConfig) -> str:
+    """The file that tells a process which release is in its image; empty if there shall be none."""
+    return os.path.abspath(os.path.join(_home(), config.release_file)) if config.release_file else ""
+
+
+def id_to_make(config: StaticConfig) -> str:
+    """The id of the release that ``collectstatic`` is to make; empty if it is made from the contents.
+
+    Raises `ReleaseIdError`.
+    """
+    from ..release import identity
+
+    return identity.id_to_make(config.release_id, config.release_id_strategy, _home())
+
+
+def _id_of_process(config: StaticConfig) -> tuple[str, str]:
+    """As `identity.id_of_process`, which a process whose options name no release does not load."""
+    if config.release_id is None and config.release_id_strategy is None:
+        return "", ""
+    from ..release import identity
+
+    return identity.id_of_process(config.release_id, config.release_id_strategy, _home())
+
+
+def release_to_use(config: StaticConfig) -> Used | None:
+    """The release that this process uses; ``None`` if there is none yet. Raises `ReleaseError`, `ManifestError`.
+
+    In development, in tests and while a release is made, a release of its own that cannot be told or was not made yet
+    is no error: then it is the next best.
+    """
+    if not config.location:
+        return None
+    return using.release_to_use(
+        reader_of(config.location),
+        os.path.abspath(config.location),
+        own=lambda: _id_of_process(config),
+        file=release_file(config),
+        follow=config.serve.follow_current,
+        strict=not (settings.DEBUG or in_tests() or _makes_releases()),
+    )
+
+
+def _makes_releases() -> bool:
+    # Modules that ask for a URL when they are imported are imported by these commands too, before there is a release.
+    return sys.argv[1:2] in (["collectstatic"], ["ship"])
 
 
 def base_url(config: StaticConfig) -> str | None:
@@ -118,7 +186,7 @@ def static_table() -> Table:
 
     Before the first release of ours these are the files that stock Django's ``staticfiles.json`` names, if there is
     one. With a static files storage that is not ours the finders' files are served in development, nothing else.
-    Raises `ManifestError` for a damaged manifest.
+    Raises `ReleaseError` if this process is to use a release that is not there, `ManifestError` for a damaged one.
     """
     from ..serve.table import FileTable
     from ..serve.watch import WatchTable
@@ -133,14 +201,19 @@ def static_table() -> Table:
     if settings.DEBUG:
         return WatchTable(find_source, prefix, storage.config.serve)
     # The storage's own release or names: those in a page and those that are served must never differ.
-    release = storage.release
+    release = storage.used
     names = storage.hashed_files if release is None else None
     if release is None and not names and not in_tests():
         logger.warning("There is no release in %s, so no static file is served. Run collectstatic.", storage.location)
     store = static_store(storage.config) if storage.location else None
-    return FileTable(
-        release or Manifest({}), storage.location or "", prefix, storage.config.serve, names=names, store=store
-    )
+
+    def table_of(used: Used | None) -> FileTable:
+        return FileTable(
+            used.manifest if used else Manifest({}), storage.location or "", prefix, storage.config.serve,
+            names=None if used else names, store=store, release=used.release if used else "",
+        )  # fmt: skip
+
+    return FollowingTable(storage.following, table_of) if storage.following else table_of(release)
 
 
 def find_source(path: str) -> str | None:

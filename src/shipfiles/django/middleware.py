@@ -12,6 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from ..serve.following import one_release
 from ..serve.opened import SMALL, Span
 from ..serve.respond import FIELDS, Request, Response, respond
 from ..serve.table import Table
@@ -28,7 +29,7 @@ class ShipfilesMiddleware:
     Wrapping the application in `shipfiles.serve.wsgi.StaticApp` or its ASGI twin gives the same answers without
     Django's work for each request, and without the headers of the middleware above this one.
 
-    ``table`` is for tests. Raises `ConfigError` and `ManifestError` when Django starts.
+    ``table`` is for tests. Raises `ConfigError`, `ReleaseError` and `ManifestError` when Django starts.
     """
 
     sync_capable = True
@@ -48,12 +49,24 @@ class ShipfilesMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self.__acall__(request)
-        return self.answer(request) or self.get_response(request)
+        answer = self.answer(request)
+        if answer is not None:
+            return answer
+        with one_release(self.table):
+            return self._labelled(cast("HttpResponseBase", self.get_response(request)))
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         response = await respond_soon(self.table, _asked(request))
-        answer = None if response is None else _to_django(response, is_asgi=isinstance(request, ASGIRequest))
-        return await cast("Awaitable[HttpResponseBase]", self.get_response(request)) if answer is None else answer
+        if response is not None:
+            return _to_django(response, is_asgi=isinstance(request, ASGIRequest))
+        with one_release(self.table):
+            return self._labelled(await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
+
+    def _labelled(self, response: HttpResponseBase) -> HttpResponseBase:
+        """A response of Django's own with the id of the release, if the options ask for it."""
+        if (name := self.table.config.release_header) and (release := self.table.release):
+            response.headers.setdefault(name, release)
+        return response
 
     def answer(self, request: HttpRequest) -> HttpResponseBase | None:
         """The response to a request for a static file, or ``None`` for any other request."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,16 +17,10 @@ from django.core.files.storage import Storage
 
 from ..digest import Digest, Digester, hashed_name, hex_prefix
 from ..errors import MissingEntry, ShipfilesError, nearest_names
-from ..manifest import (
-    DJANGO_VERSION,
-    Manifest,
-    dump_django,
-    load_django,
-    names_hash,
-    reader_of,
-)
+from ..manifest import DJANGO_VERSION, Manifest, dump_django, load_django, names_hash
 from ..paths import path_and_rest, path_fault, url_quote
-from ..records import read_current
+from ..serve.following import Following
+from ..serve.using import Used
 from ..stores.local import LocalStore
 from . import conf
 from .contents import body_of, chunks_of
@@ -33,13 +28,16 @@ from .contents import body_of, chunks_of
 logger = logging.getLogger("shipfiles")
 
 _UNREAD = "unread"
+# Of the module, not of the storage, which people copy and pickle.
+_choosing = threading.RLock()
 
 
 class StaticStorage(Storage):
     """Static files under hashed names: a view of the current release, and the way to make one.
 
     Stands where ``ManifestStaticFilesStorage`` stands, with the attributes of it that code in the wild uses. The
-    release is read once, when the first name is asked for, and stays for the life of the process.
+    release is read once, when the first name is asked for, and stays for the life of the process, unless
+    OPTIONS["serve"]["follow_current"] has it otherwise.
     """
 
     manifest_version = DJANGO_VERSION
@@ -53,7 +51,10 @@ class StaticStorage(Storage):
         for name, value in given.items():
             if name in options or not hasattr(type(self), name):
                 setattr(self, name, value)
-        self._release: Manifest | str | None = _UNREAD
+        self._used: Used | str | None = _UNREAD
+        self._following: Following | None = None
+        self._names: dict[str, str] | None = None
+        self._names_hash: str | None = None
         self._quoted: dict[str, str] = {}
         self._reported: set[str] = set()
 
@@ -82,41 +83,79 @@ class StaticStorage(Storage):
     # Names.
 
     @property
-    def release(self) -> Manifest | None:
-        """The manifest of the release that this process uses; ``None`` before the first ``collectstatic``.
+    def used(self) -> Used | None:
+        """The release that this process uses, or that this request is answered from; ``None`` if there is none yet.
 
-        Raises `ManifestError` if it is damaged.
+        Raises `ReleaseError` if it is to use one that is not there, and `ManifestError` if that is damaged.
         """
-        if isinstance(self._release, str):
-            current = read_current(reader_of(self.location), lazily=True) if self.location else None
-            self._release = current[1] if current else None
-        return self._release
+        if isinstance(self._used, str):
+            with _choosing:
+                if isinstance(self._used, str):
+                    used = conf.release_to_use(self.config)
+                    if self.config.serve.follow_current and self.location:
+                        self._following = Following(self.location, used)
+                    self._used = used
+        return self._used if self._following is None else self._following.used()
 
-    def adopt(self, manifest: Manifest) -> None:
-        """Use ``manifest`` from now on: the release that this process has just published."""
-        self._release = manifest
-        self.hashed_files = manifest.names()
-        self.manifest_hash = names_hash(self.hashed_files)
+    @property
+    def following(self) -> Following | None:
+        """What follows the current release, if the options say so."""
+        _ = self.used
+        return self._following
+
+    @property
+    def release(self) -> Manifest | None:
+        """The manifest of the release that this process uses, as `used`."""
+        return self.used.manifest if self.used else None
+
+    @property
+    def release_id(self) -> str:
+        """The id of the release that this process uses; empty with ``DEBUG``, where there is none, and before the
+        first.
+        """
+        return "" if settings.DEBUG or self.used is None else self.used.release
+
+    def adopt(self, release: str, manifest: Manifest) -> None:
+        """Use this release from now on: this process has just published it."""
+        self.forget()
+        self._used = Used(release, manifest, "just published")
 
     def forget(self) -> None:
         """Read the release again when it is needed: this process has just published another."""
-        self._release = _UNREAD
-        vars(self).pop("hashed_files", None)
-        vars(self).pop("manifest_hash", None)
+        self._following = None
+        self._names = self._names_hash = None
+        vars(self).pop("_stock", None)
+        self._used = _UNREAD
 
-    @cached_property
+    @property
     def hashed_files(self) -> dict[str, str]:
         """Logical path → hashed name: of the release, or else of the ``staticfiles.json`` that stock Django wrote."""
-        if self.release is not None:
-            return self.release.names()
-        return self.load_manifest()[0] if self.location else {}
+        if self._names is not None:
+            return self._names
+        used = self.used
+        names = self._stock[0] if used is None else used.names
+        if self._following is None:
+            self._names = names
+        return names
 
-    @cached_property
+    @hashed_files.setter
+    def hashed_files(self, names: dict[str, str]) -> None:
+        self._names = names
+
+    @property
     def manifest_hash(self) -> str:
         """A short hash of all names; empty before the first ``collectstatic``."""
-        if self.release is not None:
-            return names_hash(self.hashed_files)
-        return self.load_manifest()[1] if self.location else ""
+        if self._names_hash is None:
+            return self._stock[1] if self.used is None else names_hash(self.hashed_files)
+        return self._names_hash
+
+    @manifest_hash.setter
+    def manifest_hash(self, text: str) -> None:
+        self._names_hash = text
+
+    @cached_property
+    def _stock(self) -> tuple[dict[str, str], str]:
+        return self.load_manifest() if self.location else ({}, "")
 
     def url(self, name: str | None, force: bool = False) -> str:
         """The URL of the logical path ``name``; with ``DEBUG`` the plain one, unless ``force``.
@@ -128,7 +167,7 @@ class StaticStorage(Storage):
         name = str(name or "")
         if settings.DEBUG and not force:
             return self._source_url(name)
-        stored = self.hashed_files.get(name)
+        stored = (self._names or self.hashed_files).get(name)
         if stored is not None:
             quoted = self._quoted.get(stored)
             if quoted is None:

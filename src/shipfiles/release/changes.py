@@ -64,6 +64,9 @@ def publish_changes(
     if not affected.isdisjoint(state.importing):
         return None
     fresh = state.looked_again(found, suspects)
+    if not changed and making.renames(state.release):
+        again = publish_again(found, fresh, store, making, listener)
+        return again and replace(again, read=len(suspects))
     if not changed:
         write_state(store, fresh)
         return Renewed(Published(state.release, unchanged=sorted(sources)), fresh, frozenset(), len(suspects))
@@ -84,7 +87,7 @@ def publish_changes(
 def publish_again(found: Found, state: State, store: Store, making: Making, listener: Listener) -> Renewed | None:
     """Make the files of the current release one of another id; ``None`` if that takes a whole run.
 
-    For who holds the lock and knows that the store is as ``state`` says.
+    For who holds the lock and knows that the store is as ``state`` says, and so are the sources.
     """
     assert isinstance(store, Versions)
     base = _base(store, state.release)

@@ -43,6 +43,10 @@ class Making:
     release: str = ""
     """The id of the release to be made; empty if it is made from the contents."""
 
+    def renames(self, release: str) -> bool:
+        """Whether the files of ``release``, if they are to be made a release now, get another id."""
+        return self.release != release and bool(self.release or not is_content_id(release))
+
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
@@ -72,14 +76,11 @@ def renew(found: Found, state: State, store: Store, making: Making, cache: Cache
         # A damaged pointer, or another, is left to the whole run, which says so and makes it anew.
         if objects_of(versions) != state.objects or current_id(store) != state.release:
             return None
-        if making.release != state.release and (making.release or not is_content_id(state.release)):
-            # Another name for what may be the same files.
-            if suspects:
-                return None
-            from .changes import publish_again
-
-            return publish_again(found, state, store, making, listener)
         if not suspects:
+            if making.renames(state.release):
+                from .changes import publish_again
+
+                return publish_again(found, state, store, making, listener)
             return Renewed(Published(state.release, unchanged=sorted(sources)), state, frozenset(), 0)
         from .changes import publish_changes
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..config import ServeConfig
 from ..http.headers import Header
 from .default import forced_script_name
+from .following import one_release
 from .opened import Span
 from .respond import FIELDS, Request
 from .table import Table, choose_table
@@ -30,7 +31,8 @@ class StaticApp:
 
     Without further arguments the files are those of the Django project in this process: wrap what
     ``get_asgi_application()`` returns. Without Django, ``root`` is a folder with a release and ``prefix`` the beginning
-    of the URLs (default ``/static/``); or ``table`` is any table. Raises `ConfigError` and `ManifestError`.
+    of the URLs (default ``/static/``), ``release`` the id of the release (default: the current one); or ``table`` is
+    any table. Raises `ConfigError`, `ReleaseError` and `ManifestError`.
     """
 
     def __init__(
@@ -41,9 +43,10 @@ class StaticApp:
         root: str | os.PathLike[str] | None = None,
         prefix: str | None = None,
         config: ServeConfig | None = None,
+        release: str = "",
     ) -> None:
         self.application = application
-        self.table = choose_table(table, root, prefix, config)
+        self.table = choose_table(table, root, prefix, config, release)
         self._script_name = forced_script_name() if table is None and root is None else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +55,8 @@ class StaticApp:
         path = path_below_root(scope, self._script_name)
         response = await respond_soon(self.table, Request(scope["method"], path, field_getter(scope["headers"])))
         if response is None:
-            return await self.application(scope, receive, send)
+            with one_release(self.table):
+                return await self.application(scope, receive, send)
         status, headers, body = response
         if not isinstance(body, Span):
             await send(_start(status, headers))

@@ -42,7 +42,15 @@ class Response(NamedTuple):
 
 
 def respond(table: Table, request: Request) -> Response | None:
-    """The answer of ``table`` to ``request``; ``None`` if it is not the table's to answer.
+    """The answer of ``table`` to ``request``; ``None`` if it is not the table's to answer."""
+    response = _respond(table, request)
+    if response is not None and (name := table.config.release_header) and table.release:
+        response.headers.append((name, table.release))
+    return response
+
+
+def _respond(table: Table, request: Request) -> Response | None:
+    """The answer, without the release's header.
 
     The file is opened before anything is decided, and everything is decided by what was opened. So a file that is
     removed or replaced meanwhile gives the next best representation, or a 404, but never a body that is cut or of

@@ -18,13 +18,15 @@ from ..manifest import Manifest, reader_of, suffix
 from ..media_types import media_type
 from ..model import Entry, Variant
 from ..paths import path_fault, url_unquote
-from ..records import MANIFESTS_PREFIX, read_current
+from ..records import MANIFESTS_PREFIX, check_release_id
 from ..stores.local import LocalStore
 from ..stores.opening import open_store
 from .default import default_table
+from .following import Following, FollowingTable
 from .opened import DigestMemory, Opened, digest_open, modified_at, open_regular
 from .pull import Pull
 from .releases import Releases
+from .using import Used, release_to_use
 
 logger = logging.getLogger("shipfiles.serve")
 
@@ -61,6 +63,10 @@ class Table(Protocol):
     def config(self) -> ServeConfig:
         """How files are answered."""
 
+    @property
+    def release(self) -> str:
+        """The id of the release whose files these are; empty if there is none."""
+
     def find(self, path: str, /) -> Resource | None:
         """The file at the URL path ``path``, decoded; ``None`` if the table has none.
 
@@ -81,8 +87,9 @@ class FileTable:
     PATH_INFO): ``/static/``. Each file is found under its hashed name, for ever, and under its logical path, for
     ``config.max_age`` seconds; nothing else under ``root`` is. ``names`` are further files, logical path → hashed name,
     of which no manifest says more than that. ``store`` is the folder as a store, for files that are put there because
-    ``config.pull_from`` has them. Names are looked up, never joined from a request, so no request can leave
-    ``root``. An empty ``root`` has no files. Raises `ConfigError` for a prefix without slashes around it.
+    ``config.pull_from`` has them; ``release`` is the id of the release. Names are looked up, never joined from a
+    request, so no request can leave ``root``. An empty ``root`` has no files. Raises `ConfigError` for a prefix without
+    slashes around it.
     """
 
     def __init__(
@@ -94,7 +101,9 @@ class FileTable:
         *,
         names: Mapping[str, str] | None = None,
         store: LocalStore | None = None,
+        release: str = "",
     ) -> None:
+        self.release = release
         self.config = config or ServeConfig()
         self.prefix = checked_prefix(prefix)
         self._root = os.path.abspath(root)
@@ -333,25 +342,51 @@ def checked_prefix(prefix: str) -> str:
     return decoded
 
 
-def read_table(root: str, prefix: str, config: ServeConfig | None = None) -> FileTable:
-    """The table of the current release in the folder ``root``. Raises `ConfigError` and `ManifestError`."""
+def read_table(root: str, prefix: str, config: ServeConfig | None = None, *, release: str = "") -> FileTable:
+    """The table of ``release``, by default the current one, in the folder ``root``.
+
+    Raises `ConfigError`, `ReleaseError` and `ManifestError`.
+    """
+    used = _used(root, release)
+    return FileTable(used.manifest, root, prefix, config, release=used.release)
+
+
+def _used(root: str, release: str, *, follow: bool = False) -> Used:
+    def own() -> tuple[str, str]:
+        return (check_release_id(release, "release"), "release=") if release else ("", "")
+
     try:
-        current = read_current(reader_of(root), lazily=True)
+        used = release_to_use(reader_of(root), root, own=own, follow=follow)
     except OSError as error:
         raise ConfigError(f"The release in {root!r} cannot be read: {error.strerror}.") from None
-    if current is None:
+    if used is None:
         raise ConfigError(f"There is no release in {root!r}. Run 'manage.py collectstatic' first.")
-    return FileTable(current[1], root, prefix, config)
+    return used
 
 
 def choose_table(
-    table: Table | None, root: str | os.PathLike[str] | None, prefix: str | None, config: ServeConfig | None
+    table: Table | None,
+    root: str | os.PathLike[str] | None,
+    prefix: str | None,
+    config: ServeConfig | None,
+    release: str = "",
 ) -> Table:
     """The table that the arguments of a StaticApp mean. Raises `ConfigError` if they contradict each other."""
     if root is not None:
         if table is not None:
             raise ConfigError("StaticApp takes table= or root=, not both.")
-        return read_table(os.fspath(root), "/static/" if prefix is None else prefix, config)
-    if prefix is not None or config is not None:
-        raise ConfigError("StaticApp takes prefix= and config= only together with root=.")
+        place, prefix = os.fspath(root), "/static/" if prefix is None else prefix
+        if config is None or not config.follow_current:
+            return read_table(place, prefix, config, release=release)
+        if release:
+            raise ConfigError("StaticApp takes release= or follow_current, not both.")
+
+        def table_of(used: Used | None) -> Table:
+            return FileTable(
+                used.manifest if used else Manifest({}), place, prefix, config, release=used.release if used else ""
+            )
+
+        return FollowingTable(Following(place, _used(place, "", follow=True)), table_of)
+    if prefix is not None or config is not None or release:
+        raise ConfigError("StaticApp takes prefix=, config= and release= only together with root=.")
     return default_table() if table is None else table

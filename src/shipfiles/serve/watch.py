@@ -28,6 +28,7 @@ class WatchTable:
     def __init__(self, find: Callable[[str], str | None], prefix: str, config: ServeConfig | None = None) -> None:
         self.config = dataclasses.replace(config or ServeConfig(), max_age=0)
         self.prefix = checked_prefix(prefix)
+        self.release = ""
         self._find = find
         self._memories: dict[str, DigestMemory] = {}
 

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ..config import ServeConfig
+from .following import one_release
 from .opened import SMALL, Span
 from .respond import FIELDS, Request, respond
 from .table import Table, choose_table
@@ -24,7 +25,8 @@ class StaticApp:
 
     Without further arguments the files are those of the Django project in this process: wrap what
     ``get_wsgi_application()`` returns. Without Django, ``root`` is a folder with a release and ``prefix`` the beginning
-    of the URLs (default ``/static/``); or ``table`` is any table. Raises `ConfigError` and `ManifestError`.
+    of the URLs (default ``/static/``), ``release`` the id of the release (default: the current one); or ``table`` is
+    any table. Raises `ConfigError`, `ReleaseError` and `ManifestError`.
     """
 
     def __init__(
@@ -35,9 +37,10 @@ class StaticApp:
         root: str | os.PathLike[str] | None = None,
         prefix: str | None = None,
         config: ServeConfig | None = None,
+        release: str = "",
     ) -> None:
         self.application = application
-        self.table = choose_table(table, root, prefix, config)
+        self.table = choose_table(table, root, prefix, config, release)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         get = environ.get
@@ -46,7 +49,8 @@ class StaticApp:
             Request(environ["REQUEST_METHOD"], _decoded(get("PATH_INFO", "")), lambda field: get(_KEYS[field])),
         )
         if response is None:
-            return self.application(environ, start_response)
+            with one_release(self.table):
+                return self.application(environ, start_response)
         status, headers, body = response
         if not isinstance(body, Span):
             start_response(_STATUS_LINES[status], headers)

@@ -1,0 +1,151 @@
+"""A process that goes over to each new current release while it runs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from ..config import ServeConfig
+from ..errors import ManifestError
+from ..manifest import reader_of
+from ..records import POINTER_KEY, read_current, read_pointer
+from .using import Used, log_use
+
+if TYPE_CHECKING:
+    from .table import Resource, Table
+
+logger = logging.getLogger("shipfiles")
+
+_State = tuple[int, int, int, int]
+
+_pinned: ContextVar[tuple[Following, Used | None] | None] = ContextVar("shipfiles_release", default=None)
+
+
+class Following:
+    """The current release in the folder ``root``, as it is now; ``used`` is what it was when the process began.
+
+    The pointer's file is looked at once a second at most, by the request that comes then: there is no thread. While
+    one thread reads a new manifest, all others go on with the release before. What cannot be read changes nothing.
+    """
+
+    INTERVAL = 1.0
+    """Seconds between two looks."""
+    # A file replaced within the clock's grain may look as before; until its time is this old it is read again.
+    _SETTLED = 2.0
+
+    def __init__(self, root: str, used: Used | None) -> None:
+        self._root = root
+        self._read = reader_of(root)
+        self._pointer = os.path.join(root, POINTER_KEY)
+        self._latest = used
+        self._seen: _State | None = None
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def used(self) -> Used | None:
+        """The release for the request that is being answered: the same from its beginning to its end."""
+        pinned = _pinned.get()
+        return pinned[1] if pinned is not None and pinned[0] is self else self.latest()
+
+    @contextmanager
+    def pinned(self) -> Iterator[None]:
+        """While this lasts, in this thread or task, `used` gives one release."""
+        token = _pinned.set((self, self.latest()))
+        try:
+            yield
+        finally:
+            _pinned.reset(token)
+
+    def latest(self) -> Used | None:
+        """The release that is current, or was a second ago."""
+        if time.monotonic() >= self._next and self._lock.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._next = time.monotonic() + self.INTERVAL
+                self._lock.release()
+        return self._latest
+
+    def _look(self) -> None:
+        try:
+            status = os.stat(self._pointer)
+        except OSError:
+            # Not there yet, or out of reach for now: what is in use goes on.
+            self._seen = None
+            return
+        state = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+        if state == self._seen:
+            return
+        try:
+            self._switch()
+        except (ManifestError, OSError) as error:
+            logger.warning("The current release cannot be read, so the one before goes on being used. %s", error)
+            self._seen = state
+            return
+        self._seen = state if time.time() - max(status.st_mtime, status.st_ctime) > self._SETTLED else None
+
+    def _switch(self) -> None:
+        pointer = read_pointer(self._read)
+        if pointer is None or (self._latest is not None and pointer.release == self._latest.release):
+            return
+        current = read_current(self._read, lazily=True)
+        if current is not None:
+            used = Used(*current, "the current one, followed")
+            log_use(used, self._root)
+            self._latest = used
+
+
+def one_release(table: Table) -> AbstractContextManager[None]:
+    """While an application answers a request, all names in the page are of one release."""
+    return table.following.pinned() if isinstance(table, FollowingTable) else _NOTHING
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+class FollowingTable:
+    """The table of the release that ``following`` gives, which ``table_of`` makes."""
+
+    def __init__(self, following: Following, table_of: Callable[[Used | None], Table]) -> None:
+        self.following = following
+        self._table_of = table_of
+        used = following.latest()
+        # Both at once, so that no thread sees the table of one release and the name of another.
+        self._now = used, table_of(used)
+
+    @property
+    def config(self) -> ServeConfig:
+        """How files are answered."""
+        return self._now[1].config
+
+    @property
+    def release(self) -> str:
+        """The id of the release, empty if there is none."""
+        used = self.following.used()
+        return used.release if used else ""
+
+    def find(self, path: str, /) -> Resource | None:
+        """As `Table.find`, in the release that is current now; names of those before are found by their manifests."""
+        return self._table().find(path)
+
+    def may_wait(self, path: str, /) -> bool:
+        """As `Table.may_wait`."""
+        return self._table().may_wait(path)
+
+    def is_lost(self, path: str, /) -> bool:
+        """As `Table.is_lost`."""
+        return self._now[1].is_lost(path)
+
+    def _table(self) -> Table:
+        used = self.following.latest()
+        known, table = self._now
+        if used is not known:
+            table = self._table_of(used)
+            self._now = used, table
+        return table
