@@ -24,6 +24,7 @@ from .errors import ManifestError
 from .lines import DAMAGE, Lines, damaged, entry_of, head_of
 from .model import Entry, Plain, Variant
 from .paths import RESERVED, path_fault
+from .regular import read_regular
 
 SCHEMA = 1
 """The version of the format that this module writes. Readers refuse a newer one."""
@@ -174,8 +175,7 @@ def reader_of(root: str) -> Callable[[str], bytes | None]:
 
     def read(key: str) -> bytes | None:
         try:
-            with open(os.path.join(root, key), "rb") as file:
-                return file.read()
+            return read_regular(os.path.join(root, key))
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from ..bundler_names import is_bundled, is_scrambled, may_be_bundled
 from ..config import RewriteConfig
+from ..digest import digest_bytes
 from ..errors import SourceError, os_reason
 from ..model import SourceFile
+from ..regular import open_regular
 from .bundler_manifest import hashed, named_in, place_of
 from .find import ignore_matcher
 
@@ -142,6 +144,26 @@ def _folders(source: SourceFile) -> Iterator[tuple[str, str, bool]]:
         folder, above = os.path.dirname(folder), above.rpartition("/")[0]
 
 
+def content_beside(path: str) -> str | None:
+    """Stands for the bytes of what may be a bundler's manifest at ``path``; ``None`` if there is no file."""
+    if not os.path.exists(path):
+        return None
+    try:
+        return digest_bytes(_beginning(path))
+    except OSError as error:
+        return os_reason(error)
+
+
+def _beginning(path: str) -> bytes:
+    """The bytes at ``path``, as many as matter. Raises ``OSError``."""
+    with open_regular(path) as file:
+        # Without a buffer a file may give less than was asked for.
+        body = b""
+        while len(body) <= _LARGEST and (more := file.read(_LARGEST + 1 - len(body))):
+            body += more
+        return body
+
+
 def _file_name(path: str) -> str:
     return path.rpartition("/")[2]
 
@@ -149,8 +171,7 @@ def _file_name(path: str) -> str:
 def _read(path: str) -> object:
     """The JSON in the file at ``path``; nothing if it is none, or too large for a manifest."""
     try:
-        with open(path, "rb") as file:
-            body = file.read(_LARGEST + 1)
+        body = _beginning(path)
     except OSError as error:
         raise SourceError(path, f"cannot be read: {os_reason(error)}") from error
     if len(body) > _LARGEST:

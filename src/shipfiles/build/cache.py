@@ -22,6 +22,7 @@ from ..digest import Digest, hex_prefix
 from ..errors import os_reason, printable
 from ..events import Listener, Notice, ignore
 from ..model import Fault, Scan
+from ..regular import open_regular, read_regular
 from .cache_table import CacheTable, checksum
 from .plain import plain, references_of
 
@@ -112,7 +113,7 @@ class Cache:
             return None
         path = self._variant_path(digest, coding)
         try:
-            with open(path, "rb", buffering=0) as file:
+            with open_regular(path) as file:
                 found, _, encoded = file.readall().partition(b"\n")
                 old = time.time() - os.fstat(file.fileno()).st_mtime > _DAY
         except OSError as error:
@@ -172,8 +173,7 @@ class Cache:
     def _is_ours(self) -> bool:
         """Whether the folder was made by this class: in another nothing is removed."""
         try:
-            with open(os.path.join(self._folder, "CACHEDIR.TAG"), "rb") as file:
-                return file.read() == _TAG.encode()
+            return read_regular(os.path.join(self._folder, "CACHEDIR.TAG")) == _TAG.encode()
         except OSError:
             return False
 

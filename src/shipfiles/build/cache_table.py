@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import os_reason, printable
+from ..regular import read_regular
 
 
 class CacheTable:
@@ -68,8 +69,7 @@ class CacheTable:
     def _read(self) -> dict[str, Any]:
         path = self._path()
         try:
-            with open(path, "rb") as file:
-                found, _, body = file.read().partition(b"\n")
+            found, _, body = read_regular(path).partition(b"\n")
         except FileNotFoundError:
             return {}
         except OSError as error:

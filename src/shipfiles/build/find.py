@@ -33,17 +33,20 @@ class Stat(NamedTuple):
 
     size: int
     changed: int
-    """Time of the last change of its bytes. Nanoseconds since the epoch."""
+    """When its bytes were last changed, as whoever copied it may have set it. Nanoseconds since the epoch."""
     inode: int
+    device: int
+    noted: int
+    """When the file system last noted a change of any kind (POSIX ctime): nobody sets that. Nanoseconds."""
+
+    @property
+    def latest(self) -> int:
+        """The later of both times."""
+        return max(self.changed, self.noted)
 
 
-def stat_of(path: str) -> Stat | None:
-    """What the file system says of the file at ``path``; ``None`` if there is none."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return Stat(status.st_size, status.st_mtime_ns, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+def _stat(status: os.stat_result) -> Stat:
+    return Stat(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev, status.st_ctime_ns)
 
 
 @dataclass(slots=True)
@@ -159,7 +162,7 @@ def select(candidates: Iterable[SourceFile], refused: list[SourceError] | None =
         if not stat.S_ISREG(status.st_mode):
             found.skipped.append((source.path, _kind(status.st_mode)))
             continue
-        found.stats[source.logical] = Stat(status.st_size, status.st_mtime_ns, status.st_ino)
+        found.stats[source.logical] = _stat(status)
         taken[source.logical] = source
     if faults:
         raise faults[0] if len(faults) == 1 else SourceErrors(faults)

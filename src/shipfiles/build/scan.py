@@ -12,6 +12,7 @@ from ..digest import Digest, digest_bytes, digest_stream
 from ..errors import SourceError, os_reason
 from ..media_types import media_type
 from ..model import Fault, Scan, SourceFile
+from ..regular import open_regular, read_regular
 from .cache import Cache
 from .lanes import Lanes
 from .rewrite import Rewriting, rewriter_for
@@ -50,7 +51,7 @@ class Scanner:
         type_ = media_type(source.logical, self.media_types)
         rewriting = self._rewriting(source.logical, type_)
         try:
-            with open(source.path, "rb", buffering=0) as file:
+            with open_regular(source.path) as file:
                 if rewriting is None:
                     digest, size = digest_stream(file)
                     return Scanned(source, size, digest, type_)
@@ -108,7 +109,7 @@ def _json_fault(body: bytes) -> Fault | None:
 def digest_file(source: SourceFile) -> tuple[Digest, int]:
     """The digest and the size of ``source``, streamed. Raises `SourceError`."""
     try:
-        with open(source.path, "rb", buffering=0) as file:
+        with open_regular(source.path) as file:
             return digest_stream(file)
     except OSError as error:
         raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
@@ -117,7 +118,6 @@ def digest_file(source: SourceFile) -> tuple[Digest, int]:
 def read_body(source: SourceFile) -> bytes:
     """The bytes of ``source``. Raises `SourceError`."""
     try:
-        with open(source.path, "rb", buffering=0) as file:
-            return file.readall()
+        return read_regular(source.path)
     except OSError as error:
         raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error

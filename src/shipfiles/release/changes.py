@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -46,19 +47,24 @@ def publish_changes(
     if base is None:
         return None
     sources = {source.logical: source for source in found.sources}
+    most = renew.MOST * len(sources)
+    changed = set()
     with phase(listener, "read", len(suspects), sum(found.stats[s].size for s in suspects)) as progress:
-        changed = set()
-        for logical, (digest, size) in in_parallel(
+        reads = in_parallel(
             lambda logical: digest_file(sources[logical]),
             sorted(suspects),
             making.workers,
             heavy=lambda logical: found.stats[logical].size >= LARGE,
-        ):
-            progress(1, size)
-            if digest != _source_digest(base.files[logical]):
-                changed.add(logical)
+        )
+        with closing(reads):
+            for logical, (digest, size) in reads:
+                progress(1, size)
+                if digest != _source_digest(base.files[logical]):
+                    changed.add(logical)
+                    if len(changed) > most:
+                        return None
     affected = state.reached_from(changed)
-    if len(affected) > renew.MOST * len(sources) or any(_may_be_bundled(logical, base) for logical in affected):
+    if len(affected) > most or any(_may_be_bundled(logical, base) for logical in affected):
         return None
     # Which of its imports a script may follow is decided by the workers that load it, wherever they are.
     if not affected.isdisjoint(state.importing):

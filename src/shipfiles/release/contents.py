@@ -10,6 +10,7 @@ from ..build.pipeline import Asset
 from ..config import CompressConfig
 from ..digest import Digest, digest_bytes
 from ..errors import SourceError, os_reason
+from ..regular import read_regular
 from ..stores.store import Body
 
 
@@ -42,8 +43,7 @@ class Content:
         path = self.origin.source.place if isinstance(self.origin, Asset) else self.origin
         if isinstance(body, str):
             try:
-                with open(body, "rb", buffering=0) as file:
-                    body = file.readall()
+                body = read_regular(body)
             except OSError as error:
                 raise SourceError(path, f"cannot be read: {os_reason(error)}") from error
         if digest_bytes(body) != self.digest:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..build.find import stat_of
 from ..errors import StoreError
 from ..model import Problem
 from ..paths import RESERVED
@@ -20,14 +20,14 @@ from ..records import POINTER_KEY
 from ..stores.store import Store, Versions, read_all
 
 if TYPE_CHECKING:
-    from ..build.find import Found, Stat
+    from ..build.find import Found
     from ..build.pipeline import Asset, Build
     from .outcome import Published, Size
 
 STATE_KEY = f"{RESERVED}/state.json"
 """Where a store keeps it."""
 
-_SCHEMA = 3
+_SCHEMA = 4
 _RESTLESS = frozenset({STATE_KEY, POINTER_KEY, f"{RESERVED}/lock", f"{RESERVED}/swap"})
 # File systems and clocks are coarse: a file may be written twice within one tick. What was written so shortly before
 # it was looked at is read again.
@@ -43,8 +43,10 @@ class State:
     release: str
     looked: int
     """When the sources were looked at. Nanoseconds since the epoch."""
-    sources: Mapping[str, tuple[int, int, int, bool]]
-    """Logical path → size, time of change, inode, and whether it is the project's own."""
+    places: str
+    """Stands for where the sources are, as people know them."""
+    sources: Mapping[str, Sequence[int]]
+    """Logical path → what a `Stat` has, and whether it is the project's own."""
     links: Mapping[str, tuple[int, tuple[str, ...]]]
     """Logical path → how many edits its bytes have, and the logical paths that it refers to; only where it does."""
     kept: frozenset[str]
@@ -57,38 +59,41 @@ class State:
     """The numbers of the report."""
     warnings: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
-    beside: Mapping[str, Sequence[int] | None] = field(default_factory=dict)
-    """Path → size, time of change and inode of what may be a bundler's manifest beside the sources, ``None`` where
-    there was no file: it decides on names, but no finder lists it."""
+    beside: Mapping[str, str | None] = field(default_factory=dict)
+    """Path → what `content_beside` said of what may be a bundler's manifest beside the sources: it decides on names,
+    but no finder lists it."""
 
     def is_as_it_was_beside(self) -> bool:
         """Whether no file has changed that decides on names and is no source."""
-        for path, known in self.beside.items():
-            there = stat_of(path)
-            if (there and list(there)) != (known and list(known)) or (there and there.changed > self.looked - _RACY):
-                return False
+        # There are next to none, and what reads them need not be imported to see that.
+        there = {path for path in self.beside if os.path.exists(path)}
+        if any((known is None) == (path in there) for path, known in self.beside.items()):
+            return False
+        if there:
+            from ..build.bundled import content_beside
+
+            return all(content_beside(path) == self.beside[path] for path in there)
         return True
 
-    def suspects(self, stats: Mapping[str, Stat], own: Mapping[str, bool]) -> set[str] | None:
-        """The logical paths whose files may have changed; ``None`` if there are other files than there were."""
-        if len(stats) != len(self.sources):
+    def suspects(self, found: Found) -> set[str] | None:
+        """The logical paths of the files ``found`` that may have changed; ``None`` if there are other files than there
+        were, or if they are elsewhere: what is said of them names their places."""
+        if len(found.sources) != len(self.sources) or self.places != places_of(found):
             return None
-        found = set()
+        suspects = set()
         unsure = self.looked - _RACY
-        for logical, (size, changed, inode) in stats.items():
-            known = self.sources.get(logical)
-            if known is None:
+        for source in found.sources:
+            known = self.sources.get(source.logical)
+            if known is None or source.own != known[-1]:
                 return None
-            known_size, known_changed, known_inode, known_own = known
-            if own[logical] != known_own:
-                return None
-            if changed != known_changed or size != known_size or inode != known_inode or changed > unsure:
-                found.add(logical)
-        return found
+            stat = found.stats[source.logical]
+            if stat.latest > unsure or (*stat, source.own) != tuple(known):
+                suspects.add(source.logical)
+        return suspects
 
     def looked_again(self, found: Found, logicals: Iterable[str]) -> State:
         """This state after those of the files ``found`` at ``logicals`` were read."""
-        seen = {logical: (*found.stats[logical], self.sources[logical][3]) for logical in logicals}
+        seen = {logical: (*found.stats[logical], self.sources[logical][-1]) for logical in logicals}
         # The others were trusted because they are old, and are older now.
         return replace(self, looked=found.looked, sources={**self.sources, **seen})
 
@@ -121,7 +126,7 @@ def read_state(store: Store) -> State | None:
         if raw["schema"] != _SCHEMA:
             return None
         return State(
-            raw["settings"], raw["release"], raw["looked"], raw["sources"],
+            raw["settings"], raw["release"], raw["looked"], raw["places"], raw["sources"],
             {logical: (count, tuple(targets)) for logical, (count, targets) in raw["links"].items()},
             frozenset(raw["kept"]), frozenset(raw["importing"]), raw["objects"], raw["totals"],
             tuple(_problem(p) for p in raw["warnings"]), tuple(_problem(p) for p in raw["notes"]), raw["beside"],
@@ -136,6 +141,7 @@ def write_state(store: Store, state: State) -> None:
         "settings": state.settings,
         "release": state.release,
         "looked": state.looked,
+        "places": state.places,
         "sources": state.sources,
         "links": state.links,
         "kept": sorted(state.kept),
@@ -152,13 +158,15 @@ def write_state(store: Store, state: State) -> None:
 
 def state_of(settings: str, found: Found, built: Build, published: Published, store: Store) -> State:
     """What is to be known of a whole run."""
-    from ..build.bundled import places_beside  # most runs find nothing to do, and need no more than a state
+    # Most runs find nothing to do, and need no more than a state.
+    from ..build.bundled import content_beside, places_beside
 
     links = links_of(built.assets)
     return State(
         settings,
         published.release,
         found.looked,
+        places_of(found),
         {source.logical: (*found.stats[source.logical], source.own) for source in found.sources},
         links,
         frozenset(asset.logical for asset in built.assets if asset.kept),
@@ -167,8 +175,14 @@ def state_of(settings: str, found: Found, built: Build, published: Published, st
         totals_of(published.sizes, links),
         built.warnings,
         built.notes,
-        {path: stat_of(path) for path in sorted(places_beside(found.sources))},
+        {path: content_beside(path) for path in sorted(places_beside(found.sources))},
     )
+
+
+def places_of(found: Found) -> str:
+    """Stands for where the files ``found`` are."""
+    places = "\0".join([source.place for source in found.sources])
+    return hashlib.sha256(places.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def totals_of(entries: Iterable[Size], links: Mapping[str, tuple[int, Any]]) -> dict[str, Any]:

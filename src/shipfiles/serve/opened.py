@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 from ..digest import Digest, digest_bytes, digest_stream
 from ..http.headers import Header
+from ..regular import READ_FLAGS
 
 SMALL = 64 * 1024
 """Files up to this size, in bytes, are read at once; larger ones are sent in pieces of this size."""
-
-# O_NONBLOCK: opening a FIFO must not wait for a writer. O_BINARY: on Windows only.
-_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 # The machine's troubles of the moment, not the file's: the answer is "try again", not "there is no such file".
 BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -100,13 +98,13 @@ class DigestMemory:
         return digest
 
 
-def open_regular(path: str) -> tuple[int, os.stat_result] | None:
+def opened_regular(path: str) -> tuple[int, os.stat_result] | None:
     """The descriptor and the status of the regular file at ``path``; ``None`` if there is none that can be read.
 
     Never waits, whatever stands at ``path``. Raises ``OSError`` only if its number is in `BUSY`.
     """
     try:
-        fd = os.open(path, _FLAGS)
+        fd = os.open(path, READ_FLAGS)
     except ValueError:  # a null character
         return None
     except OSError as error:

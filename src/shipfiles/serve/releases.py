@@ -13,6 +13,7 @@ from ..errors import ManifestError
 from ..lines import DAMAGE, as_written, foreign_names, head_of
 from ..manifest import check_schema, line_entry, load
 from ..model import Entry
+from ..regular import read_regular
 from .opened import BUSY
 
 logger = logging.getLogger("shipfiles.serve")
@@ -120,8 +121,7 @@ class Releases:
     def _names(self, path: str, state: _State, own: set[bytes]) -> Mapping[str, _Line | Entry]:
         """Where the entries of the manifest at ``path`` are; none, and a line in the log, if it cannot be read."""
         try:
-            with open(path, "rb") as file:
-                body = file.read()
+            body = read_regular(path)
             if (head := head_of(body)) is not None:
                 check_schema(head, path)
                 try:

@@ -23,7 +23,7 @@ from ..stores.local import LocalStore
 from ..stores.opening import open_store
 from .default import default_table
 from .following import Following, FollowingTable
-from .opened import DigestMemory, Opened, digest_open, modified_at, open_regular
+from .opened import DigestMemory, Opened, digest_open, modified_at, opened_regular
 from .pull import Pull
 from .releases import Releases
 from .using import Used, release_to_use
@@ -277,13 +277,13 @@ class _FixedFile:
         self._fetch = fetch
 
     def open(self) -> Opened | None:
-        found = open_regular(self._path)
+        found = opened_regular(self._path)
         if found is None and self._fetch is not None:
             fetched = self._fetch()
             if isinstance(fetched, bytes):
                 fd = os.open(os.devnull, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
                 return Opened(fd, len(fetched), None, *self.known, self._steady, body=fetched)
-            found = open_regular(self._path) if fetched else None
+            found = opened_regular(self._path) if fetched else None
         if found is None:
             self._report(self._path, "cannot be opened as a file")
             return None
@@ -320,7 +320,7 @@ _Representation = _FixedFile | _ChangingFile
 
 def open_changing(path: str, headers: Callable[[Digest], tuple[Header, ...]], memory: DigestMemory) -> Opened | None:
     """The file at ``path`` with a tag of the bytes that it has now; ``headers`` makes its headers from their digest."""
-    found = open_regular(path)
+    found = opened_regular(path)
     if found is None:
         return None
     fd, status = found

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from ..digest import Digest, Digester
 from ..errors import StoreError, os_reason, printable
+from ..regular import READ_FLAGS
 from .store import Body, chunks_of
 
 _CHUNK = 1 << 20
@@ -41,7 +42,7 @@ def _copied(path: str, file: BinaryIO, key: str) -> bool:
     if not hasattr(os, "copy_file_range"):
         return False
     try:
-        source = os.open(path, os.O_RDONLY)
+        source = os.open(path, READ_FLAGS)
     except OSError as error:
         raise StoreError(key, f"its source {printable(path)} cannot be read: {os_reason(error)}") from error
     try:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from ..digest import Digest
 from ..errors import KeyExists, KeyNotFound, StoreError, os_reason, printable
 from ..paths import RESERVED
+from ..regular import open_regular
 from .file_lock import lock_file
 from .fill import fill
 from .flush import flush
@@ -109,7 +110,7 @@ class LocalStore:
 
     def read(self, key: str) -> Iterator[bytes]:
         try:
-            with open(self.path(key), "rb", buffering=0) as file:
+            with open_regular(self.path(key)) as file:
                 while chunk := file.read(_CHUNK):
                     yield chunk
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

@@ -13,6 +13,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from ..digest import Digest, Digester
 from ..errors import KeyNotFound, StoreError, os_reason, printable
+from ..regular import open_regular
 
 Body = bytes | str
 """What is put: the bytes themselves, or the path of a file on this machine that is streamed and never held whole."""
@@ -159,7 +160,7 @@ def chunks_of(body: Body, key: str) -> Iterator[bytes]:
         yield body
         return
     try:
-        with open(body, "rb", buffering=0) as file:
+        with open_regular(body) as file:
             while chunk := file.read(_CHUNK):
                 yield chunk
     except OSError as error:

@@ -15,6 +15,7 @@ from django.conf import settings
 from ...build.cache import NO_CACHE, Cache, id_of_code
 from ...digest import digest_bytes
 from ...errors import os_reason
+from ...regular import open_regular
 from ..sources import in_package_folder, ownership
 from .code import may_name_files, uses_in
 from .names import NameUse, Scan, plain_uses, uses_of
@@ -97,9 +98,9 @@ def _modules(root: str, roots: Collection[str]) -> Iterator[str]:
 
 def _read(path: str, own: bool, scan: Scan, aliases: Collection[str], words: Collection[bytes], cache: Cache) -> None:
     try:
-        if os.path.getsize(path) > _MAX_SIZE:
-            return
-        with open(path, "rb", buffering=0) as file:
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > _MAX_SIZE:
+                return
             body = file.readall()
         scan.modules += 1
         if may_name_files(body, words):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from django.utils.text import unescape_string_literal
 
 from ...build.find import walk
 from ...errors import SourceError, os_reason
+from ...regular import open_regular
 from ..sources import in_package_folder, ownership
 from .blocks import blocks
 from .names import NameUse, Scan, is_left_over
@@ -164,9 +164,8 @@ class _Reader:
             self._scan.uses += uses_in(source, path, own, self._tags)
 
     def _read(self, path: str) -> str:
-        with open(path, "rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
-            body = file.readall() if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_SIZE else b""
+        with open_regular(path) as file:
+            body = file.readall() if os.fstat(file.fileno()).st_size <= _MAX_SIZE else b""
         if not any(mark in body for mark in self._marks):
             return ""
         # As a file that is opened as text: every line ends with one character.

@@ -1,0 +1,36 @@
+"""Open files that are files: what else may stand in a file's place must not make anybody wait."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+
+# O_NONBLOCK: opening a FIFO must not wait for a writer. O_BINARY: on Windows only.
+READ_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+"""With what a file is opened to be read."""
+
+
+def open_regular(path: str) -> io.FileIO:
+    """The regular file at ``path``, open to be read. Raises ``OSError``, also for what is no regular file."""
+    file = io.FileIO(os.open(path, READ_FLAGS), "rb")
+    mode = os.fstat(file.fileno()).st_mode
+    if stat.S_ISREG(mode):
+        return file
+    file.close()
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise OSError(errno.EINVAL, "a pipe or a device, not a file", path)
+
+
+def read_regular(path: str) -> bytes:
+    """All bytes of the regular file at ``path``. Raises ``OSError``, also for what is no regular file."""
+    with open_regular(path) as file:
+        return file.readall()
