@@ -134,14 +134,17 @@ def load(body: bytes, where: str, *, lazily: bool = False) -> Manifest:
     return _of(entries, stored)
 
 
-def check_schema(raw: Mapping[str, Any], where: str) -> None:
-    """Raise `ManifestError` unless the manifest ``raw`` is one that this version reads; ``where`` names it."""
+def check_schema(raw: Mapping[str, Any], where: str, newest: int = SCHEMA) -> None:
+    """Raise `ManifestError` unless ``raw`` has a version of its format that is read: 1 to ``newest``.
+
+    ``where`` names it.
+    """
     schema = raw.get("schema")
-    if not isinstance(schema, int) or isinstance(schema, bool):
-        raise ManifestError(f"{where}: no manifest of Shipfiles: it has no schema number. Run collectstatic again.")
-    if schema > SCHEMA:
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise ManifestError(f"{where}: not written by Shipfiles: it has no schema number. Run collectstatic again.")
+    if schema > newest:
         raise ManifestError(
-            f"{where}: written by a newer Shipfiles (schema {schema}, this one reads up to {SCHEMA}). "
+            f"{where}: written by a newer Shipfiles (schema {schema}, this one reads up to {newest}). "
             "Install the version that wrote it, or run collectstatic again."
         )
 
@@ -239,9 +242,9 @@ def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
         name=_path(raw["name"]),
         size=_size(raw["size"]),
         digest=_digest(raw["digest"]),
-        media_type=str(raw["type"]),
+        media_type=_text(raw["type"]),
         codings=_codings(raw.get("codings", {})),
-        references=tuple(_strings(raw.get("references", ()))),
+        references=tuple(map(_text, _list(raw.get("references", [])))),
         plain=None
         if plain is None
         else Plain(_size(plain["size"]), _digest(plain["digest"]), _codings(plain.get("codings", {}))),
@@ -271,5 +274,13 @@ def _digest(value: object) -> Digest:
     return Digest(str(value))
 
 
-def _strings(value: Iterable[object]) -> list[str]:
-    return [str(v) for v in value]
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is no list")
+    return value

@@ -20,7 +20,7 @@ from typing import Any
 
 from .digest import Digest, digest_bytes, hex_prefix, is_digest
 from .errors import ManifestError, ReleaseIdError, UnknownRelease, nearest_names
-from .manifest import Manifest, json_object, load
+from .manifest import Manifest, check_schema, json_object, load
 from .paths import RESERVED
 
 SCHEMA = 1
@@ -254,14 +254,7 @@ def unknown_release(release: str, known: Iterable[str], where: str) -> UnknownRe
 
 def _readable(body: bytes, where: str) -> dict[str, Any]:
     raw = json_object(body, where)
-    schema = raw.get("schema")
-    if not isinstance(schema, int) or isinstance(schema, bool):
-        raise ManifestError(f"{where}: damaged: it has no schema number. Run collectstatic again.")
-    if schema > SCHEMA:
-        raise ManifestError(
-            f"{where}: written by a newer Shipfiles (schema {schema}, this one reads up to {SCHEMA}). "
-            "Install the version that wrote it, or run collectstatic again."
-        )
+    check_schema(raw, where, SCHEMA)
     return raw
 
 
