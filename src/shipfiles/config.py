@@ -146,6 +146,9 @@ class ServeConfig:
     pull_from: object = None
     """Another store with releases, from which a hashed name that the folder lacks is fetched: the absolute path of a
     folder, its ``file://`` URL, or a store object or its dotted path."""
+    memory: int = 32 * 1024 * 1024
+    """How much of small files under hashed names, with their headers, a process keeps ready to be sent; those that
+    nobody asked for lately go first. 0 for nothing. Bytes."""
     release_header: str = ""
     """Name of a response header with the id of the release that the process uses, such as ``X-Release``: on static
     files, and by the middleware on Django's own responses. Empty for none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ..config import ServeConfig
 from ..digest import Digest
@@ -63,6 +64,12 @@ def entity_tag(digest: Digest) -> str:
 def cross_origin_headers(config: ServeConfig) -> tuple[Header, ...]:
     """What lets pages of other origins use the file."""
     return (("Access-Control-Allow-Origin", "*"),) if config.allow_all_origins else ()
+
+
+@lru_cache(maxsize=1024)
+def encoded(headers: tuple[Header, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Headers as ASGI wants them: names in lower case, all of it bytes."""
+    return tuple((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers)
 
 
 def not_modified_headers(headers: Iterable[Header]) -> list[Header]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from functools import lru_cache
 from typing import Any
 
 from ..config import ServeConfig
-from ..http.headers import Header
+from ..http.headers import Header, encoded
 from .default import forced_script_name
 from .following import one_release
 from .opened import Span
+from .ready import Answer, ReadyFile
 from .respond import FIELDS, Request
 from .table import Table, choose_table
 from .waiting import respond_soon
@@ -53,16 +53,21 @@ class StaticApp:
         if scope["type"] != "http":
             return await self.application(scope, receive, send)
         path = path_below_root(scope, self._script_name)
+        ready = self.table.ready
+        if ready is not None and (file := ready.find(path)) is not None and (answer := _ready(file, scope)) is not None:
+            headers = list(answer.raw_headers)
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            return await send({"type": "http.response.body", "body": answer.body})
         response = await respond_soon(self.table, Request(scope["method"], path, field_getter(scope["headers"])))
         if response is None:
             with one_release(self.table):
                 return await self.application(scope, receive, send)
-        status, headers, body = response
+        status, fields, body = response
         if not isinstance(body, Span):
-            await send(_start(status, headers))
+            await send(_start(status, fields))
             return await send({"type": "http.response.body", "body": body or b""})
         try:
-            await send(_start(status, headers))
+            await send(_start(status, fields))
             return await _send_span(body, receive, send)
         finally:
             body.close()
@@ -79,6 +84,20 @@ def path_below_root(scope: Scope, script_name: str = "") -> str:
     if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
         return path[len(root) :]
     return path
+
+
+def _ready(file: ReadyFile, scope: Scope) -> Answer | None:
+    """The ready answer to a request for ``file``, if it is one of those for which there are any."""
+    accept_encoding = none_match = None
+    for name, value in scope["headers"]:
+        if name in _FIELDS:
+            if name == b"accept-encoding" and accept_encoding is None:
+                accept_encoding = value.decode("latin-1")
+            elif name == b"if-none-match" and none_match is None:
+                none_match = value.decode("latin-1")
+            else:
+                return None
+    return file.answer(scope["method"], accept_encoding, none_match)
 
 
 def field_getter(headers: Iterable[tuple[bytes, bytes]]) -> Callable[[str], str | None]:
@@ -98,15 +117,9 @@ def field_getter(headers: Iterable[tuple[bytes, bytes]]) -> Callable[[str], str 
     return get
 
 
-@lru_cache(maxsize=1024)
-def _encoded(headers: tuple[Header, ...]) -> tuple[tuple[bytes, bytes], ...]:
-    """Headers as ASGI wants them: names in lower case, all of it bytes."""
-    return tuple((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers)
-
-
 def _start(status: int, headers: list[Header]) -> Message:
     # A new list each time: what stands between us and the server may add to it.
-    return {"type": "http.response.start", "status": status, "headers": list(_encoded(tuple(headers)))}
+    return {"type": "http.response.start", "status": status, "headers": list(encoded(tuple(headers)))}
 
 
 async def _send_span(span: Span, receive: Receive, send: Send) -> None:

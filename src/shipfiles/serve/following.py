@@ -18,6 +18,7 @@ from ..records import POINTER_KEY, read_current, read_pointer
 from .using import Used, log_use
 
 if TYPE_CHECKING:
+    from .ready import Ready
     from .table import Resource, Table
 
 logger = logging.getLogger("shipfiles")
@@ -129,6 +130,11 @@ class FollowingTable:
         """The id of the release, empty if there is none."""
         used = self.following.used()
         return used.release if used else ""
+
+    @property
+    def ready(self) -> Ready | None:
+        """Those of the release that is current now."""
+        return self._table().ready
 
     def find(self, path: str, /) -> Resource | None:
         """As `Table.find`, in the release that is current now; names of those before are found by their manifests."""

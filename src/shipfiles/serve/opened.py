@@ -67,6 +67,18 @@ class Span:
         self.left -= len(chunk)
         return chunk
 
+    def peek(self) -> bytes | None:
+        """All bytes of a whole file, which is then as unsent as before; ``None`` if they cannot be read."""
+        try:
+            self.file.seek(0)
+            body = self.file.read(self.size)
+            while body and len(body) < self.size and (more := self.file.read(self.size - len(body))):
+                body += more
+            self.file.seek(0)
+        except OSError:
+            return None
+        return body if len(body) == self.size else None
+
     def close(self) -> None:
         """Give the descriptor back. May be called again."""
         io.FileIO.close(self.file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..config import ServeConfig
 from ..http.dates import http_date
@@ -13,7 +13,9 @@ from ..http.negotiation import preferred
 from ..http.preconditions import evaluate, names_tag, range_applies
 from ..http.ranges import select
 from .opened import SMALL, Opened, Span, read_exactly
-from .table import Known, Table
+
+if TYPE_CHECKING:
+    from .table import Known, Table
 
 FIELDS = (
     "accept-encoding", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range",

@@ -25,6 +25,7 @@ from .default import default_table
 from .following import Following, FollowingTable
 from .opened import DigestMemory, Opened, digest_open, modified_at, opened_regular
 from .pull import Pull
+from .ready import Ready
 from .releases import Releases
 from .using import Used, release_to_use
 
@@ -67,6 +68,10 @@ class Table(Protocol):
     def release(self) -> str:
         """The id of the release whose files these are; empty if there is none."""
 
+    @property
+    def ready(self) -> Ready | None:
+        """The answers that are ready in memory, of the table that answers now; ``None`` if none are ever kept."""
+
     def find(self, path: str, /) -> Resource | None:
         """The file at the URL path ``path``, decoded; ``None`` if the table has none.
 
@@ -104,7 +109,10 @@ class FileTable:
         release: str = "",
     ) -> None:
         self.release = release
+        self.ready: Ready | None = None
         self.config = config or ServeConfig()
+        if self.config.memory:
+            self.ready = Ready(self, self.config.memory)
         self.prefix = checked_prefix(prefix)
         self._root = os.path.abspath(root)
         self._logical = manifest.entries

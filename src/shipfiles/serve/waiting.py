@@ -7,18 +7,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
 from .opened import Span
-from .respond import Request, Response, respond
+from .ready import ready_respond
+from .respond import Request, Response
 from .table import Table
 
 _THREADS = 8
 
 
 async def respond_soon(table: Table, request: Request) -> Response | None:
-    """What `respond` answers. The loop is never kept by manifests that are read or by another store."""
+    """What `ready_respond` answers. The loop is never kept by manifests that are read or by another store."""
     if request.path is None or not table.may_wait(request.path):
         # Opening and reading a small file is quicker than handing it to a thread.
-        return respond(table, request)
-    answer = _threads().submit(respond, table, request)
+        return ready_respond(table, request)
+    answer = _threads().submit(ready_respond, table, request)
     try:
         return await asyncio.wrap_future(answer)
     except asyncio.CancelledError:

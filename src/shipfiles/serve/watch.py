@@ -29,6 +29,7 @@ class WatchTable:
         self.config = dataclasses.replace(config or ServeConfig(), max_age=0)
         self.prefix = checked_prefix(prefix)
         self.release = ""
+        self.ready = None
         self._find = find
         self._memories: dict[str, DigestMemory] = {}
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ..config import ServeConfig
 from .following import one_release
 from .opened import SMALL, Span
-from .respond import FIELDS, Request, respond
+from .ready import ODD, ready_respond, status_line
+from .respond import FIELDS, Request
 from .table import Table, choose_table
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
-_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+_ODD = frozenset(_KEYS[field] for field in ODD)
 
 
 class StaticApp:
@@ -44,20 +44,27 @@ class StaticApp:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         get = environ.get
-        response = respond(
-            self.table,
-            Request(environ["REQUEST_METHOD"], _decoded(get("PATH_INFO", "")), lambda field: get(_KEYS[field])),
-        )
+        path = get("PATH_INFO", "")
+        if not path.isascii():
+            path = _decoded(path)
+        ready = self.table.ready
+        if ready is not None and (file := ready.find(path)) is not None and _ODD.isdisjoint(environ):
+            answer = file.answer(environ["REQUEST_METHOD"], get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"))
+            if answer is not None:
+                start_response(answer.status_line, answer.headers.copy())
+                return [answer.body] if answer.body else []
+        request = Request(environ["REQUEST_METHOD"], path, lambda field: get(_KEYS[field]))
+        response = ready_respond(self.table, request)
         if response is None:
             with one_release(self.table):
                 return self.application(environ, start_response)
         status, headers, body = response
         if not isinstance(body, Span):
-            start_response(_STATUS_LINES[status], headers)
+            start_response(status_line(status), headers)
             # A list, which servers know to be whole: granian sends it at once.
             return [] if body is None else [body]
         try:
-            start_response(_STATUS_LINES[status], headers)
+            start_response(status_line(status), headers)
             return _sendable(body, get("wsgi.file_wrapper"))
         except BaseException:
             body.close()
@@ -66,8 +73,6 @@ class StaticApp:
 
 def _decoded(path_info: str) -> str | None:
     """PATH_INFO as text: PEP 3333 has the bytes of the path in it, each as one character; ``None`` if not UTF-8."""
-    if path_info.isascii():
-        return path_info
     try:
         return path_info.encode("latin-1").decode("utf-8")
     except UnicodeError:
