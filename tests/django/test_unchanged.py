@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
+import shipfiles
+from shipfiles.events import ignore
 from shipfiles.records import POINTER_KEY
 from shipfiles.release.state import STATE_KEY, read_state, write_state
 from shipfiles.stores.local import LocalStore
 
-from .test_collectstatic import collect, tree
+from .test_collectstatic import collect, manage, tree
 
 FILES: dict[str, str | bytes] = {
     "app.css": "@import 'theme.css';\n" + "p { color: red }\n" * 40,
@@ -75,7 +78,7 @@ def looked_later(project: Path, seconds: int = 10) -> None:
     store = LocalStore(str(project / "root"))
     state = read_state(store)
     assert state is not None
-    write_state(store, replace(state, looked=state.looked + seconds * 10**9))
+    write_state(store, replace(state, looked=state.looked + seconds * 10**9), ignore)
 
 
 def test_what_did_not_change_is_not_read(site: Path) -> None:
@@ -136,7 +139,7 @@ def test_all_that_the_file_system_says_preserved(site: Path) -> None:
     assert state is not None
     *rest, _, own = state.sources["theme.css"]
     noted = (site / "src/theme.css").stat().st_ctime_ns
-    write_state(store, replace(state, sources={**state.sources, "theme.css": [*rest, noted, own]}))
+    write_state(store, replace(state, sources={**state.sources, "theme.css": [*rest, noted, own]}), ignore)
     assert facts()["written"] == 0
     assert tree(site / "root") == before
     assert facts("--verify")["written"] > 0
@@ -210,3 +213,45 @@ def test_the_clock_is_set_back(site: Path) -> None:
     assert facts()["written"] > 0
     assert (project / "root/theme.css").read_bytes() == other
     check_as_in_an_empty_place(project, "fresh")
+
+
+def test_a_run_that_cannot_be_remembered(project: Path, write) -> None:
+    """What is live is live: that the next run takes longer is no failure of this one."""
+    write(FILES)
+    blocked = project / "root" / STATE_KEY
+    blocked.mkdir(parents=True)
+    (blocked / "x").write_text("")
+    for arguments in ((), ("--verify",)):
+        out, err = collect(*arguments)
+        assert err.count("\n") == 1
+        assert err.startswith(f"{STATE_KEY}: cannot be written in ")
+        assert "The release is whole and live" in err
+        assert "\nRelease: " in out
+    shutil.rmtree(blocked)
+    facts()
+    assert facts()["built"] == 0
+
+
+def test_other_code_of_shipfiles_trusts_nothing_that_this_one_said(project: Path, write) -> None:
+    write(FILES)
+    package = shutil.copytree(
+        Path(shipfiles.__file__).parent, project / "shipfiles", ignore=shutil.ignore_patterns("__pycache__")
+    )
+
+    def run() -> dict[str, Any]:
+        done = manage(project, "collectstatic", "--noinput", "--json")
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    assert run()["built"] == len(FILES)
+    found = run()
+    assert (found["built"], found["scans_made"]) == (0, 0)
+    # One that finds no references, and one that decides on what is published.
+    for name in ("paths.py", "release/outcome.py", "build/compress/__init__.py"):
+        with (package / name).open("a") as file:
+            file.write("# another version\n")
+        found = run()
+        assert (found["built"], found["scans_found"], found["scans_made"]) == (len(FILES), 0, len(FILES))
+        assert found["written"] == 0
+        assert run()["built"] == 0

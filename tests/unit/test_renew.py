@@ -19,9 +19,9 @@ from shipfiles.build.cache import NO_CACHE
 from shipfiles.build.find import Found, Stat, ignore_matcher, select, walk
 from shipfiles.build.pipeline import build
 from shipfiles.config import CompressConfig, RewriteConfig
-from shipfiles.digest import digest_bytes
-from shipfiles.errors import BrokenReferences
-from shipfiles.events import ignore
+from shipfiles.digest import Digest, digest_bytes
+from shipfiles.errors import BrokenReferences, StoreError
+from shipfiles.events import Event, Notice, ignore
 from shipfiles.manifest import load, suffix
 from shipfiles.model import SourceFile
 from shipfiles.records import POINTER_KEY, manifest_key, read_current, read_record, record_key
@@ -30,7 +30,7 @@ from shipfiles.release.publish import publish
 from shipfiles.release.renew import Making, Renewed, renew
 from shipfiles.release.state import STATE_KEY, State, read_state, state_of, write_state
 from shipfiles.stores.local import LocalStore
-from shipfiles.stores.store import read_all
+from shipfiles.stores.store import Body, PutMode, Stored, read_all
 from tests.stored import timeless
 
 MAKING = Making(
@@ -67,7 +67,7 @@ class Site:
         built = build(found.sources, MAKING.rewrite)
         published = publish(built, store, MAKING.compress)
         state = state_of("settings", found, built, published, store)
-        write_state(store, state)
+        write_state(store, state, ignore)
         return state
 
     def renew(self) -> Renewed | None:
@@ -223,6 +223,31 @@ def test_a_file_written_a_moment_before_it_was_looked_at_is_read_again(shop: Sit
         assert replace(state, sources={**state.sources, "img/x.png": [*stat, True]}).suspects(found) == suspects
 
 
+class Forgetful(LocalStore):
+    """A folder that has no room left for what a run remembers."""
+
+    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+        if key == STATE_KEY:
+            raise StoreError(key, "no space")
+        return super().put(key, body, mode=mode, digest=digest)
+
+
+@pytest.mark.parametrize("body", ["x", "y"])
+def test_what_was_published_stays_published_when_it_cannot_be_remembered(shop: Site, body: str) -> None:
+    shop.write("img/x.png", body)
+    state = read_state(shop.store)
+    assert state is not None
+    told: list[Event] = []
+    store = Forgetful(shop.store.root)
+    renewed = renew(shop.found(), state, store, MAKING, NO_CACHE, told.append)
+    assert renewed is not None
+    (notice,) = (event for event in told if isinstance(event, Notice))
+    assert notice.text.startswith(f"{STATE_KEY}: no space. The release is whole and live")
+    assert (Path(store.root) / "img/x.png").read_text() == body
+    if body == "y":
+        assert shop.renew() is None
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -316,7 +341,9 @@ def test_any_damaged_byte_of_the_memory_is_noticed(at: int, byte: bytes) -> None
     from shipfiles.stores.memory import MemoryStore
 
     store = MemoryStore()
-    write_state(store, State("s", "r", 1, "p", {"a": (1, 2, 3, 4, 5, True)}, {}, frozenset(), frozenset(), "o", {}))
+    write_state(
+        store, State("s", "r", 1, "p", {"a": (1, 2, 3, 4, 5, True)}, {}, frozenset(), frozenset(), "o", {}), ignore
+    )
     body = bytearray(read_all(store, STATE_KEY) or b"")
     at %= len(body)
     same = body[at : at + 1] == byte

@@ -8,20 +8,19 @@ What cannot be read or written is told once and done without.
 from __future__ import annotations
 
 import codecs
-import hashlib
 import os
 import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, Protocol, Self
 
 from ..digest import Digest, hex_prefix
 from ..errors import os_reason, printable
 from ..events import Listener, Notice, ignore
 from ..model import Fault, Scan
+from ..own_code import code_id
 from ..regular import open_regular, read_regular
 from .cache_table import CacheTable, checksum
 from .plain import plain, references_of
@@ -233,36 +232,6 @@ NO_CACHE = Cache()
 
 def _scans_name() -> str:
     return f"scans-{code_id()}.json"
-
-
-def code_id() -> str:
-    """Names the code that finds references: what another version found may be wrong for this one."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    return id_of_code(os.path.join(os.path.dirname(here), "model.py"), here, os.path.join(here, "rewrite"))
-
-
-@lru_cache
-def id_of_code(*places: str) -> str:
-    """Names the code in ``places``: modules and folders of modules of one package."""
-    files: list[str] = []
-    for place in places:
-        # Without sources there is bytecode in their place.
-        if os.path.isdir(place):
-            names = sorted(name for name in os.listdir(place) if name.endswith((".py", ".pyc")))
-            files += [os.path.join(place, name) for name in names]
-        else:
-            files.append(place)
-    digester = hashlib.sha256()
-    for path in files:
-        with suppress(OSError), open(path, "rb") as file:
-            digester.update(file.read())
-    archive = places[-1]
-    while not os.path.exists(archive):
-        archive = os.path.dirname(archive)
-    if os.path.isfile(archive) and archive not in places:  # an archive with all of it
-        status = os.stat(archive)
-        digester.update(f"{status.st_size} {status.st_mtime_ns}".encode())
-    return digester.hexdigest()[:16]
 
 
 def _write(path: str, body: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import Storage
 
-from ..build.cache import Cache, code_id
+from ..build.cache import Cache
 from ..build.compress import settings_of
 from ..build.rewrite import rewriter_for
 from ..config import ProofConfig, RewriteConfig
@@ -18,6 +18,7 @@ from ..events import Listener, ignore, phase
 from ..manifest import Manifest
 from ..media_types import media_type
 from ..model import Problem
+from ..own_code import code_id
 from ..records import POINTER_KEY, read_current
 from ..release.outcome import Published
 from ..release.renew import Making, renew
@@ -156,7 +157,7 @@ class _Run:
         def remember(published: Published) -> None:
             states.append(state_of(self._settings(), self._found, built, published, store))
             if not (dry_run or link):
-                write_state(store, states[0])
+                write_state(store, states[0], self._listener)
 
         published = publish(
             built, store, self._config.compress, release=self._making.release,

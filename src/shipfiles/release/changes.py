@@ -74,7 +74,7 @@ def publish_changes(
         again = publish_again(found, fresh, store, making, listener)
         return again and replace(again, read=len(suspects))
     if not changed:
-        write_state(store, fresh)
+        write_state(store, fresh, listener)
         return Renewed(Published(state.release, unchanged=sorted(sources)), fresh, frozenset(), len(suspects))
     try:
         built = _built([sources[logical] for logical in sorted(affected)], state, base, making, cache, listener)
@@ -86,7 +86,7 @@ def publish_changes(
     )  # fmt: skip
     published.unchanged = sorted({*sources.keys() - affected, *published.unchanged})
     fresh = _after(fresh, built, published, _changed_versions(store, versions, published))
-    write_state(store, fresh)
+    write_state(store, fresh, listener)
     return Renewed(published, fresh, affected, len(affected | set(suspects)))
 
 
@@ -106,7 +106,7 @@ def publish_again(found: Found, state: State, store: Store, making: Making, list
     pointing.record(record_of(making.release, digest_bytes(base.body), published.sizes, 0), base.body)
     pointing.point(making.release)
     fresh = replace(state.looked_again(found, ()), release=making.release, objects=objects_of(store.versions()))
-    write_state(store, fresh)
+    write_state(store, fresh, listener)
     return Renewed(published, fresh, frozenset(), 0)
 
 

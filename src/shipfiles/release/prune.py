@@ -126,7 +126,7 @@ def prune(store: Store, plan: PrunePlan, listener: Listener = ignore) -> PrunePl
         if state is not None and remembers:
             for key in keys:
                 versions.pop(key, None)
-            write_state(store, replace(state, objects=objects_of(versions)))
+            write_state(store, replace(state, objects=objects_of(versions)), listener)
     return plan
 
 

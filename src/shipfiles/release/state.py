@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import StoreError
+from ..events import Listener, Notice
 from ..model import Problem
 from ..paths import RESERVED
 from ..records import POINTER_KEY
@@ -134,8 +135,8 @@ def read_state(store: Store) -> State | None:
     return None
 
 
-def write_state(store: Store, state: State) -> None:
-    """Leave ``state`` in ``store``."""
+def write_state(store: Store, state: State, listener: Listener) -> None:
+    """Leave ``state`` in ``store``. What is published is not worse without it: ``listener`` is told if it cannot be."""
     raw = {
         "schema": _SCHEMA,
         "settings": state.settings,
@@ -153,7 +154,10 @@ def write_state(store: Store, state: State) -> None:
         "beside": state.beside,
     }
     body = json.dumps(raw, separators=(",", ":"), check_circular=False).encode()
-    store.put(STATE_KEY, _checksum(body) + b"\n" + body)
+    try:
+        store.put(STATE_KEY, _checksum(body) + b"\n" + body)
+    except StoreError as error:
+        listener(Notice(f"{error}. The release is whole and live, but the next run will build everything again."))
 
 
 def state_of(settings: str, found: Found, built: Build, published: Published, store: Store) -> State:

@@ -12,9 +12,10 @@ from importlib.util import find_spec
 from django.apps import apps
 from django.conf import settings
 
-from ...build.cache import NO_CACHE, Cache, id_of_code
+from ...build.cache import NO_CACHE, Cache
 from ...digest import digest_bytes
 from ...errors import os_reason
+from ...own_code import code_id
 from ...regular import open_regular
 from ..sources import in_package_folder, ownership
 from .code import may_name_files, uses_in
@@ -117,8 +118,7 @@ def _remembered_uses(body: bytes, path: str, own: bool, aliases: Collection[str]
     """As `uses_in`, which takes milliseconds a module."""
     # What Python can parse, and where it finds an error, changes with its version.
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    code = id_of_code(os.path.dirname(os.path.abspath(__file__)))
-    key = " ".join((digest_bytes(body), python, code, *sorted(aliases)))
+    key = " ".join((digest_bytes(body), python, code_id(), *sorted(aliases)))
     raw = cache.finding(key)
     if raw is not None:
         with suppress(ValueError):
