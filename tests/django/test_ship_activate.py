@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -10,33 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.test import override_settings
 
 from shipfiles.manifest import reader_of
 from shipfiles.records import read_current, read_pointer
 
+from .shipping import refused, ship
 from .test_collectstatic import MANAGE, SETTINGS
 
 ONE = "p { color: red }\n" * 40
 TWO = "p { color: tan }\n" * 50
-
-
-def ship(*arguments: str) -> tuple[str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    call_command("ship", *arguments, stdout=out, stderr=err, no_color=True)
-    return out.getvalue().strip(), err.getvalue().strip()
-
-
-def refused(*arguments: str) -> str:
-    """The error of a command that must end with one; with --json it says the same."""
-    with pytest.raises(CommandError) as told:
-        ship(*arguments)
-    out = io.StringIO()
-    with pytest.raises(CommandError):
-        call_command("ship", *arguments, "--json", stdout=out, stderr=io.StringIO())
-    assert json.loads(out.getvalue()) == {"error": str(told.value)}
-    return str(told.value)
 
 
 def current(root: Path) -> str:

@@ -70,13 +70,18 @@ def rollback(
 
     To roll back twice by 1 leads back to where one was, as ``cd -`` does; by 2 it leads further back.
     """
+    return activate(store, release_before(store, steps), manifest_name=manifest_name, listener=listener)
+
+
+def release_before(store: Store, steps: int) -> str:
+    """The release that was current ``steps`` releases ago: see `earlier`. Raises `ReleaseError`, `ManifestError`."""
     if steps < 1:
         raise ReleaseError(f"One goes back by 1 release or more, not by {steps}.")
     pointer = pointer_of(store)
     there = earlier(pointer, records_of(store)) if pointer else []
     if len(there) < steps:
         raise NoEarlierRelease(steps, there)
-    return activate(store, there[steps - 1], manifest_name=manifest_name, listener=listener)
+    return there[steps - 1]
 
 
 def earlier(pointer: Pointer, there: Iterable[str]) -> list[str]:

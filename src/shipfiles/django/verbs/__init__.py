@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import activate, check, export, import_, prune, rollback
+from . import activate, check, export, import_, prune, releases, rollback
 
 VERBS: dict[str, ModuleType] = {
+    "releases": releases,
     "activate": activate,
     "rollback": rollback,
     "prune": prune,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ from django.utils import timezone
 from ...errors import ShipfilesError
 from ...events import Event, Listener, Notice
 from ...records import RELEASES_PREFIX, unknown_release
+from ...release.activate import release_before
 from ...release.catalog import pointer_of
 from ...stores.local import LocalStore
 from ..storage import StaticStorage
 
 CURRENT = "current"
-"""What may be written for the id of the current release; no release can have it as its own."""
+"""May be written for the id of the current release, and with ``~N`` for one before it; no id can be like that."""
 
+_BEFORE = re.compile(rf"{CURRENT}~([1-9][0-9]{{0,3}})")
 _SHORTEST = 4
 _SHOWN = 8
 
@@ -35,6 +38,8 @@ class Column:
     title: str
     right: bool = False
     """Whether it holds numbers, which stand at its right."""
+    spare: bool = False
+    """Whether a terminal that is too narrow for all columns is spared this one; the last such goes first."""
 
 
 def static_storage() -> StaticStorage:
@@ -63,10 +68,14 @@ def static_store() -> LocalStore:
 def release_meant(store: LocalStore, text: str) -> str:
     """The id that ``text`` stands for: an id, ``current``, or the first four or more characters of one id alone.
 
-    Raises ``CommandError`` if several begin so, `UnknownRelease` if none does.
+    ``current~2`` is where two releases back in time lead, as in `rollback`. Raises ``CommandError`` if several ids
+    begin so, `UnknownRelease` if none does, `NoEarlierRelease`.
     """
     if text == CURRENT:
         return current_release(store)
+    if before := _BEFORE.fullmatch(text):
+        current_release(store)
+        return release_before(store, int(before[1]))
     # Compared, never joined to a path: the text may be anything.
     known = sorted(s.key.removeprefix(RELEASES_PREFIX).removesuffix(".json") for s in store.list(RELEASES_PREFIX))
     if text in known:
@@ -126,6 +135,11 @@ def local_time(moment: datetime) -> str:
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def local_minute(moment: datetime) -> str:
+    """The same without seconds and zone, where there is no room."""
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
+
+
 def utc_time(moment: datetime) -> str:
     """``moment`` for programs, as records have it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -147,7 +161,7 @@ def print_table(
     if on_terminal(command):
         _print_rich(command, columns, rows, marked)
         return
-    widths = [max(map(len, cells)) for cells in zip(*[[c.title for c in columns], *rows], strict=True)]
+    widths = _widths(columns, rows)
     for row in [[column.title for column in columns], *rows]:
         cells = [
             cell.rjust(width) if column.right else cell.ljust(width)
@@ -174,12 +188,24 @@ def _print_rich(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
+    console = Console(file=_stream(command))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    shown = [*range(len(columns))]
+    widths = _widths(columns, rows)
+    for number in reversed(shown[:]):
+        too_wide = sum(widths[one] for one in shown) + 2 * (len(shown) - 1) > console.width
+        if too_wide and columns[number].spare:
+            shown.remove(number)
+    for column in (columns[number] for number in shown):
         table.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold")
     for number, row in enumerate(rows):
-        table.add_row(*(Text(cell) for cell in row), style="bold green" if number in marked else None)
-    Console(file=_stream(command)).print(table)
+        style = "bold green" if number in marked else None
+        table.add_row(*(Text(row[one]) for one in shown), style=style)
+    console.print(table)
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, cells)) for cells in zip(*[[c.title for c in columns], *rows], strict=True)]
 
 
 def _stream(command: BaseCommand) -> Any:

@@ -1,0 +1,146 @@
+"""``ship releases``: what releases there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from ...errors import ManifestError, ShipfilesError
+from ...events import Event, Listener, Notice
+from ...records import Pointer, Record, now
+from ...release.catalog import pointer_of, records_of
+from ...release.retention import ends_of
+from ...serve.using import Used
+from ...stores.store import Store
+from ..progress import human
+from .shared import (
+    Column,
+    add_json,
+    errors_as_json,
+    local_minute,
+    notices,
+    on_terminal,
+    print_json,
+    print_table,
+    static_storage,
+    static_store,
+    utc_time,
+)
+
+HELP = "List the releases that there are, newest first, and say which is current."
+
+_COLUMNS = (
+    Column("Release"), Column("Made"), Column("Files", right=True), Column("Size", right=True, spare=True),
+    Column("New", right=True, spare=True), Column("Last current"),
+)  # fmt: skip
+_COMMIT = re.compile("[0-9a-f]{40,64}")
+_SHORT = 12
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """The options of this verb."""
+    add_json(parser)
+
+
+def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
+    """Show the list. Raises ``CommandError`` and `ShipfilesError`."""
+    told: list[str] = []
+
+    def keep(event: Event) -> None:
+        if isinstance(event, Notice):
+            told.append(event.text)
+
+    with errors_as_json(command, options):
+        store = static_store()
+        listener = notices(command, keep)
+        records = [*reversed(records_of(store, listener).values())]
+        pointer = readable_pointer(store, listener)
+        used = _used(listener)
+    current = pointer.release if pointer else ""
+    times = current_times(pointer)
+    if options["json"]:
+        facts = [record_facts(record, current, times.get(record.release)) for record in records]
+        uses = {"release": used.release, "why": used.why} if used else None
+        print_json(command, {"current": current or None, "used": uses, "releases": facts, "notices": told})
+        return None
+    if not records:
+        return f"There is no release in {store.root} yet. Run collectstatic."
+    ids = [record.release for record in records]
+    shown = _abbreviated(ids) if on_terminal(command) else ids
+    rows = [
+        (
+            text,
+            local_minute(record.made),
+            f"{record.files:,}",
+            human(record.bytes),
+            human(record.new_bytes),
+            _last_current(record, current, times.get(record.release)),
+        )
+        for text, record in zip(shown, records, strict=True)
+    ]
+    marked = frozenset(number for number, release in enumerate(ids) if release == current)
+    print_table(command, _COLUMNS, rows, marked=marked)
+    if used and current and used.release != current:
+        command.stdout.write(f"A process that starts with these settings uses {used.release}: {used.why}.")
+    if current and not marked:
+        return f"The record of the current release, {current}, is missing or damaged. Run collectstatic."
+    return None
+
+
+def _used(listener: Listener) -> Used | None:
+    """The release that a process with these settings would use; of other processes nothing is known."""
+    try:
+        return static_storage().used
+    except ShipfilesError as error:
+        listener(Notice(f"A process that starts with these settings has no release to use. {error}"))
+        return None
+
+
+def readable_pointer(store: Store, listener: Listener) -> Pointer | None:
+    """The pointer; ``None`` also if it is damaged, of which the listener is told."""
+    try:
+        return pointer_of(store)
+    except ManifestError as error:
+        listener(Notice(str(error)))
+        return None
+
+
+def current_times(pointer: Pointer | None) -> dict[str, datetime]:
+    """For the current release since when it is that, for others until when they last were."""
+    if pointer is None:
+        return {}
+    return {**ends_of(pointer, now()), pointer.release: pointer.history[-1].at}
+
+
+def record_facts(record: Record, current: str, at: datetime | None) -> dict[str, Any]:
+    """A release for ``--json``."""
+    is_current = record.release == current
+    return {
+        "release": record.release,
+        "made": utc_time(record.made),
+        "files": record.files,
+        "bytes": record.bytes,
+        "codings": dict(record.codings),
+        "new_bytes": record.new_bytes,
+        "manifest": record.manifest,
+        "current": is_current,
+        "current_since": utc_time(at) if at and is_current else None,
+        "current_until": utc_time(at) if at and not is_current else None,
+    }
+
+
+def _last_current(record: Record, current: str, at: datetime | None) -> str:
+    if record.release == current:
+        return "now"
+    return local_minute(at) if at else "never"
+
+
+def _abbreviated(ids: Sequence[str]) -> list[str]:
+    """The ``ids``, those of commits as short as they can be told apart: 40 digits leave no room for anything else."""
+    most = max(map(len, ids))
+    length = next(n for n in range(_SHORT, most + _SHORT) if len({release[:n] for release in ids}) == len(ids))
+    return [release[:length] if _COMMIT.fullmatch(release) else release for release in ids]

@@ -1,0 +1,158 @@
+"""``ship releases``, as people call it."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+
+from shipfiles.digest import digest_bytes
+from shipfiles.manifest import Manifest, dump
+from shipfiles.records import (
+    POINTER_KEY,
+    Activation,
+    Pointer,
+    Record,
+    dump_pointer,
+    dump_record,
+    manifest_key,
+    record_key,
+)
+from shipfiles.stores.local import LocalStore
+
+from .shipping import refused, ship
+from .test_ship_prune import with_options
+
+COMMITS = ["3f2a9c81b04d5e6f708192a3b4c5d6e7f8091a2b", "3f2a9c81b04d9e6f708192a3b4c5d6e7f8091a2b"]
+EMPTY = dump(Manifest({}))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def at(day: int, hour: int = 0) -> datetime:
+    return datetime(2026, 11, day, hour, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(project: Path) -> LocalStore:
+    """Three releases: the first was current twice, now the second is, the third never was."""
+    store = LocalStore(str(project / "root"))
+    digest = digest_bytes(EMPTY)
+    for record in (
+        Record(COMMITS[0], at(1), digest, 24_008, 247_100_000, {"br": 61_000_000}, 247_100_000),
+        Record(COMMITS[1], at(2, 9), digest, 24_009, 247_100_500, {"br": 61_000_100}, 1_500),
+        Record("v3", at(3), digest, 1, 20, {}, 0),
+    ):
+        store.put(record_key(record.release), dump_record(record))
+    store.put(manifest_key(digest), EMPTY)
+    history = [(COMMITS[0], at(1)), (COMMITS[1], at(2, 9)), (COMMITS[0], at(2, 10)), (COMMITS[1], at(4, 12))]
+    store.put(POINTER_KEY, dump_pointer(Pointer(tuple(Activation(*one) for one in history))))
+    return store
+
+
+@pytest.fixture(autouse=True)
+def berlin():
+    with override_settings(TIME_ZONE="Europe/Berlin"):
+        yield
+
+
+def test_newest_first_and_who_was_current_until_when(store):
+    # Berlin is an hour ahead of UTC in November.
+    assert ship("releases") == (f"""\
+Release                                   Made               Files      Size       New  Last current
+v3                                        2026-11-03 01:00       1  20 bytes   0 bytes  never
+{COMMITS[1]}  2026-11-02 10:00  24,009  247.1 MB    1.5 kB  now
+{COMMITS[0]}  2026-11-01 01:00  24,008  247.1 MB  247.1 MB  2026-11-04 13:00""", "")  # fmt: skip
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    out = Terminal()
+    call_command("ship", "releases", stdout=out, no_color=True)
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_commits_are_as_short_as_they_can_be_told_apart_on_a_terminal(store, monkeypatch):
+    # The two differ in the 13th digit.
+    assert on_terminal(monkeypatch, 80) == [
+        "Release        Made               Files      Size       New  Last current",
+        "v3             2026-11-03 01:00       1  20 bytes   0 bytes  never",
+        "3f2a9c81b04d9  2026-11-02 10:00  24,009  247.1 MB    1.5 kB  now",
+        "3f2a9c81b04d5  2026-11-01 01:00  24,008  247.1 MB  247.1 MB  2026-11-04 13:00",
+    ]
+    assert ship("activate", "3f2a9c81b04d5")[0].startswith(f"Made {COMMITS[0]} the current release")
+
+
+def test_a_narrow_terminal_does_without_what_is_least_needed(store, monkeypatch):
+    assert on_terminal(monkeypatch, 70)[-1] == "3f2a9c81b04d5  2026-11-01 01:00  24,008  247.1 MB  2026-11-04 13:00"
+    assert on_terminal(monkeypatch, 60)[-1] == "3f2a9c81b04d5  2026-11-01 01:00  24,008  2026-11-04 13:00"
+
+
+def test_as_json(store):
+    facts = json.loads(ship("releases", "--json")[0])
+    assert facts["current"] == COMMITS[1]
+    assert facts["used"] == {"release": COMMITS[1], "why": facts["used"]["why"]}
+    assert facts["notices"] == []
+    assert [one["release"] for one in facts["releases"]] == ["v3", COMMITS[1], COMMITS[0]]
+    assert [one["current"] for one in facts["releases"]] == [False, True, False]
+    assert [one["current_since"] for one in facts["releases"]] == [None, "2026-11-04T12:00:00Z", None]
+    assert [one["current_until"] for one in facts["releases"]] == [None, None, "2026-11-04T12:00:00Z"]
+    assert facts["releases"][1] | {
+        "made": "2026-11-02T09:00:00Z", "files": 24_009, "bytes": 247_100_500, "codings": {"br": 61_000_100},
+        "new_bytes": 1_500, "manifest": digest_bytes(EMPTY),
+    } == facts["releases"][1]  # fmt: skip
+
+
+def test_what_a_process_uses_where_that_is_not_the_current_one(store):
+    with with_options(release_id="v3"):
+        out, _ = ship("releases")
+        assert out.splitlines()[-1] == "A process that starts with these settings uses v3: its own by release_id."
+        assert json.loads(ship("releases", "--json")[0])["used"] == {"release": "v3", "why": "its own by release_id"}
+
+
+def test_what_cannot_be_read_is_passed_over_and_said(store):
+    store.put(record_key("v3"), b"{")
+    out, err = ship("releases")
+    assert len(out.splitlines()) == 3
+    assert "Passed over: Couldn't load manifest '.shipfiles/releases/v3.json': damaged" in err
+    assert len(json.loads(ship("releases", "--json")[0])["notices"]) == 1
+    store.delete([record_key(COMMITS[1])])
+    out, err = ship("releases")
+    assert out.splitlines()[-1].startswith(f"The record of the current release, {COMMITS[1]}, is missing or damaged")
+    store.put(POINTER_KEY, b"{")
+    out, err = ship("releases")
+    assert "current.json': damaged" in err
+    assert out.splitlines()[-1].endswith("never")
+
+
+def test_without_releases(project: Path):
+    assert ship("releases") == (f"There is no release in {project / 'root'} yet. Run collectstatic.", "")
+    assert json.loads(ship("releases", "--json")[0]) == {
+        "current": None, "used": None, "releases": [], "notices": [],
+    }  # fmt: skip
+
+
+def test_a_storage_that_is_not_ours(project: Path):
+    other = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
+    with override_settings(STORAGES=other):
+        assert "There are releases only where" in refused("releases")
+
+
+def test_the_word_for_a_release_before(project: Path, write):
+    ids = []
+    for text in ("one", "two", "three"):
+        write({"a.txt": text})
+        call_command("collectstatic", interactive=False, verbosity=0)
+        ids.append(json.loads(ship("releases", "--json")[0])["current"])
+    assert ship("activate", "current~2")[0].startswith(f"Made {ids[0]} the current release instead of {ids[2]}.")
+    assert "One cannot go back by 3 releases: " in refused("activate", "current~3")
+    assert "There is no release 'current~0'" in refused("activate", "current~0")
