@@ -17,6 +17,8 @@ READ_FLAGS = (
 )
 """With what a file is opened to be read."""
 
+_CHUNK = 64 * 1024
+
 
 def open_regular(path: str) -> io.FileIO:
     """The regular file at ``path``, open to be read. Raises ``OSError``, also for what is no regular file."""
@@ -28,6 +30,15 @@ def open_regular(path: str) -> io.FileIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     raise OSError(errno.EINVAL, "a pipe or a device, not a file", path)
+
+
+def read_at_most(file: io.FileIO, most: int) -> bytes:
+    """Up to ``most`` bytes of what is left in ``file``, however it grows meanwhile. Raises ``OSError``."""
+    # One more than there seem to be, so that the next read finds the end.
+    body = file.read(min(most, os.fstat(file.fileno()).st_size + 1)) or b""
+    while len(body) < most and (more := file.read(min(most - len(body), _CHUNK))):
+        body += more
+    return body
 
 
 def read_regular(path: str) -> bytes:

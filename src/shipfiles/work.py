@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -27,14 +28,38 @@ def processors() -> int:
 def rare_collections() -> Iterator[None]:
     """Let Python look for garbage cycles seldom: a run makes many objects that stay and hardly a cycle, and to look
     through them again and again takes a sixth of its time."""
-    before = gc.get_threshold()
-    # Where it is off (0), or rarer still, somebody has chosen so.
-    if 0 < before[0] < _COLLECT_AFTER:
-        gc.set_threshold(_COLLECT_AFTER, *before[1:])
+    _rarely.enter()
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        _rarely.leave()
+
+
+class _Rarely:
+    """Who wants rare collections now: the threshold is the process's, and the last one to leave restores it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._inside = 0
+        self._before: tuple[int, ...] = ()
+
+    def enter(self) -> None:
+        with self._guard:
+            self._inside += 1
+            if self._inside == 1:
+                self._before = gc.get_threshold()
+                # Where it is off (0), or rarer still, somebody has chosen so.
+                if 0 < self._before[0] < _COLLECT_AFTER:
+                    gc.set_threshold(_COLLECT_AFTER, *self._before[1:])
+
+    def leave(self) -> None:
+        with self._guard:
+            self._inside -= 1
+            if self._inside == 0:
+                gc.set_threshold(*self._before)
+
+
+_rarely = _Rarely()
 
 
 def in_parallel(

@@ -67,6 +67,7 @@ def test_dry_run_names_every_file_and_writes_nothing(project: Path, write) -> No
     write(SITE)
     out, _ = collect("--dry-run")
     assert not (project / "root").exists()
+    assert not (project / ".cache").exists()
     assert f"Pretending to copy '{project / 'src/a.txt'}'" in out
     said = {line.split("'")[1] for line in out.splitlines() if line.startswith("Pretending to write")}
     collect()

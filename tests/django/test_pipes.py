@@ -14,8 +14,9 @@ from django.test import override_settings
 
 from shipfiles.build.cache import NO_CACHE
 from shipfiles.build.lanes import Lanes
-from shipfiles.build.scan import Scanner, digest_file, read_body
+from shipfiles.build.scan import Scanner, digest_file, read_again
 from shipfiles.config import RewriteConfig
+from shipfiles.digest import digest_bytes
 from shipfiles.errors import SourceError
 from shipfiles.model import SourceFile
 from shipfiles.regular import open_regular
@@ -125,7 +126,7 @@ def test_a_source_that_became_a_pipe_after_it_was_found(tmp_path: Path) -> None:
     source = SourceFile("a.css", str(tmp_path / "a.css"))
     scanner = Scanner(RewriteConfig(), None, NO_CACHE, Lanes(0))
     with pipe_at(tmp_path / "a.css"):
-        for read in (digest_file, read_body, scanner.read):
+        for read in (digest_file, lambda gone: read_again(gone, 1, digest_bytes(b"x")), scanner.read):
             with pytest.raises(SourceError, match=r"a\.css: cannot be read: a pipe or a device, not a file"):
                 read(source)
 

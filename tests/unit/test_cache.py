@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipfiles.build.cache import Cache
+from shipfiles.build.cache_table import CacheTable
 from shipfiles.build.compress.brotli import Brotli
 from shipfiles.build.compress.gzip import Gzip
 from shipfiles.build.find import ignore_matcher, walk
@@ -313,7 +314,7 @@ def made(root: Path, cache: Cache) -> tuple[Build, Published, MemoryStore]:
 
 
 def everything(store: MemoryStore) -> dict[str, bytes]:
-    return {stored.key: b"".join(store.read(stored.key)) for stored in store.list()}
+    return timeless({stored.key: b"".join(store.read(stored.key)) for stored in store.list()})
 
 
 def test_a_fresh_place_needs_no_scan_and_no_encoder(tmp_path: Path, write) -> None:
@@ -327,7 +328,7 @@ def test_a_fresh_place_needs_no_scan_and_no_encoder(tmp_path: Path, write) -> No
     assert second.scans_found > 0
     assert second.variants_found == published.encoded
     assert rebuilt == built
-    assert timeless(everything(again)) == timeless(everything(store))
+    assert everything(again) == everything(store)
     assert rebuilt.notes
 
 
@@ -368,6 +369,7 @@ def test_a_spoilt_cache_changes_no_published_byte(tmp_path: Path, write, spoil: 
 KILLED = """
 import os, signal, sys
 from shipfiles.build.cache import Cache
+from shipfiles.build.cache_table import CacheTable
 from tests.unit.test_cache import made
 from pathlib import Path
 
@@ -395,7 +397,7 @@ def test_a_run_that_was_killed_has_compressed_for_the_next(tmp_path: Path, write
     assert 0 < republished.encoded <= published.encoded - 5
     assert {path: path.stat().st_mtime_ns for path in there} == there
     assert built == alone
-    assert timeless(everything(again)) == timeless(everything(store))
+    assert everything(again) == everything(store)
     assert made(root, Cache(str(folder), 10**6))[1].encoded == 0
 
 
@@ -431,3 +433,53 @@ def test_damaged_findings_are_made_anew(tmp_path: Path) -> None:
     with Cache(str(tmp_path), 1000, told) as cache:
         assert cache.finding("k") is None
     assert "findings.json is damaged" in told[0]
+
+
+def test_what_this_run_used_is_the_last_to_go(tmp_path: Path) -> None:
+    def run(names: str) -> str:
+        """Which of ``names`` had to be made."""
+        made = ""
+        table = CacheTable(lambda: str(tmp_path / "table"), write, pytest.fail, 4)
+        for name in names:
+            if table.get(name) is None:
+                table.keep(name, 1)
+                made += name
+            else:
+                table.use(name, 1)
+        table.close()
+        return made
+
+    def write(path: str, body: bytes) -> None:
+        Path(path).write_bytes(body)
+
+    assert run("abc") == "abc"
+    for new in "defgh":
+        assert run(f"abc{new}") == new
+
+
+def test_a_frozen_cache_is_read_and_left_alone(tmp_path: Path) -> None:
+    digest, folder = digest_bytes(BODY), tmp_path / "cache"
+    with Cache(str(folder), 10**6) as cache:
+        cache.keep_scan("a", Scan())
+        cache.keep_finding("a", 1)
+        cache.keep_variant(digest, Gzip(6), b"x")
+        (old,) = (path for path in (folder / "variants").rglob("*") if path.is_file())
+        cache.keep_variant(digest, Gzip(9), b"x")
+        (damaged,) = (path for path in (folder / "variants").rglob("*") if path.is_file() and path != old)
+    os.utime(old, (1e9, 1e9))
+    damaged.write_bytes(b"damaged")
+
+    def left() -> dict[str, tuple[int, bytes]]:
+        return {str(p): (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.rglob("*") if p.is_file()}
+
+    before = left()
+    with Cache(str(folder), 0, frozen=True) as cache:
+        assert cache.scan("a", 1) == Scan()
+        assert cache.finding("a") == 1
+        assert cache.variant(digest, Gzip(6)) == b"x"
+        assert cache.variant(digest, Gzip(9)) is None
+        cache.keep_scan("b", Scan())
+        cache.keep_finding("b", 1)
+        cache.keep_variant(digest, Gzip(9), b"y")
+        assert (cache.scans_made, cache.variants_made) == (1, 1)
+    assert left() == before

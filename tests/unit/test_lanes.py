@@ -201,6 +201,8 @@ def test_a_child_that_is_killed_in_the_middle(body: bytes) -> None:
     with asked_before() as lanes:
         (child,) = children()
         os.kill(child, signal.SIGSTOP)
+        # Until it has stopped, a read that it waits in may still take what comes (signal(7): a stop is not immediate).
+        until(lambda: Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "T")
         answers: list[Iterable[Reference]] = []
         thread = threading.Thread(target=lambda: answers.append(lanes.references(css, body)))
         thread.start()

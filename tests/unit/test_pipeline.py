@@ -14,8 +14,11 @@ from shipfiles.build.cache import Cache
 from shipfiles.build.find import ignore_matcher, select, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import RewriteConfig
+from shipfiles.digest import digest_bytes
 from shipfiles.errors import BrokenReferences, SourceError, SourceErrors
+from shipfiles.events import Event, PhaseEnded
 from shipfiles.model import SourceFile
+from shipfiles.regular import read_at_most
 
 
 def sources(root: Path, *, own: bool = True) -> list[SourceFile]:
@@ -214,3 +217,36 @@ def test_a_manifest_that_is_not_rewritten_is_not_looked_at(write) -> None:
 def test_a_deep_manifest_is_json(write) -> None:
     root = write({"a.webmanifest": '{"a":' + "[" * 200_000 + "]" * 200_000 + "}"})
     assert build(sources(root), RewriteConfig()).warnings == ()
+
+
+@pytest.mark.parametrize("text", ["a{background:url(gone.png)}", "a{background:url(here.png)}"])
+@pytest.mark.parametrize("added", ["", " "])
+def test_a_file_that_changes_after_it_was_scanned(write, text: str, added: str) -> None:
+    """What was found in other bytes is told of none, and replaced in none."""
+    root = write({"a.css": text, "here.png": "x"})
+
+    def change(event: Event) -> None:
+        if isinstance(event, PhaseEnded) and event.phase == "read":
+            (root / "a.css").write_text(text.swapcase() + added)
+
+    config = RewriteConfig(own_missing="warning")
+    with pytest.raises(SourceError, match=r"a\.css: the file changed while it was collected; run again"):
+        build(sources(root), config, listener=change)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/limits"), reason="has no file that is larger than it says")
+def test_a_file_that_is_larger_than_it_said_it_was() -> None:
+    """As one that grows while it is read; proc(5) has files of 0 bytes to fstat(2)."""
+    source = SourceFile("a.css", "/proc/self/limits")
+    assert os.stat(source.path).st_size == 0
+    built = build([source], RewriteConfig(max_size=100))
+    assert [problem.what for problem in built.warnings] == [
+        "larger than rewrite.max_size (100 bytes), published as it is"
+    ]
+    with open(source.path, "rb", buffering=0) as file:
+        body = file.readall()
+        assert built.assets[0].size == len(body) > 100
+        assert built.assets[0].digest == digest_bytes(body)
+        for most in (0, 5, len(body) - 1, len(body), len(body) + 1):
+            file.seek(0)
+            assert read_at_most(file, most) == body[:most]

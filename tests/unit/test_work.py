@@ -125,3 +125,16 @@ def test_collections_that_are_off_stay_off() -> None:
             assert gc.get_threshold()[0] == 0
     finally:
         gc.set_threshold(*before)
+
+
+def test_collections_stay_rare_until_the_last_who_wants_that_is_done() -> None:
+    before = gc.get_threshold()
+    first, second = rare_collections(), rare_collections()
+    with first:
+        rare = gc.get_threshold()
+        assert rare[0] > before[0]
+        second.__enter__()
+    # The first is gone, and the second goes after it.
+    assert gc.get_threshold() == rare
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == before

@@ -16,7 +16,7 @@ from ..config import RewriteConfig
 from ..digest import digest_bytes
 from ..errors import SourceError, os_reason
 from ..model import SourceFile
-from ..regular import open_regular
+from ..regular import open_regular, read_at_most
 from .bundler_manifest import hashed, named_in, place_of
 from .find import ignore_matcher
 
@@ -157,11 +157,7 @@ def content_beside(path: str) -> str | None:
 def _beginning(path: str) -> bytes:
     """The bytes at ``path``, as many as matter. Raises ``OSError``."""
     with open_regular(path) as file:
-        # Without a buffer a file may give less than was asked for.
-        body = b""
-        while len(body) <= _LARGEST and (more := file.read(_LARGEST + 1 - len(body))):
-            body += more
-        return body
+        return read_at_most(file, _LARGEST + 1)
 
 
 def _file_name(path: str) -> str:

@@ -42,14 +42,18 @@ class Coding(Protocol):
 
 
 class Cache:
-    """The folder ``folder``, held to about ``max_size`` bytes. Without a folder nothing is remembered.
+    """The folder ``folder``, held to about ``max_size`` bytes. Without a folder nothing is remembered; with ``frozen``
+    the folder stays as it is.
 
     Safe to use from several threads; several processes may share the folder.
     """
 
-    def __init__(self, folder: str = "", max_size: int = 0, listener: Listener = ignore) -> None:
+    def __init__(
+        self, folder: str = "", max_size: int = 0, listener: Listener = ignore, *, frozen: bool = False
+    ) -> None:
         self._folder = folder
         self._max_size = max_size
+        self._keeps = bool(folder) and not frozen
         self._listener = listener
         self._told = False
         self._scans = CacheTable(lambda: self._in_folder(_scans_name()), self._write, self._tell, _MOST)
@@ -87,7 +91,7 @@ class Cache:
         """Keep ``scan`` under ``key``, which names the content and the language."""
         with self._counting:
             self.scans_made += 1
-        if self._folder:
+        if self._keeps:
             self._scans.keep(key, _from_scan(scan))
 
     # Findings.
@@ -101,7 +105,7 @@ class Cache:
 
     def keep_finding(self, key: str, raw: Any) -> None:
         """Keep the JSON value ``raw`` under ``key``, which names the content and the code that found it."""
-        if self._folder:
+        if self._keeps:
             self._findings.keep(key, raw)
 
     # Variants.
@@ -121,10 +125,11 @@ class Cache:
             return None
         if found != _variant_checksum(digest, coding, encoded):
             self._tell(f"{printable(path)} is damaged and is made anew")
-            with suppress(OSError):
-                os.unlink(path)
+            if self._keeps:
+                with suppress(OSError):
+                    os.unlink(path)
             return None
-        if old:
+        if old and self._keeps:
             with suppress(OSError):
                 os.utime(path)
         with self._counting:
@@ -139,7 +144,7 @@ class Cache:
         """Keep the bytes of this coding of the content with ``digest``; empty ones say that they save nothing."""
         with self._counting:
             self.variants_made += 1
-        if self._folder:
+        if self._keeps:
             self._new_variants = True
             body = _variant_checksum(digest, coding, encoded) + b"\n" + encoded
             self._write(self._variant_path(digest, coding), body)

@@ -58,7 +58,8 @@ class CacheTable:
         if not self._is_new:
             return False
         # What another process has written meanwhile stays; what nobody used in this run goes first.
-        kept = {**self._read(), **self._used} if self._loaded is not None else self._used
+        others = self._read() if self._loaded is not None else {}
+        kept = {key: value for key, value in others.items() if key not in self._used} | self._used
         for key in list(kept)[: max(0, len(kept) - self._most)]:
             del kept[key]
         body = json.dumps(kept, separators=(",", ":"), check_circular=False).encode()

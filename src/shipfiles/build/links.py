@@ -11,7 +11,7 @@ from ..errors import Names
 from ..model import Problem, Reference, Scan, SourceFile
 from .rewrite.reference import Target, Unresolvable, is_relative, target_of
 from .rewrite.splice import positions
-from .scan import Scanned, read_body
+from .scan import Scanned, read_again
 
 # What bundlers and Node's require() try.
 _ADDED = (".js", ".mjs", ".cjs", "/index.js", "/index.mjs")
@@ -117,7 +117,7 @@ def _report(
     problems: Problems,
 ) -> None:
     """Add the ``broken`` references of one file to the ``problems``, each where its severity belongs."""
-    body = read_body(file.source)
+    body = read_again(file.source, file.size, file.digest)
     places = positions(body, [reference.start for reference, _ in broken], file.scan.codec)
     for (reference, target), (line, column) in zip(broken, places, strict=True):
         text = body[reference.start : reference.end].decode(file.scan.codec or "utf-8", "backslashreplace")

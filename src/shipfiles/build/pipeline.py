@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..config import RewriteConfig
 from ..digest import Digest, digest_bytes, hashed_name
-from ..errors import BrokenReferences, SourceError
+from ..errors import BrokenReferences
 from ..events import Listener, ignore, phase
 from ..model import Problem, SourceFile
 from ..work import in_parallel
@@ -21,7 +21,7 @@ from .links import Link, imports_scripts, resolve
 from .plan import groups
 from .rewrite.reference import renamed
 from .rewrite.splice import Edit, positions, splice
-from .scan import LARGE, Scanned, Scanner, read_body
+from .scan import LARGE, Scanned, Scanner, read_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ class Asset:
 
     def body(self) -> bytes | str:
         """The bytes where they differ from the source's; else the source's path, to be streamed."""
-        return splice(read_body(self.source), self.edits) if self.edits else self.source.path
+        return (
+            splice(read_again(self.source, self.source_size, self.source_digest), self.edits)
+            if self.edits
+            else self.source.path
+        )
 
 
 class Settled(NamedTuple):
@@ -205,7 +209,7 @@ def _finish(
             file = scanned[logical]
             edits = _edits(file, links[logical], names, changed)
             # One at a time, however many files refer to each other.
-            source = _unchanged(file)
+            source = read_again(file.source, file.size, file.digest)
             broken += _unguarded(file, source, links[logical], members)
             body = splice(source, edits)
             digest = digest_bytes(body)
@@ -273,10 +277,3 @@ def _unguarded(file: Scanned, body: bytes, links: Sequence[Link], group: Collect
         )
         for link, (line, column) in zip(places, found, strict=True)
     ]  # fmt: skip
-
-
-def _unchanged(file: Scanned) -> bytes:
-    body = read_body(file.source)
-    if digest_bytes(body) != file.digest:
-        raise SourceError(file.source.place, "the file changed while it was collected; run again")
-    return body

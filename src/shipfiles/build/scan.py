@@ -12,7 +12,7 @@ from ..digest import Digest, digest_bytes, digest_stream
 from ..errors import SourceError, os_reason
 from ..media_types import media_type
 from ..model import Fault, Scan, SourceFile
-from ..regular import open_regular, read_regular
+from ..regular import open_regular, read_at_most
 from .cache import Cache
 from .lanes import Lanes
 from .rewrite import Rewriting, rewriter_for
@@ -55,11 +55,14 @@ class Scanner:
                 if rewriting is None:
                     digest, size = digest_stream(file)
                     return Scanned(source, size, digest, type_)
-                if os.fstat(file.fileno()).st_size > self.config.max_size:
+                most = self.config.max_size
+                # What is known to be too large need not be in memory to tell; a file may also grow while it is read.
+                body = read_at_most(file, most + 1) if os.fstat(file.fileno()).st_size <= most else None
+                if body is None or len(body) > most:
+                    file.seek(0)
                     digest, size = digest_stream(file)
                     what = f"larger than rewrite.max_size ({self.config.max_size} bytes), published as it is"
                     return Scanned(source, size, digest, type_, Scan(fault=Fault(what, severe=True)))
-                body = file.readall()
         except OSError as error:
             raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
         digest = digest_bytes(body)
@@ -115,9 +118,16 @@ def digest_file(source: SourceFile) -> tuple[Digest, int]:
         raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
 
 
-def read_body(source: SourceFile) -> bytes:
-    """The bytes of ``source``. Raises `SourceError`."""
+def read_again(source: SourceFile, size: int, digest: Digest) -> bytes:
+    """The bytes of ``source``, of which an earlier look found this ``size`` and ``digest``.
+
+    Raises `SourceError` if it cannot be read, or if it has changed: what was found in other bytes is not in these.
+    """
     try:
-        return read_regular(source.path)
+        with open_regular(source.path) as file:
+            body = read_at_most(file, size + 1)
     except OSError as error:
         raise SourceError(source.place, f"cannot be read: {os_reason(error)}") from error
+    if len(body) != size or digest_bytes(body) != digest:
+        raise SourceError(source.place, "the file changed while it was collected; run again")
+    return body

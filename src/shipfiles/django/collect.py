@@ -85,7 +85,7 @@ def collect(
     release = conf.id_to_make(storage.config) if post_process else ""
     # What was found out stays found out, also after a failure or Ctrl-C.
     cache_config = storage.config.cache
-    with Cache(conf.cache_folder(storage.config), cache_config.max_size, listener) as cache:
+    with Cache(conf.cache_folder(storage.config), cache_config.max_size, listener, frozen=dry_run) as cache:
         proof = _NO_PROOF
         if post_process and storage.config.proof.on_collect:
             proof = _prove(found, storage.config.proof, cache, listener)

@@ -16,7 +16,7 @@ from ...build.cache import NO_CACHE, Cache
 from ...digest import digest_bytes
 from ...errors import os_reason
 from ...own_code import code_id
-from ...regular import open_regular
+from ...regular import open_regular, read_at_most
 from ..sources import in_package_folder, ownership
 from .code import may_name_files, uses_in
 from .names import NameUse, Scan, plain_uses, uses_of
@@ -100,9 +100,9 @@ def _modules(root: str, roots: Collection[str]) -> Iterator[str]:
 def _read(path: str, own: bool, scan: Scan, aliases: Collection[str], words: Collection[bytes], cache: Cache) -> None:
     try:
         with open_regular(path) as file:
-            if os.fstat(file.fileno()).st_size > _MAX_SIZE:
-                return
-            body = file.readall()
+            body = read_at_most(file, _MAX_SIZE + 1)
+        if len(body) > _MAX_SIZE:
+            return
         scan.modules += 1
         if may_name_files(body, words):
             scan.uses += _remembered_uses(body, path, own, aliases, cache)

@@ -13,7 +13,7 @@ from django.utils.text import unescape_string_literal
 
 from ...build.find import walk
 from ...errors import SourceError, os_reason
-from ...regular import open_regular
+from ...regular import open_regular, read_at_most
 from ..sources import in_package_folder, ownership
 from .blocks import blocks
 from .names import NameUse, Scan, is_left_over
@@ -165,8 +165,8 @@ class _Reader:
 
     def _read(self, path: str) -> str:
         with open_regular(path) as file:
-            body = file.readall() if os.fstat(file.fileno()).st_size <= _MAX_SIZE else b""
-        if not any(mark in body for mark in self._marks):
+            body = read_at_most(file, _MAX_SIZE + 1)
+        if len(body) > _MAX_SIZE or not any(mark in body for mark in self._marks):
             return ""
         # As a file that is opened as text: every line ends with one character.
         return body.decode(self._charset).replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
