@@ -4,9 +4,10 @@
     python bench/rolling.py --rounds 12 --json figures.json
     python bench/rolling.py --quick
 
-Three gunicorn processes behind nginx (round robin). Clients load pages and, after up to six seconds, all files that a
-page needs, and compare each with the sources of that page's release, while releases are collected and the processes
-restarted one after the other. Linux only; needs nginx. The site is that of tests/services/test_rolling_deploy.py.
+Three gunicorn processes behind nginx (round robin). Clients load pages and, after up to twelve seconds, all files that
+a page needs, and compare each with the sources of that page's release, while releases are collected, rolled back and
+pruned and the processes restarted one after the other. Linux only; needs nginx. The site is that of
+tests/services/test_rolling_deploy.py.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import Popen
 
 from workplace import REPOSITORY
 
@@ -15,7 +16,7 @@ from workplace import REPOSITORY
 sys.path.append(str(REPOSITORY))
 
 from tests.rolling.client import Clients
-from tests.rolling.deployment import SHIPFILES, Deployment, Product
+from tests.rolling.deployment import SHIPFILES, Deployment, Product, ended
 from tests.rolling.trees import Trees
 
 SEED = 20_261_121
@@ -48,7 +49,10 @@ def contenders() -> Mapping[str, Product]:
 
 
 def measured(product: Product, folder: Path, rounds: int) -> Counter[str]:
-    """What clients saw while that many releases were rolled out; every fourth is the one before, again."""
+    """What clients saw while that many releases were rolled out; every fourth is the one before, again.
+
+    Where there is such a thing, what no open page needs is pruned beside each deploy.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     trees = Trees(random.Random(SEED), cycles=False)
     deployment = Deployment(folder, product, SERVERS)
@@ -58,10 +62,20 @@ def measured(product: Product, folder: Path, rounds: int) -> Counter[str]:
         deployment.roll(current)
         clients = Clients(deployment.port, trees.made, SEED)
         with clients.loading():
+            pruning: Popen[str] | None = None
             for number in range(1, rounds + 1):
-                current = trees.following() if number % 4 else trees.made[-2]
-                deployment.collect(current)
-                deployment.deployed()
+                if number % 4:
+                    current = trees.following()
+                    deployment.collect(current)
+                else:
+                    current = trees.made[-2]
+                    deployment.rollback(current)
+                if pruning is not None:
+                    ended(pruning)
                 deployment.roll(current)
+                if product.has_releases:
+                    pruning = deployment.begin_prune(current, clients.oldest())
+            if pruning is not None:
+                ended(pruning)
     print(clients.summary(), file=sys.stderr, flush=True)
     return clients.counts

@@ -38,7 +38,7 @@ class Delays:
     """How long pages wait for their files. Seconds."""
 
     usual: float = 1.5
-    long: float = 6.0
+    long: float = 12.0
     """Of one page in ten."""
 
     def any(self, chance: random.Random) -> float:

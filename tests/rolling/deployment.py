@@ -64,11 +64,13 @@ class Product:
     """Whether nginx serves the static files, without asking the servers."""
     folder_each: bool = False
     """Whether each release has a STATIC_ROOT of its own, as in a container's image."""
+    has_releases: bool = False
+    """Whether ``ship`` rolls back and prunes; else one goes back by collecting the older sources again."""
 
 
 SHIPFILES = Product(
     "shipfiles", "shipfiles.django.storage.StaticStorage", apps=("shipfiles.django",),
-    middleware=("shipfiles.django.middleware.ShipfilesMiddleware",),
+    middleware=("shipfiles.django.middleware.ShipfilesMiddleware",), has_releases=True,
 )  # fmt: skip
 
 
@@ -88,6 +90,14 @@ class Failed(RuntimeError):
     """A command, or a server, did not do what it is there for."""
 
 
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a command printed until it ended. Raises `Failed`."""
+    words, _ = process.communicate(timeout=300)
+    if process.returncode:
+        raise Failed(f"{process.args} ended with {process.returncode}:\n{words}")
+    return words
+
+
 class Deployment:
     """A site of ``product`` in ``folder``, which is made, with its servers. Use as `running`.
 
@@ -103,7 +113,7 @@ class Deployment:
         self._ports = [free_port() for _ in servers]
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * len(servers)
         self._rolls: list[tuple[float, float]] = []
-        self._deployed = 0.0
+        self._deploying = 0.0
         (folder / "source").mkdir(parents=True)
 
     def root(self, tree: Tree) -> Path:
@@ -136,34 +146,42 @@ class Deployment:
     def collect(self, tree: Tree, *more: str) -> str:
         """Write the sources and run ``collectstatic``; what it printed."""
         tree.write(self.folder / "source")
+        self._deploying = time.monotonic()
         if self.product.clear:
             more = ("--clear", *more)
         return self.manage(tree, "collectstatic", "--noinput", *more)
 
+    def rollback(self, tree: Tree) -> str:
+        """Go back to ``tree``, which was current before; what the command printed."""
+        if not self.product.has_releases:
+            return self.collect(tree)
+        self._deploying = time.monotonic()
+        return self.manage(tree, "ship", "rollback")
+
+    def begin_prune(self, tree: Tree, oldest: float) -> subprocess.Popen[str]:
+        """Start ``ship prune``, which may take away what no page needs, if the oldest open one is from ``oldest``."""
+        seconds = self.keep_seconds(oldest)
+        terms = ("--keep", "1", "--younger-than", f"{seconds}s", "--noinput")
+        return self.begin(tree, "ship", "prune", *terms, grace=seconds)
+
     def manage(self, tree: Tree, *arguments: str) -> str:
         """Run a management command with the code of ``tree``; what it printed. Raises `Failed`."""
-        process = self.begin(tree, *arguments)
-        words, _ = process.communicate(timeout=300)
-        if process.returncode:
-            raise Failed(f"{' '.join(arguments)} ended with {process.returncode}:\n{words}")
-        return words
+        return ended(self.begin(tree, *arguments))
 
-    def begin(self, tree: Tree, *arguments: str) -> subprocess.Popen[str]:
-        """Start a management command with the code of ``tree``."""
+    def begin(self, tree: Tree, *arguments: str, grace: int | None = None) -> subprocess.Popen[str]:
+        """Start a management command with the code of ``tree``; ``grace`` as `tests.rolling.impatient` has it."""
+        program = "django" if grace is None else "tests.rolling.impatient"
         return subprocess.Popen(
-            [sys.executable, "-m", "django", *arguments], cwd=REPOSITORY, env=self._environment(tree),
+            [sys.executable, "-m", program, *arguments], cwd=REPOSITORY,
+            env={**self._environment(tree), "GRACE": str(grace)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
-    def deployed(self) -> None:
-        """Say that another release has just become the current one."""
-        self._deployed = time.monotonic()
-
     def roll(self, tree: Tree) -> None:
-        """Start the servers again with the code of ``tree``, one after the other."""
+        """Start the servers again with the code of ``tree``, which is deployed, one after the other."""
         for number in range(len(self._servers)):
             self.restart(number, tree)
-        self._rolls.append((self._deployed, time.monotonic()))
+        self._rolls.append((self._deploying, time.monotonic()))
 
     def restart(self, number: int, tree: Tree) -> None:
         """Stop a server, let it finish what it has begun, and start it again with the code of ``tree``."""
@@ -183,7 +201,7 @@ class Deployment:
         Until the end of its roll a server may answer with the release that has just been replaced. Two seconds more,
         since records count whole ones.
         """
-        needed = [deployed for deployed, finished in self._rolls if finished >= oldest]
+        needed = [deploying for deploying, finished in self._rolls if finished >= oldest]
         return math.ceil(time.monotonic() - min([oldest, *needed])) + 2
 
     def logs(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.rolling.client import Clients
-from tests.rolling.deployment import SHIPFILES, Deployment, nginx_program
+from tests.rolling.deployment import SHIPFILES, Deployment, ended, nginx_program
 from tests.rolling.trees import Trees
+
+from .whole import before, check_whole, recorded, releases
+from .whole import current as current_id
 
 pytestmark = pytest.mark.services
 
@@ -45,20 +49,37 @@ def test_no_page_lacks_a_file(deployment: Deployment) -> None:
     current = trees.following()
     deployment.collect(current)
     deployment.roll(current)
+    root = deployment.root(current)
+    made = dict.fromkeys(recorded(root), current)
+    names: set[str] = set()
     deploys = back = 0
+    pruning: subprocess.Popen[str] | None = None
     with clients.loading():
-        while clients.pages < wanted or deploys < 6 or not back:
-            if deploys % 4 == 3 and not back > deploys // 4:
-                current = trees.made[current.generation - 1]
+        while clients.pages < wanted or deploys < 5 or not back or made.keys() == recorded(root):
+            if deploys == 3 * (back + 1):
+                current = made[before(root)]
+                deployment.rollback(current)
+                assert made[current_id(root)] is current
                 back += 1
             else:
                 current = trees.following()
+                deployment.collect(current)
+                made[current_id(root)] = current
+                names.update(entry["name"] for entry in releases(root)[current_id(root)].values())
                 deploys += 1
-            deployment.collect(current)
-            deployment.deployed()
+            if pruning is not None:
+                ended(pruning)
             deployment.roll(current)
-    sys.stdout.write(f"{deploys} deploys, {back} rollbacks; {clients.summary()}\n")
+            # Beside the next deploy.
+            pruning = deployment.begin_prune(current, clients.oldest())
+        ended(pruning)
+    pruned = len(made.keys() - recorded(root))
+    gone = sum(not (root / name).exists() for name in names)
+    done = f"{deploys} deploys, {back} rollbacks, {pruned} releases and {gone} of {len(names)} files pruned"
+    sys.stdout.write(f"{done}; {clients.summary()}\n")
     seen = clients.counts
     troubles = {what: seen[what] for what in ("missing", "wrong", "error") if seen[what]}
     assert not troubles, f"SEED={seed}: {clients.summary()}\n{deployment.logs()}"
     assert seen["files"] > 4 * seen["pages"]
+    assert gone
+    check_whole(root)

@@ -31,6 +31,17 @@ def current(root: Path) -> str:
     return json.loads((root / ".shipfiles/current.json").read_bytes())["release"]
 
 
+def before(root: Path) -> str:
+    """The id of the release that was current before it."""
+    pointer = json.loads((root / ".shipfiles/current.json").read_bytes())
+    return [release for release, _ in pointer["history"] if release != pointer["release"]][-1]
+
+
+def recorded(root: Path) -> set[str]:
+    """The ids of all releases that are recorded."""
+    return {path.stem for path in (root / ".shipfiles/releases").glob("*.json")}
+
+
 def releases(root: Path) -> dict[str, dict[str, Any]]:
     """Id → files by logical path, of every release that is recorded."""
     found = {}
