@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.django.test_collectstatic import MANAGE, SETTINGS
 
 COLLECT = ("collectstatic", "--noinput", "-v0")
+PRUNE = ("ship", "prune", "--keep", "0", "--younger-than", "0s", "--noinput")
 
 
 class Project:
@@ -22,13 +23,24 @@ class Project:
         self.source.mkdir()
         (folder / "project_settings.py").write_text(f"{SETTINGS}STATIC_ROOT = {str(root)!r}\n")
 
+    def environment(self) -> dict[str, str]:
+        """What the process of a command needs to know."""
+        places = [str(self.folder), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+        # A prune takes every file for finished. The time at which it does is rounded down to a whole second.
+        names = {"DJANGO_SETTINGS_MODULE": "project_settings", "GRACE": "-1", "PYTHONPATH": os.pathsep.join(places)}
+        return {**os.environ, **names}
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a management command."""
-        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings"}
-        environment["PYTHONPATH"] = os.pathsep.join([str(self.folder), environment.get("PYTHONPATH", "")])
-        command = [sys.executable, "-c", MANAGE, *arguments]
+        program = ["-m", "tests.rolling.impatient"] if "prune" in arguments else ["-c", MANAGE]
+        command = [sys.executable, *program, *arguments]
         return subprocess.Popen(
-            command, env=environment, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=self.environment(),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def run(self, *arguments: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,9 +16,10 @@ import pytest
 
 from shipfiles.config import ServeConfig
 from shipfiles.serve.wsgi import StaticApp
+from tests.rolling.trees import Trees
 
-from .commands import COLLECT, Project
-from .whole import answer, check_whole, current, digest, not_ours, releases
+from .commands import COLLECT, PRUNE, Project
+from .whole import Visitors, answer, before, check_plain, check_whole, current, digest, not_ours, releases
 
 pytestmark = pytest.mark.services
 
@@ -80,3 +82,56 @@ def test_fifty_random_moments(tmp_path: Path) -> None:
     assert json.loads((root / "staticfiles.json").read_text())["paths"] == names
     for path in root.rglob("*.css*"):
         assert made[str(path.relative_to(root))] == path.read_bytes()
+
+
+def test_random_moments_of_every_verb(tmp_path: Path) -> None:
+    """Deploys, activations, rollbacks and prunes by turns, each killed: what is recorded is whole, and is served."""
+    seed = int(os.environ.get("SEED", "1"))
+    chance = random.Random(seed)
+    trees = Trees(chance)
+    project = Project(tmp_path, tmp_path / "root")
+    root = project.root
+    lengths: dict[str, float] = {}
+    for _ in range(3):
+        trees.following().write(project.source)
+        project.succeed(*COLLECT)
+    visitors = Visitors(root, seed)
+    visitors.look()
+
+    def turn(verb: str) -> tuple[str, ...]:
+        if verb == "prune":
+            visitors.expect_only({current(root), before(root)})
+            return PRUNE
+        if verb == "activate":
+            return ("ship", "activate", chance.choice(sorted(releases(root))))
+        if verb == "rollback":
+            return ("ship", "rollback")
+        trees.following().write(project.source)
+        return COLLECT
+
+    stopped: Counter[str] = Counter()
+    with visitors.asking():
+        for number in range(60):
+            verb = chance.choice(["collectstatic", "collectstatic", "activate", "rollback", "prune"])
+            began = time.monotonic()
+            run = project.start(*turn(verb))
+            if verb not in lengths:
+                words, _ = run.communicate()
+                assert run.returncode == 0, words
+                lengths[verb] = time.monotonic() - began
+            else:
+                # Most of the time passes before anything is done.
+                stopped[verb] += killed_after(run, chance.uniform(0.5, 1.1) * lengths[verb])
+            check_whole(root)
+            visitors.look()
+            if number % 10 == 9:
+                # Whatever was cut short, the next does not stumble over it.
+                project.succeed(*turn("collectstatic"))
+                check_plain(root)
+                visitors.look()
+    assert stopped["collectstatic"] >= 5, f"SEED={seed}: {stopped}"
+    assert stopped["activate"] + stopped["rollback"] + stopped["prune"] >= 5, f"SEED={seed}: {stopped}"
+    for verb in ("activate", "rollback", "prune"):
+        project.succeed(*turn(verb))
+        check_whole(root)
+    assert not list(root.rglob(".shipfiles-*"))
