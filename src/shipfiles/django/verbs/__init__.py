@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import activate, check, export, import_, prune, releases, rollback
+from . import activate, check, diff, export, import_, prune, releases, rollback, show
 
 VERBS: dict[str, ModuleType] = {
     "releases": releases,
+    "show": show,
+    "diff": diff,
     "activate": activate,
     "rollback": rollback,
     "prune": prune,

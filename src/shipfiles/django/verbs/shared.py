@@ -65,6 +65,12 @@ def static_store() -> LocalStore:
         raise CommandError(str(error)) from error
 
 
+def add_release(parser: CommandParser, name: str = "release", **more: Any) -> None:
+    """An argument that `release_meant` reads."""
+    text = "Its id, the beginning of one (four characters or more), 'current', or 'current~1' for the one before that."
+    parser.add_argument(name, **{"help": text, **more})
+
+
 def release_meant(store: LocalStore, text: str) -> str:
     """The id that ``text`` stands for: an id, ``current``, or the first four or more characters of one id alone.
 
