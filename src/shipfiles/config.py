@@ -151,7 +151,7 @@ class ServeConfig:
     nobody asked for lately go first. 0 for nothing. Bytes."""
     release_header: str = ""
     """Name of a response header with the id of the release that the process uses, such as ``X-Release``: on static
-    files, and by the middleware on Django's own responses. Empty for none."""
+    files and on the application's own responses. Empty for none."""
     follow_current: bool = False
     """Whether a process goes over to a release that becomes current while it runs, within seconds. Else it keeps the
     release that it began with."""

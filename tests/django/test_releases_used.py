@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+import pickle
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,11 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import storages
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError
-from django.http import HttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.template import Context, Template
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.test.utils import _TestState
@@ -195,7 +198,7 @@ def test_as_the_articles_teach_it(site: Path) -> None:
     """A setting RELEASE_ID_STRATEGY with a dotted path, handed on in OPTIONS."""
     with override_settings(RELEASE_ID_STRATEGY=f"{__name__}.git_hash_release_id"):
         assert deploy(release_id_strategy=settings.RELEASE_ID_STRATEGY)["release"] == "0123abc"
-    assert deploy(release_id_strategy=git_hash_release_id, release_id="")["release"] == "0123abc"
+    assert deploy(release_id_strategy=git_hash_release_id)["release"] == "0123abc"
 
 
 def test_a_strategy_that_fails_publishes_nothing(site: Path) -> None:
@@ -436,6 +439,78 @@ def test_a_page_has_the_names_of_one_release(site: Path, write, production, monk
         assert isinstance(answer, HttpResponse)
         assert (answer.content.decode(), answer["X-Release"]) == (first, "v1")
         assert PAGE.render(Context()).startswith("v2 ")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_page_that_is_made_while_it_is_sent_is_of_one_release(
+    site: Path, write, production, monkeypatch, is_async: bool
+) -> None:
+    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    deploy(release_id="v1")
+    with options(serve=FOLLOW):
+        old = staticfiles_storage.url("a.css")
+
+        def switch() -> None:
+            write({"a.css": "a{color:red}"})
+            publish_elsewhere(site, "v2")
+
+        def page() -> Iterator[str]:
+            yield staticfiles_storage.url("a.css")
+            switch()
+            yield staticfiles_storage.url("a.css")
+
+        async def page_soon() -> AsyncIterator[str]:
+            for piece in page():
+                yield piece
+
+        async def view_soon(request: object) -> StreamingHttpResponse:
+            return StreamingHttpResponse(page_soon())
+
+        async def pieces_soon(answer: StreamingHttpResponse) -> list[bytes]:
+            return [piece async for piece in answer]
+
+        if is_async:
+            answer = async_to_sync(ShipfilesMiddleware(view_soon))(RequestFactory().get("/"))
+            pieces = async_to_sync(pieces_soon)(answer)
+        else:
+            answer = ShipfilesMiddleware(lambda request: StreamingHttpResponse(page()))(RequestFactory().get("/"))
+            pieces = list(answer)
+        assert ([piece.decode() for piece in pieces], answer["X-Release"]) == ([old, old], "v1")
+        assert staticfiles_storage.url("a.css") != old
+
+
+def test_a_file_that_the_server_sends_by_itself_stays_one(site: Path, production) -> None:
+    deploy(release_id="v1")
+    with options(serve=FOLLOW):
+        file = (site / "src/a.css").open("rb")
+        answer = ShipfilesMiddleware(lambda request: FileResponse(file))(RequestFactory().get("/"))
+        assert answer.file_to_stream.read() == b"a{}"
+        answer.close()
+
+
+def test_a_process_that_publishes_goes_on_following(site: Path, write, production, monkeypatch) -> None:
+    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    with options(release_id="v1", serve=FOLLOW):
+        table = conf.static_table()
+        collect()
+        first = staticfiles_storage.url("a.css")
+        assert (staticfiles_storage.release_id, table.release) == ("v1", "v1")
+        write({"a.css": "a{color:red}"})
+        publish_elsewhere(site, "v2")
+        assert (staticfiles_storage.release_id, table.release) == ("v2", "v2")
+        assert staticfiles_storage.url("a.css") != first
+
+
+def test_a_storage_that_follows_can_be_copied_and_pickled(site: Path, write, production, monkeypatch) -> None:
+    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    deploy(release_id="v1")
+    with options(serve=FOLLOW):
+        assert staticfiles_storage.release_id == "v1"
+        storage = storages["staticfiles"]
+        copies = copy.copy(storage), copy.deepcopy(storage), pickle.loads(pickle.dumps(storage))
+        write({"a.css": "a{color:red}"})
+        publish_elsewhere(site, "v2")
+        assert [copied.release_id for copied in copies] == ["v2"] * 3
 
 
 def test_following_begins_with_stock_djangos_names(project: Path, write, production, monkeypatch) -> None:

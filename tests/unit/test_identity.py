@@ -256,10 +256,18 @@ def named() -> str:
 def test_release_id_wins(tmp_path: Path) -> None:
     home = str(tmp_path)
     assert id_to_make("given", named, home) == "given"
-    assert id_to_make("", named, home) == id_to_make(None, f"{__name__}.named", home) == "by-strategy"
-    assert id_to_make("", None, home) == id_to_make(None, content_digest, home) == ""
+    assert id_to_make(None, named, home) == id_to_make(None, f"{__name__}.named", home) == "by-strategy"
+    assert id_to_make(None, None, home) == id_to_make(None, content_digest, home) == ""
     assert id_of_process("given", named, home) == ("given", "release_id")
     assert id_of_process(None, f"{__name__}.named", home) == ("by-strategy", f"release_id_strategy {__name__}.named")
+
+
+@pytest.mark.parametrize("ask", [id_to_make, id_of_process])
+def test_an_empty_release_id_is_not_silently_another(ask: Callable[..., object], tmp_path: Path) -> None:
+    """As from ``os.environ.get("COMMIT", "")`` where nobody has set it."""
+    assert "OPTIONS['release_id']: '' cannot be the id of a release: it is empty" in refused(
+        lambda: str(ask("", named, str(tmp_path)))
+    )
 
 
 def test_provided_strategies_look_into_the_home(tmp_path: Path) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import io
 import logging
 import os
+import pickle
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
+from wsgiref.util import FileWrapper
 
 import pytest
 
@@ -23,7 +28,7 @@ from shipfiles.records import MANIFESTS_PREFIX, POINTER_KEY, read_current, recor
 from shipfiles.release.pointing import Pointing
 from shipfiles.release.publish import publish
 from shipfiles.serve import asgi, wsgi
-from shipfiles.serve.following import Following, FollowingTable, one_release
+from shipfiles.serve.following import AsyncPieces, Following, FollowingTable, one_release
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable, Table, choose_table, read_table
 from shipfiles.serve.using import Used, read_release_file, release_to_use, write_release_file
@@ -475,6 +480,137 @@ def test_one_thread_reads_while_the_others_go_on(place: Place, monkeypatch: pyte
     go_on.set()
     thread.join()
     assert got == ["two"]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("as_", ["generator", "django"])
+def test_a_page_that_is_made_while_it_is_sent_is_of_one_release(place: Place, as_: str) -> None:
+    place.deploy("one", "a{}")
+    table = choose_table(None, place.root, None, FOLLOW)
+    assert isinstance(table, FollowingTable)
+    used = table.following.used
+    closed = []
+
+    class Page:
+        """As Django's StreamingHttpResponse shows itself to a server."""
+
+        streaming = True
+
+        def __iter__(self) -> Iterator[bytes]:
+            return page()
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def page() -> Iterator[bytes]:
+        try:
+            yield names(used()).encode()
+            place.deploy("two", "b{}")
+            yield names(used()).encode()
+        finally:
+            closed.append(True)
+
+    started: list[Any] = []
+    pages = page if as_ == "generator" else Page
+    app = wsgi.StaticApp(lambda environ, start: (start("200 OK", []), pages())[1], table=table)
+    made = app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *given: started.append(given))
+    assert [(piece, names(used())) for piece in made] == [(b"one", "one"), (b"one", "two")]
+    assert started == [("200 OK", [("X-Release", "one")])]
+    closed.clear()
+    made.close()
+    assert closed == ([True] if as_ == "django" else [])  # the generator has ended by itself
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_a_server_may_know_by_its_type_stays_what_it_is(place: Place) -> None:
+    place.deploy("one", "a{}")
+    table = choose_table(None, place.root, None, FOLLOW)
+    for given in ([b"x"], FileWrapper(io.BytesIO(b"x"))):
+        app = wsgi.StaticApp(lambda environ, start, given=given: given, table=table)
+        assert app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: None) is given
+
+
+@pytest.mark.usefixtures("at_once")
+def test_pieces_that_are_waited_for_are_of_one_release(place: Place) -> None:
+    place.deploy("one", "a{}")
+    table = choose_table(None, place.root, None, FOLLOW)
+    assert isinstance(table, FollowingTable)
+    used = table.following.used
+
+    async def page() -> AsyncIterator[str]:
+        yield names(used())
+        place.deploy("two", "b{}")
+        await asyncio.sleep(0)
+        yield names(used())
+
+    async def read() -> list[tuple[str, str]]:
+        with one_release(table):
+            pieces = AsyncPieces(page())
+        return [(piece, names(used())) async for piece in pieces]
+
+    assert asyncio.run(read()) == [("one", "one"), ("one", "two")]
+
+
+def test_a_copy_of_what_follows_is_itself_and_a_pickled_one_finds_out(place: Place) -> None:
+    place.deploy("one", "a{}")
+    following = Following(place.root, place.use(follow=True))
+    assert copy.deepcopy(following) is following
+    assert names(pickle.loads(pickle.dumps(following)).latest()) == "one"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.usefixtures("at_once")
+def test_a_child_goes_over_though_a_thread_was_looking_when_the_process_forked(place: Place) -> None:
+    place.deploy("one", "a{}")
+    table = choose_table(None, place.root, None, FOLLOW)
+    assert isinstance(table, FollowingTable)
+    place.deploy("two", "b{}")
+    looking, go_on = threading.Event(), threading.Event()
+    read = table.following._read
+
+    def slow(key: str) -> bytes | None:
+        looking.set()
+        assert go_on.wait(60)
+        return read(key)
+
+    table.following._read = slow
+    thread = threading.Thread(target=table.following.latest)
+    thread.start()
+    assert looking.wait(60)
+    child = os.fork()
+    if not child:
+        table.following._read = read
+        # 0 only if both the names and the files are those of the second release.
+        os._exit(0 if names(table.following.latest()) == "two" and ask(table, "/static/a.css")[2] == b"b{}" else 1)
+    go_on.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(("own", "label"), [([], [("X-Release", "one")]), ([("x-release", "mine")], [])])
+def test_the_applications_own_answers_have_the_header(place: Place, own: list[Any], label: list[Any]) -> None:
+    place.deploy("one", "a{}")
+    table = read_table(place.root, "/static/", ServeConfig(release_header="X-Release"))
+    started: list[Any] = []
+    error = (ValueError, ValueError(), None)
+    app = wsgi.StaticApp(lambda environ, start: (start("500 Oh", own, error), [])[1], table=table)
+    app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *given: started.append(given))
+    assert started == [("500 Oh", [*own, *label], error)]
+
+    async def answer(scope: object, receive: object, send: Any) -> None:
+        headers = [(name.encode(), value.encode()) for name, value in own]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    asyncio.run(asgi.StaticApp(answer, table=table)(scope, None, send))
+    assert sent[0]["headers"] == [(name.lower().encode(), value.encode()) for name, value in [*own, *label]]
+    assert sent[1] == {"type": "http.response.body", "body": b"x"}
 
 
 def test_a_process_that_does_not_follow_is_pinned(place: Place) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -12,7 +12,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from ..serve.following import one_release
+from ..serve.following import AsyncPieces, FollowingTable, Pieces, one_release
 from ..serve.opened import SMALL, Span
 from ..serve.respond import FIELDS, Request, Response, respond
 from ..serve.table import Table
@@ -53,19 +53,27 @@ class ShipfilesMiddleware:
         if answer is not None:
             return answer
         with one_release(self.table):
-            return self._labelled(cast("HttpResponseBase", self.get_response(request)))
+            return self._finished(cast("HttpResponseBase", self.get_response(request)))
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         response = await respond_soon(self.table, _asked(request))
         if response is not None:
             return _to_django(response, is_asgi=isinstance(request, ASGIRequest))
         with one_release(self.table):
-            return self._labelled(await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
+            return self._finished(await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
 
-    def _labelled(self, response: HttpResponseBase) -> HttpResponseBase:
-        """A response of Django's own with the id of the release, if the options ask for it."""
+    def _finished(self, response: HttpResponseBase) -> HttpResponseBase:
+        """A response of Django's own: with the id of the release, if the options ask for it, and all of it of that."""
         if (name := self.table.config.release_header) and (release := self.table.release):
             response.headers.setdefault(name, release)
+        # A file that the server may send by itself stays one.
+        if (
+            isinstance(self.table, FollowingTable)
+            and isinstance(response, StreamingHttpResponse)
+            and getattr(response, "file_to_stream", None) is None
+        ):
+            pieces = response.streaming_content
+            response.streaming_content = AsyncPieces(pieces) if isinstance(pieces, AsyncIterable) else Pieces(pieces)
         return response
 
     def answer(self, request: HttpRequest) -> HttpResponseBase | None:

@@ -28,8 +28,22 @@ from .contents import body_of, chunks_of
 logger = logging.getLogger("shipfiles")
 
 _UNREAD = "unread"
-# Of the module, not of the storage, which people copy and pickle.
-_choosing = threading.RLock()
+
+
+class _Choosing:
+    """A lock of the process, not of the storage, which people copy and pickle."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.lock = threading.RLock()
+
+
+_choosing = _Choosing()
+if hasattr(os, "register_at_fork"):
+    # A lock that another thread held when the process forked would never be free again in the child.
+    os.register_at_fork(after_in_child=_choosing.renew)
 
 
 class StaticStorage(Storage):
@@ -88,14 +102,13 @@ class StaticStorage(Storage):
 
         Raises `ReleaseError` if it is to use one that is not there, and `ManifestError` if that is damaged.
         """
-        if isinstance(self._used, str):
-            with _choosing:
-                if isinstance(self._used, str):
-                    used = conf.release_to_use(self.config)
-                    if self.config.serve.follow_current and self.location:
-                        self._following = Following(self.location, used)
-                    self._used = used
-        return self._used if self._following is None else self._following.used()
+        used = self._used
+        if isinstance(used, str):
+            with _choosing.lock:
+                used = self._used
+                if isinstance(used, str):
+                    used = self._use(conf.release_to_use(self.config))
+        return used if self._following is None else self._following.used()
 
     @property
     def following(self) -> Following | None:
@@ -118,11 +131,19 @@ class StaticStorage(Storage):
     def adopt(self, release: str, manifest: Manifest) -> None:
         """Use this release from now on: this process has just published it."""
         self.forget()
-        self._used = Used(release, manifest, "just published")
+        self._use(Used(release, manifest, "just published"))
+
+    def _use(self, used: Used | None) -> Used | None:
+        if self._following is not None:
+            # The same that the applications of this process have: pages and their files are of one release.
+            self._following.adopt(used)
+        elif self.config.serve.follow_current and self.location:
+            self._following = Following(self.location, used)
+        self._used = used
+        return used
 
     def forget(self) -> None:
         """Read the release again when it is needed: this process has just published another."""
-        self._following = None
         self._names = self._names_hash = None
         vars(self).pop("_stock", None)
         self._used = _UNREAD

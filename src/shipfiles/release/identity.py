@@ -43,14 +43,15 @@ NAMES = (
     "SOURCE_VERSION",
     # Render, while it builds and when it runs (render.com/docs/environment-variables).
     "RENDER_GIT_COMMIT",
-    # Railway, while it builds and when it runs; the first only if a push to GitHub began it
-    # (docs.railway.com/reference/variables).
+    # Railway, while it builds and when it runs, if a push to GitHub began it (docs.railway.com/reference/variables).
+    # Not RAILWAY_DEPLOYMENT_ID: an image that was built once may be deployed twice, as after a rollback
+    # (docs.railway.com/deployments/deployment-actions).
     "RAILWAY_GIT_COMMIT_SHA",
-    "RAILWAY_DEPLOYMENT_ID",
-    # Kamal, in the containers that it starts (github.com/basecamp/kamal, lib/kamal/commands/app.rb).
+    # Kamal, in the containers that it starts, not while it builds (github.com/basecamp/kamal,
+    # lib/kamal/commands/app.rb).
     "KAMAL_VERSION",
-    # Fly, in its machines (fly.io/docs/machines/runtime-environment). Not FLY_MACHINE_VERSION, which is each machine's
-    # own and changes with its configuration.
+    # Fly, in its machines, not while it builds (fly.io/docs/machines/runtime-environment). Not FLY_MACHINE_VERSION,
+    # which is each machine's own and changes with its configuration.
     "FLY_IMAGE_REF",
     # GitHub Actions (docs.github.com/en/actions/reference/workflows-and-actions/variables).
     "GITHUB_SHA",
@@ -175,7 +176,8 @@ def id_to_make(release_id: str | None, strategy: str | Strategy | None, home: st
     ``release_id`` wins over the ``strategy``; ``home`` is the folder of those that look at files. Raises
     `ReleaseIdError`.
     """
-    if release_id:
+    # An empty one is a variable that was not set, as a rule: it must not silently mean another release.
+    if release_id is not None:
         return check_release_id(release_id, "OPTIONS['release_id']")
     return _told_by(_loaded(strategy), home) if strategy else ""
 
@@ -185,7 +187,7 @@ def id_of_process(release_id: str | None, strategy: str | Strategy | None, home:
 
     A strategy that says when or from what a release was made tells only those who make it. Raises `ReleaseIdError`.
     """
-    if release_id:
+    if release_id is not None:
         return check_release_id(release_id, "OPTIONS['release_id']"), "release_id"
     told = _loaded(strategy) if strategy else content_digest
     if told in _ONLY_WHEN_PUBLISHING:

@@ -61,7 +61,7 @@ class StaticApp:
         response = await respond_soon(self.table, Request(scope["method"], path, field_getter(scope["headers"])))
         if response is None:
             with one_release(self.table):
-                return await self.application(scope, receive, send)
+                return await self.application(scope, receive, self._labelled(send))
         status, fields, body = response
         if not isinstance(body, Span):
             await send(_start(status, fields))
@@ -71,6 +71,21 @@ class StaticApp:
             return await _send_span(body, receive, send)
         finally:
             body.close()
+
+    def _labelled(self, send: Send) -> Send:
+        """``send`` with the id of the release among the headers, if the options ask for it."""
+        field, release = self.table.config.release_header.lower().encode(), self.table.release.encode()
+        if not field or not release:
+            return send
+
+        async def labelled(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                if all(bytes(name).lower() != field for name, _ in headers):
+                    message = {**message, "headers": [*headers, (field, release)]}
+            await send(message)
+
+        return labelled
 
 
 def path_below_root(scope: Scope, script_name: str = "") -> str:

@@ -6,10 +6,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..config import ServeConfig
 from ..errors import ManifestError
@@ -24,8 +24,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger("shipfiles")
 
 _State = tuple[int, int, int, int]
+_T = TypeVar("_T")
 
 _pinned: ContextVar[tuple[Following, Used | None] | None] = ContextVar("shipfiles_release", default=None)
+
+
+class _Locks:
+    """Locks of the process, not of what follows: a storage is copied and pickled."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.looking = threading.Lock()
+        self.building = threading.Lock()
+
+
+_locks = _Locks()
+if hasattr(os, "register_at_fork"):
+    # A lock that another thread held when the process forked would never be free again in the child.
+    os.register_at_fork(after_in_child=_locks.renew)
 
 
 class Following:
@@ -47,7 +65,13 @@ class Following:
         self._latest = used
         self._seen: _State | None = None
         self._next = 0.0
-        self._lock = threading.Lock()
+
+    def __deepcopy__(self, memo: object) -> Following:
+        # A copied storage goes over at the same moment, and its pages too are of one release.
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Following, (self._root, None)
 
     def used(self) -> Used | None:
         """The release for the request that is being answered: the same from its beginning to its end."""
@@ -65,13 +89,17 @@ class Following:
 
     def latest(self) -> Used | None:
         """The release that is current, or was a second ago."""
-        if time.monotonic() >= self._next and self._lock.acquire(blocking=False):
+        if time.monotonic() >= self._next and (lock := _locks.looking).acquire(blocking=False):
             try:
                 self._look()
             finally:
                 self._next = time.monotonic() + self.INTERVAL
-                self._lock.release()
+                lock.release()
         return self._latest
+
+    def adopt(self, used: Used | None) -> None:
+        """Go over to ``used``, which this process has just published or read."""
+        self._latest = used
 
     def _look(self) -> None:
         try:
@@ -108,6 +136,50 @@ def one_release(table: Table) -> AbstractContextManager[None]:
 
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+class Pieces(Generic[_T]):
+    """``pieces`` of a page that are made while they are sent, each with the release that counts now."""
+
+    # No generator: a variable that one sets is set for who asks it too, until it is asked again.
+
+    def __init__(self, pieces: Iterable[_T]) -> None:
+        self._pieces = pieces
+        self._rest = iter(pieces)
+        self._pin = _pinned.get()
+
+    def __iter__(self) -> Iterator[_T]:
+        return self
+
+    def __next__(self) -> _T:
+        token = _pinned.set(self._pin)
+        try:
+            return next(self._rest)
+        finally:
+            _pinned.reset(token)
+
+    def close(self) -> None:
+        """As PEP 3333 has it for what an application returns."""
+        if callable(close := getattr(self._pieces, "close", None)):
+            close()
+
+
+class AsyncPieces(Generic[_T]):
+    """As `Pieces`, for those that are waited for."""
+
+    def __init__(self, pieces: AsyncIterable[_T]) -> None:
+        self._rest = aiter(pieces)
+        self._pin = _pinned.get()
+
+    def __aiter__(self) -> AsyncIterator[_T]:
+        return self
+
+    async def __anext__(self) -> _T:
+        token = _pinned.set(self._pin)
+        try:
+            return await anext(self._rest)
+        finally:
+            _pinned.reset(token)
 
 
 class FollowingTable:
@@ -151,7 +223,11 @@ class FollowingTable:
     def _table(self) -> Table:
         used = self.following.latest()
         known, table = self._now
-        if used is not known:
-            table = self._table_of(used)
-            self._now = used, table
+        # One thread makes the table, which takes a while; the one before has the files of all releases too.
+        if used is not known and (lock := _locks.building).acquire(blocking=False):
+            try:
+                table = self._table_of(used)
+                self._now = used, table
+            finally:
+                lock.release()
         return table

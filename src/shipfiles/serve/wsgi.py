@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..config import ServeConfig
-from .following import one_release
+from .following import FollowingTable, Pieces, one_release
 from .opened import SMALL, Span
 from .ready import ODD, ready_respond, status_line
 from .respond import FIELDS, Request
@@ -57,7 +57,12 @@ class StaticApp:
         response = ready_respond(self.table, request)
         if response is None:
             with one_release(self.table):
-                return self.application(environ, start_response)
+                made = self.application(environ, self._labelled(start_response))
+                if not isinstance(self.table, FollowingTable):
+                    return made
+                # A page that is made while it is sent: a generator, or as Django says. All else a server may know by
+                # its type, for one by that of its own file wrapper (PEP 3333).
+                return Pieces(made) if isinstance(made, Generator) or getattr(made, "streaming", False) else made
         status, headers, body = response
         if not isinstance(body, Span):
             start_response(status_line(status), headers)
@@ -69,6 +74,19 @@ class StaticApp:
         except BaseException:
             body.close()
             raise
+
+    def _labelled(self, start_response: StartResponse) -> StartResponse:
+        """``start_response`` with the id of the release among the headers, if the options ask for it."""
+        field, release = self.table.config.release_header, self.table.release
+        if not field or not release:
+            return start_response
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+            if all(name.lower() != field.lower() for name, _ in headers):
+                headers = [*headers, (field, release)]
+            return start_response(status, headers, *more)
+
+        return start
 
 
 def _decoded(path_info: str) -> str | None:
