@@ -19,7 +19,8 @@ from .model import Entry
 _NAME = re.compile(rb'": \{"name":"([^"]*+)"')
 _LINE = re.compile(rb'"((?>(?:[^"\\\n]++|\\.)*))": \{"name":"((?>(?:[^"\\\n]++|\\.)*))"[^\n]*+\n')
 _STRING_REST = re.compile(rb'(?>(?:[^"\\\n]++|\\.)*)"')
-_END = b"\n}}\n"
+END = b"\n}}\n"
+"""What a manifest ends with."""
 
 Parse = Callable[[str, Any], Entry]
 """Makes the entry of a logical path from its plain JSON. Raises what damage raises."""
@@ -31,7 +32,7 @@ DAMAGE = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 def head_of(body: bytes) -> dict[str, Any] | None:
     """What a manifest in ``body`` says beside its files; ``None`` if it is not laid out as `manifest.dump` does it."""
     first = body[: body.find(b"\n") + 1]
-    if not first.endswith(b'"files": {\n') or not body.endswith(_END):
+    if not first.endswith(b'"files": {\n') or not body.endswith(END):
         return None
     try:
         head = json.loads(first + b"}}")

@@ -23,8 +23,8 @@ from shipfiles.model import Entry, Variant
 from shipfiles.records import POINTER_KEY, Activation, Pointer, manifest_key, read_record, record_key
 from shipfiles.release.activate import activate, earlier, rollback
 from shipfiles.release.catalog import pointer_of
-from shipfiles.release.lines import differing, lines_of
 from shipfiles.release.publish import publish
+from shipfiles.release.text import differing, text_of
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Store, read_all
@@ -426,7 +426,8 @@ def test_lines_say_what_the_parsed_manifests_say(old, new, link) -> None:
     before, after = (
         Manifest({name: entry(name, number) for name, number in one.items()}, 'br="11"', link) for one in (old, new)
     )
-    first, second = (lines_of(dump(manifest), "where") for manifest in (before, after))
+    first, second = (text_of(dump(manifest), "where") for manifest in (before, after))
+    assert second.names() == after.names()
     assert second.django_names() == dump_django(after.names())
     gone, come = differing(first, second)
     assert first.parsed(gone).entries == {name: e for name, e in before.entries.items() if after.entries.get(name) != e}

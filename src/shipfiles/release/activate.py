@@ -25,9 +25,9 @@ from ..model import Entry, Plain, Variant
 from ..records import Pointer, Record, manifest_key, read_manifest_body, read_record
 from ..stores.store import Copies, Store, digest_of, read_all
 from .catalog import pointer_of, record_of_release, records_of
-from .lines import Lines, differing, lines_of
 from .lock import locked
 from .pointing import Pointing, current_id
+from .text import ManifestText, differing, text_of
 
 
 @dataclass(slots=True)
@@ -110,13 +110,13 @@ class _Activation:
         # To prove all of the manifest takes about as long as all that can be done with it meanwhile.
         with ThreadPoolExecutor(1) as pool:
             proven = pool.submit(read_manifest_body, lambda _: body, record)
-            self._wanted = lines_of(proven.result() if body is None else body, key)
+            self._wanted = text_of(proven.result() if body is None else body, key)
             self._django = self._wanted.django_names()
             self._current = self._read_current()
             self._old, self._new = self._compared()
             proven.result()
         if self._django is None:
-            self._django = dump_django(self._wanted.parsed(self._wanted.files()).names())
+            self._django = dump_django(self._wanted.names())
 
     def run(self, manifest_name: str, *, all_of_them: bool) -> Activated:
         """Activate; ``all_of_them`` looks at the plain names of all files, those that did not differ at the end."""
@@ -151,7 +151,7 @@ class _Activation:
             return self._current.files(), self._wanted.files()
         return old, new
 
-    def _read_current(self) -> Lines | None:
+    def _read_current(self) -> ManifestText | None:
         """The manifest of the release that is current; ``None`` if there is none, or if it is damaged.
 
         Its bytes are not proven: damage makes it differ in more lines, which are then looked at.
@@ -163,7 +163,7 @@ class _Activation:
             if record is None:
                 return None
             key = manifest_key(record.manifest)
-            return lines_of(read_all(self._store, key) or b"", key)
+            return text_of(read_all(self._store, key) or b"", key)
         except ManifestError as error:
             self._listener(Notice(f"The release that was current cannot be read, so all files are looked at. {error}"))
             return None
@@ -261,7 +261,8 @@ class _Activation:
         wanted = [entry for entry in will.values() if not entry.kept]
         has: Callable[[str], bool] = self._wanted.has
         if len(wanted) > _MANY:
-            has = self._wanted.keys().__contains__
+            names = self._wanted.names()
+            has = {*names, *names.values()}.__contains__
         with phase(self._listener, "copy", len(wanted), sum(_plain_of(entry).size for entry in wanted)) as progress:
             for entry in wanted:
                 self._place_plain(entry, was.get(entry.logical), has)

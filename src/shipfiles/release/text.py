@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..digest import digest_bytes, hex_prefix, looks_hashed
-from ..manifest import DJANGO_VERSION, SCHEMA, Manifest, dump, load
+from ..lines import END, head_of
+from ..manifest import DJANGO_VERSION, Manifest, check_schema, dump, load
 from ..model import Entry
 
-_END = b"\n}}\n"
 # No quote stands unescaped within a string of JSON, so this cannot be part of a path.
 _KEY_END = b'": {"name":"'
 _BEHIND_KEY = re.compile(rb'\{"name":("[^"\\\n]*(?:\\.[^"\\\n]*)*",)[^\n]*\n')
@@ -23,7 +23,7 @@ _FIRST_STEP = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class ManifestText:
     """The files of a manifest, a line each; sorted by logical path."""
 
     body: bytes
@@ -31,7 +31,6 @@ class Lines:
     """Where the first file begins."""
     end: int
     """Where the last one ends, without the newline behind it."""
-    compress: str
     linked: bool
     where: str
     """The key of the manifest, for errors."""
@@ -42,12 +41,11 @@ class Lines:
 
     def parsed(self, files: Sequence[bytes]) -> Manifest:
         """The manifest of ``files`` alone, some lines of this one. Raises `ManifestError`."""
-        return load(self.body[: self.start] + b",\n".join(files) + _END, self.where)
+        return load(self.body[: self.start] + b",\n".join(files) + END, self.where)
 
-    def keys(self) -> set[str]:
-        """All logical paths and hashed names."""
-        entries = self.parsed(self.files()).entries
-        return {key for logical, entry in entries.items() for key in (logical, entry.name)}
+    def names(self) -> dict[str, str]:
+        """Logical path → hashed name, sorted. Only for a body whose digest is that of what was published."""
+        return load(self.body, self.where, lazily=True).names()
 
     def has(self, key: str) -> bool:
         """Whether ``key`` is a logical path or a hashed name."""
@@ -85,7 +83,7 @@ class Lines:
         return Manifest({**whole.entries, **entries}, whole.compress, whole.linked)
 
 
-def lines_of(body: bytes, where: str) -> Lines:
+def text_of(body: bytes, where: str) -> ManifestText:
     """The lines of the manifest in ``body``; ``where`` names it in errors. Raises `ManifestError`.
 
     Where another program has formatted it, it is parsed, and formatted as `dump` does.
@@ -95,7 +93,7 @@ def lines_of(body: bytes, where: str) -> Lines:
     return found
 
 
-def differing(old: Lines, new: Lines) -> tuple[list[bytes], list[bytes]]:
+def differing(old: ManifestText, new: ManifestText) -> tuple[list[bytes], list[bytes]]:
     """The lines that the two do not have in common, of each; without commas."""
     only_old: list[bytes] = []
     only_new: list[bytes] = []
@@ -123,21 +121,15 @@ def differing(old: Lines, new: Lines) -> tuple[list[bytes], list[bytes]]:
     return only_old, only_new
 
 
-def _as_dumped(body: bytes, where: str) -> Lines | None:
-    start = body.find(b"\n") + 1
-    if not start or not body.endswith(_END):
+def _as_dumped(body: bytes, where: str) -> ManifestText | None:
+    if (head := head_of(body)) is None:
         return None
-    try:
-        head = json.loads(body[:start] + b"}}")
-    except ValueError:
-        return None
-    schema = head.get("schema")
-    if head.get("files") != {} or isinstance(schema, bool) or schema not in range(1, SCHEMA + 1):
-        return None
-    end = max(start, len(body) - len(_END))
+    check_schema(head, where)
+    start = body.index(b"\n") + 1
+    end = max(start, len(body) - len(END))
     if end > start and (body[start : start + 1] != b'"' or _KEY_END not in body[start : end + 1]):
         return None
-    return Lines(body, start, end, str(head.get("compress", "")), head.get("linked") is True, where)
+    return ManifestText(body, start, end, head.get("linked") is True, where)
 
 
 def _alike(old: bytes, i: int, new: bytes, j: int) -> int:
@@ -158,13 +150,13 @@ def _alike(old: bytes, i: int, new: bytes, j: int) -> int:
     return min(low, most)
 
 
-def _line_at(lines: Lines, start: int) -> tuple[bytes, int]:
+def _line_at(lines: ManifestText, start: int) -> tuple[bytes, int]:
     """The line that begins at ``start``, without its comma, and where the next one begins."""
     stop = lines.body.find(b"\n", start)
     return lines.body[start:stop].removesuffix(b","), stop + 1
 
 
-def _rest(lines: Lines, start: int) -> Iterator[bytes]:
+def _rest(lines: ManifestText, start: int) -> Iterator[bytes]:
     while start < lines.end:
         line, start = _line_at(lines, start)
         yield line
