@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 from pathlib import Path
 
 import pytest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.test import RequestFactory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipfiles.config import ServeConfig
+from shipfiles.django.middleware import ShipfilesMiddleware
 from shipfiles.serve import asgi, ready, wsgi
 from shipfiles.serve.ready import HEEDED, LARGEST, ODD, Answer, Ready, ready_respond
 from shipfiles.serve.respond import FIELDS, Request, Response, respond
@@ -275,3 +280,33 @@ def test_a_lock_held_at_a_fork_stops_nobody(site: Site) -> None:
     for _ in range(2):
         assert over_wsgi(table, "GET", path, {})[2] == FILES["img/dot.png"].body
     assert ready_of(table).find(path) is None
+
+
+# Within Django ------------------------------------------------------------------------------------------------------
+
+
+def test_a_response_of_django_is_its_own_each_time(table: FileTable, site: Site) -> None:
+    path = "/static/" + site.manifest.entries["css/site.css"].name
+    middleware = ShipfilesMiddleware(lambda request: HttpResponse("application"), table=table)
+
+    def answer(**heads: str) -> HttpResponseBase:
+        got = middleware(RequestFactory().get(path, headers=heads))
+        assert isinstance(got, HttpResponseBase)
+        return got
+
+    answer()
+    first, second = answer(), answer()
+    expected = whole(respond(table, Request("GET", path, {}.get)))
+    assert (list(first.items()), first.content) == (expected[1], expected[2])
+    first.headers["X-Added"] = "by a middleware"
+    del first.headers["ETAG"]
+    first.set_cookie("a", "b")
+    assert ("etag" in first, first["x-added"]) == (False, "by a middleware")
+    assert dict(first.items())["X-Added"] == "by a middleware"
+    assert (list(second.items()), list(second.cookies)) == (expected[1], [])
+    assert list(pickle.loads(pickle.dumps(second)).items()) == expected[1]
+    etag = second["ETag"]
+    answer(if_none_match=etag)
+    unchanged = answer(if_none_match=etag)
+    assert (unchanged.status_code, unchanged.content, "Content-Type" in unchanged) == (304, b"", False)
+    assert list(unchanged.items()) == whole(respond(table, Request("GET", path, {"if-none-match": etag}.get)))[1]

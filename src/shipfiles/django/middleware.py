@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from typing import cast
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, ResponseHeaders
 
 from ..serve.following import AsyncPieces, FollowingTable, Pieces, one_release
 from ..serve.opened import SMALL, Span
-from ..serve.respond import FIELDS, Request, Response, respond
+from ..serve.ready import ODD, Answer, ready_respond
+from ..serve.respond import FIELDS, Request, Response
 from ..serve.table import Table
 from ..serve.waiting import respond_soon
 from . import conf
 
 _KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
+_ODD = frozenset(_KEYS[field] for field in ODD)
 
 
 class ShipfilesMiddleware:
@@ -56,6 +58,9 @@ class ShipfilesMiddleware:
             return self._finished(cast("HttpResponseBase", self.get_response(request)))
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        ready = self._ready_answer(request)
+        if ready is not None:
+            return ready
         response = await respond_soon(self.table, _asked(request))
         if response is not None:
             return _to_django(response, is_asgi=isinstance(request, ASGIRequest))
@@ -78,8 +83,19 @@ class ShipfilesMiddleware:
 
     def answer(self, request: HttpRequest) -> HttpResponseBase | None:
         """The response to a request for a static file, or ``None`` for any other request."""
-        response = respond(self.table, _asked(request))
+        ready = self._ready_answer(request)
+        if ready is not None:
+            return ready
+        response = ready_respond(self.table, _asked(request))
         return None if response is None else _to_django(response, is_asgi=isinstance(request, ASGIRequest))
+
+    def _ready_answer(self, request: HttpRequest) -> HttpResponse | None:
+        ready = self.table.ready
+        if ready is None or (file := ready.find(request.path_info)) is None or not _ODD.isdisjoint(request.META):
+            return None
+        get = request.META.get
+        answer = file.answer(request.method or "", get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"))
+        return None if answer is None else _ReadyResponse(answer)
 
 
 def _asked(request: HttpRequest) -> Request:
@@ -99,6 +115,28 @@ def _to_django(response: Response, *, is_asgi: bool) -> HttpResponseBase:
     for name, value in headers:
         answer.headers[name] = value
     return answer
+
+
+class _ReadyHeaders(ResponseHeaders):
+    """The headers of a ready answer: Django checks and converts them once instead of in each response."""
+
+    def __init__(self, checked: dict[str, tuple[str, str]]) -> None:
+        self._store = checked.copy()
+
+    def items(self) -> Any:
+        # What a server asks each time; that of a mapping looks each of them up again.
+        return self._store.values()
+
+
+class _ReadyResponse(HttpResponse):
+    def __init__(self, answer: Answer) -> None:
+        # Any media type: given one, Django looks for no charset.
+        super().__init__(answer.body, content_type="*/*", status=answer.status)
+        checked = answer.kept_forms.get("django")
+        if checked is None:
+            checked = ResponseHeaders(dict(answer.headers))._store
+            answer.kept_forms["django"] = checked
+        self.headers = _ReadyHeaders(checked)
 
 
 class _SpanResponse(StreamingHttpResponse):

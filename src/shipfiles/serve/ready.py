@@ -11,7 +11,7 @@ import logging
 import threading
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..digest import digest_bytes
 from ..http.headers import Header, encoded, entity_tag
@@ -54,6 +54,8 @@ class Answer:
         """For WSGI, which wants a list: give a copy away."""
         self.body = body
         """Empty for HEAD and 304."""
+        self.kept_forms: dict[str, Any] = {}
+        """Further forms, by the name of whoever makes and wants them."""
 
     @cached_property
     def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]:
