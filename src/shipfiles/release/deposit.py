@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Self
 
 from ..errors import KeyExists, KeyNotFound, StoreError, os_reason
 from ..events import Listener, Notice
 from ..manifest import plain_key
 from ..model import Entry, Variant
-from ..stores.store import Store, digest_of
+from ..stores.store import Body, Store, digest_of
 from .parcel import Parcel
 
 # Larger files go to the store by way of a temporary file.
 _SMALL = 1 << 20
+
+
+@contextmanager
+def spooled(key: str, chunks: Iterable[bytes], size: int) -> Iterator[Body]:
+    """``chunks``, ``size`` bytes in all, as a store takes them: by way of a temporary file if they are many.
+
+    Raises `StoreError` with ``key`` if that cannot be written.
+    """
+    if size <= _SMALL:
+        yield b"".join(chunks)
+        return
+    try:
+        with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
+            path = os.path.join(folder, "file")
+            with open(path, "wb") as file:
+                file.writelines(chunks)
+            yield path
+    except OSError as error:
+        raise StoreError(key, f"no temporary file for it can be written: {os_reason(error)}") from error
 
 
 class Deposit:
@@ -46,18 +65,10 @@ class Deposit:
             self._compare(key, variant)
             return
         try:
-            if variant.size <= _SMALL:
-                self._store.put(key, b"".join(chunks), mode="create", digest=variant.digest)
-            else:
-                with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
-                    path = os.path.join(folder, "file")
-                    with open(path, "wb") as file:
-                        file.writelines(chunks)
-                    self._store.put(key, path, mode="create", digest=variant.digest)
+            with spooled(key, chunks, variant.size) as body:
+                self._store.put(key, body, mode="create", digest=variant.digest)
         except KeyExists:
             self._compare(key, variant)
-        except OSError as error:
-            raise StoreError(key, f"no temporary file for it can be written: {os_reason(error)}") from error
         else:
             self.written.append(key)
             self.bytes_written += variant.size

@@ -218,7 +218,7 @@ def _other_bytes(key: str) -> StoreError:
 
 
 def _import(store: Store, source: Source, path: str, manifest_name: str, listener: Listener) -> Imported:
-    carried = _received(source, path, manifest_name)
+    carried = received(source, path, manifest_name)
     record = carried.record
     with locked(store, listener):
         known = _known(store, carried, listener)
@@ -246,7 +246,7 @@ def _import(store: Store, source: Source, path: str, manifest_name: str, listene
     return Imported(record.release, len(carried.files), len(deposit.written), deposit.bytes_written, new=True)
 
 
-def _received(source: Source, path: str, manifest_name: str) -> Parcel:
+def received(source: Source, path: str, manifest_name: str) -> Parcel:
     """What ``source`` says that it holds. Raises `ArchiveError`."""
     release, record_body, body = source.head()
     try:

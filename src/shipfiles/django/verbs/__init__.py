@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import activate, check, diff, export, import_, prune, releases, rollback, show
+from . import activate, check, diff, export, import_, prune, releases, rollback, show, verify
 
 VERBS: dict[str, ModuleType] = {
     "releases": releases,
@@ -13,6 +13,7 @@ VERBS: dict[str, ModuleType] = {
     "activate": activate,
     "rollback": rollback,
     "prune": prune,
+    "verify": verify,
     "check": check,
     "export": export,
     "import": import_,

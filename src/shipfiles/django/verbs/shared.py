@@ -181,7 +181,7 @@ def print_facts(command: BaseCommand, rows: Sequence[tuple[str, str]]) -> None:
     if on_terminal(command):
         from ..bars import print_table as print_rich_facts
 
-        print_rich_facts(_stream(command), list(rows))
+        print_rich_facts(stream_of(command), list(rows))
         return
     for name, value in rows:
         command.stdout.write(f"{name}: {value}")
@@ -194,7 +194,7 @@ def _print_rich(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=_stream(command))
+    console = Console(file=stream_of(command))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     shown = [*range(len(columns))]
     widths = _widths(columns, rows)
@@ -214,6 +214,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[in
     return [max(map(len, cells)) for cells in zip(*[[c.title for c in columns], *rows], strict=True)]
 
 
-def _stream(command: BaseCommand) -> Any:
+def stream_of(command: BaseCommand) -> Any:
+    """What the command writes to."""
     # The wrapper of the output stream adds line ends of its own, which a table must not have.
     return getattr(command.stdout, "_out", command.stdout)

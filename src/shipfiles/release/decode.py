@@ -1,0 +1,74 @@
+"""What a variant decodes to, piece by piece, however much that is."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+import brotli
+
+# Brotli before 1.2 gives all that its input makes at once: little goes in at a time.
+_BITE = 16 * 1024
+_MOUTHFUL = 1 << 20
+
+
+class Decoder(Protocol):
+    """Decodes one body. Raises ``ValueError`` for bytes that are not of its coding."""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """What more the body decodes to with ``chunk``."""
+        ...
+
+    def close(self) -> None:
+        """Raise ``ValueError`` unless the body has come to its end."""
+        ...
+
+
+def decoder_of(coding: str) -> Decoder | None:
+    """A decoder of a content coding; ``None`` for one that is not known here."""
+    if coding == "br":
+        return _Brotli()
+    return _Gzip() if coding == "gzip" else None
+
+
+class _Gzip:
+    """RFC 1952, of one member: more than one no encoder of ours writes."""
+
+    def __init__(self) -> None:
+        self._state = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        try:
+            while chunk:
+                yield self._state.decompress(chunk, _MOUTHFUL)
+                chunk = self._state.unconsumed_tail
+        except zlib.error as error:
+            raise ValueError(str(error)) from None
+        if self._state.unused_data:
+            raise ValueError("there is more behind its end")
+
+    def close(self) -> None:
+        if not self._state.eof:
+            raise ValueError("it is cut off")
+
+
+class _Brotli:
+    """RFC 7932."""
+
+    def __init__(self) -> None:
+        self._state = brotli.Decompressor()
+        self._limit = {"output_buffer_limit": _MOUTHFUL} if hasattr(self._state, "can_accept_more_data") else {}
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        try:
+            for start in range(0, len(chunk), _BITE):
+                yield self._state.process(chunk[start : start + _BITE], **self._limit)
+                while self._limit and not self._state.can_accept_more_data() and not self._state.is_finished():
+                    yield self._state.process(b"", **self._limit)
+        except brotli.error:
+            raise ValueError("it is no brotli stream, or there is more behind its end") from None
+
+    def close(self) -> None:
+        if not self._state.is_finished():
+            raise ValueError("it is cut off")

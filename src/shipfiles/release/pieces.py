@@ -1,0 +1,156 @@
+"""The objects that a file of a release consists of, and whether one of them is as the manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ..digest import Digest, Digester
+from ..errors import KeyNotFound, StoreError
+from ..manifest import plain_key, suffix
+from ..model import Entry, Plain, Variant
+from ..stores.store import Links, Store, Stored
+from .decode import decoder_of
+
+Kind = Literal["missing", "damaged", "unreadable", "stale", "re-encoded"]
+"""``stale`` is a variant beside a plain name that the release does not have and that decodes to other bytes;
+``re-encoded`` is one that decodes to the right bytes but is not the one of the manifest, and is no fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A key of a release, and what is there."""
+
+    key: str
+    size: int
+    digest: Digest
+    coding: str = ""
+    """The coding of a variant; empty for what is not encoded."""
+    content: Variant | None = None
+    """What a variant decodes to."""
+    holder: str = ""
+    """Of a plain name, or a variant beside one, the key whose bytes are the same and never change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A piece is not as it should be."""
+
+    kind: Kind
+    what: str
+    """For people; empty where the kind says all."""
+    digest: Digest | None = None
+    """Of the bytes that are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What bytes were read."""
+
+    size: int
+    digest: Digest
+    content: Digest | None = None
+    """The digest of what they decode to."""
+    fault: str = ""
+    """Why they do not decode."""
+
+
+Known = MutableMapping[tuple[str, str], Seen]
+"""What was read of a place in the store under a coding: hard links are read once."""
+
+
+def pieces_of(entry: Entry, *, linked: bool) -> Iterator[Piece]:
+    """The pieces of ``entry`` that no later release replaces."""
+    yield from _with_variants(entry.name, entry)
+    if entry.plain is not None and not linked:
+        yield from _with_variants(plain_key(entry.plain.digest), entry.plain)
+
+
+def plain_pieces_of(entry: Entry, taken: Collection[str]) -> Iterator[Piece]:
+    """The pieces of ``entry`` under its plain name while its release is current, if plain names are no links.
+
+    ``taken`` are logical paths and hashed names: a source may be called what a variant would be called, and wins.
+    """
+    if entry.kept:
+        return
+    holder = entry.name if entry.plain is None else plain_key(entry.plain.digest)
+    for piece in _with_variants(holder, entry.plain or entry):
+        key = entry.logical + (suffix(piece.coding) if piece.coding else "")
+        if not piece.coding or key not in taken:
+            yield Piece(key, piece.size, piece.digest, piece.coding, piece.content, piece.key)
+
+
+def _with_variants(key: str, of: Entry | Plain) -> Iterator[Piece]:
+    yield Piece(key, of.size, of.digest)
+    for token, variant in of.codings.items():
+        yield Piece(key + suffix(token), variant.size, variant.digest, token, Variant(of.size, of.digest))
+
+
+def look(store: Store, piece: Piece, known: Known) -> Finding | None:
+    """What is wrong with ``piece``, nothing if it is as it should be. All of it is read and decoded."""
+    try:
+        stored = store.head(piece.key)
+        if stored is None:
+            return Finding("missing", _absent(store, piece.key))
+        if not piece.coding and stored.size != piece.size:
+            return Finding("damaged", f"it has {stored.size:,} bytes, and the manifest says {piece.size:,}")
+        return _judged(piece, seen(store, stored, piece, known))
+    except KeyNotFound:
+        return Finding("missing", "")
+    except StoreError as error:
+        return Finding("unreadable", error.what)
+
+
+def _absent(store: Store, key: str) -> str:
+    if isinstance(store, Links) and (target := store.link_of(key)) is not None:
+        return f"a link to {target} is in its place"
+    return ""
+
+
+def seen(store: Store, stored: Stored, piece: Piece, known: Known) -> Seen:
+    """What the bytes ``stored`` under the key of ``piece`` are. Raises `StoreError`."""
+    place = (stored.place, piece.coding)
+    found = known.get(place) if stored.place else None
+    if found is None:
+        found = _read(store, piece)
+        if stored.place:
+            known[place] = found
+    return found
+
+
+def _read(store: Store, piece: Piece) -> Seen:
+    raw, content, fault = Digester(), Digester(), ""
+    decoder = decoder_of(piece.coding) if piece.coding else None
+    most = piece.content.size if piece.content else 0
+    for chunk in store.read(piece.key):
+        raw.update(chunk)
+        if decoder is None or fault:
+            continue
+        try:
+            for part in decoder.feed(chunk):
+                content.update(part)
+                if content.size > most:
+                    fault = f"it decodes to more than {most:,} bytes"
+                    break
+        except ValueError as error:
+            fault = str(error)
+    if decoder is None:
+        return Seen(raw.size, raw.digest())
+    if not fault:
+        try:
+            decoder.close()
+        except ValueError as error:
+            fault = str(error)
+    return Seen(raw.size, raw.digest(), None if fault else content.digest(), fault)
+
+
+def _judged(piece: Piece, found: Seen) -> Finding | None:
+    right = (found.size, found.digest) == (piece.size, piece.digest)
+    if piece.content is None or decoder_of(piece.coding) is None:
+        return None if right else Finding("damaged", "it has other bytes than the manifest says", found.digest)
+    if found.content == piece.content.digest:
+        return None if right else Finding("re-encoded", "it was compressed with other settings", found.digest)
+    if found.fault:
+        return Finding("damaged", f"it cannot be decoded: {found.fault}", found.digest)
+    return Finding("damaged", "it decodes to other bytes than those of its file", found.digest)
