@@ -130,7 +130,7 @@ def dump_record(record: Record) -> bytes:
     raw = {
         "schema": SCHEMA,
         "release": record.release,
-        "made": _to_text(record.made),
+        "made": moment_text(record.made),
         "manifest": record.manifest,
         "files": record.files,
         "bytes": record.bytes,
@@ -168,7 +168,7 @@ def dump_pointer(pointer: Pointer) -> bytes:
     raw = {
         "schema": SCHEMA,
         "release": pointer.release,
-        "history": [[activation.release, _to_text(activation.at)] for activation in pointer.history],
+        "history": [[activation.release, moment_text(activation.at)] for activation in pointer.history],
     }
     return (json.dumps(raw, indent=1) + "\n").encode()
 
@@ -258,7 +258,8 @@ def _readable(body: bytes, where: str) -> dict[str, Any]:
     return raw
 
 
-def _to_text(moment: datetime) -> str:
+def moment_text(moment: datetime) -> str:
+    """``moment`` as records and the pointer have it: ``2026-11-21T10:00:00Z``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracles.corpora import ROOT, missing
+from tests.oracles.corpora import ROOT
 
 from .fetched import npm_folders, one_at_a_time
 from .test_serve_servers import free_port, wait_until_listening
@@ -40,8 +38,6 @@ UNUSED = ("--ignore=icons", "--ignore=dev", "--ignore=min")
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24"><rect width="9" height="9"/></svg>'
 ODD = {"own/img/café (1).svg": SVG, "own/img/it's.svg": SVG, "own/js/größe.mjs": 'export const größe = "XL";\n'}
 HASHED = re.compile(r"(?P<stem>.+)\.[0-9a-f]{12}(?P<extension>\.[^./]+)?")
-# The root of CI's containers has no sandbox; WebGL is drawn by the processor.
-ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
 @dataclass
@@ -169,29 +165,6 @@ def sources_below(folders: list[Any]) -> dict[str, Path]:
             (prefix + path.relative_to(root).as_posix(), path) for path in Path(root).rglob("*") if path.is_file()
         )
     return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if importlib.util.find_spec("playwright") is None:
-        missing("playwright is not installed")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        missing("Chromium is not installed (Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def context(browser: Any) -> Iterator[Any]:
-    """A browser without a history."""
-    context = browser.new_context(viewport={"width": 800, "height": 600})
-    yield context
-    context.close()
 
 
 def visit(context: Any, site: Site, name: str, screenshots: Path) -> Visit:
