@@ -135,3 +135,43 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
         project.succeed(*turn(verb))
         check_whole(root)
     assert not list(root.rglob(".shipfiles-*"))
+
+
+def test_repairs_that_are_killed(tmp_path: Path) -> None:
+    """At no random moment there is a fault that was not there before, and a repair that may end leaves none."""
+    chance = random.Random(int(os.environ.get("SEED", "1")))
+    root = tmp_path / "root"
+    project = Project(tmp_path, root)
+    write(project.source, 0, chance)
+    project.succeed(*COLLECT)
+    whole = contents(root)
+    lost = [path for path in whole if not path.startswith((".shipfiles/m", ".shipfiles/r", ".shipfiles/c"))]
+    repair = ("ship", "verify", "--repair", "-v0")
+    stopped = False
+    length = 0.0
+    for number in range(12):
+        for path in lost:
+            (root / path).unlink(missing_ok=True)
+            if chance.random() < 0.3:
+                (root / path).write_bytes(chance.choice([b"", b"damaged", whole[path][:-1] + b"?"]))
+        before = contents(root)
+        began = time.monotonic()
+        if number == 0:
+            project.succeed(*repair)
+            length = time.monotonic() - began
+        else:
+            stopped |= killed_after(project.start(*repair), chance.uniform(0.3, 1.0) * length)
+        for path, body in contents(root).items():
+            assert body in (whole[path], before.get(path)), path
+    assert stopped, "the runs were over before they were stopped"
+    project.succeed(*repair)
+    assert contents(root) == whole
+    project.succeed("ship", "verify")
+    assert not list(root.rglob(".shipfiles-*"))
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Path → bytes of all but what runs lock, remember or have not finished."""
+    skipped = {".shipfiles/lock", ".shipfiles/swap", ".shipfiles/state.json"}
+    files = (path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".shipfiles-"))
+    return {key: path.read_bytes() for path in files if (key := str(path.relative_to(root))) not in skipped}
