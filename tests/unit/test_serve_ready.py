@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from shipfiles.config import ServeConfig
 from shipfiles.django.middleware import ShipfilesMiddleware
 from shipfiles.serve import asgi, ready, wsgi
+from shipfiles.serve.opened import PIECE
 from shipfiles.serve.ready import HEEDED, LARGEST, ODD, Answer, Ready, ready_respond
 from shipfiles.serve.respond import FIELDS, Request, Response, respond
 from shipfiles.serve.table import FileTable, read_table
@@ -186,8 +187,8 @@ def test_plain_names_that_may_be_overwritten_are_not_kept(site: Site) -> None:
 
 def test_large_files_are_not_kept(site: Site) -> None:
     table = table_of(site)
-    path = "/static/" + site.manifest.entries["film.mp4"].name
-    assert len(FILES["film.mp4"].body) > LARGEST
+    path = "/static/" + site.manifest.entries["big.bin"].name
+    assert len(FILES["big.bin"].body) > LARGEST
     whole(ready_respond(table, Request("GET", path, {}.get)))
     assert ready_of(table).find(path) is None
 
@@ -310,3 +311,29 @@ def test_a_response_of_django_is_its_own_each_time(table: FileTable, site: Site)
     unchanged = answer(if_none_match=etag)
     assert (unchanged.status_code, unchanged.content, "Content-Type" in unchanged) == (304, b"", False)
     assert list(unchanged.items()) == whole(respond(table, Request("GET", path, {"if-none-match": etag}.get)))[1]
+
+
+# Larger bodies ------------------------------------------------------------------------------------------------------
+
+
+def test_a_body_in_memory_waits_for_a_slow_client(table: FileTable, site: Site) -> None:
+    """No more than one piece at a time is in the server's hands, and the pieces are the body."""
+    logical = "film.mp4"
+    path, body = "/static/" + site.manifest.entries[logical].name, FILES[logical].body
+    assert PIECE < len(body) <= LARGEST
+    whole(ready_respond(table, Request("GET", path, {}.get)))
+    assert in_memory(table, "GET", path, {}) is not None
+    status, _, got = over_asgi(table, "GET", path, {})
+    assert (status, got) == (200, body)
+    sent: list = []
+
+    async def send(message):
+        sent.append(message)
+        if len(sent) == 3:
+            raise OSError("the client has left")
+
+    with pytest.raises(OSError, match="left"):
+        scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+        asgi.StaticApp(send, table=table)(scope, send, send).send(None)
+    assert [len(m["body"]) for m in sent[1:]] == [PIECE, PIECE]
+    assert all(m["more_body"] for m in sent[1:])

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase, ResponseHeaders
 
 from ..serve.following import AsyncPieces, FollowingTable, Pieces, one_release
-from ..serve.opened import SMALL, Span
+from ..serve.opened import PIECE, Span
 from ..serve.ready import ODD, Answer, ready_respond
 from ..serve.respond import FIELDS, Request, Response
 from ..serve.table import Table
@@ -142,7 +142,7 @@ class _ReadyResponse(HttpResponse):
 class _SpanResponse(StreamingHttpResponse):
     """A large body under WSGI. Closing the response closes the file."""
 
-    block_size = SMALL
+    block_size = PIECE
     file_to_stream: io.FileIO | None = None
 
     def __init__(self, span: Span, status: int) -> None:

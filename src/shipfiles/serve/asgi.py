@@ -11,7 +11,7 @@ from ..config import ServeConfig
 from ..http.headers import Header, encoded
 from .default import forced_script_name
 from .following import one_release
-from .opened import Span
+from .opened import PIECE, Span
 from .ready import Answer, ReadyFile
 from .respond import FIELDS, Request
 from .table import Table, choose_table
@@ -22,6 +22,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PIECES_AT_ONCE = 4
+"""After so many pieces other requests get their turn: some tenths of a millisecond."""
 
 _FIELDS = frozenset(field.encode() for field in FIELDS)
 
@@ -57,7 +60,7 @@ class StaticApp:
         if ready is not None and (file := ready.find(path)) is not None and (answer := _ready(file, scope)) is not None:
             headers = list(answer.raw_headers)
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            return await send({"type": "http.response.body", "body": answer.body})
+            return await _send_body(answer.body, send)
         response = await respond_soon(self.table, Request(scope["method"], path, field_getter(scope["headers"])))
         if response is None:
             with one_release(self.table):
@@ -65,7 +68,7 @@ class StaticApp:
         status, fields, body = response
         if not isinstance(body, Span):
             await send(_start(status, fields))
-            return await send({"type": "http.response.body", "body": body or b""})
+            return await _send_body(body or b"", send)
         try:
             await send(_start(status, fields))
             return await _send_span(body, receive, send)
@@ -137,21 +140,34 @@ def _start(status: int, headers: list[Header]) -> Message:
     return {"type": "http.response.start", "status": status, "headers": list(encoded(tuple(headers)))}
 
 
+async def _send_body(body: bytes, send: Send) -> None:
+    """Send what is in memory: in pieces, since a server keeps a copy of what a slow client does not take at once."""
+    start, size = 0, len(body)
+    while size - start > PIECE:
+        await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": True})
+        start += PIECE
+    await send({"type": "http.response.body", "body": body[start:] if start else body})
+
+
 async def _send_span(span: Span, receive: Receive, send: Send) -> None:
     """Send a large body piece by piece, each read on the spot: a page cache is faster than a hop to a thread.
 
     A server drops what is sent to a client who has left, so reading on would be for nobody: stop then.
     """
-    gone = asyncio.ensure_future(_disconnected(receive))
+    gone: asyncio.Future[None] | None = None
     try:
-        for chunk in span:
+        for number, chunk in enumerate(span, 1):
             await send({"type": "http.response.body", "body": chunk, "more_body": span.left > 0})
+            if number % _PIECES_AT_ONCE or not span.left:
+                continue
+            if gone is None:
+                gone = asyncio.ensure_future(_disconnected(receive))
             # A socket that takes everything at once would otherwise keep the loop from all other requests.
             await asyncio.sleep(0)
             if gone.done() and gone.exception() is None:
                 return
     finally:
-        if not gone.done():
+        if gone is not None and not gone.done():
             gone.cancel()
 
 

@@ -15,7 +15,10 @@ from ..http.headers import Header
 from ..regular import READ_FLAGS
 
 SMALL = 64 * 1024
-"""Files up to this size, in bytes, are read at once; larger ones are sent in pieces of this size."""
+"""Files up to this size, in bytes, are read at once."""
+
+PIECE = 128 * 1024
+"""Of larger ones so many bytes at a time: what each of a hundred slow clients may hold of the server's memory."""
 
 # The machine's troubles of the moment, not the file's: the answer is "try again", not "there is no such file".
 BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -57,10 +60,10 @@ class Span:
         return self
 
     def __next__(self) -> bytes:
-        """The next bytes, at most `SMALL`. Raises ``OSError`` if the file has become shorter than was announced."""
+        """The next bytes, at most `PIECE`. Raises ``OSError`` if the file has become shorter than was announced."""
         if self.left <= 0:
             raise StopIteration
-        chunk = self.file.read(min(self.left, SMALL))
+        chunk = self.file.read(min(self.left, PIECE))
         if not chunk:
             # The length is already sent. Only a broken connection can tell the client that this is not all.
             raise OSError(errno.EIO, "the file was cut while it was being sent")

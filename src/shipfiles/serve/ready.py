@@ -30,8 +30,8 @@ HEEDED = ("accept-encoding", "if-none-match")
 ODD = tuple(field for field in FIELDS if field not in HEEDED)
 """The other fields."""
 
-LARGEST = 256 * 1024
-"""Larger bodies are not kept, in bytes: the kernel's copying is most of what they cost."""
+LARGEST = 1024 * 1024
+"""Larger bodies are not kept, in bytes: reading and digesting one must not keep an event loop for long."""
 
 # What Python takes for an answer with its headers and its places, measured; bytes.
 _OVERHEAD = 3 * 1024

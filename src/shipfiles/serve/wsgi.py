@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import ServeConfig
 from .following import FollowingTable, Pieces, one_release
-from .opened import SMALL, Span
+from .opened import PIECE, Span
 from .ready import ODD, ready_respond, status_line
 from .respond import FIELDS, Request
 from .table import Table, choose_table
@@ -103,6 +103,6 @@ def _sendable(span: Span, file_wrapper: Callable[..., Any] | None) -> Iterable[b
     A wrapper sends to the end of the file, so a range is sent by us. The server closes either.
     """
     if span.whole and file_wrapper is not None:
-        wrapped: Iterable[bytes] = file_wrapper(span.file, SMALL)
+        wrapped: Iterable[bytes] = file_wrapper(span.file, PIECE)
         return wrapped
     return span
