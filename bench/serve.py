@@ -91,10 +91,10 @@ def gunicorn(app: str, port: int, kind: str, *more: str) -> list[str]:
     return _python("gunicorn", f"{app}:wsgi", *bound, *quiet, *more)
 
 
-def uvicorn(app: str, port: int) -> list[str]:
-    """The command that starts uvicorn in its fastest set-up."""
+def uvicorn(app: str, port: int, http: str = "httptools") -> list[str]:
+    """The command that starts uvicorn in its fastest set-up, with that protocol class."""
     quiet = ("--log-level", "warning", "--no-access-log", "--lifespan", "off")
-    fast = ("--loop", "uvloop", "--http", "httptools")
+    fast = ("--loop", "uvloop", "--http", http)
     return _python("uvicorn", f"{app}:asgi", "--host", "127.0.0.1", "--port", str(port), *fast, *quiet)
 
 
@@ -108,7 +108,11 @@ def granian(app: str, port: int, interface: str) -> list[str]:
 SERVERS: dict[str, Callable[[str, int], list[str]]] = {
     "gunicorn-gthread": lambda app, port: gunicorn(app, port, "gthread", "--threads", "4", "--keep-alive", "75"),
     "gunicorn-sync": lambda app, port: gunicorn(app, port, "sync"),
+    "gunicorn-lane": lambda app, port: gunicorn(
+        app, port, "shipfiles.serve.gunicorn.ThreadWorker", "--threads", "4", "--keep-alive", "75"
+    ),
     "uvicorn": uvicorn,
+    "uvicorn-lane": lambda app, port: uvicorn(app, port, "shipfiles.serve.uvicorn:StaticProtocol"),
     "granian-wsgi": lambda app, port: granian(app, port, "wsgi"),
     "granian-asgi": lambda app, port: granian(app, port, "asginl"),
 }
@@ -120,6 +124,7 @@ CONTENDERS = (
         for kind in ("gthread", "sync")
         for way in ("bare", "whitenoise-mw", "whitenoise-wrap", "shipfiles-mw", "shipfiles-wrap")
     ),
+    *(f"{lane}/{way}" for lane in ("gunicorn-lane", "uvicorn-lane") for way in ("shipfiles-mw", "shipfiles-wrap")),
     *(f"uvicorn/{way}" for way in ("bare", "servestatic-mw", "servestatic-wrap", "shipfiles-mw", "shipfiles-wrap")),
     *(f"granian-wsgi/{way}" for way in ("bare", "whitenoise-mw", "whitenoise-wrap", "shipfiles-mw", "shipfiles-wrap")),
     *(f"granian-asgi/{way}" for way in ("bare", "servestatic-wrap", "shipfiles-mw", "shipfiles-wrap")),

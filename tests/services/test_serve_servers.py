@@ -27,12 +27,19 @@ GRANIAN = ("granian", "--host", "{host}", "--port", "{port}", "--workers", "1", 
 SERVERS = {
     "gunicorn-sync": (*GUNICORN, "--worker-class", "sync", MODULE + ":{way}_wsgi"),
     "gunicorn-gthread": (*GUNICORN, "--worker-class", "gthread", "--threads", "4", MODULE + ":{way}_wsgi"),
+    "gunicorn-lane": (
+        *GUNICORN, "--worker-class", "shipfiles.serve.gunicorn.ThreadWorker", "--threads", "4", MODULE + ":{way}_wsgi",
+    ),
     "granian-wsgi": (*GRANIAN, "--interface", "wsgi", MODULE + ":{way}_wsgi"),
     "uvicorn-httptools": (*UVICORN, "--http", "httptools", MODULE + ":{way}_asgi"),
     "uvicorn-h11": (*UVICORN, "--http", "h11", MODULE + ":{way}_asgi"),
+    "uvicorn-lane": (*UVICORN, "--http", "shipfiles.serve.uvicorn:StaticProtocol", MODULE + ":{way}_asgi"),
     "granian-asgi": (*GRANIAN, "--interface", "asgi", MODULE + ":{way}_asgi"),
-}
-NEEDS = {"uvicorn-httptools": ("uvicorn", "httptools"), "uvicorn-h11": ("uvicorn", "h11")}
+}  # fmt: skip
+NEEDS = {
+    "uvicorn-httptools": ("uvicorn", "httptools"), "uvicorn-h11": ("uvicorn", "h11"),
+    "uvicorn-lane": ("uvicorn", "httptools"),
+}  # fmt: skip
 
 
 @dataclass

@@ -1,0 +1,39 @@
+"""What a fast lane expects of the server that it is built into. Another server is an error at the start."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+
+from ..errors import ConfigError
+
+
+def require_server(
+    name: str,
+    version: str,
+    *,
+    tested: str,
+    methods: Mapping[type, Mapping[str, Sequence[str]]],
+    instead: str,
+) -> None:
+    """Raise `ConfigError` unless the server is one that the lane can be built into.
+
+    ``tested`` is the version with which the lane was tested; another major version is refused, and so is a server of
+    which one of ``methods``, with the names of their parameters, is missing or has others. ``instead`` says what to
+    use then.
+    """
+    problem = ""
+    if version.partition(".")[0] != tested.partition(".")[0]:
+        problem = "another major version may read or answer requests in another way"
+    for owner, expected in methods.items():
+        for method, parameters in expected.items():
+            found = getattr(owner, method, None)
+            if found is None:
+                problem = problem or f"{owner.__name__}.{method}() is gone"
+            elif (got := list(inspect.signature(found).parameters)) != list(parameters):
+                problem = problem or f"{owner.__name__}.{method}() takes {', '.join(got)}, not {', '.join(parameters)}"
+    if problem:
+        raise ConfigError(
+            f"The fast lane of Shipfiles was tested with {name} {tested}, and this is {name} {version}: {problem}. "
+            f"Until there is a Shipfiles for it, use {instead}: the same answers, more slowly."
+        )
