@@ -332,8 +332,9 @@ def test_a_body_in_memory_waits_for_a_slow_client(table: FileTable, site: Site) 
         if len(sent) == 3:
             raise OSError("the client has left")
 
+    scope = {"type": "http", "method": "GET", "path": path, "headers": []}
+    answering = asgi.StaticApp(send, table=table)(scope, send, send)
     with pytest.raises(OSError, match="left"):
-        scope = {"type": "http", "method": "GET", "path": path, "headers": []}
-        asgi.StaticApp(send, table=table)(scope, send, send).send(None)
+        answering.send(None)
     assert [len(m["body"]) for m in sent[1:]] == [PIECE, PIECE]
     assert all(m["more_body"] for m in sent[1:])
