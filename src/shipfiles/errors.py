@@ -255,6 +255,13 @@ def printable(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
+def fit_to_show(text: str) -> str:
+    """``text`` with escapes for what a terminal would obey or cannot show; lines stay lines."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 class Names:
     """Known names, put in order once, at the first question which of them a wrong one was meant to be."""
 

@@ -15,15 +15,17 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError
 from django.test import override_settings
 
-from shipfiles.django.bars import BarProgress
+from shipfiles.django.bars import BarProgress, print_table
 from shipfiles.django.progress import PlainProgress, Spent, count, duration, human
-from shipfiles.events import PhaseEnded, PhaseStarted, Progress
+from shipfiles.events import Notice, PhaseEnded, PhaseStarted, Progress
 from shipfiles.records import POINTER_KEY
 from shipfiles.stores.local import LocalStore
 
 from .test_collectstatic import MANAGE, SETTINGS, collect, manage, start
+from .test_unchanged import looked_later
 
 CSS = "body { background: url(img/x.png) }\n" + "p { color: red }\n" * 40
 SITE: dict[str, str | bytes] = {"css/app.css": CSS, "css/img/x.png": b"\x89PNG", "a.txt": "x\n" * 300}
@@ -163,7 +165,7 @@ def test_json(project: Path, write) -> None:
     """One style sheet is scanned. It, as it was written and as it is rewritten, and a text are worth compressing."""
     root = write(SITE)
     for name in SITE:
-        # So old that size and time can be trusted.
+        # So old that what the file system says can be trusted.
         os.utime(root / name, (1_000_000_000, 1_000_000_000))
     cold = facts_of()
     assert counts(cold, "files", "rewritten", "references", "dry_run") == (3, 1, 1, False)
@@ -177,6 +179,7 @@ def test_json(project: Path, write) -> None:
     # The process that calls this has done other things before.
     assert cold["start_seconds"] is None
 
+    looked_later(project)
     same = facts_of()
     assert counts(same, *READ) == (0, 3, 0, 3)
     assert counts(same, *CACHE) == (0, 0, 0, 0, 0)
@@ -208,6 +211,7 @@ def test_json_of_one_file_that_changed(project: Path, write) -> None:
     for path in root.rglob("*.*"):
         os.utime(path, (1_000_000_000, 1_000_000_000))
     facts_of()
+    looked_later(project)
     write({"css/app.css": CSS + "b { color: blue }"})
     assert counts(facts_of(), *READ, *CACHE) == (1, 22, 1, 22, 0, 1, 0, 4, 0)
 
@@ -316,3 +320,51 @@ def test_clearing_leaves_what_only_a_damaged_manifest_names(project: Path, write
     assert kept.exists()
     assert first.exists()
     assert not second.exists()
+
+
+@pytest.mark.parametrize("folder", [b"c\x1b[31m", b"c\xff"])
+@pytest.mark.parametrize("arguments", [("-v2",), ("-v2", "--dry-run"), ("-v2", "--clear"), ("--json",)])
+def test_no_name_commands_a_terminal_or_cannot_be_written(
+    project: Path, write, folder: bytes, arguments: tuple[str, ...]
+) -> None:
+    """ECMA-48: what follows an escape character may be a command. UTF-8 has no form for half a character."""
+    write({**SITE, "css/app.css": CSS + "a { background: url(no.png) }"})
+    source = (project / "src").rename(project / os.fsdecode(folder))
+    first = project / "first"
+    (first / "css").mkdir(parents=True)
+    (first / "css/app.css").write_text("a {}")
+    os.mkfifo(source / "pipe")
+    backend = "shipfiles.django.storage.StaticStorage"
+    storages = {"staticfiles": {"BACKEND": backend, "OPTIONS": {"rewrite": {"own_missing": "warning"}}}}
+    root = os.path.join(source, "root")
+    for dirs in ([source], [first, source]):
+        with override_settings(STATICFILES_DIRS=dirs, STORAGES=storages, STATIC_ROOT=root):
+            for text in collect(*arguments):
+                text.encode()
+                assert "\x1b" not in text
+    with override_settings(STATICFILES_DIRS=[source], STATIC_ROOT=root), pytest.raises(CommandError) as failure:
+        collect()
+    str(failure.value).encode()
+    assert "\x1b" not in str(failure.value)
+
+
+def test_no_name_commands_the_terminal_that_has_bars() -> None:
+    stream = io.StringIO()
+    with BarProgress(stream) as bars:
+        bars.print("Copying 'c\x1b[31m/a.css'")
+        bars(Notice("c\x1b[32m"))
+    print_table(stream, [("Not collected", "c\x1b[33m\udcff/pipe")])
+    shown = stream.getvalue()
+    shown.encode()
+    for number in (31, 32, 33):
+        assert f"c\\x1b[{number}m" in shown
+        assert f"\x1b[{number}m" not in shown
+
+
+@pytest.mark.parametrize("columns", [0, 1, 7])
+def test_a_terminal_that_says_it_has_no_width(project: Path, write, columns: int) -> None:
+    write(SITE)
+    shown = on_a_terminal(project, "-v2", columns=columns)
+    if not columns:
+        assert re.search(r"^Read +━+ +3/3 ", shown, re.MULTILINE)
+        assert re.search(r"^Release +[0-9a-f]{16}", shown, re.MULTILINE)

@@ -14,6 +14,7 @@ from rich.table import Column as Layout
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import fit_to_show
 from ..events import Event, Notice, Phase, PhaseEnded, PhaseStarted, Progress
 from .progress import TITLES, Spent, duration, human
 
@@ -23,17 +24,27 @@ _WIDE = 100
 """From so many characters on there are whole titles, rates and the word "files"."""
 _NARROW = 50
 """From so many on there are sizes."""
+_UNKNOWN = 80
+"""So many are taken for granted where ``COLUMNS`` or the terminal says 0."""
 _FILES, _SIZE, _RATE, _LEFT = 15, 9, 10, 14
 """Widths of the columns: ``99,999/100,000``, ``999.9 MB``, ``999.9 MB/s``, ``12:05 min left``."""
 _LONGEST, _SHORTEST = 30, 4
 """Widths of a bar; where there is no room for the shorter, there is none."""
 
 
+def console_on(stream: IO[str]) -> Console:
+    """What draws on ``stream``, also where its width is said to be none."""
+    made = Console(file=stream)
+    if made.width < 1:
+        made.width = _UNKNOWN
+    return made
+
+
 class BarProgress:
     """A bar a phase. It grows by bytes where they are known, else by files; so does the time that is left."""
 
     def __init__(self, stream: IO[str]) -> None:
-        self._console = Console(file=stream)
+        self._console = console_on(stream)
         self._wide = self._console.width >= _WIDE
         self._bars = Bars(*_columns(self._console.width), console=self._console)
         self._running: dict[Phase, _Running] = {}
@@ -81,7 +92,7 @@ class BarProgress:
     def _flush(self) -> None:
         # Each time the bars are drawn anew.
         if self._lines:
-            self._console.print("\n".join(self._lines), markup=False, highlight=False, soft_wrap=True)
+            self._console.print(fit_to_show("\n".join(self._lines)), markup=False, highlight=False, soft_wrap=True)
             self._lines.clear()
             self._printed = time.monotonic()
 
@@ -152,5 +163,5 @@ def print_table(stream: IO[str], rows: list[tuple[str, str]]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(Text(name), Text(value))
-    Console(file=stream).print(table)
+        table.add_row(Text(name), Text(fit_to_show(value)))
+    console_on(stream).print(table)

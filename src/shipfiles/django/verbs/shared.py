@@ -190,11 +190,12 @@ def print_facts(command: BaseCommand, rows: Sequence[tuple[str, str]]) -> None:
 def _print_rich(
     command: BaseCommand, columns: Sequence[Column], rows: Sequence[Sequence[str]], marked: frozenset[int]
 ) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=stream_of(command))
+    from ..bars import console_on
+
+    console = console_on(stream_of(command))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     shown = [*range(len(columns))]
     widths = _widths(columns, rows)

@@ -17,7 +17,7 @@ from shipfiles.django.progress import PlainProgress, Shows, Timing
 from shipfiles.django.report import Report, changes, failure_problems, problem_lines
 from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
-from shipfiles.errors import BrokenReferences, ShipfilesError
+from shipfiles.errors import BrokenReferences, ShipfilesError, fit_to_show
 from shipfiles.events import Changed, Event, Notice, phase
 from shipfiles.work import rare_collections
 
@@ -88,13 +88,23 @@ class Command(DjangoCommand):
         except ShipfilesError as error:
             if options.get("json"):
                 self.stdout.write(json.dumps({"error": str(error), "problems": failure_problems(error)}, indent=2))
-            raise CommandError(str(error)) from error
+            raise CommandError(fit_to_show(str(error))) from error
         except KeyboardInterrupt as error:
             text = "Interrupted. What is live is whole; run again to finish."
             raise CommandError(text, returncode=130) from error
         if self.report is not None and self.json:
             return json.dumps({**self.report.facts(), "dry_run": self.dry_run}, indent=2)
-        return closing
+        return fit_to_show(closing) if closing else closing
+
+    def log(self, msg: str, level: int = 2) -> None:
+        # Names of files are whatever somebody called them.
+        super().log(fit_to_show(msg), level)
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(fit_to_show(text))
+
+    def _warn(self, text: str) -> None:
+        self.stderr.write(fit_to_show(text))
 
     def collect(self) -> dict[str, list[str]]:
         if not self.ours:
@@ -107,7 +117,7 @@ class Command(DjangoCommand):
         quiet = self.json or self.verbosity < 1
         # The wrapper of the output stream adds line ends of its own, which a progress bar must not have.
         stream: Any = getattr(self.stdout, "_out", self.stdout)
-        write: Callable[[str], object] = (lambda _: None) if quiet else self.stdout.write
+        write: Callable[[str], object] = (lambda _: None) if quiet else self._say
         progress: Shows = PlainProgress(write)
         if terminal:
             from shipfiles.django.bars import BarProgress
@@ -123,7 +133,7 @@ class Command(DjangoCommand):
                 if self.verbosity >= level:
                     write(text)
             elif isinstance(event, Notice) and not terminal and self.verbosity >= 1:
-                self.stderr.write(event.text)
+                self._warn(event.text)
 
         try:
             with progress, rare_collections(), ExitStack() as stack:
@@ -145,9 +155,9 @@ class Command(DjangoCommand):
             # The line that Django prints, which people look for in the logs of a build.
             names = ", ".join(dict.fromkeys(problem.logical for problem in error.problems if problem.logical))
             for line in problem_lines(error.warnings, error.notes, all_of_them=self.verbosity >= 2):
-                self.stderr.write(line)
+                self._warn(line)
             if names:
-                self.stderr.write(f"Post-processing '{names}' failed!\n\n")
+                self._warn(f"Post-processing '{names}' failed!\n\n")
             raise
         self.report = Report(sources, collected, timing.total, timing.phases, start_seconds)
         if not quiet:
@@ -166,7 +176,7 @@ class Command(DjangoCommand):
 
     def _show(self, report: Report, terminal: bool, stream: Any) -> None:
         for line in report.problems(all_of_them=self.verbosity >= 2):
-            self.stderr.write(line)
+            self._warn(line)
         if terminal:
             from shipfiles.django.bars import print_table
 
@@ -174,7 +184,7 @@ class Command(DjangoCommand):
             print_table(stream, report.rows())
         elif self.verbosity >= 1:
             for name, value in report.rows():
-                self.stdout.write(f"{name}: {value}")
+                self._say(f"{name}: {value}")
 
     def _collected(self, report: Report) -> dict[str, list[str]]:
         published = report.collected.published
