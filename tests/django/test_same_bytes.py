@@ -19,6 +19,7 @@ import pytest
 from shipfiles.build.lanes import AFTER, LARGE
 from shipfiles.records import POINTER_KEY
 from tests.django.test_collectstatic import MANAGE, tree
+from tests.django.test_unchanged import looked_later
 
 # What differs between two runs comes from the environment.
 SETTINGS = """
@@ -203,6 +204,7 @@ def test_after_other_releases(tmp_path: Path, plain) -> None:
     machine = Machine(tmp_path, workers=4)
     machine.write({**SITE, "css/b.css": "b { color: blue }\n" * 50, "js/c.js": "c();", "img/x.svg": SVG + "\n"})
     machine.collect()
+    looked_later(machine.folder)
     older = machine.tree()
     machine.write({name: SITE[name] for name in ("css/b.css", "js/c.js", "img/x.svg")}, year=2021)
     out = machine.collect()
