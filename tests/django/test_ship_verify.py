@@ -163,7 +163,8 @@ def test_a_run_that_did_not_end_left_plain_names(site: Path):
     root = site / "root"
     (root / "css/part.css").unlink()
     (root / "css/part.css").write_bytes(b"of the new release")
-    (root / ".shipfiles/lock").write_bytes(b"+")
+    (root / ".shipfiles/unsettled").mkdir()
+    (root / ".shipfiles/unsettled/01").touch()
     out, _ = ship()
     assert "Note: 1 plain name not as the current release has it" in out
     assert "(css/part.css)" in out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,11 +20,14 @@ from shipfiles.errors import NoEarlierRelease, ReleaseDamaged, ReleaseError, Unk
 from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest, dump, dump_django, plain_key
 from shipfiles.model import Entry, Variant
-from shipfiles.records import POINTER_KEY, Activation, Pointer, manifest_key, read_record, record_key
+from shipfiles.records import POINTER_KEY, Activation, Pointer, manifest_key, now, read_record, record_key
 from shipfiles.release.activate import activate, earlier, rollback
 from shipfiles.release.catalog import pointer_of
-from shipfiles.release.publish import publish
+from shipfiles.release.pointing import current_id
+from shipfiles.release.prune import plan_prune, prune
+from shipfiles.release.publish import publish, publish_plain
 from shipfiles.release.text import differing, text_of
+from shipfiles.release.unsettled import UNSETTLED_PREFIX
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Store, read_all
@@ -146,14 +149,43 @@ def test_killed_at_any_write_the_live_release_is_whole_and_the_next_heals(steps,
     assert json.loads(read_all(store, "staticfiles.json") or b"")["paths"] == releases[then].names()
 
 
-def test_after_a_run_that_did_not_end_properly_all_plain_names_are_put_right(tmp_path: Path, write) -> None:
+@pytest.mark.parametrize("between", ["nothing", "a prune"])
+def test_after_a_run_that_did_not_end_all_plain_names_are_put_right(tmp_path: Path, write, between: str) -> None:
     store = LocalStore(str(tmp_path / "root"))
     first, _ = two(store, write)
-    # What a third publication leaves that is killed before its pointer: a plain copy that no release knows.
-    store.put("empty.txt", b"of a third")
-    (tmp_path / "root/.shipfiles/lock").write_bytes(b"+")
+    root = write({"js/b.js": "export default 333\n"})
+    publish(made(root), store, FAST, release="three")
+    # Killed when it had put one plain name: between the releases three and one that one does not differ.
+    write({"empty.txt": "no more"})
+    for steps in range(1, 100):
+        with suppress(Killed):
+            publish(made(root), Dying(store, steps, after=True), FAST)
+        if read_all(store, "empty.txt") == b"no more":
+            break
+    assert current_id(store) == "three"
+    if between == "a prune":
+        prune(store, plan_prune(store, keep=9, younger_than=timedelta(0), at=now()))
+    assert list(store.list(UNSETTLED_PREFIX))
     activate(store, "one")
     check_whole(store, first)
+
+
+def test_files_that_are_no_release_are_put_right_by_the_next_activation(store: Store, write) -> None:
+    first, _ = two(store, write)
+    publish_plain(made(write({"empty.txt": "copied"})), store)
+    assert read_all(store, "empty.txt") == b"copied"
+    activate(store, "one")
+    check_whole(store, first)
+
+
+def test_a_run_that_ended_leaves_no_note(tmp_path: Path, write) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    two(store, write)
+    store.put(UNSETTLED_PREFIX + "0123", b"")
+    activate(store, "one")
+    assert not list(store.list(UNSETTLED_PREFIX))
+    rollback(store)
+    assert not list(store.list(UNSETTLED_PREFIX))
 
 
 def test_to_activate_the_current_release_puts_its_plain_names_right(store: Store, write) -> None:

@@ -28,6 +28,7 @@ from .catalog import pointer_of, record_of_release, records_of
 from .lock import locked
 from .pointing import Pointing, current_id
 from .text import ManifestText, differing, text_of
+from .unsettled import Unsettled
 
 
 @dataclass(slots=True)
@@ -49,18 +50,18 @@ def activate(
 ) -> Activated:
     """Make ``release`` the current one.
 
-    For the current release itself, and after a run that did not end properly, all plain names are looked at and put
-    right; else those that differ between the two.
+    For the current release itself, and after a run that did not end (see `Unsettled`), all plain names are looked at
+    and put right; else those that differ between the two.
 
     Raises `UnknownRelease`, `ReleaseIdError`, `ManifestError`, `StoreError`, and `ReleaseDamaged` if a file is missing
     among those that differ. The release that was current then stays so.
     """
     record_of_release(store, release)
     began_at = current_id(store)
-    with locked(store, listener) as died:
+    with locked(store, listener):
         # Read again: while this run waited, it may have been pruned.
         run = _Activation(store, record_of_release(store, release), began_at, listener)
-        return run.run(manifest_name, all_of_them=died)
+        return run.run(manifest_name)
 
 
 def rollback(
@@ -103,6 +104,7 @@ class _Activation:
         self._record = record
         self._listener = listener
         self._pointing = Pointing(store, began_at, self._tell, listener)
+        self._unsettled = Unsettled(store)
         self._before = current_id(store)
         self._result = Activated(record.release, self._before)
         key = manifest_key(record.manifest)
@@ -118,13 +120,16 @@ class _Activation:
         if self._django is None:
             self._django = dump_django(self._wanted.names())
 
-    def run(self, manifest_name: str, *, all_of_them: bool) -> Activated:
-        """Activate; ``all_of_them`` looks at the plain names of all files, those that did not differ at the end."""
+    def run(self, manifest_name: str) -> Activated:
+        """Activate; after a run that did not end look at all plain names, those that did not differ at the end."""
+        all_of_them = self._unsettled.found
         was = self._parsed_current(self._old)
         will = self._wanted.parsed(self._new).entries
         fixed = self._checked(will, was)
         if fixed:
             self._record_again(fixed)
+        if will:
+            self._unsettled.begin()
         self._place_plains({**will, **fixed}, was)
         self._result.before = self._pointing.point(self._record.release)
         try:
@@ -137,6 +142,7 @@ class _Activation:
             what = f"{error.what}. The release {self._record.release} is live all the same"
             raise StoreError(error.key, f"{what}; activate it again") from error
         self._pointing.check_still(self._record.release)
+        self._unsettled.end(alone=self._pointing.alone, all_of_them=all_of_them)
         return self._result
 
     def _compared(self) -> tuple[list[bytes], list[bytes]]:

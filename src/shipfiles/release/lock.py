@@ -10,8 +10,8 @@ from ..stores.store import Locks, Store, Sweeps
 
 
 @contextmanager
-def locked(store: Store, listener: Listener) -> Iterator[bool]:
-    """Keep other runs out of ``store``, if it can. The value is true if the last run did not end properly."""
+def locked(store: Store, listener: Listener) -> Iterator[None]:
+    """Keep other runs out of ``store``, if it can; remove what a run left that did not end properly."""
     wait = ExitStack()
 
     def waiting() -> None:
@@ -19,10 +19,10 @@ def locked(store: Store, listener: Listener) -> Iterator[bool]:
         wait.enter_context(phase(listener, "wait"))
 
     if not isinstance(store, Locks):
-        yield False
+        yield
         return
     with store.lock(waiting) as died:
         wait.close()
         if died and isinstance(store, Sweeps) and (swept := store.sweep()):
             listener(Notice(f"An earlier run did not end properly; removed {swept} unfinished files.", "info"))
-        yield died
+        yield

@@ -37,6 +37,8 @@ class Pointing:
         self._began_at = began_at
         self._tell = tell
         self._listener = listener
+        self.alone = True
+        """Whether no other run was seen to move the pointer since this one began."""
 
     def record(self, record: Record, manifest: bytes) -> Record:
         """Put the ``manifest`` and the ``record`` that has it; what the record is now.
@@ -77,6 +79,7 @@ class Pointing:
         self._tell(Changed(POINTER_KEY, "write", len(dump_pointer(moved)), kind="manifest"))
         self.settle()
         if before not in ("", self._began_at):
+            self.alone = False
             what = "which another run made current meanwhile, is so no longer: this run ended later"
             self._listener(Notice(f"The release {before}, {what}."))
         return before
@@ -85,6 +88,7 @@ class Pointing:
         """Say so if another run has made another release than ``release`` the current one by now."""
         current = current_id(self._store)
         if current not in ("", release):
+            self.alone = False
             what = "is current now: another run ended later than this one"
             self._listener(Notice(f"The release {current} {what}. {release} is whole and can be activated."))
 

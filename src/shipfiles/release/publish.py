@@ -40,6 +40,7 @@ from .outcome import Base, Published, Size, size_of, size_of_raw
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
 from .place import Placed, Placer
 from .pointing import Pointing, current_id
+from .unsettled import Unsettled
 
 # Copying a smaller file is over before another thread has begun. Bytes.
 _LARGE = 128 * 1024
@@ -170,6 +171,7 @@ class _Publication:
         self._release = release
         self._own: tuple[str, ...] = ()
         self._pointing = Pointing(store, began_at, self._tell, listener)
+        self._unsettled = Unsettled(store)
         self._built = built
         self._store = store
         self._config = config
@@ -235,6 +237,8 @@ class _Publication:
     def place_plains(self) -> None:
         """Put the copies under plain names, each at one instant: their bytes may change under a page that is open."""
         wanted = [content for content in self._contents if content.plains]
+        if self._previous.entries:
+            self._unsettled.begin()
         files, size = sum(len(c.plains) for c in wanted), sum(c.size * len(c.plains) for c in wanted)
         with phase(self._listener, "copy", files, size) as progress:
             for content, placed in in_parallel(self._placer.plain, wanted, self._workers, heavy=self._is_heavy):
@@ -247,7 +251,7 @@ class _Publication:
         entries = {asset.logical: self._entry(asset) for asset in self._built.assets}
         self.result.manifest = manifest = Manifest(entries, settings_of(self._config), self._link)
         self.result.sizes = [size_of(entry) for entry in entries.values()]
-        self._point(dump(manifest), manifest.names(), manifest_name)
+        self._point(dump(manifest), manifest.names(), manifest_name, part=False)
 
     def point_over(self, base: Base, manifest_name: str) -> None:
         """The same, where the assets replace some of ``base``."""
@@ -259,9 +263,9 @@ class _Publication:
             size_of(entries[logical]) if logical in entries else size_of_raw(logical, raw)
             for logical, raw in base.files.items()
         ]
-        self._point(body, names, manifest_name)
+        self._point(body, names, manifest_name, part=True)
 
-    def _point(self, body: bytes, names: Mapping[str, str], manifest_name: str) -> None:
+    def _point(self, body: bytes, names: Mapping[str, str], manifest_name: str, *, part: bool) -> None:
         manifest = digest_bytes(body)
         self.result.release = release = self._release or content_id(manifest)
         kept = {asset.name for asset in self._built.assets if asset.kept}
@@ -275,6 +279,7 @@ class _Publication:
         except StoreError as error:
             raise StoreError(error.key, f"{error.what}. The new release {release} is live all the same.") from error
         self._pointing.check_still(release)
+        self._unsettled.end(alone=self._pointing.alone, all_of_them=not part)
 
     def make_way(self, *, all_of_them: bool) -> None:
         """Remove what the last release has where this one needs a folder instead of a file, or a file instead."""

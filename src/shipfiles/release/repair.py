@@ -25,11 +25,11 @@ from .lock import locked
 from .outcome import size_of
 from .parcel import NO_TIME, checked
 from .pieces import Piece, pieces_of, plain_pieces_of
-from .pointing import current_id
 from .publish import record_of
 from .supply import Supply
 from .survey import Fault, django_manifest, read_lines, survey
 from .text import ManifestText
+from .unsettled import Unsettled
 from .verify import Verified, still, verify
 
 _ENCODERS: dict[str, Coding] = {"br": "br", "gzip": "gzip"}
@@ -57,7 +57,8 @@ def repair(
     """
     if not (found.faults or found.unsettled):
         return found
-    with locked(store, listener) as died:
+    with locked(store, listener):
+        unsettled = Unsettled(store)
         run = _Repair(store, supplies, config, manifest_name, listener)
         fixed: list[Fault] = []
         # With a record a manifest may come to light that is missing, and with that the files.
@@ -69,14 +70,11 @@ def repair(
                 break
             fixed += [fault for fault in found.faults if fault.repaired]
             found = verify(store, release, manifest_name=manifest_name, workers=workers, listener=listener)
-        if died and not found.current and (current := current_id(store)):
-            # The mark of the run that died goes with this one, and with it what would have others look there.
-            plain = verify(store, current, manifest_name=manifest_name, workers=workers, listener=listener)
-            found.unsettled += plain.unsettled
         # With the lock held, nothing is about to change by itself.
         found.faults += found.unsettled
         found.unsettled = []
         found.faults = [*fixed, *run.pieces(found.faults)]
+        unsettled.end(alone=True, all_of_them=bool(found.current) and not found.left)
     return found
 
 

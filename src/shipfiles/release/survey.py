@@ -11,7 +11,6 @@ from ..digest import Digest, digest_bytes
 from ..errors import ManifestError, ReleaseError, StoreError
 from ..manifest import dump_django, load_django
 from ..model import Entry
-from ..paths import RESERVED
 from ..records import (
     MANIFESTS_PREFIX,
     POINTER_KEY,
@@ -167,12 +166,6 @@ def django_fault(store: Store, lines: ManifestText, release: str, manifest_name:
 def django_manifest(lines: ManifestText) -> bytes:
     """What it should be."""
     return lines.django_names() or dump_django(lines.names())
-
-
-def is_unfinished(store: Store) -> bool:
-    """Whether a run is under way in ``store``, or one did not end properly: then plain names may be of two releases."""
-    lock = store.head(f"{RESERVED}/lock")
-    return lock is not None and lock.size > 0
 
 
 def said(error: ManifestError, key: str) -> str:

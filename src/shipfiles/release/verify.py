@@ -22,8 +22,9 @@ from ..work import in_parallel
 from .decode import decoder_of
 from .ownership import owned_keys
 from .pieces import Finding, Known, Piece, look, pieces_of, plain_pieces_of
-from .survey import Fault, Survey, django_fault, is_unfinished, marked, read_lines, survey
+from .survey import Fault, Survey, django_fault, marked, read_lines, survey
 from .text import ManifestText
+from .unsettled import Unsettled
 
 # A smaller file is read before another thread has begun. Bytes.
 _LARGE = 128 * 1024
@@ -165,7 +166,7 @@ class Verification:
         if record is self._survey.current:
             fault = django_fault(self._store, lines, record.release, self._manifest_name)
             if fault is not None:
-                (self.result.unsettled if is_unfinished(self._store) else self.result.faults).append(fault)
+                (self.result.unsettled if Unsettled(self._store).found else self.result.faults).append(fault)
             if not lines.linked:
                 self.result.current = record.release
                 ends = tuple(SUFFIXES.values())
@@ -273,7 +274,7 @@ class Verification:
         again = survey(self._store)
         moved = (again.pointer and again.pointer.release) != (self._survey.pointer and self._survey.pointer.release)
         gone = self._survey.records.keys() - again.records.keys()
-        unfinished = is_unfinished(self._store)
+        unfinished = Unsettled(self._store).found
         dropped = set()
         for fault in suspected:
             assert fault.piece is not None
