@@ -247,7 +247,7 @@ def sound(request: LaneRequest, received: bytes, method: str, target: str, field
     assert request.fields[:2] == (read.get("accept-encoding"), read.get("if-none-match"))
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None)
 @given(received=REQUESTS | SPOILT)
 @example(received=USUAL)
 def test_httptools_reads_what_is_taken_in_the_same_way(received: bytes) -> None:
@@ -274,7 +274,7 @@ def test_httptools_reads_what_is_taken_in_the_same_way(received: bytes) -> None:
     sound(taken, received, parser.get_method().decode(), b"".join(url).decode("ascii"), fields)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None)
 @given(received=REQUESTS | SPOILT)
 @example(received=USUAL)
 def test_gunicorn_reads_what_is_taken_in_the_same_way(received: bytes) -> None:

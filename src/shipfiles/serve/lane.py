@@ -37,7 +37,7 @@ LARGEST = 8192
 # A path of RFC 3986 section 3.3, but never "//", which some would take for the beginning of a host. No fragment, and
 # none of the characters that section 2 does not allow, although servers let some of them pass.
 _LINE = re.compile(rb"(GET|HEAD) (/(?!/)[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*+)(\?[A-Za-z0-9\-._~!$&'()*+,;=:@/%?]*+)?"
-                   rb" HTTP/1\.1\r\n")  # fmt: skip
+                   rb" HTTP/1\.1")  # fmt: skip
 # RFC 9110 section 5.6.2, but no "_": it and "-" would be one in an environ.
 _NAME = rb"[A-Za-z0-9!#$%&'*+\-.^`|~]++"
 _FIELDS = re.compile(rb"(?>" + _NAME + rb":[\t -~]*+\r\n)++\r\n")
@@ -55,8 +55,11 @@ _MEANINGLESS = frozenset((
 ))  # fmt: skip
 _MEANINGLESS_BEGINNINGS = ("x-", "sec-ch-", "sec-fetch-", "sec-gpc", "cf-", "cloudfront-", "fastly-", "akamai-", "fly-")
 
-# A field block this long was written by nobody who will send it twice, so that remembering it only costs memory.
+# What is longer was written by nobody who will send it twice, so that remembering it only costs memory.
+_LONGEST_REMEMBERED_LINE = 256
 _LONGEST_REMEMBERED = 2048
+
+_Line = tuple[str, str, bytes]
 
 
 class LaneFields(NamedTuple):
@@ -102,20 +105,25 @@ class Classifier:
         self._longest_field = longest_field
         self._single = frozenset(single)
         self._mount = mount
-        # The browsers of a day send few different blocks for one kind of file, and proxies even fewer.
+        # The same files are asked for all day; browsers send few different blocks for one kind of file, proxies fewer.
+        self._remembered_line: Callable[[bytes], _Line | None] = lru_cache(maxsize=4096)(self._read_line)
         self._remembered: Callable[[bytes], LaneFields | None] = lru_cache(maxsize=1024)(self._read)
 
     def classify(self, received: bytes) -> LaneRequest | None:
         """The request that ``received`` is, if it is one for a lane and nothing else."""
-        line = _LINE.match(received)
-        if line is None or len(received) > LARGEST:
+        if len(received) > LARGEST:
             return None
-        end = line.end()
-        if end - 2 > self._longest_line:
+        text, _, block = received.partition(b"\r\n")
+        line = self._remembered_line(text) if len(text) <= _LONGEST_REMEMBERED_LINE else self._read_line(text)
+        if line is None:
             return None
-        block = received[end:]
         fields = self._remembered(block) if len(block) <= _LONGEST_REMEMBERED else self._read(block)
-        if fields is None:
+        return None if fields is None else LaneRequest(*line, fields)
+
+    def _read_line(self, text: bytes) -> _Line | None:
+        """Method, path and query of a request line, without its end."""
+        line = _LINE.fullmatch(text)
+        if line is None or len(text) > self._longest_line:
             return None
         method, target, query = line.groups(b"")
         path = target.decode("ascii")
@@ -128,7 +136,7 @@ class Classifier:
             if decoded is None:
                 return None
             path = decoded
-        return LaneRequest("GET" if method == b"GET" else "HEAD", path, query, fields)
+        return method.decode("ascii"), path, query
 
     def _read(self, block: bytes) -> LaneFields | None:
         """The fields in ``block``, with the empty line at its end."""

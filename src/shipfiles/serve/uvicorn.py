@@ -22,6 +22,7 @@ from .asgi import path_below_root
 from .default import forced_script_name
 from .expected import require_server
 from .lane import Classifier, Lane, LaneRequest, table_of
+from .opened import PIECE
 from .ready import Answer
 
 TESTED = "0.54.0"
@@ -161,7 +162,8 @@ class StaticProtocol(HttpToolsProtocol):  # type: ignore[misc]
             return False
         path = static.path(request.path) if static.is_mounted else request.path
         answer = static.lane.answer(request.method, path, request.fields)
-        if answer is None:
+        if answer is None or len(answer.body) > PIECE:
+            # The transport would keep all that a slow client does not take; uvicorn waits between pieces.
             return False
         self.server_state.total_requests += 1
         if self.access_log:

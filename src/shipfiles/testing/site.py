@@ -45,7 +45,7 @@ FILES: dict[str, SiteFile] = {
     "js/app.js": SiteFile(b"import './x.123456789abc.js'\n" * 30, _coded(b"import './x.123456789abc.js'\n" * 30),
                           b"import './x.js'\n" * 30, _coded(b"import './x.js'\n" * 30)),
     "js/large.js": SiteFile(_JS, _coded(_JS)),
-    "img/dot.png": SiteFile(_noise(1000)),
+    "img/dot.png": SiteFile(_noise(1000)), "img/photo.jpg": SiteFile(_noise(120_000)),
     "film.mp4": SiteFile(_noise(300_000)),
     # More than the sockets of both sides hold.
     "big.bin": SiteFile(_noise(1001) * 16_000),
