@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from types import ModuleType
 
-from . import activate, check, diff, export, import_, prune, releases, rollback, show, verify
+VERBS = ("releases", "show", "diff", "activate", "rollback", "prune", "verify", "check", "export", "import")
 
-VERBS: dict[str, ModuleType] = {
-    "releases": releases,
-    "show": show,
-    "diff": diff,
-    "activate": activate,
-    "rollback": rollback,
-    "prune": prune,
-    "verify": verify,
-    "check": check,
-    "export": export,
-    "import": import_,
-}
+
+def verb_module(verb: str) -> ModuleType:
+    """The module of one of `VERBS`. Together they import several times what one of them needs."""
+    return import_module(f"{__name__}.{'import_' if verb == 'import' else verb}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from shipfiles.django.verbs import VERBS
+from shipfiles.django.verbs import VERBS, verb_module
 from shipfiles.errors import ShipfilesError
 
 
@@ -19,17 +19,26 @@ class Command(BaseCommand):
     # As for collectstatic: those of the static files, for which "check" speaks.
     requires_system_checks = ["staticfiles"]  # noqa: RUF012 - Django's own name and type
 
+    _asked = ""
+    """The verb on the command line, where that is certain: the others need not be imported."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        self._asked = argv[2] if argv[2:3] and argv[2] in VERBS else ""
+        super().run_from_argv(argv)
+
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
-        for name, module in VERBS.items():
-            verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
-            module.add_arguments(verb)
-            _also_here(parser, verb)
+        for name in VERBS:
+            if self._asked in ("", name):
+                module = verb_module(name)
+                verb = verbs.add_parser(name, help=module.HELP, description=module.HELP)
+                module.add_arguments(verb)
+                _also_here(parser, verb)
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         del args
         try:
-            answer: str | None = VERBS[options["verb"]].run(self, options)
+            answer: str | None = verb_module(options["verb"]).run(self, options)
         except ShipfilesError as error:
             raise CommandError(str(error)) from error
         return answer
