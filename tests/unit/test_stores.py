@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,20 @@ class TestLocalStore(StoreContract):
             other.send_signal(signal.SIGINT)
             other.communicate(timeout=20)
             assert other.returncode != 0
-            assert os.path.getsize(store.path(".shipfiles/lock")) == 1
+            assert Path(store.path(".shipfiles/lock")).read_bytes() == b"+"
+
+    def test_the_lock_of_a_store_on_a_full_disk(self, small_disk: Path) -> None:
+        store = LocalStore(str(small_disk / "root"))
+        store.put("a", bytes(100_000))
+        with store.lock(lambda: None):
+            pass
+        with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
+            while filler.write(bytes(4096)):
+                pass
+        with store.lock(lambda: None) as died:
+            assert not died
+            store.delete(["a"])
+        store.put("b", bytes(100_000))
 
     def test_folders_that_went_away_are_made_again(self, store: LocalStore, tmp_path: Path) -> None:
         with store.lock(lambda: None):

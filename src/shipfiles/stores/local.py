@@ -25,6 +25,8 @@ _CHUNK = 1 << 20
 _TEMPORARY = ".shipfiles-"
 _LOCK_KEY = f"{RESERVED}/lock"
 _SWAP_KEY = f"{RESERVED}/swap"
+# What the first of these says.
+_HELD, _FREE = b"+", b"-"
 # Errors with which a file system says that it has no hard links, or not here. ENOTSUP is another number than EOPNOTSUPP
 # on macOS; EINVAL is what Windows makes of FAT's answer.
 _NO_LINKS = frozenset({
@@ -218,26 +220,23 @@ class LocalStore:
         # What this process saw in an earlier run may be gone.
         self._known_folders.clear()
         with self._opened(_LOCK_KEY) as descriptor:
-            held = False
             try:
-                try:
-                    if not lock_file(descriptor, wait=False):
-                        waiting()
-                        lock_file(descriptor, wait=True)
-                    # A holder writes a byte and takes it away when it is done: what is found is from one that died.
-                    held = True
-                    died = os.fstat(descriptor).st_size > 0
-                    os.pwrite(descriptor, b"+", 0) if hasattr(os, "pwrite") else os.write(descriptor, b"+")
-                except OSError as error:
-                    raise StoreError(
-                        _LOCK_KEY, f"cannot be locked in {printable(self.root)}: {os_reason(error)}"
-                    ) from error
+                if not lock_file(descriptor, wait=False):
+                    waiting()
+                    lock_file(descriptor, wait=True)
+                # What a holder writes it replaces when it is done: what is found is from one that died. The file never
+                # becomes empty, so that a run that frees space can lock it on a disk that is full.
+                died = os.read(descriptor, 1) == _HELD
+                _write_mark(descriptor, _HELD)
+            except OSError as error:
+                raise StoreError(
+                    _LOCK_KEY, f"cannot be locked in {printable(self.root)}: {os_reason(error)}"
+                ) from error
+            try:
                 yield died
             finally:
-                # One that was stopped while it waited must leave the holder's mark alone.
-                if held:
-                    with suppress(OSError):
-                        os.ftruncate(descriptor, 0)
+                with suppress(OSError):
+                    _write_mark(descriptor, _FREE)
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[int]:
@@ -353,6 +352,11 @@ class LocalStore:
                     return False
                 if not chunk:
                     return True
+
+
+def _write_mark(descriptor: int, mark: bytes) -> None:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, mark)
 
 
 def _stored(key: str, status: os.stat_result) -> Stored:
