@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.django.test_collectstatic import MANAGE, SETTINGS
 
 COLLECT = ("collectstatic", "--noinput", "-v0")
+VERIFY = ("ship", "verify", "-v0")
 PRUNE = ("ship", "prune", "--keep", "0", "--younger-than", "0s", "--noinput")
 
 

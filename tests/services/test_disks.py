@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 
 from tests.rolling.trees import Trees
 
-from .commands import COLLECT, Project
+from .commands import COLLECT, PRUNE, VERIFY, Project
 from .whole import Visitors, check_plain, check_whole, current, releases
+from .whole import before as before_that
 
 pytestmark = pytest.mark.services
 
@@ -28,8 +30,13 @@ def test_full_disk(tmp_path: Path, small_disk: Path) -> None:
     seed = int(os.environ.get("SEED", "1"))
     trees = Trees(random.Random(seed), parts=3, pages=2)
     project = Project(tmp_path, small_disk / "root")
-    trees.following().write(project.source)
-    project.succeed(*COLLECT)
+    archive = tmp_path / "another.tar"
+    for _ in range(2):
+        trees.following().write(project.source)
+        project.succeed(*COLLECT)
+        if not archive.exists():
+            project.succeed("ship", "export", "current", "--to", str(archive))
+            shutil.rmtree(project.root)
     visitors = Visitors(project.root, seed)
     visitors.look()
     with visitors.asking():
@@ -50,10 +57,23 @@ def test_full_disk(tmp_path: Path, small_disk: Path) -> None:
         with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
             while filler.write(bytes(4096)):
                 pass
-        project.refuse("no space left on the device", *COLLECT)
-        assert current(project.root) == before
+        for command in (COLLECT, ("ship", "rollback"), ("ship", "import", str(archive))):
+            project.refuse("no space left on the device", *command)
+            assert current(project.root) == before
+            check_whole(project.root)
+        project.succeed(*VERIFY)
+        # Of all things this must work now.
+        visitors.expect_only({before, before_that(project.root)})
+        project.succeed(*PRUNE)
         check_whole(project.root)
+        assert releases(project.root).keys() == {before, before_that(project.root)}
+        visitors.look()
+        # What the failed rollback had begun is put right even by a release that shares nothing with it.
+        project.succeed("ship", "activate", before_that(project.root))
+        check_plain(project.root)
+        project.succeed(*VERIFY)
         assert remount(small_disk, "size=8m")
+        project.succeed("ship", "import", str(archive))
         project.succeed(*COLLECT)
         check_whole(project.root)
         check_plain(project.root)
@@ -73,7 +93,9 @@ def test_read_only_remount(tmp_path: Path, own_disk: Path) -> None:
         before = current(project.root)
         trees.following().write(project.source)
         assert remount(own_disk, "ro")
-        project.refuse("the file system is read-only", *COLLECT)
+        for command in (COLLECT, ("ship", "rollback"), ("ship", "activate", min(releases(project.root))), PRUNE):
+            project.refuse("the file system is read-only", *command)
+        project.succeed(*VERIFY)
         visitors.look()
         assert current(project.root) == before
         check_whole(project.root)
@@ -83,9 +105,11 @@ def test_read_only_remount(tmp_path: Path, own_disk: Path) -> None:
         check_plain(project.root)
         # In the middle of a run the kernel refuses while a file is open for writing, as the lock is; it is asked again
         # and again, so the disk turns at the first moment that it can.
-        for _ in range(5):
+        for command in (COLLECT, COLLECT, ("ship", "rollback"), COLLECT, PRUNE):
             trees.following().write(project.source)
-            run = project.start(*COLLECT)
+            if command == PRUNE:
+                visitors.expect_only({current(project.root), before_that(project.root)})
+            run = project.start(*command)
             with suppress(subprocess.TimeoutExpired):
                 run.wait(chance.uniform(0.1, 0.8))
             while not remount(own_disk, "ro"):
@@ -93,6 +117,7 @@ def test_read_only_remount(tmp_path: Path, own_disk: Path) -> None:
             words, _ = run.communicate()
             assert "Traceback" not in words
             check_whole(project.root)
+            project.succeed(*VERIFY)
             visitors.look()
             assert remount(own_disk, "rw")
         project.succeed(*COLLECT)
