@@ -6,7 +6,6 @@ Every field's docstring is its line in the reference.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,14 +13,13 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .durations import parse_duration
 from .errors import ConfigError, did_you_mean, nearest_names
-from .paths import path_fault
+from .header_rules import checked_rules, is_field_name
+from .paths import path_fault, url_path_fault
 
 Coding = Literal["br", "gzip"]
 Severity = Literal["error", "warning", "note", "ignore"]
 Profile = Literal["small", "fast"]
 
-# RFC 9110 section 5.6.2: a field's name is a token.
-_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TAKEN_FIELDS = frozenset({
     "accept-ranges", "access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin",
     "age", "allow", "cache-control", "connection", "content-encoding", "content-language", "content-length",
@@ -152,15 +150,45 @@ class ServeConfig:
     release_header: str = ""
     """Name of a response header with the id of the release that the process uses, such as ``X-Release``: on static
     files and on the application's own responses. Empty for none."""
+    root_folder: str | None = None
+    """A folder whose files are served at the root of the site: ``robots.txt`` in it at ``/robots.txt``. They are
+    collected and belong to the release, as ``site-root/robots.txt``. Relative to ``BASE_DIR``, or to the current folder
+    without one."""
+    root_files: Mapping[str, str] = field(default_factory=dict)
+    """URL path → logical path of a static file that is served there too: ``{"/favicon.ico": "img/favicon.ico"}``."""
+    index_file: str = ""
+    """Name of the file, such as ``index.html``, that answers for its folder: ``/docs/`` is ``/docs/index.html``, which
+    is redirected there, as is ``/docs``. At the root of the site and below ``STATIC_URL``. Empty for none."""
+    single_page: str = ""
+    """Logical path of the page, such as ``site-root/index.html``, that answers in place of a 404 of the application
+    where a browser asks for a page. Empty for none."""
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    """Pattern of logical paths → dict of headers, whose values are strings, or ``None`` to leave a header out; or the
+    name of a preset: ``cors``, ``cross-origin``, ``same-origin``, ``timing``, ``inert``; or a list of these. Of several
+    that fit, the later ones count more. ``*`` also stands for slashes."""
+    add_headers: str | Callable[..., object] | None = None
+    """A callable, or its dotted path, that is given the headers of a file (``wsgiref.headers.Headers``), its path on
+    the disk and the path of its URL, and may change the first; called once for each file and content coding."""
     follow_current: bool = False
     """Whether a process goes over to a release that becomes current while it runs, within seconds. Else it keeps the
     release that it began with."""
 
     def __post_init__(self) -> None:
-        if self.release_header and not _FIELD_NAME.fullmatch(self.release_header):
+        if self.release_header and not is_field_name(self.release_header):
             raise ConfigError(f"serve.release_header {self.release_header!r} is not the name of a header")
         if self.release_header.lower() in _TAKEN_FIELDS:
             raise ConfigError(f"serve.release_header {self.release_header!r} means something else; take X-Release")
+        for path, logical in self.root_files.items():
+            if fault := url_path_fault(path):
+                raise ConfigError(f"serve.root_files: {path!r} cannot be a path of the site: {fault}")
+            if fault := path_fault(logical):
+                raise ConfigError(f"serve.root_files[{path!r}] {logical!r} cannot be a static file: {fault}")
+        if self.index_file and ("/" in self.index_file or path_fault(self.index_file)):
+            raise ConfigError(f"serve.index_file {self.index_file!r} is not the name of a file")
+        if self.single_page and (fault := path_fault(self.single_page)):
+            raise ConfigError(f"serve.single_page {self.single_page!r} cannot be a static file: {fault}")
+        # Presets are written out here, once.
+        object.__setattr__(self, "headers", checked_rules(self.headers, "serve.headers"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +319,9 @@ def _checked(hint: Any, value: Any, place: str) -> Any:
         items = sorted(value) if isinstance(value, (set, frozenset)) else value
         return tuple(_checked(arguments[0], item, f"{place}[{i}]") for i, item in enumerate(items))
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping) or not all(isinstance(t, str) for pair in value.items() for t in pair):
+        if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+            raise ConfigError(f"{place} must be a dict with strings as keys, not {value!r}")
+        if arguments[1] is str and not all(isinstance(text, str) for text in value.values()):
             raise ConfigError(f"{place} must be a dict of strings, not {value!r}")
         return dict(value)
     return _checked_scalar(arguments or (hint,), value, place)

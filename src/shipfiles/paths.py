@@ -40,6 +40,13 @@ def path_fault(path: str) -> str:
     return ""
 
 
+def url_path_fault(path: str) -> str:
+    """Why ``path`` cannot be the path of a URL, decoded, below which or at which the site has a file; else empty."""
+    if not path.startswith("/"):
+        return "it does not begin with '/'"
+    return "" if path == "/" else path_fault(path[1:])
+
+
 def split_name(path: str) -> tuple[str, str]:
     """``path`` without its last extension, and that extension with its dot: as ``os.path.splitext`` on every system."""
     folder, slash, name = path.rpartition("/")

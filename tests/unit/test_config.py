@@ -44,3 +44,50 @@ def test_defaults_and_sections() -> None:
 def test_wrong_options(options: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         from_mapping(StaticConfig, options)
+
+
+@pytest.mark.parametrize(
+    ("serve", "part"),
+    [
+        ({"root_files": {"favicon.ico": "a.ico"}}, "does not begin with '/'"),
+        ({"root_files": {"/../x": "a.ico"}}, "cannot be a path of the site"),
+        ({"root_files": {"//host/x": "a.ico"}}, "cannot be a path of the site"),
+        ({"root_files": {"/x": "../a.ico"}}, "cannot be a static file"),
+        ({"root_files": {"/x": 1}}, "dict of strings"),
+        ({"index_file": "a/b.html"}, "not the name of a file"),
+        ({"index_file": ".."}, "not the name of a file"),
+        ({"single_page": "/index.html"}, "cannot be a static file"),
+        ({"headers": {"*": {"X-A": "a\r\nSet-Cookie: b=1"}}}, "line break"),
+        ({"headers": {"*": {"X-A": "a\nb"}}}, "line break"),
+        ({"headers": {"*": {"X-A": "a\0b"}}}, "control character"),
+        ({"headers": {"*": {"X-A": "snow \u2603"}}}, "not in Latin-1"),
+        ({"headers": {"*": {"X-A": " a"}}}, "a space at its end"),
+        ({"headers": {"*": {"X A": "a"}}}, "'X A' is not the name of a header"),
+        ({"headers": {"*": {"X-A\r\nX-B": "a"}}}, "is not the name of a header"),
+        ({"headers": {"*": {"X-A:": None}}}, "is not the name of a header"),
+        ({"headers": {"*": {"": "a"}}}, "is not the name of a header"),
+        ({"headers": {"*": {"content-length": "1"}}}, "content-length cannot be set: it is computed"),
+        ({"headers": {"*": {"ETag": None}}}, "ETag cannot be set: it is computed"),
+        ({"headers": {"*": {"Content-Type": "a/b"}}}, "media_types"),
+        ({"headers": {"*": {"Set-Cookie": "a=1"}}}, "caches that many people share"),
+        ({"headers": {"*": {"Transfer-Encoding": "chunked"}}}, "belongs to the connection"),
+        ({"headers": {"*": {"X-A": 1}}}, "must be a string"),
+        ({"headers": {"*": "inret"}}, "'inert'"),
+        ({"headers": {"*": ["cors", 1]}}, "a dict of headers, the name of a preset or a list"),
+        ({"headers": {1: "cors"}}, "strings as keys"),
+    ],
+)
+def test_what_is_wrong_with_files_at_the_root_and_headers_is_said(serve: dict[str, object], part: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        from_mapping(StaticConfig, {"serve": serve})
+    assert part in str(raised.value)
+
+
+def test_headers_may_be_presets_dicts_and_lists_of_these() -> None:
+    given = {"*": "cors", "*.svg": ["timing", {"X-A": "1", "X-B": None}], "*.txt": {}}
+    config = from_mapping(StaticConfig, {"serve": {"headers": given}}).serve
+    assert config.headers == {
+        "*": {"Access-Control-Allow-Origin": "*"},
+        "*.svg": {"Timing-Allow-Origin": "*", "X-A": "1", "X-B": None},
+        "*.txt": {},
+    }
