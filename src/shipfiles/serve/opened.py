@@ -17,7 +17,7 @@ from ..regular import READ_FLAGS
 SMALL = 64 * 1024
 """Files up to this size, in bytes, are read at once."""
 
-PIECE = 128 * 1024
+PIECE = 64 * 1024
 """Of larger ones so many bytes at a time: what each of a hundred slow clients may hold of the server's memory."""
 
 # The machine's troubles of the moment, not the file's: the answer is "try again", not "there is no such file".
