@@ -237,6 +237,9 @@ class StaticConfig:
     """The folder of the releases. Default: ``STATIC_ROOT``."""
     base_url: str | None = None
     """The URL of that folder. Default: ``STATIC_URL``."""
+    served_prefix: str | None = None
+    """The path below which requests for static files arrive, where that of their URL is another: behind a CDN or proxy
+    that changes paths. Default: the path of ``base_url`` without ``FORCE_SCRIPT_NAME``."""
     file_permissions_mode: int | None = None
     """Mode of published files. Default: ``FILE_UPLOAD_PERMISSIONS``."""
     directory_permissions_mode: int | None = None
@@ -268,6 +271,8 @@ class StaticConfig:
     def __post_init__(self) -> None:
         if fault := path_fault(self.manifest_name):
             raise ConfigError(f"manifest_name {self.manifest_name!r} cannot be used: {fault}")
+        if self.served_prefix is not None and not (self.served_prefix[:1] == self.served_prefix[-1:] == "/"):
+            raise ConfigError(f"served_prefix {self.served_prefix!r} must begin and end with a slash")
 
 
 C = TypeVar("C")

@@ -91,3 +91,10 @@ def test_headers_may_be_presets_dicts_and_lists_of_these() -> None:
         "*.svg": {"Timing-Allow-Origin": "*", "X-A": "1", "X-B": None},
         "*.txt": {},
     }
+
+
+@pytest.mark.parametrize("prefix", ["", "static/", "/static", "static"])
+def test_a_served_prefix_needs_its_slashes(prefix: str) -> None:
+    assert from_mapping(StaticConfig, {"served_prefix": "/"}).served_prefix == "/"
+    with pytest.raises(ConfigError, match="served_prefix"):
+        from_mapping(StaticConfig, {"served_prefix": prefix})

@@ -18,7 +18,7 @@ from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from . import conf
+from . import conf, whitenoise
 
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -175,6 +175,24 @@ def check_options() -> Iterable[CheckMessage]:
     return []
 
 
+def check_whitenoise_settings() -> Iterator[CheckMessage]:
+    """I019, W020: WhiteNoise's settings: which option each is a fall-back for, and which are not heeded."""
+    given = _options()
+    for meant in conf.whitenoise_settings():
+        if meant.why:
+            yield CheckWarning(f"{meant.setting} is not heeded: {meant.why}.", hint=meant.instead, id="shipfiles.W020")
+        elif meant.same:
+            what = f"{meant.setting} asks for what happens without it."
+            yield Info(what, hint="Remove it.", id="shipfiles.I019")
+        elif whitenoise.is_given(given, meant.option):
+            what = f"{meant.setting} is not read: {whitenoise.place(meant.option)} counts more."
+            yield Info(what, hint="Remove it.", id="shipfiles.I019")
+        else:
+            hint = f"Write {meant.written} and remove it. {meant.instead}".rstrip()
+            what = f"{meant.setting} is read in place of {whitenoise.place(meant.option)}."
+            yield Info(what, hint=hint, id="shipfiles.I019")
+
+
 def check_middleware() -> Iterator[CheckMessage]:
     """E011, W012, W013: our middleware's number and place, and a rival beside it."""
     names = list(settings.MIDDLEWARE or [])
@@ -290,6 +308,7 @@ ALWAYS: tuple[Check, ...] = (
     check_removed_settings,
     check_app_order,
     check_options,
+    check_whitenoise_settings,
     check_middleware,
     check_middleware_storage,
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import STATICFILES_STORAGE_ALIAS, settings
 from django.contrib.staticfiles.finders import find, get_finders
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -23,6 +24,7 @@ from ..serve import using
 from ..serve.following import FollowingTable
 from ..serve.using import Used
 from ..stores.local import LocalStore
+from . import whitenoise
 
 if TYPE_CHECKING:
     from ..serve.table import Table
@@ -33,11 +35,11 @@ logger = logging.getLogger("shipfiles")
 
 
 def static_config(options: Mapping[str, Any]) -> StaticConfig:
-    """The options of a static storage, with the defaults that Django's settings give.
+    """The options of a static storage, with the defaults that Django's settings give, and those of WhiteNoise.
 
     Raises ``ImproperlyConfigured`` for an unknown or wrong option.
     """
-    given = dict(options)
+    given = with_whitenoise(options)
     if given.get("location") is None and settings.STATIC_ROOT:
         given["location"] = os.fspath(settings.STATIC_ROOT)
     base = given.get("base_url")
@@ -53,6 +55,29 @@ def static_config(options: Mapping[str, Any]) -> StaticConfig:
     except (ConfigError, ReleaseIdError) as error:
         raise ImproperlyConfigured(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}") from None
     return config
+
+
+def whitenoise_settings() -> list[whitenoise.Meaning]:
+    """What WhiteNoise's settings mean here, of those that the project still has."""
+    found = {name: getattr(settings, name) for name in dir(settings) if name.startswith(whitenoise.PREFIX)}
+    return whitenoise.meanings(found, debug=settings.DEBUG)
+
+
+def with_whitenoise(options: Mapping[str, Any]) -> dict[str, Any]:
+    """``options`` with WhiteNoise's settings where they say nothing.
+
+    Raises ``ImproperlyConfigured`` for a setting with a wrong value.
+    """
+    given = dict(options)
+    for meant in whitenoise_settings():
+        if not meant.option or whitenoise.is_given(given, meant.option):
+            continue
+        try:
+            from_mapping(StaticConfig, whitenoise.fall_back({}, meant))
+        except ConfigError as error:
+            raise ImproperlyConfigured(f"{meant.setting} is read as an option, but {error}") from None
+        given = whitenoise.fall_back(given, meant)
+    return given
 
 
 def _check_release(config: StaticConfig) -> None:
@@ -169,6 +194,8 @@ def url_path(config: StaticConfig) -> str:
 
 def served_prefix(config: StaticConfig) -> str:
     """The path below which requests for static files arrive: without the prefix that the server has taken away."""
+    if config.served_prefix is not None:
+        return config.served_prefix
     path = url_path(config)
     script = forced_script_name().rstrip("/")
     if script and path.startswith(script + "/"):
@@ -192,10 +219,11 @@ def static_table() -> Table:
     from ..serve.watch import WatchTable
     from .storage import StaticStorage
 
+    _log_unheeded()
     storage = storages[STATICFILES_STORAGE_ALIAS]
     if not isinstance(storage, StaticStorage):
         # Another storage for tests or for development is common; a check speaks of one in production.
-        prefix = served_prefix(StaticConfig())
+        prefix = served_prefix(static_config({}))
         return WatchTable(find_source, prefix) if settings.DEBUG else FileTable(Manifest({}), "", prefix)
     prefix = served_prefix(storage.config)
     if settings.DEBUG:
@@ -214,6 +242,15 @@ def static_table() -> Table:
         )  # fmt: skip
 
     return FollowingTable(storage.following, table_of) if storage.following else table_of(release)
+
+
+def _log_unheeded() -> None:
+    """Say what of WhiteNoise's settings is not heeded where our system checks, which say it too, do not run."""
+    if apps.is_installed("shipfiles.django"):
+        return
+    for meant in whitenoise_settings():
+        if meant.why:
+            logger.warning("%s is not heeded: %s. %s", meant.setting, meant.why, meant.instead)
 
 
 def find_source(path: str) -> str | None:

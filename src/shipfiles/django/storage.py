@@ -61,9 +61,10 @@ class StaticStorage(Storage):
     def __init__(self, **options: Any) -> None:
         self.config = conf.static_config(options)
         # A subclass may set these two on the class, as with Django's own storage.
+        stated = conf.with_whitenoise(options)
         given = {"manifest_name": self.config.manifest_name, "manifest_strict": self.config.manifest_strict}
         for name, value in given.items():
-            if name in options or not hasattr(type(self), name):
+            if name in stated or not hasattr(type(self), name):
                 setattr(self, name, value)
         self._used: Used | str | None = _UNREAD
         self._following: Following | None = None

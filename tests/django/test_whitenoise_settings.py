@@ -1,0 +1,117 @@
+"""A project that still has WhiteNoise's settings: they are heeded, or a check says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.test import Client, override_settings
+
+from shipfiles.django.storage import StaticStorage
+from tests.conftest import Write
+
+BACKEND = "shipfiles.django.storage.StaticStorage"
+
+
+def told() -> dict[str, CheckMessage]:
+    """The messages on WhiteNoise's settings, by the name of the setting."""
+    messages = [m for m in run_checks(tags=["staticfiles"]) if m.id in ("shipfiles.I019", "shipfiles.W020")]
+    return {m.msg.partition(" ")[0]: m for m in messages}
+
+
+def storages(**options: Any) -> dict[str, Any]:
+    return {"STORAGES": {"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}}
+
+
+def test_a_setting_with_an_option_is_named(project: Path) -> None:
+    with override_settings(WHITENOISE_MAX_AGE=300):
+        (message,) = told().values()
+    assert message.id == "shipfiles.I019"
+    assert "STORAGES['staticfiles']['OPTIONS']['serve']['max_age']" in message.msg
+    assert "STORAGES['staticfiles']['OPTIONS']['serve']['max_age'] = 300" in str(message.hint)
+
+
+def test_options_that_count_more_are_named(project: Path) -> None:
+    with override_settings(WHITENOISE_MAX_AGE=300, **storages(serve={"max_age": 5})):
+        (message,) = told().values()
+        assert StaticStorage(serve={"max_age": 5}).config.serve.max_age == 5
+    assert message.id == "shipfiles.I019"
+    assert "counts more" in message.msg
+
+
+def test_what_is_not_heeded_is_a_warning(project: Path) -> None:
+    with override_settings(WHITENOISE_KEEP_ONLY_HASHED_FILES=True, WHITENOISE_USE_FINDERS=True, WHITENOISE_ROTO="x"):
+        messages = told()
+    assert {name: m.id for name, m in messages.items()} == dict.fromkeys(
+        ("WHITENOISE_KEEP_ONLY_HASHED_FILES", "WHITENOISE_ROTO", "WHITENOISE_USE_FINDERS"), "shipfiles.W020"
+    )
+    assert all(m.hint for m in messages.values())
+
+
+def test_a_wrong_value_is_an_error_that_names_the_setting(project: Path) -> None:
+    with override_settings(WHITENOISE_MAX_AGE="a day"):
+        with pytest.raises(ImproperlyConfigured, match=r"WHITENOISE_MAX_AGE.*\['serve'\]\['max_age'\].*int"):
+            StaticStorage()
+        assert any(m.id == "shipfiles.E010" and "WHITENOISE_MAX_AGE" in m.msg for m in run_checks(tags=["staticfiles"]))
+
+
+def test_a_wrong_value_does_not_matter_where_options_count_more(project: Path) -> None:
+    with override_settings(WHITENOISE_MAX_AGE="a day"):
+        assert StaticStorage(serve={"max_age": 5}).config.serve.max_age == 5
+
+
+def test_manifest_strict_counts_more_than_the_class(project: Path) -> None:
+    class Ours(StaticStorage):
+        manifest_strict = True
+
+    with override_settings(WHITENOISE_MANIFEST_STRICT=False):
+        assert Ours().manifest_strict is False
+        assert Ours(manifest_strict=True).manifest_strict is True
+    assert Ours().manifest_strict is True
+
+
+def test_files_are_answered_as_the_settings_say(project: Path, write: Write) -> None:
+    write({"a.foo": "x" * 1000, "b.txt": "y" * 1000})
+    with override_settings(
+        WHITENOISE_MAX_AGE=300,
+        WHITENOISE_MIMETYPES={".foo": "text/x-foo"},
+        WHITENOISE_CHARSET="latin-1",
+        WHITENOISE_ALLOW_ALL_ORIGINS=False,
+        WHITENOISE_SKIP_COMPRESS_EXTENSIONS=["txt"],
+    ):
+        call_command("collectstatic", interactive=False, verbosity=0)
+        answer = Client().get("/static/a.foo", headers={"accept-encoding": "br"})
+        assert answer.headers["Cache-Control"] == "max-age=300, public"
+        assert answer.headers["Content-Type"] == "text/x-foo; charset=latin-1"
+        assert answer.headers["Content-Encoding"] == "br"
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert "Content-Encoding" not in Client().get("/static/b.txt", headers={"accept-encoding": "br"}).headers
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_prefix_that_is_not_that_of_the_url(project: Path, write: Write, debug: bool) -> None:
+    write({"a.txt": "x"})
+    url = "https://cdn.example/shop/static/"
+    with override_settings(STATIC_URL=url, WHITENOISE_STATIC_PREFIX="/assets/", DEBUG=debug):
+        call_command("collectstatic", interactive=False, verbosity=0)
+        assert b"".join(Client().get("/assets/a.txt")) == b"x"
+        assert Client().get("/shop/static/a.txt").status_code == 404
+        assert StaticStorage().url("a.txt").startswith(url)
+
+
+def test_without_our_application_the_log_says_what_is_not_heeded(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    apps = ["django.contrib.staticfiles"]
+    with override_settings(INSTALLED_APPS=apps, WHITENOISE_KEEP_ONLY_HASHED_FILES=True, WHITENOISE_MAX_AGE=1):
+        Client().get("/static/a.txt")
+    (record,) = (record for record in caplog.records if "WHITENOISE" in record.getMessage())
+    assert record.getMessage().startswith("WHITENOISE_KEEP_ONLY_HASHED_FILES is not heeded: ")
+    caplog.clear()
+    with override_settings(WHITENOISE_KEEP_ONLY_HASHED_FILES=True):
+        Client().get("/static/a.txt")
+    assert "WHITENOISE" not in caplog.text
