@@ -37,6 +37,7 @@ require_server(
             "load_wsgi": ("self",),
             "murder_keepalived": ("self", "force"),
             "murder_pending": ("self",),
+            "notify": ("self",),
             "on_client_socket_readable": ("self", "conn", "client"),
             "on_pending_socket_readable": ("self", "conn", "client"),
             "_cap_keepalive": ("self", "deadline"),
@@ -96,7 +97,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._lane: Lane | None = None
         self._leaving: dict[Any, _Leaving] = {}
-        self._next_look = 0.0
+        self._next_look = self._next_sign = 0.0
         self._second = 0
         self._ends = (b"", b"")
 
@@ -110,6 +111,13 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._classifier = classifier_for(self.cfg)
         self._keepalive = self.cfg.keepalive
         self._logs = self.log.access_log_enabled or type(self.log).access is not Logger.access
+
+    def notify(self) -> None:
+        """Tell gunicorn's master that this worker is alive: not at every turn of a busy loop, it looks once a second."""
+        now = time.monotonic()
+        if now >= self._next_sign:
+            self._next_sign = now + 0.1
+            super().notify()
 
     def enqueue_req(self, conn: Any) -> None:
         """A new connection is waited for here until it sends something; for all others there is something to do."""
