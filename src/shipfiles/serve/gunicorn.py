@@ -113,7 +113,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self._logs = self.log.access_log_enabled or type(self.log).access is not Logger.access
 
     def notify(self) -> None:
-        """Tell gunicorn's master that this worker is alive: not at every turn of a busy loop, it looks once a second."""
+        """Tell gunicorn's master that this worker is alive, but not at every turn of a busy loop."""
         now = time.monotonic()
         if now >= self._next_sign:
             self._next_sign = now + 0.1
