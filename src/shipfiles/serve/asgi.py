@@ -143,7 +143,8 @@ def _start(status: int, headers: list[Header]) -> Message:
 async def _send_body(body: bytes, send: Send) -> None:
     """Send what is in memory: in pieces, since a server keeps a copy of what a slow client does not take at once."""
     start, size = 0, len(body)
-    while size - start > PIECE:
+    # A message more costs more than another piece in the hands of the server.
+    while size - start > 2 * PIECE:
         await send({"type": "http.response.body", "body": body[start : start + PIECE], "more_body": True})
         start += PIECE
     await send({"type": "http.response.body", "body": body[start:] if start else body})
