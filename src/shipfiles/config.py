@@ -20,6 +20,9 @@ Coding = Literal["br", "gzip"]
 Severity = Literal["error", "warning", "note", "ignore"]
 Profile = Literal["small", "fast"]
 
+ROOT_PREFIX = "site-root/"
+"""The folder of a release in which the files of ``serve.root_folder`` are."""
+
 _TAKEN_FIELDS = frozenset({
     "accept-ranges", "access-control-allow-headers", "access-control-allow-methods", "access-control-allow-origin",
     "age", "allow", "cache-control", "connection", "content-encoding", "content-language", "content-length",

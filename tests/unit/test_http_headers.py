@@ -9,7 +9,9 @@ from shipfiles.http.headers import cache_control, entity_tag, file_headers, opti
 
 def test_all_of_them_in_order() -> None:
     digest = digest_bytes(b"x")
-    assert file_headers("text/css", ServeConfig(), immutable=True, coding="br", varies=True, digest=digest) == (
+    assert file_headers(
+        "a.css", "text/css", ServeConfig(), immutable=True, coding="br", varies=True, digest=digest
+    ) == (
         ("Content-Type", "text/css; charset=utf-8"),
         ("Content-Encoding", "br"),
         ("Cache-Control", "max-age=31536000, public, immutable"),
@@ -23,17 +25,17 @@ def test_all_of_them_in_order() -> None:
 
 def test_the_options_are_heeded() -> None:
     config = ServeConfig(max_age=5, immutable_max_age=7, allow_all_origins=False, charset="")
-    headers = dict(file_headers("text/css", config, immutable=False))
+    headers = dict(file_headers("a.css", "text/css", config, immutable=False))
     assert headers == {
         "Content-Type": "text/css", "Cache-Control": "max-age=5, public", "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
     }  # fmt: skip
-    assert cache_control(config, immutable=True) == "max-age=7, public, immutable"
+    assert cache_control("a.css", config, immutable=True) == "max-age=7, public, immutable"
     assert not [name for name, _ in options_headers(config) if name.startswith("Access-Control")]
 
 
 def test_a_lifetime_of_nothing() -> None:
-    assert cache_control(ServeConfig(max_age=0), immutable=False) == "no-cache"
+    assert cache_control("a.css", ServeConfig(max_age=0), immutable=False) == "no-cache"
 
 
 def test_an_entity_tag_is_one() -> None:

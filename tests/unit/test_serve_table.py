@@ -319,6 +319,9 @@ class OneFile:
     def is_lost(self, _path: str) -> bool:
         return False
 
+    def redirect(self, _path: str) -> None:
+        return None
+
 
 def test_a_file_that_shrinks_before_it_is_read_gives_the_next_representation(tmp_path: Path) -> None:
     resource = Shrinking(tmp_path)

@@ -12,8 +12,16 @@ from django.core.files.storage import Storage
 from ..build.cache import Cache
 from ..build.compress import settings_of
 from ..build.rewrite import rewriter_for
-from ..config import ProofConfig, RewriteConfig
-from ..errors import BrokenReferences, ManifestError, ReleaseError, SourceError, os_reason
+from ..config import ProofConfig, RewriteConfig, ServeConfig
+from ..errors import (
+    BrokenReferences,
+    ManifestError,
+    ReleaseError,
+    SourceError,
+    did_you_mean,
+    nearest_names,
+    os_reason,
+)
 from ..events import Listener, ignore, phase
 from ..manifest import Manifest
 from ..media_types import media_type
@@ -82,6 +90,7 @@ def collect(
     """
     if link:
         _refuse_links_to_copies(found)
+    _refuse_lost_places(found, storage.config.serve)
     release = conf.id_to_make(storage.config) if post_process else ""
     # What was found out stays found out, also after a failure or Ctrl-C.
     cache_config = storage.config.cache
@@ -266,6 +275,18 @@ def _refuse_links_to_copies(found: Found) -> None:
                 "not on this disk, so that --link has nothing that lasts to link to",
                 "Run without --link, or leave the file out with --ignore.",
             )
+
+
+def _refuse_lost_places(found: Found, config: ServeConfig) -> None:
+    """Raise `SourceError` if the options promise a file at the root of the site that nobody has."""
+    places = {f"OPTIONS['serve']['root_files'][{path!r}]": logical for path, logical in config.root_files.items()}
+    if config.single_page:
+        places["OPTIONS['serve']['single_page']"] = config.single_page
+    known = {source.logical for source in found.sources} if places else set()
+    for place, logical in places.items():
+        if logical not in known:
+            what = f"no static file is called {logical!r}{did_you_mean(nearest_names(logical, known))}"
+            raise SourceError(place, what, "Correct the option, or add the file.")
 
 
 def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> Collected:

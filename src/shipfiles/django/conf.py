@@ -16,9 +16,10 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.storage import storages
 from django.urls import get_script_prefix
 
-from ..config import StaticConfig, from_mapping
+from ..config import ROOT_PREFIX, StaticConfig, from_mapping
 from ..errors import ConfigError, ReleaseIdError
 from ..manifest import Manifest, reader_of
+from ..paths import path_fault
 from ..records import check_release_id
 from ..serve import using
 from ..serve.following import FollowingTable
@@ -124,6 +125,20 @@ def release_file(config: StaticConfig) -> str:
     return os.path.abspath(os.path.join(_home(), config.release_file)) if config.release_file else ""
 
 
+def root_folder(config: StaticConfig) -> str:
+    """The folder whose files are served at the root of the site; empty if there is none."""
+    folder = config.serve.root_folder
+    return os.path.abspath(os.path.join(_home(), folder)) if folder is not None else ""
+
+
+def used_root_folder() -> str:
+    """As `root_folder`, of the static files storage that is in use; empty if that is not ours."""
+    from .storage import StaticStorage
+
+    storage = storages[STATICFILES_STORAGE_ALIAS]
+    return root_folder(storage.config) if isinstance(storage, StaticStorage) else ""
+
+
 def id_to_make(config: StaticConfig) -> str:
     """The id of the release that ``collectstatic`` is to make; empty if it is made from the contents.
 
@@ -227,7 +242,8 @@ def static_table() -> Table:
         return WatchTable(find_source, prefix) if settings.DEBUG else FileTable(Manifest({}), "", prefix)
     prefix = served_prefix(storage.config)
     if settings.DEBUG:
-        return WatchTable(find_source, prefix, storage.config.serve)
+        folder = root_folder(storage.config)
+        return WatchTable(lambda path: find_source(path, folder), prefix, storage.config.serve)
     # The storage's own release or names: those in a page and those that are served must never differ.
     release = storage.used
     names = storage.hashed_files if release is None else None
@@ -253,8 +269,15 @@ def _log_unheeded() -> None:
             logger.warning("%s is not heeded: %s. %s", meant.setting, meant.why, meant.instead)
 
 
-def find_source(path: str) -> str | None:
-    """The file on disk that the finders find for the logical ``path``, ``None`` if there is none."""
+def find_source(path: str, root_folder: str = "") -> str | None:
+    """The file on disk that the finders find for the logical ``path``, ``None`` if there is none.
+
+    What is in the ``root_folder`` comes before what they find.
+    """
+    if root_folder and path.startswith(ROOT_PREFIX) and not path_fault(path):
+        file = os.path.join(root_folder, path[len(ROOT_PREFIX) :])
+        if os.path.isfile(file):
+            return file
     try:
         found = find(path)
     except (ValueError, OSError, SuspiciousOperation):
@@ -263,9 +286,9 @@ def find_source(path: str) -> str | None:
     return os.fspath(found) if isinstance(found, (str, os.PathLike)) else None
 
 
-def source_exists(path: str) -> bool:
-    """Whether the finders find a file, not a folder, for the logical ``path``."""
-    found = find_source(path)
+def source_exists(path: str, root_folder: str = "") -> bool:
+    """Whether the finders find a file, not a folder, for the logical ``path``; or there is one in ``root_folder``."""
+    found = find_source(path, root_folder)
     return found is not None and not os.path.isdir(found)
 
 

@@ -15,9 +15,9 @@ from django.http.response import HttpResponseBase, ResponseHeaders
 from ..serve.following import AsyncPieces, FollowingTable, Pieces, one_release
 from ..serve.opened import PIECE, Span
 from ..serve.ready import ODD, Answer, ready_respond
-from ..serve.respond import FIELDS, Request, Response
+from ..serve.respond import FIELDS, Request, Response, respond_instead
 from ..serve.table import Table
-from ..serve.waiting import respond_soon
+from ..serve.waiting import respond_instead_soon, respond_soon
 from . import conf
 
 _KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
@@ -55,7 +55,11 @@ class ShipfilesMiddleware:
         if answer is not None:
             return answer
         with one_release(self.table):
-            return self._finished(cast("HttpResponseBase", self.get_response(request)))
+            response = cast("HttpResponseBase", self.get_response(request))
+            if self._is_lost(request, response):
+                instead = respond_instead(self.table, _asked(request), request.META.get("HTTP_ACCEPT"))
+                return self._replaced(request, response, instead)
+            return self._finished(response)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         ready = self._ready_answer(request)
@@ -65,7 +69,25 @@ class ShipfilesMiddleware:
         if response is not None:
             return _to_django(response, is_asgi=isinstance(request, ASGIRequest))
         with one_release(self.table):
-            return self._finished(await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
+            answer = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+            if self._is_lost(request, answer):
+                instead = await respond_instead_soon(self.table, _asked(request), request.META.get("HTTP_ACCEPT"))
+                return self._replaced(request, answer, instead)
+            return self._finished(answer)
+
+    def _is_lost(self, request: HttpRequest, response: HttpResponseBase) -> bool:
+        """Whether a page may answer in place of Django's 404: if no URL pattern fits. What a view says counts."""
+        return bool(
+            response.status_code == 404
+            and self.table.config.single_page
+            and getattr(request, "resolver_match", None) is None
+        )
+
+    def _replaced(self, request: HttpRequest, made: HttpResponseBase, instead: Response | None) -> HttpResponseBase:
+        if instead is None:
+            return self._finished(made)
+        # Not closed: that would tell all who listen that the request is over.
+        return _to_django(instead, is_asgi=isinstance(request, ASGIRequest))
 
     def _finished(self, response: HttpResponseBase) -> HttpResponseBase:
         """A response of Django's own: with the id of the release, if the options ask for it, and all of it of that."""
@@ -100,7 +122,7 @@ class ShipfilesMiddleware:
 
 def _asked(request: HttpRequest) -> Request:
     get = request.META.get
-    return Request(request.method or "", request.path_info, lambda name: get(_KEYS[name]))
+    return Request(request.method or "", request.path_info, lambda name: get(_KEYS[name]), get("QUERY_STRING", ""))
 
 
 def _to_django(response: Response, *, is_asgi: bool) -> HttpResponseBase:

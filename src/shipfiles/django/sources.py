@@ -9,19 +9,21 @@ import site
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.finders import AppDirectoriesFinder, BaseFinder, FileSystemFinder, get_finders
-from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.storage import FileSystemStorage, Storage
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.storage import FileSystemStorage, InvalidStorageError, Storage
 
 from ..build.find import RENAME, Found, Refuse, ignore_matcher, select, walk
+from ..config import ROOT_PREFIX
 from ..errors import SourceError, os_reason
 from ..model import SourceFile
 from ..paths import path_fault
-from .conf import logical_path
+from .conf import logical_path, used_root_folder
 from .contents import chunks_of
 
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages", "node_modules", "bower_components")
@@ -32,12 +34,18 @@ in_package_folder = re.compile(rf"(?:^|/)(?:{'|'.join(_PACKAGE_FOLDERS)})/").sea
 def find_sources(ignore_patterns: Sequence[str]) -> Iterator[Found]:
     """All files that the finders of STATICFILES_FINDERS list, less those that match ``ignore_patterns``.
 
+    Before them come those in the folder for the root of the site, if there is one.
+
     A finder may keep its files elsewhere than on this disk; those are copied into a temporary folder that lasts as
     long as the context.
     """
     with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
         refused: list[SourceError] = []
-        yield select(_candidates(ignore_patterns, _Spool(folder), refused.append), refused)
+        candidates = itertools.chain(
+            _at_root(used_root_folder(), ignore_patterns, refused.append),
+            _candidates(ignore_patterns, _Spool(folder), refused.append),
+        )
+        yield select(candidates, refused)
 
 
 @contextmanager
@@ -46,7 +54,38 @@ def collected_sources(paths: Mapping[str, tuple[Storage, str]]) -> Iterator[Foun
     with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
         refused: list[SourceError] = []
         files = ((logical.replace(os.sep, "/"), storage, path) for logical, (storage, path) in paths.items())
-        yield select(_from_storages(files, ownership(), _Spool(folder), refused.append), refused)
+        candidates = itertools.chain(
+            _at_root(used_root_folder(), _ignore_patterns(), refused.append),
+            _from_storages(files, ownership(), _Spool(folder), refused.append),
+        )
+        yield select(candidates, refused)
+
+
+# RFC 8615: the folder of what the web has agreed upon, whose name the default patterns would ignore.
+_WELL_KNOWN = ".well-known"
+
+
+def _at_root(folder: str, ignore_patterns: Sequence[str], refuse: Refuse) -> Iterator[SourceFile]:
+    """The files in ``folder``, which are served at the root of the site. Refuses a folder that is not there."""
+    if not folder:
+        return
+    matches = ignore_matcher(ignore_patterns)
+
+    def ignored(name: str) -> object:
+        return name != _WELL_KNOWN and matches(name.removeprefix(_WELL_KNOWN + "/"))
+
+    mine = ownership()(folder)
+    for relative, path in walk(folder, ignored, refuse):
+        yield SourceFile(ROOT_PREFIX + relative, path, mine and not in_package_folder(relative))
+
+
+def _ignore_patterns() -> Sequence[str]:
+    """The patterns that Django's own command ignores by default."""
+    try:
+        patterns: Sequence[str] = getattr(apps.get_app_config("staticfiles"), "ignore_patterns", [])
+    except LookupError:
+        return []
+    return patterns
 
 
 def _candidates(ignore_patterns: Sequence[str], spool: _Spool, refuse: Refuse) -> Iterator[SourceFile]:
@@ -161,10 +200,12 @@ def ownership() -> Callable[[str], bool]:
 
 
 def source_folders() -> list[str]:
-    """The folders that the standard finders read, for the checks."""
+    """The folders that the standard finders read, and that for the root of the site, for the checks."""
     given: Any = settings.STATICFILES_DIRS
     folders = [os.fspath(root[1] if isinstance(root, (list, tuple)) else root) for root in given]
     for finder in get_finders():
         if isinstance(finder, AppDirectoriesFinder):
             folders += [str(storage.location) for storage in finder.storages.values()]
+    with suppress(ImproperlyConfigured, InvalidStorageError):  # other checks speak of wrong options
+        folders += filter(None, [used_root_folder()])
     return folders

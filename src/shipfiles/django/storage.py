@@ -200,8 +200,8 @@ class StaticStorage(Storage):
         return self._absolute(path if path.endswith("/") else self._stored(path)) + rest
 
     def _source_url(self, name: str) -> str:
-        path, rest = path_and_rest(name, conf.source_exists)
-        if self.config.check_names and not path.endswith("/") and not conf.source_exists(path):
+        path, rest = path_and_rest(name, self._source_exists)
+        if self.config.check_names and not path.endswith("/") and not self._source_exists(path):
             raise self._missing(path, "no finder has it", conf.source_names())
         return self._absolute(path) + rest
 
@@ -235,7 +235,7 @@ class StaticStorage(Storage):
         if found is not None:
             return found
         testing = conf.in_tests() and self.config.check_names
-        if testing and conf.source_exists(path):
+        if testing and self._source_exists(path):
             # Tests run with DEBUG off and, as a rule, without collectstatic: the finders answer, with plain names.
             return path
         if self.manifest_strict:
@@ -250,8 +250,11 @@ class StaticStorage(Storage):
             logger.warning("Static file '%s' is not in the release; its plain URL is used.", path)
         return path
 
+    def _source_exists(self, name: str) -> bool:
+        return conf.source_exists(name, conf.root_folder(self.config))
+
     def _has(self, name: str) -> bool:
-        return name in self.hashed_files or (conf.in_tests() and conf.source_exists(name))
+        return name in self.hashed_files or (conf.in_tests() and self._source_exists(name))
 
     def _missing(self, path: str, where: str, known: Any) -> MissingEntry:
         return MissingEntry(path, nearest_names(path, known), where)

@@ -19,6 +19,7 @@ _REPEATED_IN_304 = frozenset({"Cache-Control", "ETag", "Vary", "Access-Control-A
 
 
 def file_headers(
+    logical: str,
     media_type: str,
     config: ServeConfig,
     *,
@@ -27,7 +28,7 @@ def file_headers(
     varies: bool = False,
     digest: Digest | None = None,
 ) -> tuple[Header, ...]:
-    """The header fields of one representation of a file, without those that depend on the request or the disk.
+    """The header fields of one representation of the file ``logical``, without what depends on the request or the disk.
 
     ``immutable`` says whether the name stands for these bytes for ever; ``coding`` is the content coding, ``None`` for
     identity; ``varies`` whether the file has other codings than this one, so that a cache must tell them apart (RFC
@@ -36,7 +37,7 @@ def file_headers(
     headers = [("Content-Type", content_type(media_type, config.charset))]
     if coding is not None:
         headers.append(("Content-Encoding", coding))
-    headers.append(("Cache-Control", cache_control(config, immutable=immutable)))
+    headers.append(("Cache-Control", cache_control(logical, config, immutable=immutable)))
     if digest is not None:
         headers.append(("ETag", entity_tag(digest)))
     if varies:
@@ -48,12 +49,13 @@ def file_headers(
     return tuple(headers)
 
 
-def cache_control(config: ServeConfig, *, immutable: bool) -> str:
-    """Cache-Control of a file: RFC 9111 section 5.2.2, and RFC 8246 for ``immutable``."""
+def cache_control(logical: str, config: ServeConfig, *, immutable: bool) -> str:
+    """Cache-Control of the file ``logical``: RFC 9111 section 5.2.2, and RFC 8246 for ``immutable``."""
     if immutable:
         return f"max-age={config.immutable_max_age}, public, immutable"
     # "no-cache" says in one word what a lifetime of nothing means: keep it, but ask each time.
-    return f"max-age={config.max_age}, public" if config.max_age else "no-cache"
+    # And a page that answers everywhere names the files of one release: it is asked for anew on each visit.
+    return f"max-age={config.max_age}, public" if config.max_age and logical != config.single_page else "no-cache"
 
 
 def entity_tag(digest: Digest) -> str:

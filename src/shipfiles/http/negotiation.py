@@ -1,4 +1,4 @@
-"""Which content coding to send: RFC 9110 section 12.5.3, Accept-Encoding."""
+"""Which content coding to send: RFC 9110 section 12.5.3, Accept-Encoding; and what an Accept field says."""
 
 from __future__ import annotations
 
@@ -62,5 +62,16 @@ def _preferred(accept_encoding: str, available: tuple[str, ...]) -> tuple[str, .
     ranked = sorted((*available, IDENTITY), key=lambda coding: -given.get(coding, rest))
     return tuple(c for c in ranked if c == IDENTITY or given.get(c, rest) > 0)
 
+
+def accepts(accept: str | None, media_type: str) -> bool:
+    """Whether an Accept field (RFC 9110 section 12.5.1) names ``media_type`` itself, not only as part of a range."""
+    for member in (accept or "").split(","):
+        range_, *parameters = (part.strip(" \t").lower() for part in member.split(";"))
+        if range_ == media_type:
+            return not any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
+    return False
+
+
+_NO_WEIGHT = re.compile(r"q=0(?:\.0*)?")
 
 _remembered = lru_cache(maxsize=1024)(_preferred)

@@ -13,9 +13,9 @@ from .default import forced_script_name
 from .following import one_release
 from .opened import PIECE, Span
 from .ready import Answer, ReadyFile
-from .respond import FIELDS, Request
+from .respond import FIELDS, Request, Response
 from .table import Table, choose_table
-from .waiting import respond_soon
+from .waiting import respond_instead_soon, respond_soon
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -61,10 +61,16 @@ class StaticApp:
             headers = list(answer.raw_headers)
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             return await _send_body(answer.body, send)
-        response = await respond_soon(self.table, Request(scope["method"], path, field_getter(scope["headers"])))
+        # Latin-1 takes any bytes; those of a query are ASCII.
+        query = scope["query_string"].decode("latin-1") if scope.get("query_string") else ""
+        request = Request(scope["method"], path, field_getter(scope["headers"]), query)
+        response = await respond_soon(self.table, request)
         if response is None:
             with one_release(self.table):
-                return await self.application(scope, receive, self._labelled(send))
+                labelled = self._labelled(send)
+                if self.table.config.single_page:
+                    labelled = self._holding(scope, request, labelled, send)
+                return await self.application(scope, receive, labelled)
         status, fields, body = response
         if not isinstance(body, Span):
             await send(_start(status, fields))
@@ -74,6 +80,25 @@ class StaticApp:
             return await _send_span(body, receive, send)
         finally:
             body.close()
+
+    def _holding(self, scope: Scope, request: Request, send_made: Send, send: Send) -> Send:
+        """``send_made`` for the application's answer, but ``send`` for the page in place of its 404."""
+        is_replaced = False
+
+        async def holding(message: Message) -> None:
+            nonlocal is_replaced
+            if is_replaced:
+                return
+            if message["type"] == "http.response.start" and message["status"] == 404:
+                accept = b", ".join(value for name, value in scope["headers"] if name.lower() == b"accept")
+                response = await respond_instead_soon(self.table, request, accept.decode("latin-1"))
+                if response is not None:
+                    is_replaced = True
+                    await _send_page(response, send)
+                    return
+            await send_made(message)
+
+        return holding
 
     def _labelled(self, send: Send) -> Send:
         """``send`` with the id of the release among the headers, if the options ask for it."""
@@ -138,6 +163,20 @@ def field_getter(headers: Iterable[tuple[bytes, bytes]]) -> Callable[[str], str 
 def _start(status: int, headers: list[Header]) -> Message:
     # A new list each time: what stands between us and the server may add to it.
     return {"type": "http.response.start", "status": status, "headers": list(encoded(tuple(headers)))}
+
+
+async def _send_page(response: Response, send: Send) -> None:
+    """Send an answer while the application may still listen to the client, as only one of us can."""
+    status, headers, body = response
+    if isinstance(body, Span):
+        try:
+            whole = b"".join(body)
+        finally:
+            body.close()
+    else:
+        whole = body or b""
+    await send(_start(status, headers))
+    await _send_body(whole, send)
 
 
 async def _send_body(body: bytes, send: Send) -> None:

@@ -220,6 +220,14 @@ class FollowingTable:
         """As `Table.is_lost`."""
         return self._now[1].is_lost(path)
 
+    def redirect(self, path: str, /) -> str | None:
+        """As `Table.redirect`."""
+        return self._table().redirect(path)
+
+    def page(self, path: str, /) -> Resource | None:
+        """As `Table.page`, in the release that is current now."""
+        return self._table().page(path)
+
     def _table(self) -> Table:
         used = self.following.latest()
         known, table = self._now

@@ -147,7 +147,7 @@ class Ready:
         return self._keep(request, response)
 
     def _keep(self, request: Request, response: Response) -> Response:
-        method, path, header = request
+        method, path, header, _ = request
         status, headers, body = response
         assert path is not None
         try:

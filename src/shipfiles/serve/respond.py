@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from ..config import ServeConfig
 from ..http.dates import http_date
 from ..http.headers import ALLOWED_METHODS, Header, not_modified_headers, options_headers, other_headers
-from ..http.negotiation import preferred
+from ..http.negotiation import accepts, preferred
 from ..http.preconditions import evaluate, names_tag, range_applies
 from ..http.ranges import select
 from .opened import SMALL, Opened, Span, read_exactly
 
 if TYPE_CHECKING:
-    from .table import Known, Table
+    from .table import Known, Resource, Table
 
 FIELDS = (
     "accept-encoding", "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range",
 )  # fmt: skip
 """The request header fields that `respond` may ask for."""
+
+
+# RFC 3986 section 3.4, and the percent sign of what is encoded already.
+_QUERY_SAFE = "%/?:@!$&'()*+,;=-._~"
 
 
 class Request(NamedTuple):
@@ -32,6 +37,8 @@ class Request(NamedTuple):
     """Decoded, below the mount point; ``None`` if it is not UTF-8."""
     header: Callable[[str], str | None]
     """The value of one of `FIELDS`; several field lines joined by commas."""
+    query: str = ""
+    """Of the URL, as it came, without the question mark."""
 
 
 class Response(NamedTuple):
@@ -46,7 +53,11 @@ class Response(NamedTuple):
 def respond(table: Table, request: Request) -> Response | None:
     """The answer of ``table`` to ``request``; ``None`` if it is not the table's to answer."""
     response = _respond(table, request)
-    if response is not None and (name := table.config.release_header) and table.release:
+    return None if response is None else _labelled(response, table)
+
+
+def _labelled(response: Response, table: Table) -> Response:
+    if (name := table.config.release_header) and table.release:
         response.headers.append((name, table.release))
     return response
 
@@ -58,30 +69,80 @@ def _respond(table: Table, request: Request) -> Response | None:
     removed or replaced meanwhile gives the next best representation, or a 404, but never a body that is cut or of
     another version than its headers.
     """
-    method, path, header = request
+    method, path, header, _ = request
     if path is None:
         return None
     try:
         resource = table.find(path)
         if resource is None:
+            if method in ("GET", "HEAD") and (location := table.redirect(path)) is not None:
+                return _redirect(location, request, table.config)
             return _error(404, method, table.config) if table.is_lost(path) else None
         if method not in ("GET", "HEAD"):
             if method == "OPTIONS":
                 return Response(200, options_headers(table.config), b"")
             return _error(405, method, table.config, ("Allow", ALLOWED_METHODS))
-        codings = resource.codings
-        for coding in preferred(header("accept-encoding") if codings else None, codings):
-            if (unchanged := _unchanged(resource.known(coding), header)) is not None:
-                return unchanged
-            opened = resource.open(coding)
-            if opened is not None:
-                response = _answer(opened, method, header, table.config)
-                if response is not None:
-                    return response
+        response = _represented(resource, method, header, table.config)
     except OSError:
         # RFC 9110 section 15.6.4: no descriptor left, most likely. The file may well be there in a moment.
         return _error(503, method, table.config, ("Retry-After", "1"))
-    return _error(404, method, table.config)
+    return response or _error(404, method, table.config)
+
+
+def respond_instead(table: Table, request: Request, accept: str | None) -> Response | None:
+    """The page that the options name for addresses that the application does not have, when it has said 404.
+
+    Only for who asks for a page: a browser that navigates says so in its Accept field, ``accept``, and scripts,
+    images and programs do not. ``None`` if the application's own answer counts.
+    """
+    method, path, header, _ = request
+    if (
+        path is None
+        or not table.config.single_page
+        or method not in ("GET", "HEAD")
+        or not accepts(accept, "text/html")
+    ):
+        return None
+    try:
+        resource = table.page(path)
+        if resource is None:
+            return None
+        response = _represented(resource, method, header, table.config)
+    except OSError:
+        return None
+    if response is None:
+        return None
+    # RFC 9110 section 12.5.5: the answer depends on Accept.
+    others = [value for name, value in response.headers if name == "Vary"]
+    response.headers[:] = [field for field in response.headers if field[0] != "Vary"]
+    response.headers.append(("Vary", ", ".join([*others, "Accept"])))
+    return _labelled(response, table)
+
+
+def _represented(
+    resource: Resource, method: str, header: Callable[[str], str | None], config: ServeConfig
+) -> Response | None:
+    """The answer with the best representation of ``resource`` that can be had; ``None`` if there is none."""
+    codings = resource.codings
+    for coding in preferred(header("accept-encoding") if codings else None, codings):
+        if (unchanged := _unchanged(resource.known(coding), header)) is not None:
+            return unchanged
+        opened = resource.open(coding)
+        if opened is not None:
+            response = _answer(opened, method, header, config)
+            if response is not None:
+                return response
+    return None
+
+
+def _redirect(location: str, request: Request, config: ServeConfig) -> Response:
+    """302 to ``location``, with the query of the request: RFC 9110 section 15.4.3.
+
+    For now: the next release may have a file where this one redirects.
+    """
+    if request.query:
+        location += "?" + quote(request.query, safe=_QUERY_SAFE)
+    return _error(302, request.method, config, ("Location", location))
 
 
 def _unchanged(known: Known | None, header: Callable[[str], str | None]) -> Response | None:
@@ -148,6 +209,7 @@ def _answer(opened: Opened, method: str, header: Callable[[str], str | None], co
 
 
 _TEXTS = {
+    302: b"Found: the folder's address ends with a slash.\n",
     404: b"Not Found: this file is not part of the current release.\n",
     405: b"Method Not Allowed: a static file can be read, not changed.\n",
     412: b"Precondition Failed: the file is not the one that the request names.\n",

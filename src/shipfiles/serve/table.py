@@ -8,22 +8,22 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from ..bundler_names import is_bundled, is_scrambled
 from ..config import ServeConfig
-from ..digest import Digest, looks_hashed
+from ..digest import Digest
 from ..errors import ConfigError, ManifestError
 from ..http.headers import Header, entity_tag, file_headers
 from ..http.negotiation import IDENTITY
 from ..manifest import Manifest, reader_of, suffix
 from ..media_types import media_type
 from ..model import Entry, Variant
-from ..paths import path_fault, url_unquote
+from ..paths import path_fault
 from ..records import MANIFESTS_PREFIX, check_release_id
 from ..stores.local import LocalStore
 from ..stores.opening import open_store
 from .default import default_table
 from .following import Following, FollowingTable
 from .opened import DigestMemory, Opened, digest_open, modified_at, opened_regular
+from .places import Place, Places, may_be_hashed
 from .pull import Pull
 from .ready import Ready
 from .releases import Releases
@@ -84,17 +84,26 @@ class Table(Protocol):
     def is_lost(self, path: str, /) -> bool:
         """Whether a path without a file is certainly meant for this table, so that the table itself answers 404."""
 
+    def redirect(self, path: str, /) -> str | None:
+        """Where the file meant by ``path``, at which there is none, is; relative to ``path``, as in Location."""
+
+    def page(self, path: str, /) -> Resource | None:
+        """The page that answers at ``path`` where the application has none; ``None`` if the options name no page.
+
+        Raises ``OSError`` if the machine has no descriptor or memory left.
+        """
+
 
 class FileTable:
     """The files of one release, and under their hashed names those of every other release that is still in ``root``.
 
     ``prefix`` is what the paths of requests begin with, below the place where the application is mounted (WSGI's
     PATH_INFO): ``/static/``. Each file is found under its hashed name, for ever, and under its logical path, for
-    ``config.max_age`` seconds; nothing else under ``root`` is. ``names`` are further files, logical path → hashed name,
-    of which no manifest says more than that. ``store`` is the folder as a store, for files that are put there because
-    ``config.pull_from`` has them; ``release`` is the id of the release. Names are looked up, never joined from a
-    request, so no request can leave ``root``. An empty ``root`` has no files. Raises `ConfigError` for a prefix without
-    slashes around it.
+    ``config.max_age`` seconds; nothing else under ``root`` is. ``config`` may put files at the root of the site too,
+    with the bytes of their hashed names. ``names`` are further files, logical path → hashed name, of which no manifest
+    says more than that. ``store`` is the folder as a store, for files that are put there because ``config.pull_from``
+    has them; ``release`` is the id of the release. Names are looked up, never joined from a request, so no request can
+    leave ``root``. An empty ``root`` has no files. Raises `ConfigError` for a prefix without slashes around it.
     """
 
     def __init__(
@@ -113,7 +122,7 @@ class FileTable:
         self.config = config or ServeConfig()
         if self.config.memory:
             self.ready = Ready(self, self.config.memory)
-        self.prefix = checked_prefix(prefix)
+        self._places = Places(prefix, self.config)
         self._root = os.path.abspath(root)
         self._logical = manifest.entries
         self._hashed = {name: logical for logical, name in manifest.names().items()}
@@ -129,18 +138,26 @@ class FileTable:
     def find(self, path: str) -> Resource | None:
         """The file at the URL path ``path``, decoded. What it takes to answer is worked out on the first request."""
         found = self._resources.get(path)
-        if found is not None or not path.startswith(self.prefix):
-            return found
-        name = path[len(self.prefix) :]
-        if (logical := self._hashed.get(name)) is not None:
+        if found is None and (place := self._places.below_prefix(path)) is not None:
+            found = self._find(path, place)
+        if found is None and (place := self._places.at_root(path)) is not None:
+            found = self._find(path, place)
+        return found
+
+    def _find(self, path: str, place: Place) -> _StoredFile | None:
+        name, at_root, is_alias = place
+        if not is_alias and (logical := self._hashed.get(name)) is not None:
             found = self._own_file(logical, immutable=True)
         elif name in self._logical:
-            found = self._own_file(name, immutable=False)
+            found = self._own_file(name, immutable=False, at_root=at_root)
         elif (logical := self._unknown.get(name)) is not None:
             found = self._unknown_file(name, logical)
+        elif is_alias:
+            return None
         else:
-            entry = self._others.entry(name) if _may_be_kept(name) else None
-            if entry is None and self._pull is not None and _may_be_kept(name) and not path_fault(name):
+            may_be_kept = _may_be_kept(name, at_root)
+            entry = self._others.entry(name) if may_be_kept else None
+            if entry is None and self._pull is not None and may_be_kept and not path_fault(name):
                 entry = self._pull.entry(name)
             # Not kept: it is asked for until the last page of that release is closed, and then never again.
             return None if entry is None else self._stored_file(entry, immutable=True)
@@ -150,12 +167,17 @@ class FileTable:
         return found
 
     def may_wait(self, path: str) -> bool:
-        if not path.startswith(self.prefix) or (self._pull is None and path in self._resources):
+        places = self._places
+        if (place := places.below_prefix(path) or places.at_root(path)) is None:
             return False
-        name = path[len(self.prefix) :]
+        if self._pull is None and path in self._resources:
+            return False
+        name, at_root, is_alias = place
+        if is_alias and self._pull is None:
+            return False
         if name in self._hashed:
             return self._pull is not None and not self._pull.has(name)
-        if name in self._logical or name in self._unknown or not _may_be_kept(name):
+        if name in self._logical or name in self._unknown or not _may_be_kept(name, at_root):
             return False
         return not self._others.is_known() or (self._pull is not None and not self._pull.has(name))
 
@@ -164,32 +186,41 @@ class FileTable:
 
         Without a folder of their own, static files share their names with uploads and pages: then it may.
         """
-        if self.prefix == "/" or not path.startswith(self.prefix):
-            return False
-        return looks_hashed(path) or is_bundled(path) or is_scrambled(path)
+        return self._places.is_static(path) and may_be_hashed(path)
+
+    def redirect(self, path: str) -> str | None:
+        return self._places.redirect(path, lambda name: name in self._logical)
+
+    def page(self, path: str) -> Resource | None:
+        """The page in place of a 404: never below the prefix of static files, where it would hide what is missing."""
+        logical = self.config.single_page
+        if not logical or self._places.is_static(path):
+            return None
+        return self._resources.get(_PAGE) or self._find(_PAGE, Place(logical, at_root=True, is_alias=True))
 
     def _unknown_file(self, name: str, logical: str) -> _StoredFile:
         """The file ``name``, either name of ``logical``, whose bytes nothing vouches for."""
 
         def headers(digest: Digest) -> tuple[Header, ...]:
             type_ = media_type(logical, self.config.media_types)
-            return file_headers(type_, self.config, immutable=name != logical, digest=digest)
+            return file_headers(logical, type_, self.config, immutable=name != logical, digest=digest)
 
         return _StoredFile((), {IDENTITY: _ChangingFile(os.path.join(self._root, name), headers, self._report)})
 
-    def _own_file(self, logical: str, *, immutable: bool) -> _StoredFile | None:
+    def _own_file(self, logical: str, *, immutable: bool, at_root: bool = False) -> _StoredFile | None:
         """The file ``logical`` of this release; ``None`` if its entry in the manifest is damaged."""
         try:
-            return self._stored_file(self._logical[logical], immutable=immutable)
+            return self._stored_file(self._logical[logical], immutable=immutable, at_root=at_root)
         except ManifestError as error:
             if logical not in self._reported:
                 self._reported.add(logical)
                 logger.warning("%s", error)
             return None
 
-    def _stored_file(self, entry: Entry, *, immutable: bool) -> _StoredFile:
-        if immutable or entry.plain is None:
-            # A plain copy has the same bytes as the asset, whose file no later release can change.
+    def _stored_file(self, entry: Entry, *, immutable: bool, at_root: bool = False) -> _StoredFile:
+        if immutable or at_root or entry.plain is None:
+            # A plain copy has the same bytes as the asset, whose file no later release can change. At the root of the
+            # site there never was a plain copy, and so nobody who would expect its bytes.
             name, known, codings = entry.name, Variant(entry.size, entry.digest), entry.codings
         else:
             name, known, codings = entry.logical, None, entry.plain.codings
@@ -200,14 +231,14 @@ class FileTable:
         def representation(coding: str | None, variant: Variant | None) -> _Representation:
             def headers(digest: Digest) -> tuple[Header, ...]:
                 return file_headers(
-                    entry.media_type, self.config,
+                    entry.logical, entry.media_type, self.config,
                     immutable=immutable, coding=coding, varies=bool(codings), digest=digest,
                 )  # fmt: skip
 
             file = path if coding is None else path + suffix(coding)
             if variant is None:
                 return _ChangingFile(file, headers, self._report)
-            fetch = partial(self._fetch, entry, coding or IDENTITY) if immutable and self._pull else None
+            fetch = partial(self._fetch, entry, coding or IDENTITY) if name == entry.name and self._pull else None
             return _FixedFile(file, variant, headers(variant.digest), self._report, fetch, steady=immutable)
 
         representations = {c: representation(c, None if known is None else codings[c]) for c in order}
@@ -228,11 +259,18 @@ class FileTable:
             logger.warning("%s %s. Run collectstatic again.", path, what)
 
 
-def _may_be_kept(name: str) -> bool:
+# The page's key among the files by URL path, of which none is empty.
+_PAGE = ""
+
+
+def _may_be_kept(name: str, at_root: bool) -> bool:
     """Whether ``name`` may be the hashed name of a file in another release, ours or a bundler's.
 
-    Only so that the manifests of other releases are not read for the first request for no file at all.
+    Only so that the manifests of other releases are not read for the first request for no file at all, and at the root
+    of the site not for every page of the application.
     """
+    if at_root:
+        return may_be_hashed(name)
     file_name = name.rpartition("/")[2]
     return any(c.isdigit() or c.isupper() for c in file_name)
 
@@ -338,16 +376,6 @@ def open_changing(path: str, headers: Callable[[Digest], tuple[Header, ...]], me
         return None
     digest, body = known
     return Opened(fd, status.st_size, modified_at(status), entity_tag(digest), headers(digest), steady=False, body=body)
-
-
-def checked_prefix(prefix: str) -> str:
-    """``prefix`` as request paths have it: percent signs undone. Raises `ConfigError` without a slash at either end."""
-    if not prefix.startswith("/") or not prefix.endswith("/"):
-        raise ConfigError(f"The URL prefix of static files must begin and end with '/', but is {prefix!r}.")
-    decoded = url_unquote(prefix)
-    if decoded is None:
-        raise ConfigError(f"The URL prefix {prefix!r} is not UTF-8 when its percent signs are undone.")
-    return decoded
 
 
 def read_table(root: str, prefix: str, config: ServeConfig | None = None, *, release: str = "") -> FileTable:

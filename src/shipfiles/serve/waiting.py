@@ -8,7 +8,7 @@ from functools import cache
 
 from .opened import Span
 from .ready import ready_respond
-from .respond import Request, Response
+from .respond import Request, Response, respond_instead
 from .table import Table
 
 _THREADS = 8
@@ -25,6 +25,13 @@ async def respond_soon(table: Table, request: Request) -> Response | None:
     except asyncio.CancelledError:
         answer.add_done_callback(_close)
         raise
+
+
+async def respond_instead_soon(table: Table, request: Request, accept: str | None) -> Response | None:
+    """What `respond_instead` answers."""
+    if table.config.pull_from is None:
+        return respond_instead(table, request, accept)
+    return await asyncio.wrap_future(_threads().submit(respond_instead, table, request, accept))
 
 
 @cache

@@ -13,7 +13,8 @@ from ..http.headers import Header, file_headers
 from ..media_types import media_type
 from ..paths import path_fault
 from .opened import DigestMemory, Opened
-from .table import Resource, checked_prefix, open_changing
+from .places import Places
+from .table import Resource, open_changing
 
 
 class WatchTable:
@@ -27,7 +28,7 @@ class WatchTable:
 
     def __init__(self, find: Callable[[str], str | None], prefix: str, config: ServeConfig | None = None) -> None:
         self.config = dataclasses.replace(config or ServeConfig(), max_age=0)
-        self.prefix = checked_prefix(prefix)
+        self._places = Places(prefix, self.config)
         self.release = ""
         self.ready = None
         self._find = find
@@ -35,18 +36,31 @@ class WatchTable:
 
     def find(self, path: str) -> Resource | None:
         """The file at the URL path ``path``, if a regular file is there now."""
-        if not path.startswith(self.prefix):
-            return None
-        logical = path[len(self.prefix) :]
-        if path_fault(logical):
-            return None
-        file = self._find(logical)
-        if file is None or not _is_regular(file):
+        for place in (self._places.below_prefix(path), self._places.at_root(path)):
+            if place is not None and (found := self._source(place.name)) is not None:
+                return found
+        return None
+
+    def _source(self, logical: str) -> _SourceFile | None:
+        file = self._file(logical)
+        if file is None:
             return None
         if len(self._memories) >= self._REMEMBERED:
             self._memories.clear()
-        return _SourceFile(file, media_type(logical, self.config.media_types), self.config,
-                           self._memories.setdefault(file, DigestMemory()))  # fmt: skip
+        return _SourceFile(logical, file, self.config, self._memories.setdefault(file, DigestMemory()))
+
+    def _file(self, logical: str) -> str | None:
+        file = None if path_fault(logical) else self._find(logical)
+        return file if file is not None and _is_regular(file) else None
+
+    def redirect(self, path: str, /) -> str | None:
+        """As `Table.redirect`."""
+        return self._places.redirect(path, lambda logical: self._file(logical) is not None)
+
+    def page(self, path: str, /) -> Resource | None:
+        """As `Table.page`."""
+        logical = self.config.single_page
+        return self._source(logical) if logical and not self._places.is_static(path) else None
 
     def may_wait(self, _path: str, /) -> bool:
         """Never: the files of development are on this disk."""
@@ -62,9 +76,9 @@ class _SourceFile:
 
     codings: tuple[str, ...] = ()
 
-    def __init__(self, path: str, type_: str, config: ServeConfig, memory: DigestMemory) -> None:
+    def __init__(self, logical: str, path: str, config: ServeConfig, memory: DigestMemory) -> None:
+        self._logical = logical
         self._path = path
-        self._type = type_
         self._config = config
         self._memory = memory
 
@@ -73,7 +87,8 @@ class _SourceFile:
 
     def open(self, _coding: str, /) -> Opened | None:
         def headers(digest: Digest) -> tuple[Header, ...]:
-            return file_headers(self._type, self._config, immutable=False, digest=digest)
+            type_ = media_type(self._logical, self._config.media_types)
+            return file_headers(self._logical, type_, self._config, immutable=False, digest=digest)
 
         return open_changing(self._path, headers, self._memory)
 

@@ -10,7 +10,7 @@ from ..config import ServeConfig
 from .following import FollowingTable, Pieces, one_release
 from .opened import PIECE, Span
 from .ready import ODD, ready_respond, status_line
-from .respond import FIELDS, Request
+from .respond import FIELDS, Request, Response, respond_instead
 from .table import Table, choose_table
 
 if TYPE_CHECKING:
@@ -53,27 +53,35 @@ class StaticApp:
             if answer is not None:
                 start_response(answer.status_line, answer.headers.copy())
                 return [answer.body] if answer.body else []
-        request = Request(environ["REQUEST_METHOD"], path, lambda field: get(_KEYS[field]))
+        request = Request(environ["REQUEST_METHOD"], path, lambda field: get(_KEYS[field]), get("QUERY_STRING", ""))
         response = ready_respond(self.table, request)
-        if response is None:
-            with one_release(self.table):
-                made = self.application(environ, self._labelled(start_response))
-                if not isinstance(self.table, FollowingTable):
-                    return made
-                # A page that is made while it is sent: a generator, or as Django says. All else a server may know by
-                # its type, for one by that of its own file wrapper (PEP 3333).
-                return Pieces(made) if isinstance(made, Generator) or getattr(made, "streaming", False) else made
-        status, headers, body = response
-        if not isinstance(body, Span):
-            start_response(status_line(status), headers)
-            # A list, which servers know to be whole: granian sends it at once.
-            return [] if body is None else [body]
-        try:
-            start_response(status_line(status), headers)
-            return _sendable(body, get("wsgi.file_wrapper"))
-        except BaseException:
-            body.close()
-            raise
+        return (
+            self._hand_on(environ, start_response, request)
+            if response is None
+            else _send(response, environ, start_response)
+        )
+
+    def _hand_on(self, environ: WSGIEnvironment, start_response: StartResponse, request: Request) -> Iterable[bytes]:
+        """The application's answer, or the page in place of its 404."""
+        start = self._labelled(start_response)
+        with one_release(self.table):
+            if self.table.config.single_page:
+                held = _Held(start)
+                made = self.application(environ, held)
+                if held.is_lost():
+                    response = respond_instead(self.table, request, environ.get("HTTP_ACCEPT"))
+                    if response is not None:
+                        if callable(close := getattr(made, "close", None)):
+                            close()
+                        return _send(response, environ, start_response)
+                held.go_on()
+            else:
+                made = self.application(environ, start)
+            if not isinstance(self.table, FollowingTable):
+                return made
+            # A page that is made while it is sent: a generator, or as Django says. All else a server may know by its
+            # type, for one by that of its own file wrapper (PEP 3333).
+            return Pieces(made) if isinstance(made, Generator) or getattr(made, "streaming", False) else made
 
     def _labelled(self, start_response: StartResponse) -> StartResponse:
         """``start_response`` with the id of the release among the headers, if the options ask for it."""
@@ -87,6 +95,54 @@ class StaticApp:
             return start_response(status, headers, *more)
 
         return start
+
+
+class _Held:
+    """A ``start_response`` that keeps a 404 to itself until it is decided whether it counts.
+
+    Only of an application that calls it before it returns: one that does so later has its way.
+    """
+
+    def __init__(self, start: StartResponse) -> None:
+        self._start = start
+        self._kept: tuple[str, list[tuple[str, str]]] | None = None
+        self._is_over = False
+
+    def __call__(self, status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+        if not self._is_over and not any(more) and status.startswith("404"):
+            self._kept = status, headers
+            return self._write
+        self._kept = None
+        return self._start(status, headers, *more)
+
+    def is_lost(self) -> bool:
+        """Whether the application has said 404, and not yet any of its body."""
+        return self._kept is not None
+
+    def go_on(self) -> None:
+        """Let the application's answer be the answer."""
+        self._is_over = True
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            self._written = self._start(*kept)
+
+    def _write(self, piece: bytes) -> object:
+        self.go_on()
+        return self._written(piece)
+
+
+def _send(response: Response, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    status, headers, body = response
+    if not isinstance(body, Span):
+        start_response(status_line(status), headers)
+        # A list, which servers know to be whole: granian sends it at once.
+        return [] if body is None else [body]
+    try:
+        start_response(status_line(status), headers)
+        return _sendable(body, environ.get("wsgi.file_wrapper"))
+    except BaseException:
+        body.close()
+        raise
 
 
 def _decoded(path_info: str) -> str | None:

@@ -1,0 +1,381 @@
+"""Files at the root of the site, index files and the page in place of a 404, from collectstatic to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import CommandError, call_command
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import path
+
+from shipfiles.config import ServeConfig
+from shipfiles.django.checks import check_static_root
+from shipfiles.django.conf import static_table
+from shipfiles.http.negotiation import accepts
+from shipfiles.serve import asgi, wsgi
+from shipfiles.serve.lane import Lane, LaneFields
+from shipfiles.serve.places import Places
+from shipfiles.testing import Answer
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+SCRIPT = "export const a = 1;\n" * 40
+
+
+def no_article(request: HttpRequest) -> HttpResponse:
+    raise Http404
+
+
+urlpatterns = [path("api/", lambda request: HttpResponse("api")), path("article/", no_article)]
+
+FILES: dict[str, str | bytes] = {"img/icon.ico": b"\0\0\1\0", "js/app.js": SCRIPT, "docs/index.html": "<p>static docs"}
+ROOT: dict[str, str | bytes] = {
+    "robots.txt": "User-agent: *\nDisallow:\n",
+    ".well-known/security.txt": "Contact: mailto:a@example.com\n",
+    ".well-known/.secret": "no",
+    ".env": "PASSWORD=1",
+    "index.html": '<!doctype html><script type=module src="app.mjs"></script><script src="/static/js/app.js"></script>',
+    "app.mjs": SCRIPT,
+    "docs/index.html": "<p>docs",
+    "a:b/index.html": "<p>odd",
+}
+SERVE: dict[str, object] = {
+    "root_folder": "public", "root_files": {"/favicon.ico": "img/icon.ico"}, "index_file": "index.html",
+}  # fmt: skip
+
+Ask = Callable[..., Answer]
+
+
+def storages(**serve: object) -> dict[str, object]:
+    backend = {"BACKEND": "shipfiles.django.storage.StaticStorage", "OPTIONS": {"serve": serve}}
+    return {"default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}, "staticfiles": backend}
+
+
+def put(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    for name, body in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(body if isinstance(body, bytes) else body.encode())
+
+
+@pytest.fixture
+def site(project: Path) -> Iterator[Path]:
+    put(project / "src", FILES)
+    put(project / "public", ROOT)
+    with override_settings(STORAGES=storages(**SERVE), ROOT_URLCONF=__name__):
+        yield project
+
+
+def collect() -> str:
+    out = io.StringIO()
+    call_command("collectstatic", "--noinput", stdout=out, stderr=out)
+    return out.getvalue()
+
+
+def over_wsgi(app: Callable[..., object], target: str, method: str = "GET", **fields: str) -> Answer:
+    place, _, query = target.partition("?")
+    environ = {
+        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": place, "QUERY_STRING": query,
+        "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http", "wsgi.multithread": False, "wsgi.version": (1, 0),
+        **{"HTTP_" + name.upper(): value for name, value in fields.items()},
+    }  # fmt: skip
+    got: list[tuple[int, tuple[tuple[str, str], ...]]] = []
+    result = app(environ, lambda status, headers, exc_info=None: got.append((int(status[:3]), tuple(headers))))
+    body = b"".join(result)  # type: ignore[call-overload]
+    if hasattr(result, "close"):
+        result.close()
+    ((status, headers),) = got
+    return Answer(status, headers, body)
+
+
+def over_asgi(app: Callable[..., object], target: str, method: str = "GET", **fields: str) -> Answer:
+    place, _, query = target.partition("?")
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": place, "raw_path": place.encode(), "query_string": query.encode(), "root_path": "",
+        "headers": [(b"host", b"localhost"), *((k.replace("_", "-").encode(), v.encode()) for k, v in fields.items())],
+    }  # fmt: skip
+
+    async def exchange() -> Answer:
+        talk = ApplicationCommunicator(app, scope)
+        await talk.send_input({"type": "http.request", "body": b""})
+        start = await talk.receive_output(5)
+        body = b""
+        while True:
+            message = await talk.receive_output(5)
+            body += message["body"]
+            if not message.get("more_body"):
+                break
+        await talk.wait(5)
+        headers = tuple((k.decode(), v.decode("latin-1")) for k, v in start["headers"])
+        return Answer(start["status"], headers, body)
+
+    return asyncio.run(exchange())
+
+
+def way(name: str) -> Ask:
+    """How to ask the project that collectstatic was run for."""
+    if name.startswith("middleware"):
+        return lambda *a, **k: (over_asgi if "ASGI" in name else over_wsgi)(
+            ASGIHandler() if "ASGI" in name else WSGIHandler(), *a, **k
+        )
+    without = ["django.middleware.common.CommonMiddleware"]
+
+    def ask(*arguments: str, **fields: str) -> Answer:
+        with override_settings(MIDDLEWARE=without):
+            if name == "StaticApp, ASGI":
+                return over_asgi(asgi.StaticApp(ASGIHandler(), table=static_table()), *arguments, **fields)
+            return over_wsgi(wsgi.StaticApp(WSGIHandler(), table=static_table()), *arguments, **fields)
+
+    return ask
+
+
+WAYS = ["middleware", "middleware, ASGI", "StaticApp", "StaticApp, ASGI"]
+every_way = pytest.mark.parametrize("name", WAYS)
+
+
+@every_way
+def test_a_folder_is_served_at_the_root_from_the_release(site: Path, name: str) -> None:
+    collect()
+    # What is served is the release: the folder is not needed any more.
+    (site / "public" / "robots.txt").write_text("changed after the release")
+    ask = way(name)
+    robots = ask("/robots.txt")
+    assert (robots.status, robots.body) == (200, b"User-agent: *\nDisallow:\n")
+    assert robots.get("content-type") == "text/plain; charset=utf-8"
+    assert robots.get("cache-control") == "max-age=60, public"
+    assert ask("/.well-known/security.txt").body == b"Contact: mailto:a@example.com\n"
+    # RFC 9110 section 13.1.2.
+    assert ask("/robots.txt", if_none_match=robots.get("etag") or "").status == 304
+    for hidden in ("/.env", "/.well-known/.secret", "/public/robots.txt", "/site-root/robots.txt"):
+        assert ask(hidden).status == 404
+
+
+@every_way
+def test_a_static_file_is_served_at_another_path_too(site: Path, name: str) -> None:
+    collect()
+    icon = way(name)("/favicon.ico")
+    assert (icon.status, icon.body) == (200, b"\0\0\1\0")
+    assert icon.get("content-type") == "image/x-icon"
+    assert "immutable" not in (icon.get("cache-control") or "")
+    assert way(name)("/favicon.ico", "POST").status == 405
+
+
+@every_way
+def test_an_index_file_answers_for_its_folder_and_redirects_to_it(site: Path, name: str) -> None:
+    collect()
+    ask = way(name)
+    assert ask("/docs/").body == b"<p>docs"
+    assert ask("/static/docs/").body == b"<p>static docs"
+    # Locations are relative (RFC 9110 section 10.2.2), so that they fit whatever the site is mounted at.
+    for asked, location in {
+        "/docs": "./docs/", "/docs/index.html": "./", "/docs?a=1&b=%20": "./docs/?a=1&b=%20", "/index.html": "./",
+        "/static/docs": "./docs/", "/static/docs/index.html?x": "./?x", "/a:b": "./a:b/",
+    }.items():  # fmt: skip
+        answer = ask(asked)
+        assert (answer.status, answer.get("location"), answer.get("cache-control")) == (302, location, "no-store")
+    assert ask("/docs/none/").status == 404
+    assert ask("/none/index.html").status == 404
+    assert ask("/docs", "POST").status == 404
+
+
+def test_a_query_adds_no_header(site: Path) -> None:
+    collect()
+    answer = way("StaticApp")("/docs?a\r\nSet-Cookie: b=1\xff")
+    assert answer.get("location") == "./docs/?a%0D%0ASet-Cookie:%20b=1%C3%BF"
+
+
+@every_way
+def test_the_page_at_the_root_names_files_that_are_there(site: Path, name: str) -> None:
+    collect()
+    ask = way(name)
+    page = ask("/").body.decode()
+    module, script = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert re.fullmatch(r"app\.[0-9a-f]{12}\.mjs", module)
+    found = ask(f"/{module}")
+    assert (found.body.decode(), found.get("cache-control")) == (SCRIPT, "max-age=31536000, public, immutable")
+    assert ask(f"/{module}", accept_encoding="gzip").get("content-encoding") == "gzip"
+    assert re.fullmatch(r"/static/js/app\.[0-9a-f]{12}\.js", script)
+    assert ask(script).body.decode() == SCRIPT
+    # A page of this release that is still open when the next one is there asks for it in vain nowhere.
+    put(site / "public", {"app.mjs": SCRIPT * 2})
+    collect()
+    assert way(name)(f"/{module}").body.decode() == SCRIPT
+
+
+def test_rolled_back_they_are_those_of_the_release_before(site: Path) -> None:
+    collect()
+    put(site / "public", {"robots.txt": "second"})
+    put(site / "src", {"img/icon.ico": b"second icon"})
+    collect()
+    ask = way("middleware")
+    assert (ask("/robots.txt").body, ask("/favicon.ico").body) == (b"second", b"second icon")
+    call_command("ship", "rollback", stdout=io.StringIO())
+    staticfiles_storage.__dict__.clear()
+    with override_settings(STORAGES=storages(**SERVE)):
+        ask = way("middleware")
+        assert (ask("/robots.txt").body, ask("/favicon.ico").body) == (b"User-agent: *\nDisallow:\n", b"\0\0\1\0")
+
+
+def test_they_are_compressed_and_ready(site: Path) -> None:
+    put(site / "public", {"llms.txt": "text " * 400})
+    collect()
+    table = static_table()
+    answer = Lane(table).answer("GET", "/llms.txt", LaneFields("gzip", None, False))
+    assert answer is not None
+    assert gzip.decompress(answer.body) == b"text " * 400
+    assert table.ready is not None
+    assert table.ready.find("/llms.txt") is not None
+    assert Lane(table).answer("GET", "/api/", LaneFields("gzip", None, False)) is None
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_without_the_options_nothing_is_there(site: Path, debug: bool) -> None:
+    with override_settings(STORAGES=storages(), DEBUG=debug):
+        collect()
+        for asked in ("/robots.txt", "/favicon.ico", "/", "/docs/", "/static/docs/", "/docs"):
+            assert way("middleware")(asked).status == 404
+        assert not (site / "root" / "site-root").exists()
+
+
+@every_way
+def test_in_development_they_are_what_is_on_the_disk_now(site: Path, name: str) -> None:
+    with override_settings(DEBUG=True):
+        ask = way(name)
+        assert ask("/robots.txt").body == b"User-agent: *\nDisallow:\n"
+        (site / "public" / "robots.txt").write_text("edited")
+        assert ask("/robots.txt").body == b"edited"
+        assert ask("/static/site-root/robots.txt").body == b"edited"
+        assert ask("/favicon.ico").body == b"\0\0\1\0"
+        assert ask("/docs/").body == b"<p>docs"
+        assert ask("/docs").get("location") == "./docs/"
+        assert ask("/static/docs/index.html").get("location") == "./"
+        for hostile in ("/../src/js/app.js", "/docs/../robots.txt", "//robots.txt", "/docs//", "/\0", "/a\\b"):
+            assert ask(hostile).status == 404
+        assert staticfiles_storage.url("site-root/robots.txt") == "/static/site-root/robots.txt"
+
+
+def test_what_is_promised_and_not_there_stops_collecting(site: Path) -> None:
+    for serve, part in (
+        ({"root_files": {"/favicon.ico": "img/icom.ico"}}, "img/icon.ico"),
+        ({"single_page": "site-root/index.html"}, "no static file is called 'site-root/index.html'"),
+        ({"root_folder": "nowhere"}, "the folder cannot be read"),
+    ):
+        with override_settings(STORAGES=storages(**serve)), pytest.raises(CommandError, match=re.escape(part)):
+            collect()
+    assert not (site / "root" / "staticfiles.json").exists()
+
+
+# The page in place of a 404 -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def single(site: Path) -> Iterator[Path]:
+    with override_settings(STORAGES=storages(**SERVE, single_page="site-root/index.html")):
+        collect()
+        yield site
+
+
+@every_way
+def test_a_browser_that_navigates_gets_the_page(single: Path, name: str) -> None:
+    ask = way(name)
+    page = ask("/deep/er?x=1", accept=BROWSER)
+    assert page.status == 200
+    assert page.body == ask("/").body
+    assert page.get("cache-control") == "no-cache"
+    assert "Accept" in (page.get("vary") or "").replace(" ", "").split(",")
+    assert page.get("content-type") == "text/html; charset=utf-8"
+    assert page.get("content-length") == str(len(page.body))
+    head = ask("/deep/er", "HEAD", accept=BROWSER)
+    assert (head.status, head.body, head.get("content-length")) == (200, b"", str(len(page.body)))
+
+
+@every_way
+def test_everybody_else_gets_the_404(single: Path, name: str) -> None:
+    ask = way(name)
+    assert ask("/api/", accept=BROWSER).body == b"api"
+    for target, method, accept in (
+        ("/deep/er", "GET", "*/*"),
+        ("/deep/er", "GET", "application/json"),
+        ("/deep/er", "GET", "text/html;q=0, */*"),
+        ("/deep/er", "POST", BROWSER),
+        ("/static/none.css", "GET", BROWSER),
+        ("/static/none.0123456789ab.css", "GET", BROWSER),
+    ):
+        answer = ask(target, method, accept=accept)
+        assert answer.status == 404
+        assert b"<script" not in answer.body
+
+
+def test_what_a_view_says_counts_with_the_middleware(single: Path) -> None:
+    assert way("middleware")("/article/", accept=BROWSER).status == 404
+    assert way("middleware, ASGI")("/article/", accept=BROWSER).status == 404
+
+
+def test_an_application_that_begins_late_or_writes_has_its_way(single: Path) -> None:
+    def late(environ, start_response):
+        start_response("404 Not Found", [])
+        yield b"late"
+
+    def writes(environ, start_response):
+        start_response("404 Not Found", [("X-A", "1")])(b"written ")
+        return [b"more"]
+
+    written: list[bytes] = []
+
+    def start(status, headers, exc_info=None):
+        started.append((status, headers))
+        return written.append
+
+    for application, body in ((late, b"late"), (writes, b"more")):
+        started: list[object] = []
+        app = wsgi.StaticApp(application, table=static_table())
+        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/x", "HTTP_ACCEPT": BROWSER}
+        assert b"".join(app(environ, start)) == body
+        assert len(started) == 1
+    assert written == [b"written "]
+
+
+# The pure parts -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    # RFC 9110 section 12.5.1.
+    [
+        (BROWSER, True), ("text/html", True), ("TEXT/HTML;level=1;q=0.5", True), ("text/html;q=0", False),
+        ("text/html; q=0.000", False), ("*/*", False), ("text/*", False), ("", False), (None, False),
+        ("text/htmlx", False), ("text/plain, text/html ;q=1", True),
+    ],
+)  # fmt: skip
+def test_who_asks_for_a_page(accept: str | None, expected: bool) -> None:
+    assert accepts(accept, "text/html") is expected
+
+
+def test_places_where_static_files_have_no_folder_of_their_own() -> None:
+    places = Places("/", ServeConfig(root_folder="x", index_file="index.html"))
+    found = places.below_prefix("/docs/"), places.at_root("/docs/")
+    assert [place and place.name for place in found] == ["docs/index.html", "site-root/docs/index.html"]
+    assert not places.is_static("/docs/")
+
+
+def test_the_folder_must_not_hold_the_releases(site: Path) -> None:
+    with override_settings(STORAGES=storages(root_folder=site)):
+        assert "shipfiles.E005" in [message.id for message in check_static_root()]
+
+
+def test_the_folder_may_be_absolute(site: Path) -> None:
+    with override_settings(STORAGES=storages(root_folder=site / "public"), BASE_DIR=os.sep):
+        collect()
+        assert way("middleware")("/robots.txt").status == 200
