@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -18,12 +19,13 @@ from shipfiles.config import ServeConfig
 from shipfiles.serve.wsgi import StaticApp
 from tests.rolling.trees import Trees
 
-from .commands import COLLECT, PRUNE, Project
+from .commands import COLLECT, PRUNE, VERIFY, Project
 from .whole import Visitors, answer, before, check_plain, check_whole, current, digest, not_ours, releases
 
 pytestmark = pytest.mark.services
 
 FILES = 120
+VERBS = ("collectstatic", "collectstatic", "collectstatic", "activate", "rollback", "prune", "import", "verify")
 
 
 def write(folder: Path, version: int, chance: random.Random) -> None:
@@ -92,6 +94,13 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
     project = Project(tmp_path, tmp_path / "root")
     root = project.root
     lengths: dict[str, float] = {}
+    # Of a site that has gone on elsewhere.
+    archives = [tmp_path / f"{number}.tar" for number in range(4)]
+    for archive in archives:
+        trees.following().write(project.source)
+        project.succeed(*COLLECT)
+        project.succeed("ship", "export", "current", "--to", str(archive))
+    shutil.rmtree(root)
     for _ in range(3):
         trees.following().write(project.source)
         project.succeed(*COLLECT)
@@ -106,13 +115,19 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
             return ("ship", "activate", chance.choice(sorted(releases(root))))
         if verb == "rollback":
             return ("ship", "rollback")
+        if verb == "import":
+            return ("ship", "import", str(chance.choice(archives)))
+        if verb == "verify":
+            # Somebody has deleted a plain copy: no page of ours names it, and a repair has something to do.
+            (root / chance.choice(sorted(releases(root)[current(root)]))).unlink(missing_ok=True)
+            return ("ship", "verify", "--repair")
         trees.following().write(project.source)
         return COLLECT
 
     stopped: Counter[str] = Counter()
     with visitors.asking():
         for number in range(60):
-            verb = chance.choice(["collectstatic", "collectstatic", "activate", "rollback", "prune"])
+            verb = chance.choice(VERBS)
             began = time.monotonic()
             run = project.start(*turn(verb))
             if verb not in lengths:
@@ -123,6 +138,10 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
                 # Most of the time passes before anything is done.
                 stopped[verb] += killed_after(run, chance.uniform(0.5, 1.1) * lengths[verb])
             check_whole(root)
+            if verb == "verify":
+                # The plain copy that was deleted may be missing still.
+                project.succeed(*VERIFY, "--repair")
+            project.succeed(*VERIFY)
             visitors.look()
             if number % 10 == 9:
                 # Whatever was cut short, the next does not stumble over it.
@@ -130,10 +149,11 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
                 check_plain(root)
                 visitors.look()
     assert stopped["collectstatic"] >= 5, f"SEED={seed}: {stopped}"
-    assert stopped["activate"] + stopped["rollback"] + stopped["prune"] >= 5, f"SEED={seed}: {stopped}"
-    for verb in ("activate", "rollback", "prune"):
+    assert stopped.total() - stopped["collectstatic"] >= 10, f"SEED={seed}: {stopped}"
+    for verb in ("verify", "import", "activate", "rollback", "prune"):
         project.succeed(*turn(verb))
         check_whole(root)
+        project.succeed(*VERIFY)
     assert not list(root.rglob(".shipfiles-*"))
 
 
