@@ -18,7 +18,7 @@ import pytest
 from tests.oracles.corpora import ROOT
 
 from .fetched import npm_folders, one_at_a_time
-from .test_serve_servers import free_port, wait_until_listening
+from .servers import free_port, wait_until_listening
 
 pytestmark = pytest.mark.services
 

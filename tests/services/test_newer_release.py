@@ -15,7 +15,7 @@ import pytest
 
 from tests.oracles.corpora import ROOT
 
-from .test_serve_servers import free_port, wait_until_listening
+from .servers import free_port, wait_until_listening
 
 pytestmark = pytest.mark.services
 

@@ -21,7 +21,7 @@ import pytest
 
 from shipfiles.testing import Site
 from shipfiles.testing.site import FILES
-from tests.services.test_serve_servers import free_port, wait_until_listening
+from tests.services.servers import free_port, wait_until_listening
 from tests.unit.test_serve_lane import ODD
 
 pytestmark = pytest.mark.services
