@@ -342,7 +342,7 @@ def test_any_damaged_byte_of_the_memory_is_noticed(at: int, byte: bytes) -> None
 
     store = MemoryStore()
     write_state(
-        store, State("s", "r", 1, "p", {"a": (1, 2, 3, 4, 5, True)}, {}, frozenset(), frozenset(), "o", {}), ignore
+        store, State("s", "r", 1, "p", {"a": [1, 2, 3, 4, 5, True]}, {}, frozenset(), frozenset(), "o", {}), ignore
     )
     body = bytearray(read_all(store, STATE_KEY) or b"")
     at %= len(body)

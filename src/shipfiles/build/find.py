@@ -39,11 +39,6 @@ class Stat(NamedTuple):
     noted: int
     """When the file system last noted a change of any kind (POSIX ctime): nobody sets that. Nanoseconds."""
 
-    @property
-    def latest(self) -> int:
-        """The later of both times."""
-        return max(self.changed, self.noted)
-
 
 def _stat(status: os.stat_result) -> Stat:
     return Stat(status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev, status.st_ctime_ns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ class State:
     """When the sources were looked at. Nanoseconds since the epoch."""
     places: str
     """Stands for where the sources are, as people know them."""
-    sources: Mapping[str, Sequence[int]]
+    sources: Mapping[str, list[int]]
     """Logical path → what a `Stat` has, and whether it is the project's own."""
     links: Mapping[str, tuple[int, tuple[str, ...]]]
     """Logical path → how many edits its bytes have, and the logical paths that it refers to; only where it does."""
@@ -83,18 +83,21 @@ class State:
             return None
         suspects = set()
         unsure = self.looked - _RACY
+        # As plain as can be: it is most of what a run over many thousand files does.
+        stats, sources = found.stats, self.sources
         for source in found.sources:
-            known = self.sources.get(source.logical)
-            if known is None or source.own != known[-1]:
+            logical, own = source.logical, source.own
+            known = sources.get(logical)
+            if known is None or own != known[-1]:
                 return None
-            stat = found.stats[source.logical]
-            if stat.latest > unsure or (*stat, source.own) != tuple(known):
-                suspects.add(source.logical)
+            size, changed, inode, device, noted = stats[logical]
+            if changed > unsure or noted > unsure or known != [size, changed, inode, device, noted, own]:
+                suspects.add(logical)
         return suspects
 
     def looked_again(self, found: Found, logicals: Iterable[str]) -> State:
         """This state after those of the files ``found`` at ``logicals`` were read."""
-        seen = {logical: (*found.stats[logical], self.sources[logical][-1]) for logical in logicals}
+        seen = {logical: [*found.stats[logical], self.sources[logical][-1]] for logical in logicals}
         # The others were trusted because they are old, and are older now.
         return replace(self, looked=found.looked, sources={**self.sources, **seen})
 
@@ -171,7 +174,7 @@ def state_of(settings: str, found: Found, built: Build, published: Published, st
         published.release,
         found.looked,
         places_of(found),
-        {source.logical: (*found.stats[source.logical], source.own) for source in found.sources},
+        {source.logical: [*found.stats[source.logical], source.own] for source in found.sources},
         links,
         frozenset(asset.logical for asset in built.assets if asset.kept),
         built.importing,
@@ -185,7 +188,7 @@ def state_of(settings: str, found: Found, built: Build, published: Published, st
 
 def places_of(found: Found) -> str:
     """Stands for where the files ``found`` are."""
-    places = "\0".join([source.place for source in found.sources])
+    places = "\0".join([source.origin or source.path for source in found.sources])
     return hashlib.sha256(places.encode("utf-8", "surrogatepass")).hexdigest()
 
 
