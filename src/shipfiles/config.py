@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .durations import parse_duration
 from .errors import ConfigError, did_you_mean, nearest_names
-from .header_rules import checked_rules, is_field_name
+from .header_rules import checked_rules, field_fault, is_field_name
 from .paths import path_fault, url_path_fault
 
 Coding = Literal["br", "gzip"]
@@ -165,13 +165,18 @@ class ServeConfig:
     single_page: str = ""
     """Logical path of the page, such as ``site-root/index.html``, that answers in place of a 404 of the application
     where a browser asks for a page. Empty for none."""
+    default_headers: Mapping[str, Any] = field(default_factory=dict)
+    """Headers of all files, as a rule of ``headers`` that comes before the others. Default: ``Referrer-Policy`` and
+    ``Cross-Origin-Opener-Policy`` as Django's ``SecurityMiddleware`` gives them to pages, if it is in
+    ``MIDDLEWARE``."""
     headers: Mapping[str, Any] = field(default_factory=dict)
     """Pattern of logical paths → dict of headers, whose values are strings, or ``None`` to leave a header out; or the
     name of a preset: ``cors``, ``cross-origin``, ``same-origin``, ``timing``, ``inert``; or a list of these. Of several
     that fit, the later ones count more. ``*`` also stands for slashes."""
     add_headers: str | Callable[..., object] | None = None
     """A callable, or its dotted path, that is given the headers of a file (``wsgiref.headers.Headers``), its path on
-    the disk and the path of its URL, and may change the first; called once for each file and content coding."""
+    the disk and the path of its URL, and may change the first; called for each URL and content coding, and not again
+    while the file cannot change."""
     follow_current: bool = False
     """Whether a process goes over to a release that becomes current while it runs, within seconds. Else it keeps the
     release that it began with."""
@@ -192,6 +197,9 @@ class ServeConfig:
             raise ConfigError(f"serve.single_page {self.single_page!r} cannot be a static file: {fault}")
         # Presets are written out here, once.
         object.__setattr__(self, "headers", checked_rules(self.headers, "serve.headers"))
+        for name, value in self.default_headers.items():
+            if fault := field_fault(name, "" if value is None else value):
+                raise ConfigError(f"serve.default_headers: {fault}")
 
 
 @dataclass(frozen=True, slots=True)

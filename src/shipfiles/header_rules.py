@@ -6,7 +6,7 @@ Everything is checked when the options are read, so that no field can be wrong, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from .errors import ConfigError, did_you_mean, nearest_names
@@ -104,13 +104,13 @@ def _checked_fields(given: object, place: str) -> Fields:
     return dict(given)
 
 
-def fields_for(rules: Mapping[str, Fields], logical: str) -> dict[str, tuple[str, str | None]]:
+def fields_for(rules: Iterable[tuple[str, Fields]], logical: str) -> dict[str, tuple[str, str | None]]:
     """The fields that ``rules`` give to the file ``logical``: name in lower case → name as written, value.
 
     Of several rules that fit, a later one counts more.
     """
     found: dict[str, tuple[str, str | None]] = {}
-    for pattern, fields in rules.items():
+    for pattern, fields in rules:
         if fnmatchcase(logical, pattern):
             found.update((name.lower(), (name, value)) for name, value in fields.items())
     return found

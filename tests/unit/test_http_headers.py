@@ -31,7 +31,7 @@ def test_the_options_are_heeded() -> None:
         "X-Content-Type-Options": "nosniff",
     }  # fmt: skip
     assert cache_control("a.css", config, immutable=True) == "max-age=7, public, immutable"
-    assert not [name for name, _ in options_headers(config) if name.startswith("Access-Control")]
+    assert not [name for name, _ in options_headers("a.css", config) if name.startswith("Access-Control")]
 
 
 def test_a_lifetime_of_nothing() -> None:

@@ -50,12 +50,28 @@ def static_config(options: Mapping[str, Any]) -> StaticConfig:
         given["file_permissions_mode"] = settings.FILE_UPLOAD_PERMISSIONS
     if "directory_permissions_mode" not in given:
         given["directory_permissions_mode"] = settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS
+    serve = given.get("serve", {})
+    if isinstance(serve, Mapping) and "default_headers" not in serve:
+        given["serve"] = {**serve, "default_headers": _security_headers()}
     try:
         config = from_mapping(StaticConfig, given)
         _check_release(config)
     except (ConfigError, ReleaseIdError) as error:
         raise ImproperlyConfigured(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}") from None
     return config
+
+
+def _security_headers() -> dict[str, str]:
+    """What Django's SecurityMiddleware gives to every response, if it is used, for files that do not pass it.
+
+    Without Strict-Transport-Security, which concerns the host, not a file: pages have it.
+    """
+    if "django.middleware.security.SecurityMiddleware" not in (getattr(settings, "MIDDLEWARE", None) or []):
+        return {}
+    policy: Any = settings.SECURE_REFERRER_POLICY or ""
+    found = {"Referrer-Policy": policy if isinstance(policy, str) else ",".join(policy),
+             "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY or ""}  # fmt: skip
+    return {name: value for name, value in found.items() if value}
 
 
 def whitenoise_settings() -> list[whitenoise.Meaning]:

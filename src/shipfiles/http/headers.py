@@ -7,15 +7,20 @@ from functools import lru_cache
 
 from ..config import ServeConfig
 from ..digest import Digest
+from ..header_rules import fields_for
 from ..media_types import content_type
 
 Header = tuple[str, str]
 
 ALLOWED_METHODS = "GET, HEAD, OPTIONS"
 
-# RFC 9110 section 15.4.5 names what a 304 repeats. Last-Modified is not among it where there is an ETag. The CORS
-# field is no metadata of the file but what lets a script of another origin read the answer (Fetch, section 4.10).
-_REPEATED_IN_304 = frozenset({"Cache-Control", "ETag", "Vary", "Access-Control-Allow-Origin"})
+# RFC 9110 section 15.4.5 names what a 304 repeats: Cache-Control, ETag and Vary, and no more of the file's metadata.
+# All else says who may use the file and how. A cache takes that from the 304 (RFC 9111 section 3.2), and so learns of
+# other options though the file is the same; and a script of another origin reads the answer only with its CORS field.
+_NOT_REPEATED_IN_304 = frozenset({
+    "accept-ranges", "content-disposition", "content-encoding", "content-language", "content-type", "last-modified",
+    "x-content-type-options",
+})  # fmt: skip
 
 
 def file_headers(
@@ -46,7 +51,28 @@ def file_headers(
     headers.extend(cross_origin_headers(config))
     # Fetch section 3.5: a browser shall not take a text for a script or a style sheet.
     headers.append(("X-Content-Type-Options", "nosniff"))
-    return tuple(headers)
+    return _ruled(headers, logical, config, immutable=immutable)
+
+
+def _ruled(headers: list[Header], logical: str, config: ServeConfig, *, immutable: bool) -> tuple[Header, ...]:
+    """``headers`` as the options have them for the file ``logical``."""
+    fields = _fields(logical, config)
+    if immutable:
+        # The name stands for these bytes whatever anybody says.
+        fields.pop("cache-control", None)
+    ruled = []
+    for name, value in headers:
+        _, given = fields.pop(name.lower(), (name, value))
+        if given is not None:
+            ruled.append((name, given))
+    return (*ruled, *((name, value) for name, value in fields.values() if value is not None))
+
+
+def _fields(logical: str, config: ServeConfig) -> dict[str, tuple[str, str | None]]:
+    """What the options say of the file ``logical``: name in lower case → name as written, value."""
+    if not config.headers and not config.default_headers:
+        return {}
+    return fields_for((("*", config.default_headers), *config.headers.items()), logical)
 
 
 def cache_control(logical: str, config: ServeConfig, *, immutable: bool) -> str:
@@ -76,7 +102,7 @@ def encoded(headers: tuple[Header, ...]) -> tuple[tuple[bytes, bytes], ...]:
 
 def not_modified_headers(headers: Iterable[Header]) -> list[Header]:
     """Those of a file's headers that a 304 carries: RFC 9110 section 15.4.5."""
-    return [header for header in headers if header[0] in _REPEATED_IN_304]
+    return [header for header in headers if header[0].lower() not in _NOT_REPEATED_IN_304]
 
 
 def other_headers(config: ServeConfig) -> list[Header]:
@@ -89,15 +115,19 @@ def other_headers(config: ServeConfig) -> list[Header]:
     ]
 
 
-def options_headers(config: ServeConfig) -> list[Header]:
+def options_headers(logical: str, config: ServeConfig) -> list[Header]:
     """The headers of the answer to OPTIONS: RFC 9110 section 9.3.7, and a CORS preflight (Fetch section 4.8).
 
     200 with a length of 0 rather than 204, which must not have a length (RFC 9110 section 8.6). Any request header may
     come from any origin: the files are public, and ``*`` never covers credentials.
     """
-    headers = [*other_headers(config), ("Allow", ALLOWED_METHODS), ("Content-Length", "0")]
-    if config.allow_all_origins:
+    field = "Access-Control-Allow-Origin"
+    headers = [header for header in other_headers(config) if header[0] != field]
+    headers += [("Allow", ALLOWED_METHODS), ("Content-Length", "0")]
+    _, origin = _fields(logical, config).get(field.lower(), (field, "*" if config.allow_all_origins else None))
+    if origin is not None:
         headers += [
+            (field, origin),
             ("Access-Control-Allow-Methods", ALLOWED_METHODS),
             ("Access-Control-Allow-Headers", "*"),
         ]

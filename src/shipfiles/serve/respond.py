@@ -80,7 +80,7 @@ def _respond(table: Table, request: Request) -> Response | None:
             return _error(404, method, table.config) if table.is_lost(path) else None
         if method not in ("GET", "HEAD"):
             if method == "OPTIONS":
-                return Response(200, options_headers(table.config), b"")
+                return Response(200, options_headers(resource.logical, table.config), b"")
             return _error(405, method, table.config, ("Allow", ALLOWED_METHODS))
         response = _represented(resource, method, header, table.config)
     except OSError:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from ..config import ServeConfig
 from ..digest import Digest
 from ..errors import ConfigError, ManifestError
+from ..http.added import header_function, with_added
 from ..http.headers import Header, entity_tag, file_headers
 from ..http.negotiation import IDENTITY
 from ..manifest import Manifest, reader_of, suffix
@@ -42,6 +43,10 @@ class Known(NamedTuple):
 
 class Resource(Protocol):
     """A file that may be asked for, with all its codings."""
+
+    @property
+    def logical(self) -> str:
+        """Its logical path."""
 
     @property
     def codings(self) -> tuple[str, ...]:
@@ -103,7 +108,8 @@ class FileTable:
     with the bytes of their hashed names. ``names`` are further files, logical path → hashed name, of which no manifest
     says more than that. ``store`` is the folder as a store, for files that are put there because ``config.pull_from``
     has them; ``release`` is the id of the release. Names are looked up, never joined from a request, so no request can
-    leave ``root``. An empty ``root`` has no files. Raises `ConfigError` for a prefix without slashes around it.
+    leave ``root``. An empty ``root`` has no files. Raises `ConfigError` for a prefix without slashes around it, and for
+    a header function that cannot be imported.
     """
 
     def __init__(
@@ -123,6 +129,7 @@ class FileTable:
         if self.config.memory:
             self.ready = Ready(self, self.config.memory)
         self._places = Places(prefix, self.config)
+        self._add_headers = header_function(self.config)
         self._root = os.path.abspath(root)
         self._logical = manifest.entries
         self._hashed = {name: logical for logical, name in manifest.names().items()}
@@ -147,11 +154,11 @@ class FileTable:
     def _find(self, path: str, place: Place) -> _StoredFile | None:
         name, at_root, is_alias = place
         if not is_alias and (logical := self._hashed.get(name)) is not None:
-            found = self._own_file(logical, immutable=True)
+            found = self._own_file(path, logical, immutable=True)
         elif name in self._logical:
-            found = self._own_file(name, immutable=False, at_root=at_root)
+            found = self._own_file(path, name, immutable=False, at_root=at_root)
         elif (logical := self._unknown.get(name)) is not None:
-            found = self._unknown_file(name, logical)
+            found = self._unknown_file(path, name, logical)
         elif is_alias:
             return None
         else:
@@ -160,7 +167,7 @@ class FileTable:
             if entry is None and self._pull is not None and may_be_kept and not path_fault(name):
                 entry = self._pull.entry(name)
             # Not kept: it is asked for until the last page of that release is closed, and then never again.
-            return None if entry is None else self._stored_file(entry, immutable=True)
+            return None if entry is None else self._stored_file(path, entry, immutable=True)
         # As many as there are names in the manifest, never more.
         if found is not None:
             self._resources[path] = found
@@ -198,26 +205,28 @@ class FileTable:
             return None
         return self._resources.get(_PAGE) or self._find(_PAGE, Place(logical, at_root=True, is_alias=True))
 
-    def _unknown_file(self, name: str, logical: str) -> _StoredFile:
+    def _unknown_file(self, url: str, name: str, logical: str) -> _StoredFile:
         """The file ``name``, either name of ``logical``, whose bytes nothing vouches for."""
 
         def headers(digest: Digest) -> tuple[Header, ...]:
             type_ = media_type(logical, self.config.media_types)
-            return file_headers(logical, type_, self.config, immutable=name != logical, digest=digest)
+            made = file_headers(logical, type_, self.config, immutable=name != logical, digest=digest)
+            return with_added(made, self._add_headers, path, url)
 
-        return _StoredFile((), {IDENTITY: _ChangingFile(os.path.join(self._root, name), headers, self._report)})
+        path = os.path.join(self._root, name)
+        return _StoredFile(logical, (), {IDENTITY: _ChangingFile(path, headers, self._report)})
 
-    def _own_file(self, logical: str, *, immutable: bool, at_root: bool = False) -> _StoredFile | None:
-        """The file ``logical`` of this release; ``None`` if its entry in the manifest is damaged."""
+    def _own_file(self, url: str, logical: str, *, immutable: bool, at_root: bool = False) -> _StoredFile | None:
+        """The file ``logical`` of this release, at the path ``url``; ``None`` if its entry is damaged."""
         try:
-            return self._stored_file(self._logical[logical], immutable=immutable, at_root=at_root)
+            return self._stored_file(url, self._logical[logical], immutable=immutable, at_root=at_root)
         except ManifestError as error:
             if logical not in self._reported:
                 self._reported.add(logical)
                 logger.warning("%s", error)
             return None
 
-    def _stored_file(self, entry: Entry, *, immutable: bool, at_root: bool = False) -> _StoredFile:
+    def _stored_file(self, url: str, entry: Entry, *, immutable: bool, at_root: bool = False) -> _StoredFile:
         if immutable or at_root or entry.plain is None:
             # A plain copy has the same bytes as the asset, whose file no later release can change. At the root of the
             # site there never was a plain copy, and so nobody who would expect its bytes.
@@ -230,10 +239,11 @@ class FileTable:
 
         def representation(coding: str | None, variant: Variant | None) -> _Representation:
             def headers(digest: Digest) -> tuple[Header, ...]:
-                return file_headers(
+                made = file_headers(
                     entry.logical, entry.media_type, self.config,
                     immutable=immutable, coding=coding, varies=bool(codings), digest=digest,
                 )  # fmt: skip
+                return with_added(made, self._add_headers, path, url)
 
             file = path if coding is None else path + suffix(coding)
             if variant is None:
@@ -243,7 +253,7 @@ class FileTable:
 
         representations = {c: representation(c, None if known is None else codings[c]) for c in order}
         representations[IDENTITY] = representation(None, known)
-        return _StoredFile(order, representations)
+        return _StoredFile(entry.logical, order, representations)
 
     def _fetch(self, entry: Entry, coding: str) -> bytes | bool:
         """The bytes of ``entry`` in ``coding`` from the other store; else whether they may be on the disk now."""
@@ -287,9 +297,10 @@ _Report = Callable[[str, str], None]
 class _StoredFile:
     """A `Resource` of a `FileTable`."""
 
-    __slots__ = ("_representations", "codings")
+    __slots__ = ("_representations", "codings", "logical")
 
-    def __init__(self, codings: tuple[str, ...], representations: Mapping[str, _Representation]) -> None:
+    def __init__(self, logical: str, codings: tuple[str, ...], representations: Mapping[str, _Representation]) -> None:
+        self.logical = logical
         self.codings = codings
         self._representations = representations
 

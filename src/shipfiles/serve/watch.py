@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from ..config import ServeConfig
 from ..digest import Digest
+from ..http.added import header_function, with_added
 from ..http.headers import Header, file_headers
 from ..media_types import media_type
 from ..paths import path_fault
@@ -29,6 +30,7 @@ class WatchTable:
     def __init__(self, find: Callable[[str], str | None], prefix: str, config: ServeConfig | None = None) -> None:
         self.config = dataclasses.replace(config or ServeConfig(), max_age=0)
         self._places = Places(prefix, self.config)
+        self._add_headers = header_function(self.config)
         self.release = ""
         self.ready = None
         self._find = find
@@ -37,17 +39,24 @@ class WatchTable:
     def find(self, path: str) -> Resource | None:
         """The file at the URL path ``path``, if a regular file is there now."""
         for place in (self._places.below_prefix(path), self._places.at_root(path)):
-            if place is not None and (found := self._source(place.name)) is not None:
+            if place is not None and (found := self._source(path, place.name)) is not None:
                 return found
         return None
 
-    def _source(self, logical: str) -> _SourceFile | None:
+    def _source(self, url: str, logical: str) -> _SourceFile | None:
         file = self._file(logical)
         if file is None:
             return None
         if len(self._memories) >= self._REMEMBERED:
             self._memories.clear()
-        return _SourceFile(logical, file, self.config, self._memories.setdefault(file, DigestMemory()))
+        memory = self._memories.setdefault(file, DigestMemory())
+
+        def headers(digest: Digest) -> tuple[Header, ...]:
+            type_ = media_type(logical, self.config.media_types)
+            made = file_headers(logical, type_, self.config, immutable=False, digest=digest)
+            return with_added(made, self._add_headers, file, url)
+
+        return _SourceFile(logical, file, headers, memory)
 
     def _file(self, logical: str) -> str | None:
         file = None if path_fault(logical) else self._find(logical)
@@ -60,7 +69,7 @@ class WatchTable:
     def page(self, path: str, /) -> Resource | None:
         """As `Table.page`."""
         logical = self.config.single_page
-        return self._source(logical) if logical and not self._places.is_static(path) else None
+        return self._source("", logical) if logical and not self._places.is_static(path) else None
 
     def may_wait(self, _path: str, /) -> bool:
         """Never: the files of development are on this disk."""
@@ -76,21 +85,19 @@ class _SourceFile:
 
     codings: tuple[str, ...] = ()
 
-    def __init__(self, logical: str, path: str, config: ServeConfig, memory: DigestMemory) -> None:
-        self._logical = logical
+    def __init__(
+        self, logical: str, path: str, headers: Callable[[Digest], tuple[Header, ...]], memory: DigestMemory
+    ) -> None:
+        self.logical = logical
         self._path = path
-        self._config = config
+        self._headers = headers
         self._memory = memory
 
     def known(self, _coding: str, /) -> None:
         """Nothing is certain of a file that is being edited."""
 
     def open(self, _coding: str, /) -> Opened | None:
-        def headers(digest: Digest) -> tuple[Header, ...]:
-            type_ = media_type(self._logical, self._config.media_types)
-            return file_headers(self._logical, type_, self._config, immutable=False, digest=digest)
-
-        return open_changing(self._path, headers, self._memory)
+        return open_changing(self._path, self._headers, self._memory)
 
 
 def _is_regular(path: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
+from ..dotted import imported
 from ..errors import ConfigError
 from .local import LocalStore
 from .store import Store
@@ -35,7 +35,7 @@ def open_store(place: object, where: str) -> Store:
         return LocalStore(_absolute(unquote(url.path), where))
     if isinstance(place, os.PathLike) or (isinstance(place, str) and not _DOTTED.fullmatch(place)):
         return LocalStore(_absolute(os.fspath(place), where))
-    found = _imported(place, where) if isinstance(place, str) else place
+    found = imported(place, where) if isinstance(place, str) else place
     if not _is_store(found) and callable(found):
         found = found()
     if not _is_store(found) or isinstance(found, type):
@@ -52,11 +52,3 @@ def _absolute(path: str | bytes, where: str) -> str:
 
 def _is_store(found: object) -> bool:
     return not isinstance(found, type) and all(callable(getattr(found, verb, None)) for verb in _VERBS)
-
-
-def _imported(path: str, where: str) -> object:
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{where}: {path!r} cannot be imported: {error}.") from None

@@ -1,0 +1,64 @@
+"""Headers that a function of the project adds to those of a file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import cast
+from wsgiref.headers import Headers
+
+from ..config import ServeConfig
+from ..dotted import imported
+from ..errors import ConfigError
+from ..header_rules import field_fault, reserved
+from .headers import Header
+
+logger = logging.getLogger("shipfiles.serve")
+
+AddHeaders = Callable[[Headers, str, str], object]
+"""Given the headers, the path of the file on the disk and the path of its URL; changes the headers."""
+
+_OPTION = "OPTIONS['serve']['add_headers']"
+
+
+def header_function(config: ServeConfig) -> AddHeaders | None:
+    """The function that the options name, if any. Raises `ConfigError` if it cannot be imported or called."""
+    given = config.add_headers
+    found = imported(given, _OPTION) if isinstance(given, str) and given else given
+    if found and not callable(found):
+        raise ConfigError(f"{_OPTION}: {given!r} cannot be called: it must take the headers, a path and a URL.")
+    return cast("AddHeaders | None", found or None)
+
+
+def with_added(headers: tuple[Header, ...], add: AddHeaders | None, path: str, url: str) -> tuple[Header, ...]:
+    """``headers`` as ``add`` leaves them.
+
+    A function that fails, or that does what a project cannot do, changes nothing and is written to the log: a site
+    without a header is better than one without its style sheets.
+    """
+    if add is None:
+        return headers
+    changed = Headers(list(headers))
+    try:
+        add(changed, path, url)
+        result = tuple(changed.items())
+    except Exception:
+        logger.exception("%s failed for %s, whose headers are those without it.", _OPTION, url or path)
+        return headers
+    if fault := _fault(headers, result):
+        logger.error("%s: %s. The headers of %s are those without it.", _OPTION, fault, url or path)
+        return headers
+    return result
+
+
+def _fault(before: tuple[Header, ...], after: tuple[Header, ...]) -> str:
+    """What a function has done that no project can do; empty if nothing."""
+    for field in after:
+        if field not in before and (fault := field_fault(*field)):
+            return fault
+    lost = [name for name, _ in before if reserved(name) and name not in {name for name, _ in after}]
+    if lost:
+        return f"{lost[0]} cannot be left out: {reserved(lost[0])}"
+    names = [name.lower() for name, _ in after]
+    twice = next((name for name in names if reserved(name) and names.count(name) > 1), "")
+    return f"{twice} is there twice" if twice else ""
