@@ -17,6 +17,7 @@ from shipfiles.records import read_current, read_pointer
 
 from .shipping import refused, ship
 from .test_collectstatic import MANAGE, SETTINGS
+from .test_ship_prune import with_options
 
 ONE = "p { color: red }\n" * 40
 TWO = "p { color: tan }\n" * 50
@@ -99,7 +100,7 @@ def test_as_json(project: Path, two):
     assert facts.pop("bytes_written") > len(ONE)
     # Written: app.css and both its variants, the pointer and staticfiles.json; old.txt and its hashed name are there
     # still. Deleted before that: the variants of the other app.css.
-    assert facts == {"release": first, "before": second, "differing": 2, "written": 5, "deleted": 2}
+    assert facts == {"release": first, "before": second, "differing": 2, "written": 5, "deleted": 2, "pinned": None}
     facts = json.loads(ship("activate", "current", "--json")[0])
     assert facts == {
         "release": first, "before": first, "differing": 0, "written": 0, "bytes_written": 0, "deleted": 0,
@@ -132,6 +133,18 @@ def test_an_abbreviation_of_two_ids(project: Path, two):
     assert "'abcd' is ambiguous: 2 releases begin so: abcd-1, abcd-2." in said
     assert current(project / "root") == second
     assert ship("activate", "abcd-2")[0].startswith("Made abcd-2 the current release")
+
+
+def test_processes_that_stay_on_another_release_are_told_of(project: Path, two):
+    first, second = two
+    with with_options(release_id=second):
+        out, err = ship("activate", first)
+        assert out.startswith(f"Made {first} the current release")
+        assert f"Processes with these settings use {second} (its own by release_id)" in err
+        assert json.loads(ship("activate", first, "--json")[0])["pinned"] in err
+        assert ship("activate", second)[1] == ""
+    with with_options(release_id=second, serve={"follow_current": True}):
+        assert ship("activate", first)[1] == ""
 
 
 @pytest.mark.parametrize("arguments", [("activate", "current"), ("rollback",)])

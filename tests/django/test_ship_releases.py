@@ -119,6 +119,22 @@ def test_what_a_process_uses_where_that_is_not_the_current_one(store):
         assert json.loads(ship("releases", "--json")[0])["used"] == {"release": "v3", "why": "its own by release_id"}
 
 
+def test_a_process_that_would_not_start_is_told(store):
+    with with_options(release_id="v9"):
+        _, err = ship("releases")
+        assert "A process that starts with these settings does not start." in err
+        assert "v9" in err
+        assert json.loads(ship("releases", "--json")[0])["used"] is None
+
+
+def test_without_a_current_release_it_says_how_to_make_one_so(store):
+    store.delete([POINTER_KEY])
+    advice = "is current, and 3 can be: make one so with 'ship activate ID', or run collectstatic."
+    assert ship("releases")[0].splitlines()[-1].endswith(advice)
+    assert advice in refused("show", "current")
+    assert advice in refused("rollback")
+
+
 def test_what_cannot_be_read_is_passed_over_and_said(store):
     store.put(record_key("v3"), b"{")
     out, err = ship("releases")
@@ -131,7 +147,7 @@ def test_what_cannot_be_read_is_passed_over_and_said(store):
     store.put(POINTER_KEY, b"{")
     out, err = ship("releases")
     assert "current.json': damaged" in err
-    assert out.splitlines()[-1].endswith("never")
+    assert out.splitlines()[-1].startswith("No release in ")
 
 
 def test_without_releases(project: Path):

@@ -31,7 +31,7 @@ from shipfiles.serve import asgi, wsgi
 from shipfiles.serve.following import AsyncPieces, Following, FollowingTable, one_release
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable, Table, choose_table, read_table
-from shipfiles.serve.using import Used, read_release_file, release_to_use, write_release_file
+from shipfiles.serve.using import Used, log_use, read_release_file, release_to_use, write_release_file
 from shipfiles.stores.local import LocalStore
 
 
@@ -91,15 +91,14 @@ def test_its_own_else_the_baked_else_the_current(place: Place, tmp_path: Path) -
     }
 
 
-def test_it_is_said_once_in_the_log(place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_the_log_says(place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "shipfiles")
     place.deploy("one", "a{}")
     file = str(tmp_path / "release")
     write_release_file(file, place.read, "one")
-    place.use()
-    place.use("one")
-    place.use(file=file)
-    place.use("one", file)
+    for used in (place.use(), place.use("one"), place.use(file=file), place.use("one", file)):
+        assert used is not None
+        log_use(used, place.root)
     assert [r.getMessage() for r in caplog.records if r.name == "shipfiles"] == [
         f"Release one: the current one, 2 files, in {place.root}.",
         f"Release one: its own by release_id, 2 files, in {place.root}.",

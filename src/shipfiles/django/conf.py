@@ -175,11 +175,27 @@ def _id_of_process(config: StaticConfig) -> tuple[str, str]:
 
 
 def release_to_use(config: StaticConfig) -> Used | None:
-    """The release that this process uses; ``None`` if there is none yet. Raises `ReleaseError`, `ManifestError`.
+    """The release that this process uses, said once in the log; ``None`` if there is none yet.
 
     In development, in tests and while a release is made, a release of its own that cannot be told or was not made yet
-    is no error: then it is the next best.
+    is no error: then it is the next best. Raises `ReleaseError`, `ManifestError`.
     """
+    lenient = settings.DEBUG or in_tests() or _makes_releases()
+    used = _release_to_use(config, strict=not lenient)
+    if used is not None and not _makes_releases():
+        using.log_use(used, os.path.abspath(config.location or ""))
+    return used
+
+
+def release_of_processes(config: StaticConfig) -> Used | None:
+    """The release that a web process uses which starts with these settings now; ``None`` if there is none yet.
+
+    Raises `ReleaseError`, `ManifestError`: then it does not start.
+    """
+    return _release_to_use(config, strict=True)
+
+
+def _release_to_use(config: StaticConfig, *, strict: bool) -> Used | None:
     if not config.location:
         return None
     return using.release_to_use(
@@ -188,7 +204,7 @@ def release_to_use(config: StaticConfig) -> Used | None:
         own=lambda: _id_of_process(config),
         file=release_file(config),
         follow=config.serve.follow_current,
-        strict=not (settings.DEBUG or in_tests() or _makes_releases()),
+        strict=strict,
     )
 
 

@@ -28,7 +28,7 @@ from .places import Place, Places, may_be_hashed
 from .pull import Pull
 from .ready import Ready
 from .releases import Releases
-from .using import Used, release_to_use
+from .using import Used, log_use, release_to_use
 
 logger = logging.getLogger("shipfiles.serve")
 
@@ -408,6 +408,7 @@ def _used(root: str, release: str, *, follow: bool = False) -> Used:
         raise ConfigError(f"The release in {root!r} cannot be read: {error.strerror}.") from None
     if used is None:
         raise ConfigError(f"There is no release in {root!r}. Run 'manage.py collectstatic' first.")
+    log_use(used, root)
     return used
 
 

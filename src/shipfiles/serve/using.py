@@ -46,7 +46,7 @@ def _nobody() -> tuple[str, str]:
 def release_to_use(
     read: Read, where: str, *, own: OwnId = _nobody, file: str = "", follow: bool = False, strict: bool = True
 ) -> Used | None:
-    """The release that this process uses, said once in the log; ``None`` if there is none yet.
+    """The release that this process uses; ``None`` if there is none yet.
 
     Its ``own``; else that in the ``file`` that was baked into its image; else the current one, and with ``follow``
     always the current one. ``read`` gives the keys of the store that ``where`` names. Unless it is ``strict``, an own
@@ -62,8 +62,6 @@ def release_to_use(
     if used is None:
         current = read_current(read, lazily=True)
         used = Used(*current, "the current one") if current else None
-    if used is not None:
-        log_use(used, where)
     return used
 
 

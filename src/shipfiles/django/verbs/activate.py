@@ -8,7 +8,16 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ...release.activate import Activated, activate
 from ..progress import count
-from .shared import add_json, errors_as_json, notices, print_json, release_meant, static_storage, static_store
+from .shared import (
+    add_json,
+    errors_as_json,
+    notices,
+    pinned_elsewhere,
+    print_json,
+    release_meant,
+    static_storage,
+    static_store,
+)
 
 HELP = "Make a release that is there the current one; nothing is collected or compressed."
 
@@ -34,12 +43,14 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
 
 def show(command: BaseCommand, options: dict[str, Any], done: Activated) -> str | None:
     """The outcome of an activation."""
+    if pinned := pinned_elsewhere(done.release):
+        command.stderr.write(pinned)
     if options["json"]:
         writes = [change for change in done.changed if change.action != "delete"]
         facts = {
             "release": done.release, "before": done.before or None, "differing": done.differing,
             "written": len(writes), "bytes_written": sum(change.size for change in writes),
-            "deleted": len(done.changed) - len(writes),
+            "deleted": len(done.changed) - len(writes), "pinned": pinned or None,
         }  # fmt: skip
         print_json(command, facts)
     if options["json"] or options["verbosity"] < 1:

@@ -16,12 +16,14 @@ from ...release.catalog import pointer_of, records_of
 from ...release.retention import ends_of
 from ...serve.using import Used
 from ...stores.store import Store
+from .. import conf
 from ..progress import human
 from .shared import (
     Column,
     add_json,
     errors_as_json,
     local_minute,
+    no_current,
     notices,
     on_terminal,
     print_json,
@@ -68,7 +70,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         print_json(command, {"current": current or None, "used": uses, "releases": facts, "notices": told})
         return None
     if not records:
-        return f"There is no release in {store.root} yet. Run collectstatic."
+        return no_current(store)
     ids = [record.release for record in records]
     shown = _abbreviated(ids) if on_terminal(command) else ids
     rows = [
@@ -86,6 +88,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     print_table(command, _COLUMNS, rows, marked=marked)
     if used and current and used.release != current:
         command.stdout.write(f"A process that starts with these settings uses {used.release}: {used.why}.")
+    if not pointer:
+        command.stdout.write(no_current(store))
     if current and not marked:
         return f"The record of the current release, {current}, is missing or damaged. Run collectstatic."
     return None
@@ -94,9 +98,9 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
 def _used(listener: Listener) -> Used | None:
     """The release that a process with these settings would use; of other processes nothing is known."""
     try:
-        return static_storage().used
+        return conf.release_of_processes(static_storage().config)
     except ShipfilesError as error:
-        listener(Notice(f"A process that starts with these settings has no release to use. {error}"))
+        listener(Notice(f"A process that starts with these settings does not start. {error}"))
         return None
 
 

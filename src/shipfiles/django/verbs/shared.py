@@ -21,6 +21,7 @@ from ...records import RELEASES_PREFIX, unknown_release
 from ...release.activate import release_before
 from ...release.catalog import pointer_of
 from ...stores.local import LocalStore
+from .. import conf
 from ..storage import StaticStorage
 
 CURRENT = "current"
@@ -99,8 +100,34 @@ def current_release(store: LocalStore) -> str:
     """The id of the current release. Raises ``CommandError`` if there is none, `ManifestError` if that is damaged."""
     pointer = pointer_of(store)
     if pointer is None:
-        raise CommandError(f"There is no release in {store.root} yet. Run collectstatic.")
+        raise CommandError(no_current(store))
     return pointer.release
+
+
+def no_current(store: LocalStore) -> str:
+    """What to do where no release is current."""
+    known = sum(1 for _ in store.list(RELEASES_PREFIX))
+    if not known:
+        return f"There is no release in {store.root} yet. Run collectstatic."
+    return (
+        f"No release in {store.root} is current, and {known} can be: make one so with 'ship activate ID', "
+        "or run collectstatic."
+    )
+
+
+def pinned_elsewhere(release: str) -> str:
+    """Which release web processes use that start now, where that is not ``release``; empty if it is."""
+    try:
+        used = conf.release_of_processes(static_storage().config)
+    except ShipfilesError as error:
+        return f"A process that starts with these settings does not start. {error}"
+    if used is None or used.release == release:
+        return ""
+    return (
+        f"Processes with these settings use {used.release} ({used.why}), and go on with it: pages keep its names. "
+        f"For {release} deploy the code that belongs to it, or let processes follow the current release "
+        "(OPTIONS['serve']['follow_current'])."
+    )
 
 
 def add_json(parser: CommandParser) -> None:
