@@ -104,6 +104,7 @@ def test_as_json(project: Path, two):
     facts = json.loads(ship("activate", "current", "--json")[0])
     assert facts == {
         "release": first, "before": first, "differing": 0, "written": 0, "bytes_written": 0, "deleted": 0,
+        "pinned": None,
     }  # fmt: skip
 
 
