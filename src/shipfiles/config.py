@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from .durations import parse_duration
 from .errors import ConfigError, did_you_mean, nearest_names
 from .header_rules import checked_rules, field_fault, is_field_name
+from .media_types import is_media_type
 from .paths import path_fault, url_path_fault
 
 Coding = Literal["br", "gzip"]
@@ -186,6 +187,24 @@ class ServeConfig:
             raise ConfigError(f"serve.release_header {self.release_header!r} is not the name of a header")
         if self.release_header.lower() in _TAKEN_FIELDS:
             raise ConfigError(f"serve.release_header {self.release_header!r} means something else; take X-Release")
+        self._check_types()
+        self._check_root()
+        # Presets are written out here, once.
+        object.__setattr__(self, "headers", checked_rules(self.headers, "serve.headers"))
+        for name, value in self.default_headers.items():
+            if fault := field_fault(name, "" if value is None else value):
+                raise ConfigError(f"serve.default_headers: {fault}")
+
+    def _check_types(self) -> None:
+        for key, type_ in self.media_types.items():
+            if not is_media_type(type_):
+                raise ConfigError(f"serve.media_types[{key!r}] {type_!r} is not a media type, such as 'text/plain'")
+            if not key or "/" in key:
+                raise ConfigError(f"serve.media_types: {key!r} is neither an extension with its dot nor a file name")
+        if self.charset and not is_media_type(f"text/plain; charset={self.charset}"):
+            raise ConfigError(f"serve.charset {self.charset!r} is not the name of a charset")
+
+    def _check_root(self) -> None:
         for path, logical in self.root_files.items():
             if fault := url_path_fault(path):
                 raise ConfigError(f"serve.root_files: {path!r} cannot be a path of the site: {fault}")
@@ -195,11 +214,6 @@ class ServeConfig:
             raise ConfigError(f"serve.index_file {self.index_file!r} is not the name of a file")
         if self.single_page and (fault := path_fault(self.single_page)):
             raise ConfigError(f"serve.single_page {self.single_page!r} cannot be a static file: {fault}")
-        # Presets are written out here, once.
-        object.__setattr__(self, "headers", checked_rules(self.headers, "serve.headers"))
-        for name, value in self.default_headers.items():
-            if fault := field_fault(name, "" if value is None else value):
-                raise ConfigError(f"serve.default_headers: {fault}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ that ``.js`` is ``text/plain``). Types are those of IANA's registry; for JavaScr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 DEFAULT = "application/octet-stream"
@@ -62,6 +63,14 @@ _TYPES: dict[str, str] = {
     ".glsl": "text/plain",
     ".vert": "text/plain",
     ".frag": "text/plain",
+    ".wgsl": "text/wgsl",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".xsd": "application/xml",
+    ".rdf": "application/rdf+xml",
+    ".ttl": "text/turtle",
+    ".ttml": "application/ttml+xml",
+    ".mathml": "application/mathml+xml",
     ".rtf": "application/rtf",
     ".kml": "application/vnd.google-earth.kml+xml",
     ".gpx": "application/gpx+xml",
@@ -85,6 +94,8 @@ _TYPES: dict[str, str] = {
     ".ico": "image/x-icon",
     ".cur": "image/x-icon",
     ".psd": "image/vnd.adobe.photoshop",
+    ".jp2": "image/jp2",
+    ".ktx2": "image/ktx2",
     # fonts
     ".woff": "font/woff",
     ".woff2": "font/woff2",
@@ -114,12 +125,16 @@ _TYPES: dict[str, str] = {
     ".mpg": "video/mpeg",
     ".m3u8": "application/vnd.apple.mpegurl",
     ".mpd": "application/dash+xml",
+    ".mkv": "video/matroska",
+    ".3gp": "video/3gpp",
     # three dimensions
     ".gltf": "model/gltf+json",
     ".glb": "model/gltf-binary",
     ".obj": "model/obj",
     ".stl": "model/stl",
     ".usdz": "model/vnd.usdz+zip",
+    ".mvt": "application/vnd.mapbox-vector-tile",
+    ".pmtiles": "application/vnd.pmtiles",
     # documents and archives
     ".pdf": "application/pdf",
     ".zip": "application/zip",
@@ -139,6 +154,9 @@ _TYPES: dict[str, str] = {
     ".ppt": "application/vnd.ms-powerpoint",
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     ".odt": "application/vnd.oasis.opendocument.text",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+    ".odp": "application/vnd.oasis.opendocument.presentation",
+    ".jar": "application/java-archive",
     ".apk": "application/vnd.android.package-archive",
     ".swf": "application/x-shockwave-flash",
     ".bin": DEFAULT,
@@ -149,6 +167,10 @@ _TYPES: dict[str, str] = {
 # Whole file names that say more than their extension.
 _NAMES: dict[str, str] = {
     "apple-app-site-association": "application/json",
+    "apple-developer-merchantid-domain-association": "text/plain",
+    "openid-configuration": "application/json",
+    "oauth-authorization-server": "application/json",
+    "host-meta": "application/xrd+xml",
     "license": "text/plain",
     "licence": "text/plain",
     "readme": "text/plain",
@@ -165,17 +187,27 @@ _COMPRESSIBLE = frozenset({
     "application/json", "application/json5", "application/ld+json", "application/geo+json",
     "application/manifest+json", "application/importmap+json", "application/xml", "application/xhtml+xml",
     "application/xslt+xml", "application/rss+xml", "application/atom+xml", "application/dash+xml",
-    "application/yaml", "application/toml", "application/rtf", "application/wasm", "application/gpx+xml",
+    "application/rdf+xml", "application/ttml+xml", "application/mathml+xml", "application/xrd+xml",
+    "application/x-ndjson", "application/vnd.mapbox-vector-tile", "application/yaml", "application/toml",
+    "application/rtf", "application/wasm", "application/gpx+xml",
     "application/vnd.google-earth.kml+xml", "application/vnd.apple.mpegurl", "application/vnd.ms-fontobject",
     "application/x-tar", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint",
     "image/svg+xml", "image/bmp", "image/x-icon", "image/vnd.adobe.photoshop", "font/ttf", "font/otf",
     "font/collection", "audio/wav", "audio/midi", "model/gltf+json", "model/gltf-binary", "model/obj", "model/stl",
 })  # fmt: skip
 
-# Types whose definition has a charset parameter (RFC 2046 section 4.1.2 for text/*, RFC 7303 for XML; RFC 8259
-# section 11 says that application/json has none).
-_CHARSET = frozenset({"application/xml", "application/xhtml+xml", "application/xslt+xml", "application/rss+xml",
-                      "application/atom+xml"})  # fmt: skip
+# A charset parameter is for text/* (RFC 2046 section 4.1.2), less these. XML says its encoding itself, and a parameter
+# would overrule that (RFC 7303 section 3.2); WebVTT and Turtle are always UTF-8 (WebVTT section 9.1, Turtle section 6).
+# Other types have none: JSON by RFC 8259 section 11.
+_WITHOUT_CHARSET = frozenset({"text/xml", "text/vtt", "text/turtle", "text/x-cross-domain-policy"})
+
+# RFC 9110 section 8.3.1, as strict as RFC 6838 section 4.2 for the names.
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(
+    rf"""[0-9A-Za-z][0-9A-Za-z!#$&^_.+-]{{0,126}}/[0-9A-Za-z][0-9A-Za-z!#$&^_.+-]{{0,126}}
+         (?:[ ]*;[ ]*{_TOKEN}=(?:{_TOKEN}|"[ -!#-\[\]-~]*"))*""",
+    re.VERBOSE,
+)
 
 
 def media_type(path: str, extra: Mapping[str, str] | None = None) -> str:
@@ -197,9 +229,19 @@ def media_type(path: str, extra: Mapping[str, str] | None = None) -> str:
 
 def content_type(type_: str, charset: str = "utf-8") -> str:
     """The value of the Content-Type field for ``type_``: with the charset where the type has that parameter."""
-    if charset and ";" not in type_ and (type_.startswith("text/") or type_ in _CHARSET):
+    if charset and ";" not in type_ and type_.startswith("text/") and type_ not in _WITHOUT_CHARSET:
         return f"{type_}; charset={charset}"
     return type_
+
+
+def is_media_type(text: str) -> bool:
+    """Whether ``text`` can be a media type, with or without parameters."""
+    return _MEDIA_TYPE.fullmatch(text) is not None
+
+
+def is_packed(path: str) -> bool:
+    """Whether the file named ``path`` has the type of its contents but is compressed with gzip: SVG 2, section 13.3."""
+    return path[-5:].casefold() == ".svgz"
 
 
 def is_compressible(type_: str) -> bool:

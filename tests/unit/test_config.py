@@ -49,6 +49,12 @@ def test_wrong_options(options: dict[str, object], words: str) -> None:
 @pytest.mark.parametrize(
     ("serve", "part"),
     [
+        ({"media_types": {".a": "text"}}, "'text' is not a media type"),
+        ({"media_types": {".a": "text/a\r\nX-A: b"}}, "is not a media type"),
+        ({"media_types": {".a": "text/a; b"}}, "is not a media type"),
+        ({"media_types": {"a/b.txt": "text/a"}}, "neither an extension"),
+        ({"charset": "utf-8\r\nX-A: b"}, "not the name of a charset"),
+        ({"charset": "utf 8"}, "not the name of a charset"),
         ({"root_files": {"favicon.ico": "a.ico"}}, "does not begin with '/'"),
         ({"root_files": {"/../x": "a.ico"}}, "cannot be a path of the site"),
         ({"root_files": {"//host/x": "a.ico"}}, "cannot be a path of the site"),

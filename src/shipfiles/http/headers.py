@@ -8,7 +8,7 @@ from functools import lru_cache
 from ..config import ServeConfig
 from ..digest import Digest
 from ..header_rules import fields_for
-from ..media_types import content_type
+from ..media_types import content_type, is_packed
 
 Header = tuple[str, str]
 
@@ -40,8 +40,9 @@ def file_headers(
     9110 section 12.5.5: on identity too); ``digest`` is that of exactly these bytes and gives the ETag.
     """
     headers = [("Content-Type", content_type(media_type, config.charset))]
-    if coding is not None:
-        headers.append(("Content-Encoding", coding))
+    if coding is not None or is_packed(logical):
+        # A packed file has no other representation, so it is sent as it is to those too who cannot unpack it.
+        headers.append(("Content-Encoding", coding or "gzip"))
     headers.append(("Cache-Control", cache_control(logical, config, immutable=immutable)))
     if digest is not None:
         headers.append(("ETag", entity_tag(digest)))

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from ...config import CompressConfig, Profile
-from ...media_types import is_compressible
+from ...media_types import is_compressible, is_packed
 from ...paths import split_name
 
 
@@ -105,6 +105,7 @@ def is_wanted(config: CompressConfig, logical: str, media_type: str, size: int) 
         bool(config.codings)
         and config.min_size <= size <= config.max_size
         and is_compressible(media_type)
+        and not is_packed(logical)
         and split_name(logical)[1].casefold() not in _extensions(config)
     )
 
