@@ -136,8 +136,8 @@ def test_a_packed_picture_says_so() -> None:
     [
         ("text/plain", True), ("text/plain;charset=utf-8", True), ('text/plain; a="b c"; d=e', True),
         ("application/vnd.a-b+json", True), ("text", False), ("text/", False), ("/plain", False),
-        ("text/pl ain", False),
-               ("text/plain;", False), ("text/plain; a", False), ("text/plain\n", False), ("text/plain; a=\u00e9", False),
+        ("text/pl ain", False), ("text/plain;", False), ("text/plain; a", False), ("text/plain\n", False),
+        ("text/plain; a=\u00e9", False),
         ("text/*", False), ("", False),
     ],
 )  # fmt: skip
