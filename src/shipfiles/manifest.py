@@ -22,6 +22,7 @@ from typing import Any
 from .digest import Digest, digest_bytes, hex_prefix, is_digest
 from .errors import ManifestError
 from .lines import DAMAGE, Lines, damaged, entry_of, head_of
+from .media_types import is_media_type
 from .model import Entry, Plain, Variant
 from .paths import RESERVED, path_fault
 from .regular import read_regular
@@ -242,7 +243,7 @@ def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
         name=_path(raw["name"]),
         size=_size(raw["size"]),
         digest=_digest(raw["digest"]),
-        media_type=_text(raw["type"]),
+        media_type=_media_type(raw["type"]),
         codings=_codings(raw.get("codings", {})),
         references=tuple(map(_text, _list(raw.get("references", [])))),
         plain=None
@@ -272,6 +273,13 @@ def _digest(value: object) -> Digest:
     if not is_digest(value):
         raise ValueError(f"{value!r} is no digest")
     return Digest(str(value))
+
+
+def _media_type(value: object) -> str:
+    # It goes into a header as it is.
+    if not isinstance(value, str) or not is_media_type(value):
+        raise ValueError(f"{value!r} is no media type")
+    return value
 
 
 def _text(value: object) -> str:

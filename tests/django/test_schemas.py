@@ -163,7 +163,9 @@ DAMAGED: list[tuple[str, object]] = [
     *[("manifest", with_file(digest=value)) for value in (
         "", "md5-AA", "sha384-" + "A" * 63, DIGEST + "A", "sha384-" + "-" * 64, 1,
     )],
-    *[("manifest", with_file(type=value)) for value in (None, 5, [])],
+    *[("manifest", with_file(type=value)) for value in (
+        None, 5, [], "text", "a/b\r\nX: y", "a/b\0", "text/\u2603", "a/b;", 'a/b; c="d', "a/" + "b" * 300,
+    )],
     *[("manifest", with_file(codings=value)) for value in (
         [], {"br": 5}, {"br": {}}, {"br": {"size": 1}}, {"gzip": {"size": -1, "digest": DIGEST}},
     )],

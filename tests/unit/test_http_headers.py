@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from shipfiles.config import ServeConfig
 from shipfiles.digest import digest_bytes
-from shipfiles.http.headers import cache_control, entity_tag, file_headers, options_headers
+from shipfiles.http.headers import cache_control, encoded, entity_tag, file_headers, options_headers
+from shipfiles.serve.ready import Answer
 
 
 def test_all_of_them_in_order() -> None:
@@ -43,3 +46,16 @@ def test_an_entity_tag_is_one() -> None:
     assert tag[0] == tag[-1] == '"'
     assert len(tag) == 26
     assert all(c == "!" or "#" <= c <= "~" for c in tag[1:-1])
+
+
+@pytest.mark.parametrize("harm", ["a\r\nSet-Cookie: b=c", "a\nb", "a\rb", "a\0b", "\u2603"])
+def test_no_header_makes_another_one(harm: str) -> None:
+    """RFC 9110 section 5.5. Whoever lets it come so far, it is not sent."""
+    with pytest.raises(ValueError, match="cannot be sent"):
+        file_headers("a.css", f"text/{harm}", ServeConfig(), immutable=True)
+    for headers in ((("X-A", harm),), ((harm, "a"),)):
+        with pytest.raises(ValueError, match="cannot be sent"):
+            encoded(headers)
+        with pytest.raises(ValueError, match="cannot be sent"):
+            Answer(200, list(headers), b"")
+    assert encoded((("X-A", "\xe4\t!"),)) == ((b"x-a", b"\xe4\t!"),)

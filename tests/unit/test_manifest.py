@@ -15,6 +15,13 @@ from shipfiles.manifest import Manifest, dump, dump_django, load, load_django
 from shipfiles.model import Entry, Plain, Variant
 
 WHOLE = {"name": "a.css", "size": 1, "digest": digest_bytes(b"a"), "type": "text/css"}
+# RFC 9110 section 8.3.1; a header must stay one header.
+NO_TYPES: list[object] = [
+    "text/html\r\nSet-Cookie: a=b", "text/html\nX: y", "text/html\0", "text/\u2603", "text/\xe4", "a/b; c=\"\x7f\"",
+    "text", "text/", "/html", "text html", "text/html; charset", "text/html;charset=a b", 'text/html; a="b',
+    " text/html", "text/html ", "text/html\n", "", "a/" + "b" * 300, "a/b" + "; " * 100, 5, None,
+]  # fmt: skip
+TYPES = ["text/html", "application/vnd.a+b; q=1", 'text/x; charset="a b"', "text/plain;charset=utf-8;x=y"]
 digests = st.binary(max_size=8).map(digest_bytes)
 sizes = st.integers(0, 1 << 40)
 variants = st.builds(Variant, sizes, digests)
@@ -73,11 +80,24 @@ def test_anything_else_is_a_manifest_error(body: bytes) -> None:
         ({"files": {"a.css": {"name": "/etc/passwd", "size": 1, "digest": "", "type": ""}}}, "is no path"),
         ({"files": {"a.css": {"name": "a", "size": -1, "digest": "", "type": ""}}}, "is no size"),
         ({"files": {"a.css": {"name": "a", "size": 1, "digest": "md5", "type": ""}}}, "is no digest"),
+        *[({"files": {"a.css": WHOLE | {"type": type_}}}, "is no media type") for type_ in NO_TYPES],
     ],
 )
 def test_damage_is_named(change: dict[str, object], words: str) -> None:
     with pytest.raises(ManifestError, match=words):
         load(json.dumps({"schema": 1, "files": {}} | change).encode(), "m")
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_media_types(type_: str) -> None:
+    body = json.dumps({"schema": 1, "files": {"a.css": WHOLE | {"type": type_}}}).encode()
+    assert load(body, "m").entries["a.css"].media_type == type_
+
+
+def test_a_media_type_that_is_none_is_found_when_it_is_asked_for() -> None:
+    manifest = Manifest({"a.css": Entry("a.css", "a.1.css", 1, digest_bytes(b"a"), "a/b\r\nX: y", {})})
+    with pytest.raises(ManifestError, match=r"damaged at 'a.css': .* is no media type"):
+        load(dump(manifest), "m", lazily=True).entries["a.css"]
 
 
 @pytest.mark.parametrize("read", [load, load_django])

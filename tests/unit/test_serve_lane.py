@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -305,3 +307,55 @@ def test_any_bytes_have_an_answer(received: bytes) -> None:
 def test_remembered_fields_are_the_same() -> None:
     classifier = Classifier()
     assert classifier.classify(USUAL) == classifier.classify(USUAL) == classify(USUAL)
+
+
+class Broken:
+    """A lane whose table has a mistake; or its answer, in which nobody can send the header."""
+
+    def __init__(self, error: Exception, *, late: bool) -> None:
+        self.error = error
+        self.late = late
+        self.body = b""
+
+    def answer(self, *_: object) -> Broken:
+        if self.late:
+            return self
+        raise self.error
+
+    @property
+    def head(self) -> bytes:
+        raise self.error
+
+
+FAILURES = [(ValueError("a mistake"), False), (UnicodeEncodeError("latin-1", "\u2603", 0, 1, "no"), True)]
+
+
+@pytest.mark.parametrize(("error", "late"), FAILURES)
+def test_gunicorn_answers_itself_where_its_lane_fails(
+    error: Exception, late: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is raised in the thread that waits for connections would be the end of the worker."""
+    pytest.importorskip("gunicorn")
+    from shipfiles.serve.gunicorn import ThreadWorker
+
+    worker = object.__new__(ThreadWorker)
+    vars(worker).update(_classifier=Classifier(), _logs=False, _keepalive=2, log=logging.getLogger("gunicorn.error"))
+    assert worker._answer(Broken(error, late=late), None, USUAL) is None
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
+
+
+@pytest.mark.parametrize(("error", "late"), FAILURES)
+def test_uvicorn_answers_itself_where_its_lane_fails(
+    error: Exception, late: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is raised while bytes are taken would be the end of the connection."""
+    pytest.importorskip("uvicorn")
+    from shipfiles.serve.uvicorn import StaticProtocol
+
+    protocol = object.__new__(StaticProtocol)
+    protocol.cycle = protocol.limit_concurrency = None
+    protocol.flow = SimpleNamespace(write_paused=False)
+    protocol.transport = SimpleNamespace(is_closing=lambda: False)
+    static = SimpleNamespace(classify=Classifier().classify, is_mounted=False, lane=Broken(error, late=late))
+    assert protocol._took(static, USUAL) is False
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -52,7 +53,22 @@ def file_headers(
     headers.extend(cross_origin_headers(config))
     # Fetch section 3.5: a browser shall not take a text for a script or a style sheet.
     headers.append(("X-Content-Type-Options", "nosniff"))
-    return _ruled(headers, logical, config, immutable=immutable)
+    return checked(_ruled(headers, logical, config, immutable=immutable))
+
+
+# RFC 9110 section 5.5: these end a field, or no server can write them.
+_UNSAFE = re.compile("[\r\n\0]|[^\0-\xff]")
+
+
+def checked(headers: tuple[Header, ...]) -> tuple[Header, ...]:
+    """``headers``, none of which can add another one to the answer. Raises ``ValueError``.
+
+    The last look before they are sent: whatever says what is in them has its own checks.
+    """
+    for name, value in headers:
+        if _UNSAFE.search(name) or _UNSAFE.search(value):
+            raise ValueError(f"A header that cannot be sent: {name!r}: {value!r}.")
+    return headers
 
 
 def _ruled(headers: list[Header], logical: str, config: ServeConfig, *, immutable: bool) -> tuple[Header, ...]:
@@ -97,8 +113,8 @@ def cross_origin_headers(config: ServeConfig) -> tuple[Header, ...]:
 
 @lru_cache(maxsize=1024)
 def encoded(headers: tuple[Header, ...]) -> tuple[tuple[bytes, bytes], ...]:
-    """Headers as ASGI wants them: names in lower case, all of it bytes."""
-    return tuple((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers)
+    """Headers as ASGI wants them: names in lower case, all of it bytes. Raises ``ValueError`` as `checked`."""
+    return tuple((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in checked(headers))
 
 
 def not_modified_headers(headers: Iterable[Header]) -> list[Header]:

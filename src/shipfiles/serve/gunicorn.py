@@ -69,7 +69,9 @@ def _nothing() -> None:
 class _Exchange(NamedTuple):
     """A request that was read and its answer."""
 
-    answer: Answer
+    head: bytes
+    """The answer's header without its end."""
+    body: bytes
     close: bool
     """Whether it is the last one on its connection."""
     done: Callable[[], None]
@@ -175,17 +177,18 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
             answer = lane.answer(request.method, request.path, request.fields)
             if answer is None:
                 return None
+            head = answer.head
             done = self._log_for(conn, received, answer) if self._logs else _nothing
         except Exception:
             # In this thread it would be the end of the worker; gunicorn's own answer may still be right.
             self.log.exception("The fast lane of Shipfiles failed.")
             return None
-        return _Exchange(answer, request.fields.close or not self._keepalive, done)
+        return _Exchange(head, answer.body, request.fields.close or not self._keepalive, done)
 
     def _send(self, conn: Any, queue: Any, exchange: _Exchange) -> None:
         """Send what the socket takes; the rest later."""
-        answer, close, done = exchange
-        first, body = answer.head + self._end(close), answer.body
+        head, body, close, done = exchange
+        first = head + self._end(close)
         if len(body) <= _COPIED:
             first, body = first + body, b""
         try:

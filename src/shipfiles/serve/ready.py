@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from ..digest import digest_bytes
-from ..http.headers import Header, encoded, entity_tag
+from ..http.headers import Header, checked, encoded, entity_tag
 from ..http.negotiation import preferred
 from .opened import Span
 from .respond import FIELDS, Request, Response, respond
@@ -45,12 +45,15 @@ def status_line(status: int) -> str:
 
 
 class Answer:
-    """One answer, in every form that a server may want. None of them may be changed by who gets it."""
+    """One answer, in every form that a server may want. None of them may be changed by who gets it.
+
+    Raises ``ValueError`` for headers that cannot be sent.
+    """
 
     def __init__(self, status: int, headers: list[Header], body: bytes) -> None:
         self.status = status
         self.status_line = status_line(status)
-        self.headers = headers
+        self.headers = list(checked(tuple(headers)))
         """For WSGI, which wants a list: give a copy away."""
         self.body = body
         """Empty for HEAD and 304."""

@@ -157,13 +157,19 @@ class StaticProtocol(HttpToolsProtocol):  # type: ignore[misc]
         limit = self.limit_concurrency
         if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
             return False
-        request = static.classify(data)
-        if request is None:
-            return False
-        path = static.path(request.path) if static.is_mounted else request.path
-        answer = static.lane.answer(request.method, path, request.fields)
-        if answer is None or len(answer.body) > PIECE:
-            # The transport would keep all that a slow client does not take; uvicorn waits between pieces.
+        try:
+            request = static.classify(data)
+            if request is None:
+                return False
+            path = static.path(request.path) if static.is_mounted else request.path
+            answer = static.lane.answer(request.method, path, request.fields)
+            if answer is None or len(answer.body) > PIECE:
+                # The transport would keep all that a slow client does not take; uvicorn waits between pieces.
+                return False
+            head = answer.head
+        except Exception:
+            # uvicorn's own answer may still be right; from here there would be none.
+            logger.exception("The fast lane of Shipfiles failed.")
             return False
         self.server_state.total_requests += 1
         if self.access_log:
@@ -171,7 +177,7 @@ class StaticProtocol(HttpToolsProtocol):  # type: ignore[misc]
         close = request.fields.close
         end = b"connection: close\r\n\r\n" if close else b"\r\n"
         # One write, so that the kernel makes one packet of it.
-        transport.write(answer.head + static.end(self.server_state.default_headers) + end + answer.body)
+        transport.write(head + static.end(self.server_state.default_headers) + end + answer.body)
         if close:
             self._unset_keepalive_if_required()
             transport.close()
