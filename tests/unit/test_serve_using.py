@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import errno
 import io
 import logging
 import os
@@ -354,6 +355,45 @@ def test_a_damaged_pointer_or_manifest_changes_nothing(place: Place, caplog: pyt
     Path(place.root, POINTER_KEY).unlink()
     place.deploy("three", "c{}")
     assert names(following.latest()) == "three"
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "Too many open files"), OSError(errno.EIO, "I/O error")])
+def test_what_could_not_be_read_once_is_read_again(
+    place: Place, error: OSError, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.deploy("one", "a{}")
+    following = Following(place.root, place.use(follow=True))
+    assert names(following.latest()) == "one"
+    place.deploy("two", "b{}")
+    following._SETTLED = -1e9  # its time proves that nobody has written it since
+
+    def failing(_: str) -> bytes | None:
+        raise error
+
+    following._read = failing
+    for _ in range(3):
+        assert names(following.latest()) == "one"
+    assert len(caplog.messages) == 1
+    following._read = place.read
+    assert names(following.latest()) == "two"
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_pointer_that_is_copied_before_its_release(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """As rsync does, which goes by the order of names."""
+    place.deploy("one", "a{}")
+    following = Following(place.root, place.use(follow=True))
+    place.deploy("two", "b{}")
+    following._SETTLED = -1e9
+    record = Path(place.root, record_key("two"))
+    body = record.read_bytes()
+    record.unlink()
+    for _ in range(3):
+        assert names(following.latest()) == "one"
+    assert len(caplog.messages) == 1
+    record.write_bytes(body)
+    assert names(following.latest()) == "two"
 
 
 @pytest.mark.usefixtures("at_once")

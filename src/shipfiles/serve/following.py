@@ -50,7 +50,8 @@ class Following:
     """The current release in the folder ``root``, as it is now; ``used`` is what it was when the process began.
 
     The pointer's file is looked at once a second at most, by the request that comes then: there is no thread. While
-    one thread reads a new manifest, all others go on with the release before. What cannot be read changes nothing.
+    one thread reads a new manifest, all others go on with the release before. What cannot be read changes nothing,
+    is said once in the log, and is tried again at the next look.
     """
 
     INTERVAL = 1.0
@@ -65,6 +66,7 @@ class Following:
         self._latest = used
         self._seen: _State | None = None
         self._next = 0.0
+        self._said = ""
 
     def __deepcopy__(self, memo: object) -> Following:
         # A copied storage goes over at the same moment, and its pages too are of one release.
@@ -114,9 +116,13 @@ class Following:
         try:
             self._switch()
         except (ManifestError, OSError) as error:
-            logger.warning("The current release cannot be read, so the one before goes on being used. %s", error)
-            self._seen = state
+            # Out of descriptors, or a copy of the folder that is not finished: perhaps it can be read next time.
+            self._seen = None
+            if str(error) != self._said:
+                self._said = str(error)
+                logger.warning("The current release cannot be read, so the one before goes on being used. %s", error)
             return
+        self._said = ""
         self._seen = state if time.time() - max(status.st_mtime, status.st_ctime) > self._SETTLED else None
 
     def _switch(self) -> None:
