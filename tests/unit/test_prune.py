@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -20,9 +21,9 @@ from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.digest import digest_bytes
 from shipfiles.durations import duration_text, parse_duration
 from shipfiles.errors import ReleaseError, StoreError, UnknownRelease
-from shipfiles.events import Notice
-from shipfiles.manifest import dump, load
-from shipfiles.model import SourceFile
+from shipfiles.events import Changed, Notice
+from shipfiles.manifest import Manifest, dump, load
+from shipfiles.model import Entry, SourceFile, Variant
 from shipfiles.records import (
     POINTER_KEY,
     Activation,
@@ -37,7 +38,7 @@ from shipfiles.records import (
 from shipfiles.release.catalog import manifest_of, record_of_release, records_of
 from shipfiles.release.listed import listed
 from shipfiles.release.prune import PrunePlan, plan_prune, prune
-from shipfiles.release.publish import publish
+from shipfiles.release.publish import publish, publish_plain
 from shipfiles.release.retention import Terms, ends_of, kept_releases
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
@@ -361,6 +362,149 @@ def test_a_link_that_somebody_else_made_stays(tmp_path: Path) -> None:
     assert plan.foreign == ["only1.txt"]
     prune(store, plan)
     assert os.path.islink(store.path("only1.txt"))
+
+
+# What is not what the manifests say, or was changed after the plan was made.
+
+
+def test_what_somebody_puts_there_after_the_plan_stays(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    manifest = manifest_key(record_of_release(store, "r1").manifest)
+    plan = planned(store)
+    assert "only1.txt" in plan.sweep
+    store.put("only1.txt", b"2")  # of the same size
+    told: list[object] = []
+    done = prune(store, plan, told.append)
+    assert read_all(store, "only1.txt") == b"2"
+    assert done.changed == ["only1.txt"]
+    assert done.sweep.keys() == plan.sweep.keys() - {"only1.txt"}
+    assert [part.files for part in done.parts] == [7]
+    assert any(isinstance(event, Notice) and "Left in place: only1.txt: changed" in event.text for event in told)
+    # The manifest that names it stays for the next time, which knows better.
+    assert manifest in keys(store)
+    plan = planned(store)
+    assert (plan.foreign, plan.manifests) == (["only1.txt"], [manifest])
+
+
+def test_what_a_run_copies_after_the_plan_stays(store: Store, tmp_path: Path) -> None:
+    """``collectstatic --no-post-process`` changes no release, and may put a plain name back."""
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    plan = planned(store)
+    (tmp_path / "src/only1.txt").write_text("of the run")
+    publish_plain(made(tmp_path / "src"), store, workers=1)
+    prune(store, plan)
+    assert read_all(store, "only1.txt") == b"of the run"
+
+
+def test_a_file_that_was_put_anew_with_the_same_bytes_stays(tmp_path: Path) -> None:
+    """It may be needed again: only what nobody has touched goes."""
+    store = LocalStore(str(tmp_path / "root"))
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    plan = planned(store)
+    (tmp_path / "mine").write_text("1")
+    os.replace(tmp_path / "mine", store.path("only1.txt"))
+    prune(store, plan)
+    assert (tmp_path / "root/only1.txt").read_text() == "1"
+
+
+def test_what_is_gone_after_the_plan_is_nobodys_loss(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    plan = planned(store)
+    store.delete(["only1.txt"])
+    told: list[object] = []
+    assert prune(store, plan, told.append).changed == ()
+    assert not any(isinstance(event, Changed) and event.key == "only1.txt" for event in told)
+    assert keys(store) == expected(store, ["r2", "r3"])
+
+
+def test_what_stock_django_makes_live_after_the_plan_stays(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    name = manifest_of(store, record_of_release(store, "r1")).entries["only1.txt"].name
+    plan = planned(store)
+    store.put("staticfiles.json", b'{"version": "1.1", "paths": {"only1.txt": "%s"}, "hash": ""}' % name.encode())
+    prune(store, plan)
+    assert {"only1.txt", name} <= keys(store)
+
+
+def claim(store: Store, entry: Entry) -> None:
+    """Let there be an old release that says this of a file, as an import may bring one."""
+    body = dump(Manifest({entry.logical: entry}))
+    store.put(manifest_key(digest_bytes(body)), body)
+    store.put(record_key("evil"), dump_record(Record("evil", NOW, digest_bytes(body), 1, entry.size)))
+
+
+@pytest.mark.parametrize("size", [17, 18])
+@pytest.mark.parametrize("key", ["backup/db.tar", "backup/db.tar.gz", "logo.0123456789ab.png"])
+def test_a_manifest_that_claims_the_files_of_others_gets_none(
+    store: Store, tmp_path: Path, key: str, size: int
+) -> None:
+    theirs = b"not what it says!"
+    assert len(theirs) == 17
+    store.put(key, theirs)
+    for number in (2, 3):
+        deploy(store, tmp_path / "src", number)
+    name, packed = key.removesuffix(".gz"), b"y" * size
+    variants = {"gzip": Variant(size, digest_bytes(packed))} if key != name else {}
+    body = b"x" * size
+    claim(store, Entry("z.txt", name, size, digest_bytes(body), "text/plain", variants))
+    plan = planned(store)
+    assert plan.dropped == ["evil"]
+    assert plan.foreign == [key]
+    prune(store, plan)
+    assert read_all(store, key) == theirs
+
+
+def test_a_manifest_that_claims_the_file_by_its_own_digest_may_have_it(store: Store, tmp_path: Path) -> None:
+    """As under a name that a bundler gave."""
+    store.put("js/main-aB3dE5gH.js", b"bundled")
+    for number in (2, 3):
+        deploy(store, tmp_path / "src", number)
+    name = "js/main-aB3dE5gH.js"
+    claim(store, Entry(name, name, 7, digest_bytes(b"bundled"), "text/javascript"))
+    prune(store, planned(store))
+    assert name not in keys(store)
+
+
+def test_a_variant_that_was_made_anew_with_other_settings_goes_with_its_file(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    name = manifest_of(store, record_of_release(store, "r1")).entries["app.css"].name
+    body = read_all(store, name)
+    assert body is not None
+    store.put(name + ".gz", gzip.compress(body, 0))
+    plan = planned(store)
+    assert (plan.foreign, name + ".gz" in plan.sweep) == ([], True)
+    store.put(name + ".gz", gzip.compress(b"something else", 0))
+    assert planned(store).foreign == [name + ".gz"]
+
+
+def test_a_link_of_a_persons_own_stays_where_a_release_had_one(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    deploy(store, tmp_path / "one", 1, link=True)
+    for number in (2, 3):
+        deploy(store, tmp_path / "src", number)
+    here = store.path("only1.txt")
+    (tmp_path / "mine.txt").write_text("1")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/only1.txt").write_text("mine")
+    for target in (tmp_path / "mine.txt", tmp_path / "gone.txt", tmp_path / "data/only1.txt"):
+        os.unlink(here)
+        os.symlink(target, here)
+        assert planned(store).foreign == ["only1.txt"]
+    os.unlink(here)
+    os.symlink(tmp_path / "one/only1.txt", here)
+    plan = planned(store)
+    assert plan.foreign == []
+    # Another link takes its place before it goes.
+    os.unlink(here)
+    os.symlink(tmp_path / "mine.txt", here)
+    assert prune(store, plan).changed == ["only1.txt"]
+    assert os.readlink(here) == str(tmp_path / "mine.txt")
 
 
 # When it cannot be known.

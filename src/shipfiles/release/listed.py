@@ -22,6 +22,10 @@ class Listed(NamedTuple):
     """``size`` and ``digest`` as the manifest has them, unchecked."""
     plain: bool
     """Whether its bytes may become others: it is a plain name, or a variant's beside one."""
+    coding: str = ""
+    """Of a variant."""
+    whole: Mapping[str, Any] | None = None
+    """The same facts of what a variant decodes to."""
 
 
 def listed(body: bytes, where: str, seen: set[bytes] | None = None) -> Iterator[Listed]:
@@ -74,7 +78,9 @@ def _keys(logical: str, raw: Mapping[str, Any], *, linked: bool) -> Iterator[Lis
     yield from _with_variants(name, raw, plain=bundled)
     if linked:
         if not bundled:
-            yield Listed(logical, {}, plain=True)
+            # A link has no size of its own.
+            source = raw if plain is None else plain
+            yield Listed(logical, {"digest": source.get("digest")}, plain=True)
         return
     if not bundled or plain is not None:
         yield from _with_variants(logical, raw if plain is None else plain, plain=True)
@@ -86,7 +92,7 @@ def _with_variants(key: str, raw: Mapping[str, Any], *, plain: bool) -> Iterator
     yield Listed(key, raw, plain)
     for token, facts in raw.get("codings", {}).items():
         if token in SUFFIXES:
-            yield Listed(key + SUFFIXES[token], facts, plain)
+            yield Listed(key + SUFFIXES[token], facts, plain, token, raw)
 
 
 def _path(value: object) -> str:

@@ -10,7 +10,8 @@ from ..digest import digest_bytes, hex_prefix
 from ..errors import ManifestError, ReleaseError
 from ..events import Listener, Notice
 from ..records import MANIFESTS_PREFIX
-from ..stores.store import Links, Store, Stored, digest_of, read_all
+from ..stores.store import Links, Store, Stored, read_all
+from .claims import Claims, Seen, Sweep
 from .listed import listed
 from .ownership import without_twins
 
@@ -44,8 +45,7 @@ class Marks:
         self._seen: set[bytes] = set()
         self._dropped: list[tuple[str, Part]] = []
         self._owners: dict[str, int] = {}
-        # Plain names and what is beside them: the sizes and digests that dropped releases gave them.
-        self._plains: dict[str, list[tuple[object, object]]] = {}
+        self._claims = Claims()
 
     def need(self, manifest: str) -> None:
         """All that the manifest at the key ``manifest`` names is needed. Raises `ReleaseError` if it is damaged."""
@@ -65,11 +65,10 @@ class Marks:
             return
         number = len(self._dropped)
         self._dropped.append((manifest, part))
-        for key, facts, plain in items:
-            if key not in self._needed:
-                self._owners.setdefault(key, number)
-                if plain:
-                    self._plains.setdefault(key, []).append((facts.get("size"), facts.get("digest")))
+        for item in items:
+            if item.key not in self._needed:
+                self._owners.setdefault(item.key, number)
+                self._claims.add(item)
 
     def swept(self, put_before: float) -> Swept:
         """What is to go of what is in the store and was put there before that time (seconds since the epoch)."""
@@ -77,9 +76,9 @@ class Marks:
         spared = self._owners.keys() - set(without_twins(self._owners, self._needed))
         for key in spared:
             del self._owners[key]
-        found = Swept()
+        found = Swept(sweep=Sweep(self._claims))
         spaces: dict[str, _Space] = {}
-        linked = {key for key in self._plains if key in self._owners and self._link_of(key) is not None}
+        linked = {key: link for key in self._claims.links() if key in self._owners and (link := self._link_of(key))}
         for stored in self._store.list():
             number = self._owners.get(stored.key)
             if number is None or stored.key in linked:
@@ -88,11 +87,10 @@ class Marks:
             if stored.modified > put_before:
                 found.waiting += 1
                 found.unfinished.add(manifest)
-            elif not self._is_ours(stored):
+            elif not self._claims.are_ours(self._store, stored.key, stored):
                 found.foreign.append(stored.key)
             else:
-                found.keys[stored.key] = stored.size
-                part.files += 1
+                self._take(found, stored.key, stored, number)
                 if stored.place:
                     space = spaces.setdefault(stored.place, _Space(stored.size, stored.sharing, number))
                     space.left -= 1
@@ -102,15 +100,20 @@ class Marks:
         for space in spaces.values():
             if space.left <= 0:
                 self._dropped[space.number][1].bytes += space.size
-        for key in linked:
-            # The manifest of a run that links says so by naming no bytes.
-            if any(size is None for size, _ in self._plains[key]):
-                found.keys[key] = 0
-                self._dropped[self._owners[key]][1].files += 1
+        for key, link in linked.items():
+            if self._claims.are_ours(self._store, key, link):
+                self._take(found, key, link, self._owners[key])
             else:
                 found.foreign.append(key)
         found.manifests = [manifest for manifest, _ in self._dropped if manifest not in found.unfinished]
         return found
+
+    def _take(self, found: Swept, key: str, seen: Seen, number: int) -> None:
+        manifest, part = self._dropped[number]
+        part.files += 1
+        found.keys[key] = seen.size if isinstance(seen, Stored) else 0
+        found.sweep.seen[key] = seen
+        found.sweep.owners[key] = manifest, part.release
 
     def _body(self, manifest: str) -> bytes:
         body = read_all(self._store, manifest)
@@ -122,18 +125,6 @@ class Marks:
 
     def _link_of(self, key: str) -> str | None:
         return self._store.link_of(key) if isinstance(self._store, Links) else None
-
-    def _is_ours(self, stored: Stored) -> bool:
-        """Whether the bytes are such as one of the dropped releases put under this key.
-
-        Under a hashed name there are no others. A plain name somebody else may have taken since.
-        """
-        known = self._plains.get(stored.key)
-        if known is None:
-            return True
-        return any(size == stored.size for size, _ in known) and digest_of(self._store, stored.key)[0] in {
-            digest for _, digest in known
-        }
 
 
 @dataclass(slots=True)
@@ -153,10 +144,12 @@ class Swept:
 
     keys: dict[str, int] = field(default_factory=dict)
     """Key → size."""
+    sweep: Sweep = field(default_factory=Sweep)
+    """These keys as they are now."""
     manifests: list[str] = field(default_factory=list)
     """Keys of the manifests of which nothing will be left."""
     waiting: int = 0
     unfinished: set[str] = field(default_factory=set)
     """Keys of manifests that must stay because they name files that stay for now."""
     foreign: list[str] = field(default_factory=list)
-    """Plain names that somebody else has taken."""
+    """Keys under which there are other bytes than the manifests say."""

@@ -8,13 +8,13 @@ finds what is left.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..digest import Digest, digest_bytes
 from ..errors import ManifestError, ReleaseError
-from ..events import Changed, Listener, ignore, phase
+from ..events import Changed, Listener, Notice, ignore, phase
 from ..records import (
     MANIFESTS_PREFIX,
     POINTER_KEY,
@@ -28,6 +28,7 @@ from ..records import (
     unknown_release,
 )
 from ..stores.store import Settles, Store, Stored, Versions, read_all
+from .claims import Sweep
 from .lock import locked
 from .marks import Marks, Part, refused
 from .ownership import django_keys
@@ -55,9 +56,13 @@ class PrunePlan:
     waiting: int = 0
     """Keys that nothing needs but that were put there so recently that another run may be about to need them."""
     foreign: Sequence[str] = ()
-    """Keys that a dropped release had but whose bytes are none that a dropped release put there. They stay."""
+    """Keys that a dropped release names but whose bytes are not those that it says. They stay."""
+    changed: Sequence[str] = ()
+    """Keys that became others between plan and deed. They stay."""
     basis: Digest | str = ""
     """Stands for the releases that the store had."""
+    found: Sweep = field(default_factory=Sweep, compare=False, repr=False)
+    """What was under the keys to be deleted."""
     manifest_name: str = "staticfiles.json"
 
     @property
@@ -103,7 +108,7 @@ def prune(store: Store, plan: PrunePlan, listener: Listener = ignore) -> PrunePl
     Raises `ReleaseError` and `StoreError`; the releases that are kept are whole whatever happens.
     """
     with locked(store, listener):
-        if _read_known(store).basis != plan.basis:
+        if _read_known(store, plan.manifest_name).basis != plan.basis:
             plan = _planned(store, plan.terms, plan.at, plan.manifest_name, listener, only=frozenset(plan.dropped))
         if plan.is_empty:
             return plan
@@ -111,23 +116,82 @@ def prune(store: Store, plan: PrunePlan, listener: Listener = ignore) -> PrunePl
         state = read_state(store) if isinstance(store, Versions) else None
         versions = dict(store.versions()) if state and isinstance(store, Versions) else {}
         remembers = state is not None and objects_of(versions) == state.objects
-        keys = [*plan.records, *plan.sweep, *plan.manifests]
-        with phase(listener, "sweep", len(keys)) as progress:
-            for group in (plan.records, list(plan.sweep), plan.manifests):
-                for start in range(0, len(group), _AT_ONCE):
-                    some = group[start : start + _AT_ONCE]
-                    store.delete(some)
-                    for key in some:
-                        listener(Changed(key, "delete", plan.sweep.get(key, 0), kind="stale"))
-                    progress(len(some), 0)
-                # Not before it is certain that they are gone is what tells of them deleted.
-                if isinstance(store, Settles):
-                    store.settle()
+        run = _Run(store, plan, listener)
+        plan = run.run()
         if state is not None and remembers:
-            for key in keys:
+            for key in run.gone:
                 versions.pop(key, None)
             write_state(store, replace(state, objects=objects_of(versions)), listener)
     return plan
+
+
+class _Run:
+    """Deletes what a plan says, and of that only what is as it was when the plan was made.
+
+    Whoever does not ask for the lock, a person or another program, may put something under a key at any time.
+    """
+
+    def __init__(self, store: Store, plan: PrunePlan, listener: Listener) -> None:
+        self._store = store
+        self._plan = plan
+        self._listener = listener
+        self._left: list[str] = []
+        self.gone: list[str] = []
+        """The keys that were deleted."""
+
+    def run(self) -> PrunePlan:
+        """What was done."""
+        plan, sweep = self._plan, self._plan.found
+        with phase(self._listener, "sweep", len(plan.records) + len(plan.sweep) + len(plan.manifests)) as progress:
+            self._delete(plan.records, progress)
+            self._delete(list(plan.sweep), progress, self._unchanged)
+            # What stays is found by the manifest that names it.
+            needed = {sweep.owners[key][0] for key in self._left}
+            manifests = [key for key in plan.manifests if key not in needed]
+            self._delete(manifests, progress)
+        if not self._left:
+            return plan
+        shown = ", ".join(self._left[:3]) + (f" and {len(self._left) - 3} more" if len(self._left) > 3 else "")
+        self._listener(Notice(f"Left in place: {shown}: changed since it was found out what is to be deleted."))
+        for key in self._left:
+            part = next(part for part in plan.parts if part.release == sweep.owners[key][1])
+            part.files -= 1
+            part.bytes = max(0, part.bytes - plan.sweep[key])
+        swept = {key: size for key, size in plan.sweep.items() if key not in {*self._left}}
+        return replace(plan, sweep=swept, manifests=manifests, changed=self._left)
+
+    def _unchanged(self, keys: Sequence[str]) -> Iterator[str]:
+        for key in keys:
+            same = self._plan.found.is_as_planned(self._store, key)
+            if same:
+                yield key
+            elif same is not None:
+                self._left.append(key)
+
+    def _delete(
+        self,
+        keys: Sequence[str],
+        progress: Callable[[int, int], None],
+        chosen: Callable[[Sequence[str]], Iterable[str]] = iter,
+    ) -> None:
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            gone: list[str] = []
+            # A store that deletes one by one asks for each at the moment before it goes.
+            self._store.delete(_noted(chosen(some), gone))
+            self.gone += gone
+            for key in gone:
+                self._listener(Changed(key, "delete", self._plan.sweep.get(key, 0), kind="stale"))
+            progress(len(some), 0)
+        # Not before it is certain that they are gone is what tells of them deleted.
+        if isinstance(self._store, Settles):
+            self._store.settle()
+
+
+def _noted(keys: Iterable[str], noted: list[str]) -> Iterator[str]:
+    for key in keys:
+        noted.append(key)
+        yield key
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +205,7 @@ class _Known:
     basis: Digest
 
 
-def _read_known(store: Store) -> _Known:
+def _read_known(store: Store, manifest_name: str) -> _Known:
     """Raises `ReleaseError` if anything is damaged."""
     body = read_all(store, POINTER_KEY)
     if body is None:
@@ -163,6 +227,8 @@ def _read_known(store: Store) -> _Known:
     manifests = {stored.key: stored for stored in store.list(MANIFESTS_PREFIX)}
     if pointer.release not in records:
         raise refused(f"{record_key(pointer.release)}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
+    # Its names are needed, too.
+    bodies[manifest_name] = read_all(store, manifest_name) or b""
     parts = [part for key in sorted(bodies) for part in (key.encode(), bodies[key])]
     basis = digest_bytes(b"\n".join([*parts, *(key.encode() for key in sorted(manifests))]))
     return _Known(pointer, records, manifests, basis)
@@ -177,7 +243,7 @@ def _planned(
     only: frozenset[str] | None = None,
 ) -> PrunePlan:
     """The plan; it drops ``only`` those releases, if given."""
-    known = _read_known(store)
+    known = _read_known(store, manifest_name)
     if only is None and (unknown := sorted(terms.protected - known.records.keys())):
         raise unknown_release(unknown[0], known.records, repr(store))
     kept = kept_releases(known.records.values(), known.pointer, terms, at)
@@ -214,5 +280,5 @@ def _planned(
     return PrunePlan(
         terms, at, kept, [*parts, rest] if left else parts, dict(sorted(swept.keys.items())),
         [record_key(record.release) for record in dropped], manifests, swept.waiting, sorted(swept.foreign),
-        known.basis, manifest_name,
+        basis=known.basis, found=swept.sweep, manifest_name=manifest_name,
     )  # fmt: skip
