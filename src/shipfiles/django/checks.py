@@ -184,6 +184,8 @@ def check_whitenoise_settings() -> Iterator[CheckMessage]:
         elif meant.same:
             what = f"{meant.setting} asks for what happens without it."
             yield Info(what, hint="Remove it.", id="shipfiles.I019")
+        elif meant.heeded:
+            yield Info(f"{meant.setting} is heeded.", hint=meant.instead, id="shipfiles.I019")
         elif whitenoise.is_given(given, meant.option):
             what = f"{meant.setting} is not read: {whitenoise.place(meant.option)} counts more."
             yield Info(what, hint="Remove it.", id="shipfiles.I019")

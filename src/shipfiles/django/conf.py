@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import sys
@@ -55,6 +56,8 @@ def static_config(options: Mapping[str, Any]) -> StaticConfig:
         given["serve"] = {**serve, "default_headers": _security_headers()}
     try:
         config = from_mapping(StaticConfig, given)
+        if not settings.DEBUG and (test := getattr(settings, whitenoise.IMMUTABLE_TEST, None)) is not None:
+            config = dataclasses.replace(config, serve=whitenoise.with_immutable_test(config.serve, test))
         _check_release(config)
     except (ConfigError, ReleaseIdError) as error:
         raise ImproperlyConfigured(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}") from None

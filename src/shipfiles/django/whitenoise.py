@@ -5,11 +5,22 @@ Its documentation of version 6.12 says what they mean there. Whatever OPTIONS sa
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.utils.module_loading import import_string
+
+from ..config import ServeConfig
+from ..errors import ConfigError
+from ..http.headers import immutable_cache_control
+
 PREFIX = "WHITENOISE_"
+
+IMMUTABLE_TEST = PREFIX + "IMMUTABLE_FILE_TEST"
+"""The only setting that is heeded and has no option of its own."""
 
 STORAGES = "STORAGES['staticfiles']['OPTIONS']"
 
@@ -21,6 +32,8 @@ class Meaning:
     setting: str
     option: tuple[str, ...] = ()
     """The place in OPTIONS for which it is a fall-back; empty for none."""
+    heeded: bool = False
+    """Whether it is heeded though no option means the same."""
     value: Any = None
     """What would stand there."""
     same: bool = False
@@ -66,7 +79,7 @@ def _meaning(name: str, value: Any, debug: bool) -> Meaning:
         return Meaning(name, why="WhiteNoise 6 has no such setting", instead="Remove it, or correct its name.")
     option, reader, instead = known
     try:
-        return Meaning(name, option, reader(value, debug), instead=instead)
+        return Meaning(name, option, value=reader(value, debug), heeded=not option, instead=instead)
     except _Same:
         return Meaning(name, same=True)
     except _NotHeeded as refused:
@@ -95,10 +108,51 @@ def _added(given: Mapping[str, Any], option: tuple[str, ...], value: Any) -> dic
 
 
 def _written(value: Any) -> str:
-    if callable(value) and (name := getattr(value, "__qualname__", "")):
-        return repr(f"{value.__module__}.{name}")
+    if callable(value):
+        name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
+        return repr(name) if all(map(str.isidentifier, name.split("."))) else "the same callable"
     text = repr(str(value) if hasattr(value, "__fspath__") else value)
     return text if len(text) <= 200 else text[:199] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class ImmutableToo:
+    """Stands for ``serve.add_headers``: what a project's test calls immutable is cached for ever, beside our own."""
+
+    test: Callable[[str, str], object]
+    cache_control: str
+    add_headers: str | Callable[..., object] | None
+
+    def __call__(self, headers: Any, path: str, url: str) -> None:
+        """What WhiteNoise does: the test first, then the function that may change what came of it."""
+        if self.test(path, url):
+            headers["Cache-Control"] = self.cache_control
+        if self.add_headers:
+            add = self.add_headers
+            (import_string(add) if isinstance(add, str) else add)(headers, path, url)
+
+
+def with_immutable_test(config: ServeConfig, test: Any) -> ServeConfig:
+    """``config``, and what WHITENOISE_IMMUTABLE_FILE_TEST calls immutable: a callable of the file's path and its URL's,
+    or a regular expression that is searched in the latter. Raises `ConfigError` if it is neither.
+    """
+    if not callable(test):
+        if not isinstance(test, (str, re.Pattern)):
+            raise ConfigError(f"{IMMUTABLE_TEST} must be a callable or a regular expression, not {test!r}")
+        try:
+            pattern = re.compile(test)
+        except re.error as error:
+            raise ConfigError(f"{IMMUTABLE_TEST} {test!r} is no regular expression: {error}") from None
+        test = _Searched(pattern)
+    return replace(config, add_headers=ImmutableToo(test, immutable_cache_control(config), config.add_headers))
+
+
+@dataclass(frozen=True, slots=True)
+class _Searched:
+    pattern: re.Pattern[str]
+
+    def __call__(self, _path: str, url: str) -> bool:
+        return self.pattern.search(url) is not None
 
 
 # The readers: WhiteNoise's value and DEBUG → ours.
@@ -107,6 +161,23 @@ def _written(value: Any) -> str:
 def _as_is(value: Any, debug: bool) -> Any:
     del debug
     if value is None:
+        raise _Same
+    return value
+
+
+def _folder(value: Any, debug: bool) -> Any:
+    del debug
+    if not value:
+        raise _Same
+    # Relative to the current folder there, to BASE_DIR here.
+    return os.path.abspath(value) if isinstance(value, (str, os.PathLike)) else value
+
+
+def _index_file(value: Any, debug: bool) -> Any:
+    del debug
+    if value is True:
+        return "index.html"
+    if not isinstance(value, str) or not value:
         raise _Same
     return value
 
@@ -180,19 +251,32 @@ def _keep_only_hashed(value: Any, debug: bool) -> Any:
     )
 
 
+_IMMUTABLE_BY_NAME = (
+    "It is asked for every file, and not with DEBUG. The release's own hashed names and those that a bundler has made "
+    "are immutable without it: try to remove it. For others, write patterns of their logical paths in "
+    f"{place(('rewrite', 'bundled_names'))}."
+)
+
 _Reader = Callable[[Any, bool], Any]
 
 _READERS: Mapping[str, tuple[tuple[str, ...], _Reader, str]] = {
+    "ADD_HEADERS_FUNCTION": (
+        ("serve", "add_headers"), _as_is,
+        "OPTIONS['serve']['headers'] has headers by pattern, without a function.",
+    ),
     "ALLOW_ALL_ORIGINS": (("serve", "allow_all_origins"), _switch, ""),
     "AUTOREFRESH": (
         ("serve", "follow_current"), _autorefresh,
         "A process goes over to each release that collectstatic makes; without DEBUG it looks at nothing else.",
     ),
     "CHARSET": (("serve", "charset"), _as_is, ""),
+    "IMMUTABLE_FILE_TEST": ((), _as_is, _IMMUTABLE_BY_NAME),
+    "INDEX_FILE": (("serve", "index_file"), _index_file, ""),
     "KEEP_ONLY_HASHED_FILES": ((), _keep_only_hashed, ""),
     "MANIFEST_STRICT": (("manifest_strict",), _strict, ""),
     "MAX_AGE": (("serve", "max_age"), _max_age, ""),
     "MIMETYPES": (("serve", "media_types"), _as_is, ""),
+    "ROOT": (("serve", "root_folder"), _folder, "Its files belong to the release: run collectstatic."),
     "SKIP_COMPRESS_EXTENSIONS": (
         ("compress", "skip_extensions"), _as_is,
         "Images, fonts and archives that are compressed in themselves need not be in it.",

@@ -95,10 +95,15 @@ def _fields(logical: str, config: ServeConfig) -> dict[str, tuple[str, str | Non
 def cache_control(logical: str, config: ServeConfig, *, immutable: bool) -> str:
     """Cache-Control of the file ``logical``: RFC 9111 section 5.2.2, and RFC 8246 for ``immutable``."""
     if immutable:
-        return f"max-age={config.immutable_max_age}, public, immutable"
+        return immutable_cache_control(config)
     # "no-cache" says in one word what a lifetime of nothing means: keep it, but ask each time.
     # And a page that answers everywhere names the files of one release: it is asked for anew on each visit.
     return f"max-age={config.max_age}, public" if config.max_age and logical != config.single_page else "no-cache"
+
+
+def immutable_cache_control(config: ServeConfig) -> str:
+    """Cache-Control of what stands for the same bytes for ever."""
+    return f"max-age={config.immutable_max_age}, public, immutable"
 
 
 def entity_tag(digest: Digest) -> str:
