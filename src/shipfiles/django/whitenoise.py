@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-
-from django.utils.module_loading import import_string
+from wsgiref.headers import Headers
 
 from ..config import ServeConfig
 from ..errors import ConfigError
+from ..http.added import header_function
 from ..http.headers import immutable_cache_control
 
 PREFIX = "WHITENOISE_"
@@ -120,16 +120,16 @@ class ImmutableToo:
     """Stands for ``serve.add_headers``: what a project's test calls immutable is cached for ever, beside our own."""
 
     test: Callable[[str, str], object]
-    cache_control: str
-    add_headers: str | Callable[..., object] | None
+    config: ServeConfig
+    """Without this, with the project's own ``add_headers``."""
 
-    def __call__(self, headers: Any, path: str, url: str) -> None:
-        """What WhiteNoise does: the test first, then the function that may change what came of it."""
+    def __call__(self, headers: Headers, path: str, url: str) -> None:
+        """What WhiteNoise does: the test first, then the function, which may change what came of it."""
         if self.test(path, url):
-            headers["Cache-Control"] = self.cache_control
-        if self.add_headers:
-            add = self.add_headers
-            (import_string(add) if isinstance(add, str) else add)(headers, path, url)
+            headers["Cache-Control"] = immutable_cache_control(self.config)
+        # Imported now: where the options are read, the project's modules may not be ready.
+        if add := header_function(self.config):
+            add(headers, path, url)
 
 
 def with_immutable_test(config: ServeConfig, test: Any) -> ServeConfig:
@@ -144,7 +144,7 @@ def with_immutable_test(config: ServeConfig, test: Any) -> ServeConfig:
         except re.error as error:
             raise ConfigError(f"{IMMUTABLE_TEST} {test!r} is no regular expression: {error}") from None
         test = _Searched(pattern)
-    return replace(config, add_headers=ImmutableToo(test, immutable_cache_control(config), config.add_headers))
+    return replace(config, add_headers=ImmutableToo(test, config))
 
 
 @dataclass(frozen=True, slots=True)

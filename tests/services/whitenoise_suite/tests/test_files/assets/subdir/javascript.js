@@ -1,0 +1,2 @@
+// A script, of which ranges are asked for.
+window.answer = 42;
