@@ -43,10 +43,10 @@ def deploy(project: Path, write):
     return publish
 
 
-def settle(project: Path) -> Path:
+def settle(project: Path, moment: float = 1e9) -> Path:
     """Make the folder of the manifests as old as it is when nobody deploys."""
     folder = project / "root" / ".shipfiles" / "manifests"
-    os.utime(folder, (1e9, 1e9))
+    os.utime(folder, (moment, moment))
     return folder
 
 
@@ -176,6 +176,103 @@ def test_out_of_descriptors_is_503_and_heals(deploy, project: Path, monkeypatch:
         patch.setattr(os, "scandir", full)
         assert ask(table, first).status == 503
     assert ask(table, first).status == 200
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, where: object, what: str, number: int, part: str = "") -> None:
+    """Let the function ``what`` fail for paths with ``part`` in them."""
+    do = getattr(where, what)
+
+    def fail(path: str, *more: object, **named: object) -> object:
+        if part in str(path):
+            raise OSError(number, os.strerror(number))
+        return do(path, *more, **named)
+
+    monkeypatch.setattr(where, what, fail)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
+@pytest.mark.parametrize("what", [(os, "scandir"), (releases, "read_regular"), (os, "stat")])
+def test_what_cannot_be_read_for_a_moment_is_read_again(
+    deploy, project: Path, monkeypatch: pytest.MonkeyPatch, what: tuple[object, str], number: int
+) -> None:
+    first, _ = deploy("one")
+    second, old = deploy("two")
+    third, _ = deploy("three")
+    _, table = deploy("four")
+    settle(project)
+    assert ask(old, first).status == 200
+    fresh = read_table(str(project / "root"), "/static/")
+    (manifests_of(project)[0].parent / "new.json").write_text(manifests_of(project)[0].read_text())
+    settle(project, 1e9 + 5)
+    monkeypatch.setattr(releases.Releases, "_AGAIN", 0.0)
+    with monkeypatch.context() as patch:
+        failing(patch, *what, number, "manifests")
+        # What was known is served on.
+        assert ask(old, first).status == 200
+        assert ask(fresh, first).status == 404
+        assert ask(table, third).status == 404
+    assert {ask(t, name).status for t in (old, fresh, table) for name in (first, second, third)} == {200}
+
+
+def test_a_file_that_can_never_be_read_takes_none_away(
+    deploy, project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is tried again, and the others are not read anew for it; nor is the folder looked at for every name."""
+    first, _ = deploy("one")
+    _, table = deploy("two")
+    (manifests_of(project)[0].parent / "loop.json").symlink_to("loop.json")
+    settle(project)
+    searched, looks = [], []
+    search, scandir = releases.foreign_names, os.scandir
+    monkeypatch.setattr(releases, "foreign_names", lambda *given: searched.append(1) or search(*given))
+    monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scandir(path))
+    for i in range(100):
+        assert ask(table, first).status == 200
+        assert ask(table, f"{i}.0123456789ab.css").status == 404
+    assert (len(searched), len(looks), len(caplog.messages)) == (2, 1, 1)
+    assert "loop.json" in caplog.text
+    assert not table.may_wait(f"/static/{first}")
+    monkeypatch.setattr(releases.Releases, "_AGAIN", 0.0)
+    table._others._next = 0.0  # a second later
+    third, _ = deploy("three")
+    for name in (first, third, first):
+        assert ask(table, name).status == 200
+    assert (len(searched), len(caplog.messages)) == (3, 1)
+
+
+def test_one_that_cannot_be_read_when_another_goes(deploy, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = deploy("one")
+    second, _ = deploy("two")
+    _, table = deploy("three")
+    settle(project)
+    assert ask(table, first).status == ask(table, second).status == 200
+    of = {load(path.read_bytes(), "m").entries["a.css"].name: path for path in manifests_of(project)}
+    of[first].unlink()
+    settle(project, 1e9 + 5)
+    with monkeypatch.context() as patch:
+        failing(patch, releases, "read_regular", errno.EIO, of[second].name)
+        assert (ask(table, first).status, ask(table, second).status) == (404, 200)
+
+
+def test_a_folder_of_a_time_to_come_is_looked_at_once_a_second(
+    deploy, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = deploy("one")
+    _, table = deploy("two")
+    folder = settle(project)
+    os.utime(folder, (time.time() + 1e6, time.time() + 1e6))
+    looks: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scandir(path))
+    monkeypatch.setattr(releases.Releases, "_AGAIN", 1e9)
+    for i in range(100):
+        assert ask(table, f"{i}.0123456789ab.css").status == 404
+    assert len(looks) == 1
+    assert not table.may_wait("/static/x.0123456789ab.css")
+    table._others._next = 0.0  # a second later
+    assert ask(table, first).status == 200
+    ask(table, "x.0123456789ab.css")
+    assert len(looks) == 2
 
 
 def test_a_folder_that_cannot_be_listed_has_no_releases(deploy, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from ..config import ServeConfig
 from ..errors import ManifestError
 from ..manifest import reader_of
 from ..records import POINTER_KEY, read_current, read_pointer
+from .forks import renew_in_child
 from .using import Used, log_use
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ class _Locks:
 
 
 _locks = _Locks()
-if hasattr(os, "register_at_fork"):
-    # A lock that another thread held when the process forked would never be free again in the child.
-    os.register_at_fork(after_in_child=_locks.renew)
+renew_in_child(_locks.renew)
 
 
 class Following:

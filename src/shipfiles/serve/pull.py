@@ -20,6 +20,7 @@ from ..manifest import suffix
 from ..model import Entry, Variant
 from ..stores.local import LocalStore
 from ..stores.store import Body, Store
+from .forks import renew_in_child
 from .remote import RemoteNames
 
 logger = logging.getLogger("shipfiles.serve")
@@ -47,12 +48,16 @@ class Pull:
         self._disk = disk
         self._names = RemoteNames(source, own)
         self._flights = _Flights[Mapping[str, bytes] | None]()
-        self._lock = threading.Lock()
-        # A store is not made for threads that put and settle at once.
-        self._writing = threading.Lock()
+        self._renew()
+        renew_in_child(self._renew)
         self._held: OrderedDict[str, Mapping[str, bytes]] = OrderedDict()
         self._entries: dict[str, Entry] = {}
         self._said = self._failed = float("-inf")
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+        # A store is not made for threads that put and settle at once.
+        self._writing = threading.Lock()
 
     def has(self, name: str) -> bool:
         """Whether the disk has a file ``name``."""
@@ -199,6 +204,10 @@ class _Flights(Generic[_T]):
     """Lets one of several threads that want the same do it, and gives its result to the others."""
 
     def __init__(self) -> None:
+        self._renew()
+        renew_in_child(self._renew)
+
+    def _renew(self) -> None:
         self._lock = threading.Lock()
         self._flying: dict[str, Future[_T]] = {}
 

@@ -13,7 +13,8 @@ from ..errors import ManifestError
 from ..lines import DAMAGE, as_written, foreign_names, head_of
 from ..manifest import check_schema, line_entry, load
 from ..model import Entry
-from ..regular import read_regular
+from ..regular import open_regular, read_regular
+from .forks import renew_in_child
 from .opened import BUSY
 
 logger = logging.getLogger("shipfiles.serve")
@@ -37,38 +38,61 @@ class Releases:
     keep pages open for longer still. Nothing is read before a name is missed; then every manifest is searched once for
     its names, of which those are kept that no other release has, and the folder is looked through again only when its
     time says that a file came or went. An entry is read from its manifest when somebody asks for its name.
+
+    What cannot be read takes nothing away that is known, and is tried again after a second.
     """
 
     # A file that comes within the clock's grain after a look leaves the folder's time as it was; until that time is
     # this old it proves nothing.
     _SETTLED = 2.0
+    _AGAIN = 1.0
+    """Seconds until what could not be read is tried again, and between two looks at a folder of a time to come."""
 
     def __init__(self, folder: str, own: Collection[str]) -> None:
         self._folder = folder
         self._own = own
-        self._lock = threading.Lock()
+        self._renew()
+        renew_in_child(self._renew)
         self._listed: int | None = None
+        """The folder's time at a look after which only another time means that there is something new."""
+        self._looked: int | None = None
+        """The folder's time at the last look."""
+        self._next = 0.0
+        """When the next look may be, if the folder's time is still that of the last one."""
+        self._unread: set[str] = set()
+        """The files that could not be read at the last look."""
         self._read: dict[str, _State] = {}
         self._places: dict[str, _Line | Entry] = {}
         self._parsed: dict[str, Entry] = {}
         self._reported: set[object] = set()
 
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
+
     def is_known(self) -> bool:
         """Whether `entry` can answer without looking through the folder, which may take a tenth of a second."""
         try:
-            return os.stat(self._folder).st_mtime_ns == self._listed
+            return not self._is_due(os.stat(self._folder).st_mtime_ns)
         except (OSError, ValueError):
             return True
+
+    def _is_due(self, changed: int) -> bool:
+        """Whether it is time to look through the folder, whose time is ``changed``."""
+        if changed == self._listed:
+            return False
+        return changed != self._looked or time.monotonic() >= self._next
 
     def entry(self, name: str) -> Entry | None:
         """The entry with the hashed name ``name``. Raises ``OSError`` only if its number is in `BUSY`."""
         try:
-            changed = os.stat(self._folder).st_mtime_ns
-        except (OSError, ValueError):
+            changed: int | None = os.stat(self._folder).st_mtime_ns
+        except (FileNotFoundError, ValueError):
             return None
-        if changed != self._listed:
+        except OSError:
+            changed = None  # out of reach for now: what is known goes on
+        if changed is not None and self._is_due(changed):
             with self._lock:
-                if changed != self._listed:
+                if self._is_due(changed):
                     self._list(changed)
         place = self._places.get(name)
         if not isinstance(place, _Line):
@@ -97,13 +121,17 @@ class Releases:
 
     def _list(self, changed: int) -> None:
         """Bring what is known in line with the folder, whose time is ``changed``."""
+        unread: set[str] = set()
         try:
-            with os.scandir(self._folder) as listing:
-                states = {f.name: state for f in listing if f.name.endswith(".json") and (state := _state_of(f.path))}
+            states = self._states(unread)
+        except FileNotFoundError:
+            states = {}
         except OSError as error:
             if error.errno in BUSY:
                 raise
-            states = {}
+            self._report((self._folder, error.errno), f"{self._folder}: cannot be read: {error.strerror}.")
+            self._looked, self._listed, self._next = changed, None, time.monotonic() + self._AGAIN
+            return
         if states != self._read:
             new = states.keys() - self._read.keys()
             newest = max(self._read.values(), default=(0, 0, 0))
@@ -114,12 +142,49 @@ class Releases:
             own = as_written(self._own)
             # Where two releases have a name, the later one has written the variants that lie beside it.
             for name in sorted(new, key=lambda name: states[name]):
-                places.update(self._names(os.path.join(self._folder, name), states[name], own))
+                path = os.path.join(self._folder, name)
+                if (names := self._names(path, states[name], own)) is not None:
+                    places.update(names)
+                    continue
+                unread.add(name)
+                del states[name]
+            if unread & self._read.keys():
+                # What it had keeps its place; a place in a manifest that is gone has no entry.
+                places = {**self._places, **places}
             self._read, self._places, self._parsed = states, places, {}
-        self._listed = changed if time.time() - changed / 1e9 > self._SETTLED else None
+        age = time.time() - changed / 1e9
+        self._looked, self._unread = changed, unread
+        self._listed = changed if age > self._SETTLED and not unread else None
+        self._next = time.monotonic() + self._AGAIN if unread or age < 0 else 0.0
 
-    def _names(self, path: str, state: _State, own: set[bytes]) -> Mapping[str, _Line | Entry]:
-        """Where the entries of the manifest at ``path`` are; none, and a line in the log, if it cannot be read."""
+    def _states(self, unread: set[str]) -> dict[str, _State]:
+        """What the files of the folder look like: those that can be read. ``unread`` gets the names of the others.
+
+        Raises ``OSError`` if the folder cannot be read.
+        """
+        states = {}
+        with os.scandir(self._folder) as listing:
+            for file in listing:
+                if not file.name.endswith(".json"):
+                    continue
+                try:
+                    states[file.name] = _state_of(file.path, tried=file.name in self._unread)
+                except FileNotFoundError:
+                    pass
+                except OSError as error:
+                    if error.errno in BUSY:
+                        raise
+                    self._say_unread(file.path, error)
+                    unread.add(file.name)
+                    if file.name in self._read:
+                        states[file.name] = self._read[file.name]
+        return states
+
+    def _names(self, path: str, state: _State, own: set[bytes]) -> Mapping[str, _Line | Entry] | None:
+        """Where the entries of the manifest at ``path`` are; none, and a line in the log, if it is damaged.
+
+        ``None`` if it cannot be read now.
+        """
         try:
             body = read_regular(path)
             if (head := head_of(body)) is not None:
@@ -135,12 +200,16 @@ class Releases:
         except OSError as error:
             if error.errno in BUSY:
                 raise
-            self._report(
-                (path, state), f"{path}: cannot be read: {error.strerror}. The files of that release are not served."
-            )
+            self._say_unread(path, error)
+            return None
         except ManifestError as error:
             self._report((path, state), f"{error} The files of that release are not served.")
         return {}
+
+    def _say_unread(self, path: str, error: OSError) -> None:
+        self._report(
+            (path, error.errno), f"{path}: cannot be read: {error.strerror}. The files of that release are not served."
+        )
 
     def _report(self, what: object, text: str) -> None:
         """Say ``text`` once for each ``what``."""
@@ -149,10 +218,10 @@ class Releases:
             logger.warning("%s", text)
 
 
-def _state_of(path: str) -> _State | None:
-    """What is another whenever the file at ``path`` is; ``None`` if there is none."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return None
+def _state_of(path: str, *, tried: bool) -> _State:
+    """What is another whenever the file at ``path`` is. Raises ``OSError``, if it was ``tried`` also for its bytes."""
+    if tried:
+        with open_regular(path) as file:
+            file.read(1)
+    status = os.stat(path)
     return status.st_mtime_ns, status.st_size, status.st_ino

@@ -14,6 +14,7 @@ from ..manifest import check_schema, load
 from ..model import Entry
 from ..records import MANIFESTS_PREFIX, POINTER_KEY
 from ..stores.store import Store, read_all
+from .forks import renew_in_child
 
 
 class Found(NamedTuple):
@@ -38,12 +39,16 @@ class RemoteNames:
     def __init__(self, store: Store, own: Collection[str]) -> None:
         self._store = store
         self._own = own
-        self._lock = threading.Lock()
+        self._renew()
+        renew_in_child(self._renew)
         self._modified: dict[str, float] = {}
         self._unread: list[str] = []
         self._places: dict[str, str] = {}
         self._pointer: bytes | None = None
         self._asked = self._listed = float("-inf")
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
 
     def find(self, name: str) -> Found | None:
         """The entry of ``name``, ``None`` if no manifest has it. Raises `StoreError` and `ManifestError`."""

@@ -9,6 +9,7 @@ import time
 from ..errors import ManifestError
 from ..manifest import reader_of
 from ..records import moment_text, read_pointer, read_record
+from .forks import renew_in_child
 
 logger = logging.getLogger("shipfiles")
 
@@ -25,10 +26,14 @@ class Since:
     def __init__(self, root: str) -> None:
         self._root = root
         self._read = reader_of(root)
-        self._lock = threading.Lock()
+        self._renew()
+        renew_in_child(self._renew)
         self._known = ("", "")
         self._next = 0.0
         self._said = ""
+
+    def _renew(self) -> None:
+        self._lock = threading.Lock()
 
     def of(self, release: str) -> str:
         """The time when ``release`` became current last, else when it was made: UTC, as the pointer has it.

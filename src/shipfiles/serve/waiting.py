@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
 
+from .forks import renew_in_child
 from .opened import Span
 from .ready import ready_respond
 from .respond import Request, Response, respond_instead
@@ -19,7 +19,7 @@ async def respond_soon(table: Table, request: Request) -> Response | None:
     if request.path is None or not table.may_wait(request.path):
         # Opening and reading a small file is quicker than handing it to a thread.
         return ready_respond(table, request)
-    answer = _threads().submit(ready_respond, table, request)
+    answer = _pool.threads.submit(ready_respond, table, request)
     try:
         return await asyncio.wrap_future(answer)
     except asyncio.CancelledError:
@@ -31,13 +31,22 @@ async def respond_instead_soon(table: Table, request: Request, accept: str | Non
     """What `respond_instead` answers."""
     if table.config.pull_from is None:
         return respond_instead(table, request, accept)
-    return await asyncio.wrap_future(_threads().submit(respond_instead, table, request, accept))
+    return await asyncio.wrap_future(_pool.threads.submit(respond_instead, table, request, accept))
 
 
-@cache
-def _threads() -> ThreadPoolExecutor:
+class _Pool:
     # Of our own: those of the loop are there for everybody, and a store that does not answer must not take them all.
-    return ThreadPoolExecutor(_THREADS, "shipfiles")
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        # It begins without threads.
+        self.threads = ThreadPoolExecutor(_THREADS, "shipfiles")
+
+
+_pool = _Pool()
+renew_in_child(_pool.renew)
 
 
 def _close(answer: Future[Response | None]) -> None:
