@@ -60,8 +60,26 @@ class Manifest:
     def names(self) -> dict[str, str]:
         """Logical path → hashed name, sorted."""
         if isinstance(self.entries, Lines):
-            return {logical: self.entries.names[logical] for logical in sorted(self.entries)}
+            return dict(self.entries.names.items())
         return {logical: self.entries[logical].name for logical in sorted(self.entries)}
+
+    def by_logical(self) -> Mapping[str, str]:
+        """Logical path → hashed name. Of a manifest that was read lazily no name is made before it is asked for."""
+        return self.entries.names if isinstance(self.entries, Lines) else self.names()
+
+    def by_name(self) -> Mapping[str, str]:
+        """Hashed name → logical path, as `by_logical`."""
+        if isinstance(self.entries, Lines):
+            return self.entries.logicals
+        return {name: logical for logical, name in self.names().items()}
+
+    def rest_in(self, folder: str, skip: int = 0) -> None:
+        """Hold what was read lazily no longer in memory, if its file in ``folder``, as errors name it, has it.
+
+        See `Lines.rest_on`.
+        """
+        if isinstance(self.entries, Lines):
+            self.entries.rest_on(os.path.join(folder, self.entries.where), skip)
 
     def steady(self) -> dict[str, Digest | None]:
         """Hashed name → the digest of its bytes, and ``None`` for names that a bundler gave and that did not hold."""

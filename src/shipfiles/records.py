@@ -204,8 +204,11 @@ def read_record(read: Read, release: str) -> Record | None:
 
 def read_manifest_body(read: Read, record: Record) -> bytes:
     """The bytes of the manifest of a release, certain to be those. Raises `ManifestError`."""
+    return _certain(read(manifest_key(record.manifest)), record)
+
+
+def _certain(body: bytes | None, record: Record) -> bytes:
     key = manifest_key(record.manifest)
-    body = read(key)
     if body is None:
         raise ManifestError(f"{key}: missing, but release {record.release} has it. Run collectstatic again.")
     if digest_bytes(body) != record.manifest:
@@ -237,9 +240,11 @@ def read_current(read: Read, *, lazily: bool = False) -> tuple[str, Manifest] | 
         if pointer is None:
             return None
         record = read_record(read, pointer.release)
-        if record is not None and (pointer.release == missing or read(manifest_key(record.manifest)) is not None):
-            body = read_manifest_body(read, record)
-            return pointer.release, load(body, manifest_key(record.manifest), lazily=lazily)
+        if record is not None:
+            key = manifest_key(record.manifest)
+            body = read(key)
+            if body is not None or pointer.release == missing:
+                return pointer.release, load(_certain(body, record), key, lazily=lazily)
         if pointer.release == missing:
             key = record_key(missing)
             raise ManifestError(f"{key}: missing, but {POINTER_KEY} names it. Run collectstatic again.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -146,6 +146,7 @@ class StaticStorage(Storage):
     def forget(self) -> None:
         """Read the release again when it is needed: this process has just published another."""
         self._names = self._names_hash = None
+        self._quoted = {}
         vars(self).pop("_stock", None)
         self._used = _UNREAD
 
@@ -155,7 +156,7 @@ class StaticStorage(Storage):
         if self._names is not None:
             return self._names
         used = self.used
-        names = self._stock[0] if used is None else used.names
+        names = self._stock[0] if used is None else used.all_names
         if self._following is None:
             self._names = names
         return names
@@ -163,6 +164,15 @@ class StaticStorage(Storage):
     @hashed_files.setter
     def hashed_files(self, names: dict[str, str]) -> None:
         self._names = names
+        self._quoted = {}
+
+    @property
+    def _known(self) -> Mapping[str, str]:
+        """As `hashed_files`, but no name is made before it is asked for."""
+        if self._names is not None:
+            return self._names
+        used = self.used
+        return self._stock[0] if used is None else used.names
 
     @property
     def manifest_hash(self) -> str:
@@ -189,15 +199,28 @@ class StaticStorage(Storage):
         name = str(name or "")
         if settings.DEBUG and not force:
             return self._source_url(name)
-        stored = (self._names or self.hashed_files).get(name)
-        if stored is not None:
-            quoted = self._quoted.get(stored)
-            if quoted is None:
-                quoted = self._quoted[stored] = url_quote(stored)
+        quoted = self._quoted.get(name)
+        if quoted is None or self._following is not None:
+            quoted = self._quote(name)
+        if quoted is not None:
             return self._based(quoted)
         path, rest = path_and_rest(name, self._has)
         # A folder is not hashed: templates put file names behind it.
         return self._absolute(path if path.endswith("/") else self._stored(path)) + rest
+
+    def _quote(self, name: str) -> str | None:
+        """The hashed name of the logical path ``name``, quoted and kept; ``None`` if there is none."""
+        names: Mapping[str, str] | None = self._names
+        kept = self._quoted
+        if names is None:
+            used = self.used
+            names = self._stock[0] if used is None else used.names
+            if used is not None and self._following is not None:
+                kept = used.quoted
+        quoted = kept.get(name)
+        if quoted is None and (stored := names.get(name)) is not None:
+            quoted = kept[name] = url_quote(stored)
+        return quoted
 
     def _source_url(self, name: str) -> str:
         path, rest = path_and_rest(name, self._source_exists)
@@ -231,7 +254,7 @@ class StaticStorage(Storage):
         return name
 
     def _stored(self, path: str) -> str:
-        found = self.hashed_files.get(path)
+        found = self._known.get(path)
         if found is not None:
             return found
         testing = conf.in_tests() and self.config.check_names
@@ -241,8 +264,8 @@ class StaticStorage(Storage):
         if self.manifest_strict:
             if testing:
                 raise self._missing(path, "no finder has it", conf.source_names())
-            where = "" if self.hashed_files else f"there is no release in {self.location}; run collectstatic"
-            raise self._missing(path, where, self.hashed_files)
+            where = "" if self._known else f"there is no release in {self.location}; run collectstatic"
+            raise self._missing(path, where, self._known)
         if not self.location or not self.exists(path):
             raise ValueError(f"The file '{path}' could not be found with {self!r}.")
         if path not in self._reported:
@@ -254,7 +277,7 @@ class StaticStorage(Storage):
         return conf.source_exists(name, conf.root_folder(self.config))
 
     def _has(self, name: str) -> bool:
-        return name in self.hashed_files or (conf.in_tests() and self._source_exists(name))
+        return name in self._known or (conf.in_tests() and self._source_exists(name))
 
     def _missing(self, path: str, where: str, known: Any) -> MissingEntry:
         return MissingEntry(path, nearest_names(path, known), where)

@@ -131,6 +131,7 @@ class Following:
         current = read_current(self._read, lazily=True)
         if current is not None:
             used = Used(*current, "the current one, followed")
+            used.manifest.rest_in(self._root)
             log_use(used, self._root)
             self._latest = used
 

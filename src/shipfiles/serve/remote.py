@@ -129,7 +129,5 @@ def _names_in(body: bytes, key: str, own: Collection[bytes]) -> Collection[str]:
 
 def _entry_in(body: bytes, key: str, name: str) -> Entry | None:
     manifest = load(body, key, lazily=True)
-    for logical, hashed in manifest.names().items():
-        if hashed == name:
-            return manifest.entries[logical]
-    return None
+    logical = manifest.by_name().get(name)
+    return None if logical is None else manifest.entries[logical]

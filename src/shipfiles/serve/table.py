@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from ..config import ServeConfig
 from ..digest import Digest
@@ -31,6 +31,8 @@ from .releases import Releases
 from .using import Used, log_use, release_to_use
 
 logger = logging.getLogger("shipfiles.serve")
+
+_T = TypeVar("_T")
 
 
 class Known(NamedTuple):
@@ -132,7 +134,7 @@ class FileTable:
         self._add_headers = header_function(self.config)
         self._root = os.path.abspath(root)
         self._logical = manifest.entries
-        self._hashed = {name: logical for logical, name in manifest.names().items()}
+        self._hashed = manifest.by_name()
         self._unknown = _unknown_files(names or {})
         self._others = Releases(os.path.join(self._root, MANIFESTS_PREFIX.rstrip("/")) if root else "", self._hashed)
         self._pull: Pull | None = None
@@ -153,9 +155,9 @@ class FileTable:
 
     def _find(self, path: str, place: Place) -> _StoredFile | None:
         name, at_root, is_alias = place
-        if not is_alias and (logical := self._hashed.get(name)) is not None:
+        if not is_alias and (logical := self._asked(self._hashed.get, name)) is not None:
             found = self._own_file(path, logical, immutable=True)
-        elif name in self._logical:
+        elif self._has(name):
             found = self._own_file(path, name, immutable=False, at_root=at_root)
         elif (logical := self._unknown.get(name)) is not None:
             found = self._unknown_file(path, name, logical)
@@ -182,9 +184,9 @@ class FileTable:
         name, at_root, is_alias = place
         if is_alias and self._pull is None:
             return False
-        if name in self._hashed:
+        if self._asked(self._hashed.__contains__, name):
             return self._pull is not None and not self._pull.has(name)
-        if name in self._logical or name in self._unknown or not _may_be_kept(name, at_root):
+        if self._has(name) or name in self._unknown or not _may_be_kept(name, at_root):
             return False
         return not self._others.is_known() or (self._pull is not None and not self._pull.has(name))
 
@@ -196,7 +198,7 @@ class FileTable:
         return self._places.is_static(path) and may_be_hashed(path)
 
     def redirect(self, path: str) -> str | None:
-        return self._places.redirect(path, lambda name: name in self._logical)
+        return self._places.redirect(path, self._has)
 
     def page(self, path: str) -> Resource | None:
         """The page in place of a 404: never below the prefix of static files, where it would hide what is missing."""
@@ -218,12 +220,21 @@ class FileTable:
 
     def _own_file(self, url: str, logical: str, *, immutable: bool, at_root: bool = False) -> _StoredFile | None:
         """The file ``logical`` of this release, at the path ``url``; ``None`` if its entry is damaged."""
+        entry = self._asked(self._logical.get, logical)
+        return None if entry is None else self._stored_file(url, entry, immutable=immutable, at_root=at_root)
+
+    def _has(self, logical: str) -> bool:
+        """Whether this release has a file ``logical``."""
+        return bool(self._asked(self._logical.__contains__, logical))
+
+    def _asked(self, ask: Callable[[str], _T | None], name: str) -> _T | None:
+        """What the manifest says to ``ask`` of ``name``; ``None``, said once in the log, if it is damaged there."""
         try:
-            return self._stored_file(url, self._logical[logical], immutable=immutable, at_root=at_root)
+            return ask(name)
         except ManifestError as error:
-            if logical not in self._reported:
-                self._reported.add(logical)
-                logger.warning("%s", error)
+            if (text := str(error)) not in self._reported:
+                self._reported.add(text)
+                logger.warning("%s", text)
             return None
 
     def _stored_file(self, url: str, entry: Entry, *, immutable: bool, at_root: bool = False) -> _StoredFile:

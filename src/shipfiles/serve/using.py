@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..digest import digest_bytes
@@ -28,10 +28,17 @@ class Used:
     manifest: Manifest
     why: str
     """Why this one, as the log says it."""
+    quoted: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Logical path → hashed name as it stands in a URL, of those that were asked for."""
 
     @cached_property
-    def names(self) -> dict[str, str]:
+    def names(self) -> Mapping[str, str]:
         """Logical path → hashed name."""
+        return self.manifest.by_logical()
+
+    @cached_property
+    def all_names(self) -> dict[str, str]:
+        """`names`, each of them made."""
         return self.manifest.names()
 
 
@@ -62,6 +69,9 @@ def release_to_use(
     if used is None:
         current = read_current(read, lazily=True)
         used = Used(*current, "the current one") if current else None
+    if used is not None:
+        # Where this is no folder the lines stay in memory.
+        used.manifest.rest_in(where)
     return used
 
 
@@ -150,4 +160,6 @@ def read_release_file(path: str) -> Used | None:
         raise ManifestError(f"The release file {path} was written by a newer Shipfiles. Run collectstatic again.")
     if digest_bytes(body) != digest:
         raise ManifestError(f"The release file {path} is damaged: its digest is another. Run collectstatic again.")
-    return Used(release, load(body, path, lazily=True), f"baked into {path}")
+    manifest = load(body, path, lazily=True)
+    manifest.rest_in("", skip=len(head) + 1)
+    return Used(release, manifest, f"baked into {path}")
