@@ -24,7 +24,7 @@ def right(site: Site) -> Ask:
 
     def ask(method: str, target: str, fields: Mapping[str, str]) -> Answer:
         sent = {name.lower(): value for name, value in fields.items()}
-        response = respond(table, Request(method, url_unquote(target), sent.get))
+        response = respond(table, Request(method, url_unquote(target.partition("?")[0]), sent.get))
         if response is None:
             return Answer(200, (), APPLICATION)
         if isinstance(response.body, Span):
@@ -71,6 +71,11 @@ def zero_weight_ignored(ask, method, target, fields):
 
 def method_ignored(ask, method, target, fields):
     return ask("GET" if method == "POST" else method, target, fields)
+
+
+def range_read_first(ask, method, target, fields):
+    without_if_range = ask(method, target, {name: value for name, value in fields.items() if name != "If-Range"})
+    return without_if_range if without_if_range.status == 416 else ask(method, target, fields)
 
 
 def later_date_is_enough(ask, method, target, fields):
@@ -138,6 +143,27 @@ MISTAKES: dict[str, Mistake] = {
     "dates are ignored": lambda ask, m, t, f: ask(m, t, with_field(f, "If-Modified-Since", lambda v: None)),
     "a later date is enough under every name": later_date_is_enough,
     "no nosniff": lambda ask, m, t, f: without(ask(m, t, f), "x-content-type-options"),
+    "a query belongs to the name": lambda ask, m, t, f: Answer(404, (), b"") if "?" in t else ask(m, t, f),
+    "get is GET": lambda ask, m, t, f: ask(m.upper(), t, f),
+    "304 with a length of nothing": lambda ask, m, t, f: (
+        lambda a: plus(a, ("Content-Length", "0")) if a.status == 304 else a
+    )(ask(m, t, f)),
+    "206 without Vary": lambda ask, m, t, f: (lambda a: without(a, "vary") if a.status == 206 else a)(ask(m, t, f)),
+    "If-Unmodified-Since is ignored": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "If-Unmodified-Since", lambda v: None)
+    ),
+    "If-Range is asked after the range is read": range_read_first,
+    "the tag is that of one machine": lambda ask, m, t, f: (
+        lambda a: plus(a, ("ETag", a.get("etag")[:-2] + '0"')) if a.get("etag") else a
+    )(ask(m, t, with_field(f, "If-None-Match", lambda v: v[:-2] + "A" + v[-1]))),
+    "HEAD is of another coding": lambda ask, m, t, f: ask(m, t, {} if m == "HEAD" else f),
+    "a field is there twice": lambda ask, m, t, f: (
+        lambda a: Answer(a.status, (*a.fields, ("X-Content-Type-Options", "nosniff")), a.body)
+    )(ask(m, t, f)),
+    "TRACE is GET": lambda ask, m, t, f: ask("GET" if m == "TRACE" else m, t, f),
+    "a weight above one is one": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "Accept-Encoding", lambda v: v.replace("q=1.5", "q=1"))
+    ),
     "no CORS": lambda ask, m, t, f: without(ask(m, t, f), "access-control-allow-origin"),
 }  # fmt: skip
 
@@ -161,6 +187,11 @@ def test_mistake_is_found(name: str, tmp_path: Path) -> None:
 def test_no_mistake_is_found_where_there_is_none(tmp_path: Path) -> None:
     site = Site(str(tmp_path))
     assert list(broken_cases(right(site), site)) == []
+
+
+def test_names_of_cases_are_different() -> None:
+    names = [case.name for case in HTTP_CASES]
+    assert sorted(set(names)) == sorted(names)
 
 
 def test_an_error_names_the_case_and_its_clause(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from shipfiles.serve.opened import Span
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import read_table
 from shipfiles.testing import APPLICATION, HTTP_CASES, Answer, Ask, HttpContract, Site
+from tests.conformance.differences import expected
 
 
 def over_respond(site: Site) -> Ask:
@@ -29,7 +30,7 @@ def over_respond(site: Site) -> Ask:
 
     def ask(method: str, target: str, fields: Mapping[str, str]) -> Answer:
         sent = {name.lower(): value for name, value in fields.items()}
-        response = respond(table, Request(method, url_unquote(target), sent.get))
+        response = respond(table, Request(method, url_unquote(target.partition("?")[0]), sent.get))
         if response is None:
             return Answer(200, (), APPLICATION)
         body = response.body
@@ -44,9 +45,10 @@ def over_respond(site: Site) -> Ask:
 
 
 def environ_of(method: str, target: str, fields: Mapping[str, str]) -> dict[str, object]:
+    path, _, query = target.partition("?")
     return {
-        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": unquote_to_bytes(target).decode("latin-1"),
-        "QUERY_STRING": "", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
+        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query, "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(),
         "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
         **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in fields.items()},
@@ -86,9 +88,10 @@ def over_wsgi(site: Site, *, with_wrapper: bool) -> Ask:
 
 
 def scope_of(method: str, target: str, fields: Mapping[str, str]) -> dict[str, object]:
+    path, _, query = target.partition("?")
     return {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": unquote(target), "raw_path": target.encode(), "query_string": b"", "root_path": "",
+        "path": unquote(path), "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
         "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in fields.items()],
     }  # fmt: skip
 
@@ -159,17 +162,19 @@ WAYS: dict[str, Callable[[Site], Ask]] = {
     "wsgi with a file wrapper": lambda site: over_wsgi(site, with_wrapper=True),
     "asgi": over_asgi,
     "middleware": over_middleware,
-    "async middleware": over_async_middleware,
+    "middleware, async": over_async_middleware,
 }
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def contract(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> HttpContract:
+def contract(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, HttpContract]:
     site = Site(str(tmp_path_factory.mktemp("site")))
-    return HttpContract(WAYS[request.param](site), site)
+    return request.param, HttpContract(WAYS[request.param](site), site)
 
 
 @pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD:wsgiref.validate.WSGIWarning")
 @pytest.mark.parametrize("case", HTTP_CASES, ids=lambda case: case.name)
-def test_contract(contract: HttpContract, case) -> None:
-    contract.check(case)
+def test_contract(contract: tuple[str, HttpContract], case) -> None:
+    way, rows = contract
+    with expected((way,), case.name):
+        rows.check(case)

@@ -56,12 +56,18 @@ class Server:
     """A running server and the site behind it."""
 
     name: str
+    way: str
 
     site: Site
     port: int
     process: subprocess.Popen[bytes]
     log: Path
     wire: Wire
+
+    @property
+    def parties(self) -> tuple[str, str]:
+        """Under what names the differences of the server are listed: in either way, and in this one."""
+        return self.name, f"{self.name} {self.way}"
 
     def processes(self) -> list[str]:
         """The server and its workers."""
@@ -114,7 +120,7 @@ def start(name: str, way: str, folder: Path) -> Iterator[Server]:
     ):
         wait_until_listening(port, process, log)
         wire = Wire(port)
-        yield Server(name, site, port, process, log, wire)
+        yield Server(name, way, site, port, process, log, wire)
         wire.close()
 
 

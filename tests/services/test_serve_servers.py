@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from shipfiles.testing import HTTP_CASES, HttpContract
+from tests.conformance.differences import expected
 
-from .differences import expected
 from .servers import SERVERS, WAYS, Server, start
 
 pytestmark = pytest.mark.services
@@ -30,7 +30,7 @@ def test_contract(server: Server) -> None:
     broken = []
     for case in HTTP_CASES:
         try:
-            with expected(server.name, case.name):
+            with expected(server.parties, case.name):
                 HttpContract(server.wire.ask, server.site).check(case)
         except AssertionError as error:
             broken.append(str(error))
@@ -98,7 +98,7 @@ def test_slow_readers_cost_no_memory(server: Server) -> None:
     grown = server.memory() - before
     for client in clients:
         client.close()
-    with expected(server.name, "slow readers cost no memory"):
+    with expected(server.parties, "slow readers cost no memory"):
         assert grown < 40 * 1024 * 1024, f"{grown / 1e6:.0f} MB"
 
 

@@ -19,7 +19,7 @@ def select(field: str, size: int) -> Selection:
     answer in parts nearly no client reads.
     """
     unit, equals, listed = field.partition("=")
-    if not equals or unit.strip(" \t").lower() != "bytes" or size == 0:
+    if not equals or unit.lower() != "bytes" or size == 0:
         return None
     # Section 5.6.1.2: empty members of a list are passed over.
     members = [member for member in (part.strip(" \t") for part in listed.split(",")) if member]

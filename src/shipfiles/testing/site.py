@@ -58,7 +58,8 @@ FILES: dict[str, SiteFile] = {
 }  # fmt: skip
 # Each case that harms a file has one of its own, so that the cases can run in any order.
 _HARMED = ("removed", "removed-later", "removed-variant", "shrunk", "shrunk-later", "shrunk-variant", "grown", "folder",
-           "fifo", "large-shrunk", "plain-removed", "plain-replaced", "plain-large-replaced")  # fmt: skip
+           "fifo", "device", "link",
+           "large-shrunk", "plain-removed", "plain-replaced", "plain-large-replaced")  # fmt: skip
 for _name in _HARMED:
     _body = _JS if "large" in _name else f"/* {_name} */\n".encode() * 40
     if _name.startswith("plain"):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
+from ...http.dates import http_date
 from ..http import Answer, Ask, Case
 from ..site import Site
 from .judge import CSS, JS, Check, adder, coded, date, etag_of, same, tag
 
 _cases: list[Case] = []
 case = adder(_cases)
+
+
+_RFC_850, _ASCTIME = "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"
+
+
+def _other_form(answer: Answer, form: str) -> str:
+    """The Last-Modified of ``answer`` in an obsolete form, by the library of C."""
+    return time.strftime(form, time.strptime(date(answer), "%a, %d %b %Y %H:%M:%S GMT"))
 
 
 _Fields = Callable[[Answer], Mapping[str, str]]
@@ -39,6 +49,32 @@ _PRECONDITIONS: list[tuple[str, _Fields, int, str]] = [
     ("If-Match wins over the date", lambda a: {"If-Match": "*", "If-Unmodified-Since": date(a, -60)}, 200, "13.1.4"),
     ("If-Match comes before If-None-Match", lambda a: {"If-Match": '"x"', "If-None-Match": tag(a)}, 412, "13.2.2"),
     ("If-None-Match comes after If-Match", lambda a: {"If-Match": tag(a), "If-None-Match": tag(a)}, 304, "13.2.2"),
+    ("If-None-Match: the tag, another case of W", lambda a: {"If-None-Match": "w/" + tag(a)}, 200, "8.8.3"),
+    ("If-None-Match: no space in the list", lambda a: {"If-None-Match": f'"a",{tag(a)},"b"'}, 304, "5.6.1"),
+    ("If-None-Match: hundreds", lambda a: {"If-None-Match": '"x", ' * 800 + tag(a)}, 304, "13.1.2"),
+    ("If-None-Match: the tag within another", lambda a: {"If-None-Match": f'"x{tag(a)[1:]}'}, 200, "8.8.3.2"),
+    ("If-Modified-Since: another zone", lambda a: {"If-Modified-Since": date(a).replace("GMT", "UTC")}, 200, "5.6.7"),
+    ("If-Modified-Since: no such day", lambda _: {"If-Modified-Since": "Sun, 30 Feb 2094 00:00:00 GMT"}, 200,
+     "13.1.3"),
+    ("If-Modified-Since: the date as RFC 850 has it", lambda a: {"If-Modified-Since": _other_form(a, _RFC_850)}, 304,
+     "5.6.7"),
+    ("If-Modified-Since: the date as asctime has it", lambda a: {"If-Modified-Since": _other_form(a, _ASCTIME)}, 304,
+     "5.6.7"),
+    ("If-Unmodified-Since: later", lambda a: {"If-Unmodified-Since": date(a, 60)}, 200, "13.1.4"),
+    ("If-Unmodified-Since comes before If-None-Match",
+     lambda a: {"If-Unmodified-Since": date(a, -1), "If-None-Match": tag(a)}, 412, "13.2.2"),
+    ("If-None-Match comes after If-Unmodified-Since",
+     lambda a: {"If-Unmodified-Since": date(a), "If-None-Match": tag(a)}, 304, "13.2.2"),
+    ("If-Match comes before If-Modified-Since",
+     lambda a: {"If-Match": '"x"', "If-Modified-Since": date(a)}, 412, "13.2.2"),
+    ("If-Modified-Since comes after If-Match",
+     lambda a: {"If-Match": tag(a), "If-Modified-Since": date(a)}, 304, "13.2.2"),
+    ("the range comes after If-Match", lambda a: {"If-Match": tag(a), "Range": "bytes=0-9"}, 206, "13.2.2"),
+    ("the range comes after If-None-Match", lambda _: {"If-None-Match": '"x"', "Range": "bytes=0-9"}, 206, "13.2.2"),
+    ("the range comes after If-Modified-Since",
+     lambda a: {"If-Modified-Since": date(a, -60), "Range": "bytes=0-9"}, 206, "13.2.2"),
+    ("304 comes before If-Range",
+     lambda a: {"If-None-Match": tag(a), "If-Range": '"x"', "Range": "bytes=0-9"}, 304, "13.2.2"),
     ("304 comes before the range", lambda a: {"If-None-Match": tag(a), "Range": "bytes=0-9"}, 304, "14.2"),
     ("412 comes before the range", lambda _: {"If-Match": '"x"', "Range": "bytes=9999-"}, 412, "14.2"),
 ]  # fmt: skip
@@ -83,12 +119,31 @@ def _(ask: Ask, site: Site) -> None:
                 same(name, answer.get(name), whole.get(name))
             for name in ("content-type", "content-encoding", "content-range"):
                 same(name, answer.get(name), None)
+            # Section 8.6: that of the 200 or none, and never that of the nothing that is sent.
+            if answer.get("content-length") not in (None, whole.get("content-length")):
+                raise AssertionError(f"Content-Length is {answer.get('content-length')}")
 
 
 @case("RFC 9110 13.1.2", "the tag of one coding does not stand for another")
 def _(ask: Ask, site: Site) -> None:
     tag = etag_of(ask, site.hashed_url(CSS), {"Accept-Encoding": "gzip"})
     coded(ask("GET", site.hashed_url(CSS), {"If-None-Match": tag}), CSS, None)
+
+
+@case("RFC 9110 13.2.1", "what is not found is not found under any condition")
+def _(ask: Ask, site: Site) -> None:
+    lost = site.hashed_url(CSS).replace("site.", "site.0")
+    lost = lost[: -len("0.css")] + ".css"
+    for fields in ({"If-Match": '"x"'}, {"If-None-Match": "*"}, {"If-Modified-Since": http_date(2_000_000_000)}):
+        for method in ("GET", "HEAD"):
+            same(f"status with {fields}", ask(method, lost, fields).status, 404)
+
+
+@case("RFC 9110 13.2.1", "other methods are refused under any condition")
+def _(ask: Ask, site: Site) -> None:
+    for fields in ({"If-Match": '"x"'}, {"If-None-Match": "*"}, {"If-Unmodified-Since": http_date(1)}):
+        same(f"status with {fields}", ask("POST", site.hashed_url(CSS), fields).status, 405)
+        same(f"status with {fields}", ask("OPTIONS", site.hashed_url(CSS), fields).status, 200)
 
 
 CASES = tuple(_cases)

@@ -78,6 +78,18 @@ def _to_folder(path: str) -> None:
     os.mkdir(path)
 
 
+def _to_device(path: str) -> None:
+    os.unlink(path)
+    os.symlink("/dev/zero", path)
+
+
+def _to_link(path: str) -> None:
+    """A link to a file beside the root: what `Site.secret` is in."""
+    root = path[: path.index("harm") - 1]
+    os.unlink(path)
+    os.symlink(os.path.join(os.path.dirname(root), "secret.txt"), path)
+
+
 def _to_fifo(path: str) -> None:
     os.unlink(path)
     os.mkfifo(path)
@@ -96,6 +108,11 @@ _cases += [
 ]
 if hasattr(os, "mkfifo"):
     _cases.append(Case("disk: a pipe in its place", "RFC 9110 15.5.5", _harmed("fifo", _to_fifo)))
+if os.path.exists("/dev/zero"):
+    _cases += [
+        Case("disk: a device in its place", "RFC 9110 15.5.5", _harmed("device", _to_device)),
+        Case("disk: a link out of the root in its place", "RFC 9110 15.5.5", _harmed("link", _to_link)),
+    ]
 
 
 def _replaced(name: str, new: bytes) -> Check:

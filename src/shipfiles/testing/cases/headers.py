@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 
 from ...http.dates import http_date, parse_http_date
 from ..http import Ask, Case
-from ..site import Site
-from .judge import ALL_CODINGS, CSS, FILM, JS, PNG, Check, adder, same
+from ..site import FILES, PREFIX, Site
+from .judge import ALL_CODINGS, CSS, FILM, JS, PNG, Check, adder, etag_of, same
 
 _cases: list[Case] = []
 case = adder(_cases)
@@ -36,6 +38,74 @@ def _not_allowed(method: str) -> Check:
 _cases += [
     Case(f"method: {m}", "RFC 9110 15.5.6", _not_allowed(m)) for m in ("POST", "PUT", "DELETE", "PATCH", "PROPFIND")
 ]
+
+
+@case("RFC 9110 9.1", "method: get, which is not GET")
+def _(ask: Ask, site: Site) -> None:
+    status = ask("get", site.hashed_url(CSS), {}).status
+    if status not in (400, 405, 501):
+        raise AssertionError(f"status is {status}")
+
+
+@case("RFC 9110 9.1", "method: one that nobody knows")
+def _(ask: Ask, site: Site) -> None:
+    status = ask("BREW", site.hashed_url(CSS), {}).status
+    if status not in (405, 501):
+        raise AssertionError(f"status is {status}")
+
+
+@case("RFC 9110 9.3.8", "method: TRACE sends nothing back")
+def _(ask: Ask, site: Site) -> None:
+    answer = ask("TRACE", site.hashed_url(CSS), {"Cookie": "secret"})
+    same("status", answer.status, 405)
+    if b"secret" in answer.body:
+        raise AssertionError("the request's fields came back")
+
+
+@case("RFC 9110 9.3.2", "HEAD of an error has the headers of GET")
+def _(ask: Ask, site: Site) -> None:
+    for target, fields, status in (
+        (PREFIX + "css/site.0123456789ab.css", {}, 404), (site.hashed_url(CSS), {"If-Match": '"x"'}, 412),
+    ):  # fmt: skip
+        get, head = ask("GET", target, fields), ask("HEAD", target, fields)
+        same("status", [get.status, head.status], [status, status])
+        for name in ("content-type", "content-length", "cache-control", "etag"):
+            same(name, head.get(name), get.get(name))
+
+
+@case("RFC 9110 8.8.1", "the tag comes from the bytes alone: the same on every machine and after every build")
+def _(ask: Ask, site: Site) -> None:
+    for logical in (CSS, PNG, FILM, "empty.txt"):
+        file = FILES[logical]
+        for coding, body in (("identity", file.body), *file.codings.items()):
+            # The first 144 bits of SHA-384, as integrity metadata write them.
+            expected = f'"{base64.b64encode(hashlib.sha384(body).digest()[:18]).decode()}"'
+            for url in (site.hashed_url(logical), site.url(logical)):
+                got = etag_of(ask, url, {"Accept-Encoding": coding})
+                same(f"ETag of {logical} in {coding}", got, expected)
+
+
+@case("RFC 9110 8.8.3 and RFC 9111 5.2.2", "every answer of a file has the same validators and Cache-Control")
+def _(ask: Ask, site: Site) -> None:
+    for url in (site.hashed_url(FILM), site.url(FILM), site.hashed_url(CSS), site.url(JS)):
+        whole = ask("GET", url, {})
+        for method, fields in (
+            ("HEAD", {}), ("GET", {"Range": "bytes=1-2"}), ("GET", {"If-None-Match": "*"}), ("GET", {"If-Match": "*"}),
+        ):  # fmt: skip
+            answer = ask(method, url, fields)
+            for name in ("etag", "cache-control"):
+                same(f"{name} of the {answer.status}", answer.get(name), whole.get(name))
+
+
+@case("RFC 9110 5.3", "no field of a file is there twice")
+def _(ask: Ask, site: Site) -> None:
+    for fields, status in (
+        ({}, 200), ({"Range": "bytes=1-2"}, 206), ({"If-None-Match": "*"}, 304), ({"If-Match": '"x"'}, 412),
+    ):  # fmt: skip
+        answer = ask("GET", site.hashed_url(CSS), fields)
+        same("status", answer.status, status)
+        names = [name.lower() for name, _ in answer.fields]
+        same("names that are there twice", sorted({name for name in names if names.count(name) > 1}), [])
 
 
 @case("RFC 9110 9.3.7", "OPTIONS says what is allowed")

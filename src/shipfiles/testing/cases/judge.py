@@ -27,6 +27,11 @@ def adder(cases: list[Case]) -> Callable[[str, str], Callable[[Check], Check]]:
     return case
 
 
+def short(text: str) -> str:
+    """``text`` for the name of a case: its beginning, and how long it is if that is not all of it."""
+    return text if len(text) <= 40 else f"{text[:30]}... ({len(text)} characters)"
+
+
 def same(what: str, got: object, expected: object) -> None:
     """Raise ``AssertionError`` unless the two are equal."""
     if got != expected:

@@ -36,6 +36,19 @@ _ENCODINGS: list[tuple[str, str | None, tuple[str | None, ...], str]] = [
     ("empty members", ",, gzip,,", ("gzip",), "5.6.1.2"),
     ("a weight that is none", "br;q=high, gzip", ("gzip",), "12.4.2"),
     ("a parameter that is no weight", "gzip;foo=br", (None, "gzip"), "12.5.3"),
+    ("a weight above one", "br;q=1.5, gzip;q=0.1", ("gzip",), "12.4.2"),
+    ("a weight of four decimals", "br;q=0.9999, gzip;q=0.001", ("gzip",), "12.4.2"),
+    ("a weight without its nought", "br;q=.9, gzip;q=0.1", ("gzip",), "12.4.2"),
+    ("a weight in quotes", 'br;q="1", gzip;q=0.1', ("gzip",), "12.4.2"),
+    ("the smallest weight", "gzip;q=0.001", ("gzip",), "12.4.2"),
+    ("identity before any other", "identity;q=0.6, *;q=0.5", (None,), "12.5.3"),
+    ("any other before identity", "identity;q=0.4, *;q=0.5", ("br", "gzip"), "12.5.3"),
+    ("any but identity", "*, identity;q=0", ("br", "gzip"), "12.5.3"),
+    ("any but identity, the other way round", "identity;q=0, *;q=0.1", ("br", "gzip"), "12.5.3"),
+    ("any but one", "gzip;q=0, *;q=0.7, identity;q=0.1", ("br",), "12.5.3"),
+    ("no spaces", "gzip;q=0.5,br;q=0.4,identity;q=0.3", ("gzip",), "5.6.1"),
+    ("hundreds of unknown ones", ", ".join(f"x{i}" for i in range(500)) + ", gzip", ("gzip",), "12.5.3"),
+    ("a name of letters that are none", "\xdfbr, gzip;q=0.1", ("gzip",), "5.6.2"),
 ]
 
 
@@ -68,6 +81,38 @@ def _(ask: Ask, site: Site) -> None:
 @case("RFC 9110 12.5.5", "a file without other codings does not vary")
 def _(ask: Ask, site: Site) -> None:
     same("Vary", coded(ask("GET", site.hashed_url(PNG), ALL_CODINGS), PNG, None).get("vary"), None)
+
+
+@case("RFC 9110 9.3.2 and 15.4.5", "HEAD, a part and a 304 are of the coding of GET")
+def _(ask: Ask, site: Site) -> None:
+    for url in (site.hashed_url(CSS), site.url(JS), site.hashed_url(PNG)):
+        for accept in ("", "br", "gzip", "br;q=0.1, gzip", "identity;q=0", "*", "gzip;q=0, *", "foo"):
+            fields = {"Accept-Encoding": accept}
+            whole = ask("GET", url, fields)
+            head, part = ask("HEAD", url, fields), ask("GET", url, {**fields, "Range": "bytes=3-8"})
+            same("status", [whole.status, head.status, part.status], [200, 200, 206])
+            for name in ("content-encoding", "etag", "vary", "cache-control"):
+                same(f"{name} of HEAD", head.get(name), whole.get(name))
+                same(f"{name} of the part", part.get(name), whole.get(name))
+            same("Content-Length of HEAD", head.get("content-length"), str(len(whole.body)))
+            same("body of the part", part.body, whole.body[3:9])
+            unchanged = ask("GET", url, {**fields, "If-None-Match": whole.get("etag") or ""})
+            same("status", unchanged.status, 304)
+            same("ETag of the 304", unchanged.get("etag"), whole.get("etag"))
+
+
+@case("RFC 9110 12.5.5", "every representation that could have been another varies")
+def _(ask: Ask, site: Site) -> None:
+    for url in (site.hashed_url(CSS), site.url(CSS), site.url(JS)):
+        tag = etag_of(ask, url)
+        for method, fields, status in (
+            ("GET", {}, 200), ("HEAD", {}, 200), ("GET", {"Range": "bytes=0-0"}, 206),
+            ("GET", {"If-None-Match": tag}, 304), ("HEAD", {"If-None-Match": tag}, 304),
+            ("GET", {"Accept-Encoding": "identity"}, 200), ("GET", {"Accept-Encoding": "*;q=0"}, 200),
+        ):  # fmt: skip
+            answer = ask(method, url, fields)
+            same("status", answer.status, status)
+            same(f"Vary of {method} {fields}", answer.get("vary"), "Accept-Encoding")
 
 
 CASES = tuple(_cases)

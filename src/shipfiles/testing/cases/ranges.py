@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..http import Answer, Ask, Case
+from ..http import APPLICATION, Answer, Ask, Case
 from ..site import FILES, Site
-from .judge import CSS, FILM, JS, PNG, Check, adder, coded, date, etag_of, same, tag
+from .judge import CSS, FILM, JS, PNG, Check, adder, coded, date, etag_of, same, short, tag
 
 _cases: list[Case] = []
 case = adder(_cases)
@@ -44,6 +44,22 @@ _RANGES: list[tuple[str, tuple[int, int] | str, str]] = [
     ("lines=0-5", _WHOLE, "14.2"),
     ("bytes=0-1,5-6", _WHOLE, "14.2"),
     ("bytes=" + ",".join(["0-"] * 500), _WHOLE, "14.2"),
+    ("bytes=0-0,-1", _WHOLE, "14.2"),
+    ("bytes=0-9, 5-2", _WHOLE, "14.2"),
+    ("bytes=2000-,0-0", _WHOLE, "14.2"),
+    ("bytes=" + "0-0," * 1500, _WHOLE, "17.15"),
+    ("bytes=" + "-1," * 2000, _WHOLE, "17.15"),
+    ("bytes=1-2-3", _WHOLE, "14.1.2"),
+    ("bytes=-1-2", _WHOLE, "14.1.2"),
+    ("bytes=0 - 9", _WHOLE, "14.1.2"),
+    ("bytes =0-9", _WHOLE, "14.1"),
+    ("bytes:0-9", _WHOLE, "14.1"),
+    ("=0-9", _WHOLE, "14.1"),
+    ("bytes=\xb2-\xb3", _WHOLE, "14.1.2"),
+    ("bytes=0-9;q=1", _WHOLE, "14.1.2"),
+    ("bytes=1e1-99", _WHOLE, "14.1.2"),
+    ("bytes=0000-" + "0" * 500 + "9", (0, 9), "14.1.2"),
+    ("bytes=-" + "0" * 500, _UNSATISFIABLE, "14.1.2"),
 ]
 
 
@@ -68,8 +84,7 @@ def _range(asked: str, expected: tuple[int, int] | str) -> Check:
 
 
 _cases += [
-    Case(f"range: {asked[:30]}{'...' if len(asked) > 30 else ''}", f"RFC 9110 {clause}", _range(asked, expected))
-    for asked, expected, clause in _RANGES
+    Case(f"range: {short(asked)}", f"RFC 9110 {clause}", _range(asked, expected)) for asked, expected, clause in _RANGES
 ]
 
 
@@ -94,6 +109,19 @@ def _(ask: Ask, site: Site) -> None:
         same("body", answer.body, body[first : last + 1])
 
 
+@case("RFC 9110 14.2", "other methods and other answers know no ranges")
+def _(ask: Ask, site: Site) -> None:
+    fields = {"Range": "bytes=0-9"}
+    for method, target, status in (
+        ("POST", site.hashed_url(PNG), 405),
+        ("OPTIONS", site.hashed_url(PNG), 200),
+        ("GET", site.hashed_url(PNG).replace("dot.", "dot.00"), 404),
+    ):
+        answer = ask(method, target, fields)
+        same("status", answer.status, 200 if answer.body == APPLICATION else status)
+        same("Content-Range", answer.get("content-range"), None)
+
+
 @case("RFC 9110 14.1.2", "a range counts the encoded bytes")
 def _(ask: Ask, site: Site) -> None:
     whole = FILES[CSS].codings["gzip"]
@@ -102,6 +130,16 @@ def _(ask: Ask, site: Site) -> None:
     same("Content-Encoding", answer.get("content-encoding"), "gzip")
     same("Content-Range", answer.get("content-range"), f"bytes 10-19/{len(whole)}")
     same("body", answer.body, whole[10:20])
+
+
+@case("RFC 9110 15.5.17", "an unsatisfiable range of a coding tells that coding's length")
+def _(ask: Ask, site: Site) -> None:
+    for coding, body in FILES[CSS].codings.items():
+        # There are so many bytes in the file, but not in this representation.
+        fields = {"Range": f"bytes={len(body)}-", "Accept-Encoding": coding}
+        answer = ask("GET", site.hashed_url(CSS), fields)
+        same("status", answer.status, 416)
+        same("Content-Range", answer.get("content-range"), f"bytes */{len(body)}")
 
 
 @case("RFC 9110 15.3.7", "a 206 has the headers of the 200")
@@ -147,6 +185,24 @@ _cases += [
 def _(ask: Ask, site: Site) -> None:
     fields = {"Range": "bytes=0-9", "If-Range": etag_of(ask, site.hashed_url(CSS)), "Accept-Encoding": "gzip"}
     coded(ask("GET", site.hashed_url(CSS), fields), CSS, "gzip")
+
+
+@case("RFC 9110 13.1.5", "If-Range: the tag of the coding that is sent")
+def _(ask: Ask, site: Site) -> None:
+    for coding, body in FILES[CSS].codings.items():
+        accept = {"Accept-Encoding": coding}
+        fields = {"Range": "bytes=0-9", "If-Range": etag_of(ask, site.hashed_url(CSS), accept), **accept}
+        answer = ask("GET", site.hashed_url(CSS), fields)
+        same("status", answer.status, 206)
+        same("body", answer.body, body[:10])
+
+
+@case("RFC 9110 13.2.2", "If-Range is asked before the range is read")
+def _(ask: Ask, site: Site) -> None:
+    beyond = {"Range": "bytes=5000-"}
+    coded(ask("GET", site.hashed_url(PNG), {**beyond, "If-Range": '"another"'}), PNG, None)
+    tag = etag_of(ask, site.hashed_url(PNG))
+    same("status", ask("GET", site.hashed_url(PNG), {**beyond, "If-Range": tag}).status, 416)
 
 
 @case("RFC 9110 13.1.5", "If-Range without Range is ignored")
