@@ -36,6 +36,7 @@ MOST_ACTIVATIONS = 500
 """So long is the pointer's history at most."""
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
+_MANIFEST = re.compile(re.escape(MANIFESTS_PREFIX) + r"[0-9a-f]{32}\.json")
 # Names that Windows has for devices, with whatever behind the first dot.
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|current)(?:\..*)?", re.IGNORECASE)
 
@@ -91,6 +92,17 @@ def record_key(release: str) -> str:
 def manifest_key(manifest: Digest) -> str:
     """The key of the manifest whose bytes have the digest ``manifest``."""
     return f"{MANIFESTS_PREFIX}{hex_prefix(manifest, 32)}.json"
+
+
+def release_of(key: str) -> str | None:
+    """The release whose record has the key ``key``; ``None`` for a file that is there and none of ours."""
+    release = key.removeprefix(RELEASES_PREFIX).removesuffix(".json")
+    return release if record_key(release) == key and _ID.fullmatch(release) else None
+
+
+def is_manifest_key(key: str) -> bool:
+    """Whether ``key`` is that of a manifest, and not of a file that is there and none of ours."""
+    return _MANIFEST.fullmatch(key) is not None
 
 
 def content_id(manifest: Digest) -> str:

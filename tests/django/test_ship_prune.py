@@ -208,6 +208,26 @@ def test_after_collectstatic(project: Path, write, four: list[str]) -> None:
     assert len(releases(project)) == 2
 
 
+def test_what_waits_is_told_each_time(project: Path, write) -> None:
+    """Nothing is told as pruned, or as left by others, that only waits for an hour."""
+    for number in (1, 2, 3):
+        write({"app.css": f"p {{ top: {number}px }}"})
+        collect()
+        age(project, 20)
+    for _ in range(2):
+        out = ship("--keep", "1")
+        assert "Left for the next time: 1 file put there less than 1h ago" in out
+        assert out.splitlines()[-1] == "There is nothing to be deleted."
+        said = json.loads(ship("--keep", "1", "--json"))
+        assert (said["dropped"], said["waiting"], len(said["held"]), said["files"]) == ([], 1, 1, 0)
+    write({"app.css": "changed"})
+    with with_options(retain={"keep": 1, "on_collect": True}):
+        out, _ = collect()
+    assert "Pruned: 0 releases, 0 files, 0 bytes; 2 files put there less than 1h ago left for the next time" in out
+    assert "Delete:" not in out
+    assert len(releases(project)) == 4
+
+
 def test_a_prune_that_fails_after_collectstatic_is_told_and_undoes_nothing(project: Path, write, four) -> None:
     (project / "root" / record_key(four[0])).write_text("{")
     write({"app.css": "changed"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -40,6 +41,7 @@ from shipfiles.release.listed import listed
 from shipfiles.release.prune import PrunePlan, plan_prune, prune
 from shipfiles.release.publish import publish, publish_plain
 from shipfiles.release.retention import Terms, ends_of, kept_releases
+from shipfiles.release.verify import verify
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Store, read_all
@@ -267,17 +269,105 @@ def test_what_was_put_a_moment_ago_waits_and_the_next_prune_finds_it(store: Stor
     wanted = expected(store, ["r2", "r3"])
     backdate(store, [30, 20, 10], datetime.now(tz=UTC))
     before = keys(store)
-    soon = planned(store, at=datetime.now(tz=UTC))
-    assert (soon.dropped, soon.sweep, soon.manifests) == (["r1"], {}, [])
-    assert soon.waiting == 8
-    prune(store, soon)
-    assert before - keys(store) == {record_key("r1")}
-    # Its manifest is one without a record now, and young: a run that is under way may be about to record it.
-    assert planned(store, at=datetime.now(tz=UTC)).is_empty
+    for _ in range(2):
+        soon = planned(store, at=datetime.now(tz=UTC))
+        assert (soon.dropped, soon.held, soon.waiting, soon.is_empty) == ([], ["r1"], 8, True)
+        assert soon.kept["r1"] == "until none of its files was put there less than 1h ago"
+        prune(store, soon)
+        assert keys(store) == before
+    check_whole(store, manifest_of(store, record_of_release(store, "r1")), plain=False)
     plan = planned(store)
-    assert [(part.release, part.files) for part in plan.parts] == [("", 8)]
+    assert [(part.release, part.files) for part in plan.parts] == [("r1", 8)]
     prune(store, plan)
     assert keys(store) == wanted
+
+
+def test_a_release_of_which_one_file_is_young_stays_whole_and_others_go(tmp_path: Path) -> None:
+    moments = itertools.count(1000)
+    store = MemoryStore(clock=lambda: float(next(moments)))
+    for number in (1, 2, 3, 4):
+        deploy(store, tmp_path / "src", number)
+    name = manifest_of(store, record_of_release(store, "r2")).entries["only2.txt"].name
+    before = store.head(name)
+    store.put(name, b"2")
+    after = store.head(name)
+    assert before is not None
+    assert after is not None
+    backdate(store, [30, 20, 10, 5], datetime.fromtimestamp(after.modified, UTC))
+    grace = timedelta(seconds=0.5)
+    plan = planned(store, at=datetime.fromtimestamp(after.modified, UTC), grace=grace)
+    assert (plan.dropped, plan.held, plan.waiting) == (["r1"], ["r2"], 1)
+    wanted = expected(store, ["r2", "r3", "r4"])
+    prune(store, plan)
+    # The plain name of its own stays with it.
+    assert keys(store) == wanted
+
+
+def test_after_a_change_of_owner_the_next_prune_is_the_same(tmp_path: Path) -> None:
+    """``chmod -R`` and ``chown -R`` make every file look new; nothing may vanish meanwhile but what is deleted."""
+    store = LocalStore(str(tmp_path / "root"))
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    backdate(store, [30, 20, 10], datetime.now(tz=UTC))
+    for path in (tmp_path / "root").rglob("*"):
+        path.chmod(0o755)
+    prune(store, planned(store, at=datetime.now(tz=UTC)))
+    assert set(records_of(store)) == {"r1", "r2", "r3"}
+    plan = planned(store, at=datetime.now(tz=UTC) + timedelta(hours=2))
+    assert [(part.release, part.files) for part in plan.parts] == [("r1", 8)]
+
+
+@pytest.mark.parametrize("folder", ["releases", "manifests"])
+@pytest.mark.parametrize("name", [".DS_Store", "._r1.json", ".nfs000000001", "r1.json.bak", "r1.json~", "sub/r1.json"])
+def test_a_file_that_is_none_of_ours_beside_records_and_manifests_is_left_alone(
+    store: Store, tmp_path: Path, folder: str, name: str
+) -> None:
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    store.put(f".shipfiles/{folder}/{name}", b"theirs")
+    told: list[object] = []
+    assert list(records_of(store, told.append)) == ["r1", "r2", "r3"]
+    wanted = expected(store, ["r2", "r3"])
+    prune(store, planned(store, listener=told.append), told.append)
+    assert keys(store) == {*wanted, f".shipfiles/{folder}/{name}"}
+    verified = verify(store)
+    assert (verified.faults, verified.notes) == ([], [])
+    assert not any(isinstance(event, Notice) for event in told)
+
+
+@pytest.mark.parametrize("where", ["a circle", "a name that is too long"])
+def test_a_link_that_cannot_be_followed_is_no_hindrance(tmp_path: Path, where: str) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    for number in (1, 2, 3):
+        deploy(store, tmp_path / "src", number)
+    link = tmp_path / "root/link"
+    link.symlink_to(link if where == "a circle" else "/" + "x" * 300)
+    with pytest.raises(OSError, match=r"symbolic links|too long"):
+        link.stat()
+    prune(store, planned(store))
+    assert list(records_of(store)) == ["r2", "r3"]
+    assert link.is_symlink()
+
+
+def test_what_a_file_system_may_take_for_another_is_found_when_that_is_not_needed_any_more(tmp_path: Path) -> None:
+    store = MemoryStore()
+    root = tmp_path / "src"
+    root.mkdir()
+    for number, name in enumerate(["Logo.txt", "logo.txt", "logo.txt", "x.txt", "y.txt"], start=1):
+        for old in root.iterdir():
+            old.unlink()
+        (root / name).write_text("same")
+        (root / "z.txt").write_text(str(number))
+        publish(made(root), store, FAST, release=f"r{number}", workers=1)
+        if number == 3:
+            plan = planned(store)
+            twins = {"Logo.txt", next(key for key in keys(store) if key.startswith("Logo.") and key != "Logo.txt")}
+            assert (plan.dropped, {*plan.spared}) == (["r1"], twins)
+            prune(store, plan)
+            assert twins <= keys(store)
+            assert planned(store).is_empty
+    prune(store, planned(store))
+    assert keys(store) == expected(store, ["r4", "r5"])
 
 
 def test_what_a_run_that_has_not_ended_put_there_stays(store: Store, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..durations import duration_text
 from ..errors import ShipfilesError
 from ..events import Listener, Notice
 from ..records import now
@@ -25,7 +26,13 @@ class Pruned:
     @property
     def text(self) -> str:
         """A line of the report."""
-        return (self.error and "failed, see above") or (prune_total(self.plan) if self.plan else "")
+        if self.plan is None:
+            return "failed, see above" if self.error else ""
+        total = prune_total(self.plan)
+        if not self.plan.waiting:
+            return total
+        age = duration_text(self.plan.terms.grace)
+        return f"{total}; {count(self.plan.waiting, 'file')} put there less than {age} ago left for the next time"
 
     def facts(self) -> dict[str, Any]:
         """The same for ``--json``."""
@@ -69,7 +76,10 @@ def prune_facts(plan: PrunePlan) -> dict[str, Any]:
         "files": len(plan.sweep),
         "bytes": plan.bytes,
         "waiting": plan.waiting,
+        "held": list(plan.held),
         "foreign": list(plan.foreign),
+        "changed": list(plan.changed),
+        "spared": list(plan.spared),
     }
 
 

@@ -17,6 +17,7 @@ from ..records import (
     read_manifest_body,
     read_pointer,
     read_record,
+    release_of,
     unknown_release,
 )
 from ..stores.store import Store, read_all
@@ -26,10 +27,9 @@ def records_of(store: Store, listener: Listener = ignore) -> dict[str, Record]:
     """The record of every release by its id, oldest first; the listener is told of those that cannot be read."""
     found = []
     for stored in store.list(RELEASES_PREFIX):
-        release = stored.key.removeprefix(RELEASES_PREFIX).removesuffix(".json")
-        body = read_all(store, stored.key)
-        if body is None:
-            continue  # pruned meanwhile
+        release = release_of(stored.key)
+        if release is None or (body := read_all(store, stored.key)) is None:
+            continue  # none of ours, or pruned meanwhile
         try:
             found.append(load_record(body, release))
         except ManifestError as error:

@@ -21,7 +21,7 @@ class Part:
     """What goes with one release, or with what was left of some."""
 
     release: str
-    """Empty for what was left by prunes and other runs that did not end."""
+    """Empty for what was left of earlier runs."""
     made: datetime | None
     files: int = 0
     """Objects, variants included."""
@@ -73,20 +73,23 @@ class Marks:
     def swept(self, put_before: float) -> Swept:
         """What is to go of what is in the store and was put there before that time (seconds since the epoch)."""
         # A file system may take one of these keys for one that is needed.
-        spared = self._owners.keys() - set(without_twins(self._owners, self._needed))
+        spared = {key: self._owners[key] for key in self._owners.keys() - {*without_twins(self._owners, self._needed)}}
         for key in spared:
             del self._owners[key]
         found = Swept(sweep=Sweep(self._claims))
         spaces: dict[str, _Space] = {}
         linked = {key: link for key in self._claims.links() if key in self._owners and (link := self._link_of(key))}
         for stored in self._store.list():
+            if stored.key in spared:
+                # Its manifest stays, by which it is found when its twin is not needed any more.
+                found.spared[stored.key] = self._dropped[spared[stored.key]][0]
             number = self._owners.get(stored.key)
             if number is None or stored.key in linked:
                 continue
             manifest, part = self._dropped[number]
             if stored.modified > put_before:
                 found.waiting += 1
-                found.unfinished.add(manifest)
+                found.waiting_for.add(manifest)
             elif not self._claims.are_ours(self._store, stored.key, stored):
                 found.foreign.append(stored.key)
             else:
@@ -105,7 +108,8 @@ class Marks:
                 self._take(found, key, link, self._owners[key])
             else:
                 found.foreign.append(key)
-        found.manifests = [manifest for manifest, _ in self._dropped if manifest not in found.unfinished]
+        unfinished = {*found.waiting_for, *found.spared.values()}
+        found.manifests = [manifest for manifest, _ in self._dropped if manifest not in unfinished]
         return found
 
     def _take(self, found: Swept, key: str, seen: Seen, number: int) -> None:
@@ -149,7 +153,10 @@ class Swept:
     manifests: list[str] = field(default_factory=list)
     """Keys of the manifests of which nothing will be left."""
     waiting: int = 0
-    unfinished: set[str] = field(default_factory=set)
-    """Keys of manifests that must stay because they name files that stay for now."""
+    """How many keys were put there later."""
+    waiting_for: set[str] = field(default_factory=set)
+    """Keys of the manifests that name those."""
+    spared: dict[str, str] = field(default_factory=dict)
+    """Keys that a file system may take for one that is needed → the manifest that names each."""
     foreign: list[str] = field(default_factory=list)
     """Keys under which there are other bytes than the manifests say."""

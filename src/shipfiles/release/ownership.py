@@ -15,10 +15,12 @@ from ..records import (
     MANIFESTS_PREFIX,
     POINTER_KEY,
     RELEASES_PREFIX,
+    is_manifest_key,
     manifest_key,
     read_current,
     read_record,
     record_key,
+    release_of,
 )
 from ..stores.store import Store, read_all
 
@@ -37,8 +39,10 @@ def refuse_collisions(built: Build, manifest_name: str) -> None:
 def owned_keys(store: Store, manifest_name: str, listener: Listener) -> frozenset[str]:
     """Every key that a manifest of ours, or Django's own, says was put there by one of us."""
     owned: set[str] = set()
-    owned.update(stored.key for stored in store.list(RELEASES_PREFIX))
+    owned.update(stored.key for stored in store.list(RELEASES_PREFIX) if release_of(stored.key))
     for stored in store.list(MANIFESTS_PREFIX):
+        if not is_manifest_key(stored.key):
+            continue
         try:
             owned.update(load(read_all(store, stored.key) or b"", stored.key).keys())
         except ManifestError as error:

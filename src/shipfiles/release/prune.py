@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ..digest import Digest, digest_bytes
+from ..durations import duration_text
 from ..errors import ManifestError, ReleaseError
 from ..events import Changed, Listener, Notice, ignore, phase
 from ..records import (
@@ -21,10 +22,12 @@ from ..records import (
     RELEASES_PREFIX,
     Pointer,
     Record,
+    is_manifest_key,
     load_pointer,
     load_record,
     manifest_key,
     record_key,
+    release_of,
     unknown_release,
 )
 from ..stores.store import Settles, Store, Stored, Versions, read_all
@@ -55,6 +58,10 @@ class PrunePlan:
     """Keys to be deleted before and after those."""
     waiting: int = 0
     """Keys that nothing needs but that were put there so recently that another run may be about to need them."""
+    held: Sequence[str] = ()
+    """Ids of releases that go as soon as none of their files is such a one. Till then they are kept, whole."""
+    spared: Sequence[str] = ()
+    """Keys that nothing needs, but that some file systems take for others which are needed. They stay."""
     foreign: Sequence[str] = ()
     """Keys that a dropped release names but whose bytes are not those that it says. They stay."""
     changed: Sequence[str] = ()
@@ -142,13 +149,13 @@ class _Run:
     def run(self) -> PrunePlan:
         """What was done."""
         plan, sweep = self._plan, self._plan.found
-        with phase(self._listener, "sweep", len(plan.records) + len(plan.sweep) + len(plan.manifests)) as progress:
-            self._delete(plan.records, progress)
-            self._delete(list(plan.sweep), progress, self._unchanged)
-            # What stays is found by the manifest that names it.
-            needed = {sweep.owners[key][0] for key in self._left}
-            manifests = [key for key in plan.manifests if key not in needed]
-            self._delete(manifests, progress)
+        self._delete(plan.records)
+        with phase(self._listener, "sweep", len(plan.sweep)) as progress:
+            self._delete(list(plan.sweep), self._unchanged, progress)
+        # What stays is found by the manifest that names it.
+        needed = {sweep.owners[key][0] for key in self._left}
+        manifests = [key for key in plan.manifests if key not in needed]
+        self._delete(manifests)
         if not self._left:
             return plan
         shown = ", ".join(self._left[:3]) + (f" and {len(self._left) - 3} more" if len(self._left) > 3 else "")
@@ -171,8 +178,8 @@ class _Run:
     def _delete(
         self,
         keys: Sequence[str],
-        progress: Callable[[int, int], None],
         chosen: Callable[[Sequence[str]], Iterable[str]] = iter,
+        progress: Callable[[int, int], object] | None = None,
     ) -> None:
         for start in range(0, len(keys), _AT_ONCE):
             some = keys[start : start + _AT_ONCE]
@@ -182,7 +189,8 @@ class _Run:
             self.gone += gone
             for key in gone:
                 self._listener(Changed(key, "delete", self._plan.sweep.get(key, 0), kind="stale"))
-            progress(len(some), 0)
+            if progress is not None:
+                progress(len(some), 0)
         # Not before it is certain that they are gone is what tells of them deleted.
         if isinstance(self._store, Settles):
             self._store.settle()
@@ -217,14 +225,13 @@ def _read_known(store: Store, manifest_name: str) -> _Known:
     try:
         pointer = load_pointer(body, POINTER_KEY)
         for stored in store.list(RELEASES_PREFIX):
-            release = stored.key.removeprefix(RELEASES_PREFIX).removesuffix(".json")
-            body = read_all(store, stored.key)
-            if body is not None:
+            release = release_of(stored.key)
+            if release is not None and (body := read_all(store, stored.key)) is not None:
                 bodies[stored.key] = body
                 records[release] = load_record(body, release)
     except ManifestError as error:
         raise refused(error) from error
-    manifests = {stored.key: stored for stored in store.list(MANIFESTS_PREFIX)}
+    manifests = {stored.key: stored for stored in store.list(MANIFESTS_PREFIX) if is_manifest_key(stored.key)}
     if pointer.release not in records:
         raise refused(f"{record_key(pointer.release)}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
     # Its names are needed, too.
@@ -249,6 +256,27 @@ def _planned(
     kept = kept_releases(known.records.values(), known.pointer, terms, at)
     if only is not None:
         kept = {**dict.fromkeys(known.records.keys() - only, "made meanwhile"), **kept}
+    plan, unfinished = _marked(store, known, terms, at, manifest_name, listener, kept)
+    held = [release for release in plan.dropped if manifest_key(known.records[release].manifest) in unfinished]
+    if held:
+        # Half a release would be of no use, and nobody would know whose the other half is.
+        why = f"until none of its files was put there less than {duration_text(terms.grace)} ago"
+        waiting = plan.waiting
+        plan, _ = _marked(store, known, terms, at, manifest_name, listener, {**kept, **dict.fromkeys(held, why)})
+        plan = replace(plan, waiting=waiting, held=held)
+    return plan
+
+
+def _marked(
+    store: Store,
+    known: _Known,
+    terms: Terms,
+    at: datetime,
+    manifest_name: str,
+    listener: Listener,
+    kept: Mapping[str, str],
+) -> tuple[PrunePlan, Collection[str]]:
+    """The plan where these releases are ``kept``, and the keys of manifests of which it takes not all files."""
     dropped = [record for release, record in known.records.items() if release not in kept]
     dropped.sort(key=lambda record: (record.made, record.release), reverse=True)
     needed = {manifest_key(known.records[release].manifest) for release in kept}
@@ -277,8 +305,9 @@ def _planned(
             progress(1, 0)
         swept = marks.swept(at.timestamp() - terms.grace.total_seconds())
     manifests = sorted(key for key in swept.manifests if key not in needed)
-    return PrunePlan(
-        terms, at, kept, [*parts, rest] if left else parts, dict(sorted(swept.keys.items())),
-        [record_key(record.release) for record in dropped], manifests, swept.waiting, sorted(swept.foreign),
-        basis=known.basis, found=swept.sweep, manifest_name=manifest_name,
+    plan = PrunePlan(
+        terms, at, kept, [*parts, rest] if rest.files else parts, dict(sorted(swept.keys.items())),
+        [record_key(record.release) for record in dropped], manifests, swept.waiting, foreign=sorted(swept.foreign),
+        spared=sorted(swept.spared), basis=known.basis, found=swept.sweep, manifest_name=manifest_name,
     )  # fmt: skip
+    return plan, swept.waiting_for

@@ -17,10 +17,12 @@ from ..records import (
     RELEASES_PREFIX,
     Pointer,
     Record,
+    is_manifest_key,
     load_pointer,
     load_record,
     manifest_key,
     record_key,
+    release_of,
     unknown_release,
 )
 from ..stores.store import Store, read_all
@@ -98,7 +100,11 @@ def survey(store: Store, release: str = "") -> Survey:
     wanted.sort(key=lambda record: pointer is None or record.release != pointer.release)
     faults += [fault for fault in unread if release in ("", *fault.releases)]
     had = {manifest_key(record.manifest) for record in records.values()}
-    nobodys = [] if release or unread else sorted({stored.key for stored in store.list(MANIFESTS_PREFIX)} - had)
+    nobodys = (
+        []
+        if release or unread
+        else sorted({stored.key for stored in store.list(MANIFESTS_PREFIX) if is_manifest_key(stored.key)} - had)
+    )
     return Survey(pointer, records, wanted, faults, nobodys)
 
 
@@ -108,7 +114,8 @@ _DECIDE = "'manage.py ship activate ID' makes a release the current one, and so 
 def _records(store: Store) -> tuple[dict[str, Record], list[Fault]]:
     records, faults = {}, []
     for stored in store.list(RELEASES_PREFIX):
-        release = stored.key.removeprefix(RELEASES_PREFIX).removesuffix(".json")
+        if (release := release_of(stored.key)) is None:
+            continue
         try:
             body = read_all(store, stored.key)
             if body is not None:

@@ -121,7 +121,9 @@ class Verification:
         self._confirm()
         self._tell_releases()
         if nobodys := self._survey.nobodys:
-            what = "No release has these manifests; runs that did not end left them, or their records are lost"
+            what = (
+                "No release has these manifests; prunes or runs that did not end left them, or their records are lost"
+            )
             self.result.notes.append(f"{what}: {_some(nobodys)}.")
         if self._encoded:
             what = "were made with other settings than those that the manifest has, and decode to the right bytes"

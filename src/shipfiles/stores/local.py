@@ -125,8 +125,16 @@ class LocalStore:
         folder, _, _ = prefix.rpartition("/")
         for key, entry in self._walk(folder):
             if key.startswith(prefix) and not entry.name.startswith(_TEMPORARY):
-                with suppress(FileNotFoundError):
-                    yield _stored(key, entry.stat())
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    # A link that leads in a circle, or to where this user may not look, has nothing of the store's.
+                    if entry.is_symlink():
+                        continue
+                    raise StoreError(key, os_reason(error)) from error
+                yield _stored(key, status)
 
     def versions(self) -> dict[str, str]:
         found = {}

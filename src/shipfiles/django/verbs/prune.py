@@ -111,7 +111,11 @@ def _show(command: BaseCommand, plan: PrunePlan, verbosity: int) -> None:
     if plan.waiting:
         files = count(plan.waiting, "file")
         age = duration_text(plan.terms.grace)
-        command.stdout.write(f"Left for the next time: {files} put there less than {age} ago, maybe by another run")
+        why = "maybe by another run; chown and chmod of all files count, too"
+        command.stdout.write(f"Left for the next time: {files} put there less than {age} ago, {why}")
+    if plan.spared:
+        files = count(len(plan.spared), "file")
+        command.stdout.write(f"Left in place: {files} whose names some systems take for those of files that are needed")
     command.stdout.write(
         f"To be deleted: {prune_total(plan)}." if not plan.is_empty else "There is nothing to be deleted."
     )
@@ -119,7 +123,7 @@ def _show(command: BaseCommand, plan: PrunePlan, verbosity: int) -> None:
 
 def _row(part: Part) -> tuple[str, str, str, str]:
     made = local_time(part.made) if part.made else "-"
-    return part.release or "(left by runs that did not end)", made, f"{part.files:,}", human(part.bytes)
+    return part.release or "(left of earlier runs)", made, f"{part.files:,}", human(part.bytes)
 
 
 def _number(text: str) -> int:

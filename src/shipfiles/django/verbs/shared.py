@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from ...errors import ShipfilesError
 from ...events import Event, Listener, Notice
-from ...records import RELEASES_PREFIX, unknown_release
+from ...records import RELEASES_PREFIX, release_of, unknown_release
 from ...release.activate import release_before
 from ...release.catalog import pointer_of
 from ...stores.local import LocalStore
@@ -84,7 +84,7 @@ def release_meant(store: LocalStore, text: str) -> str:
         current_release(store)
         return release_before(store, int(before[1]))
     # Compared, never joined to a path: the text may be anything.
-    known = sorted(s.key.removeprefix(RELEASES_PREFIX).removesuffix(".json") for s in store.list(RELEASES_PREFIX))
+    known = sorted(release for stored in store.list(RELEASES_PREFIX) if (release := release_of(stored.key)))
     if text in known:
         return text
     found = [release for release in known if release.startswith(text)] if len(text) >= _SHORTEST else []
