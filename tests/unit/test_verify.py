@@ -37,6 +37,7 @@ from shipfiles.release.verify import Verified, verify
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Store, read_all
+from shipfiles.zstd import zstd_module
 
 from .test_publish import Dying, Killed
 
@@ -203,11 +204,12 @@ def test_a_variant_that_decodes_to_other_bytes_is_a_fault_even_if_it_is_the_mani
     assert (finding.kind, finding.what) == ("damaged", "it decodes to other bytes than those of its file")
 
 
-@pytest.mark.parametrize("coding", ["br", "gzip"])
+@pytest.mark.parametrize("coding", ["br", "gzip", "zstd"])
 @given(body=st.binary(max_size=300).map(lambda b: b * 50), cut=st.integers(1, 200), step=st.integers(1, 70))
 @settings(max_examples=60, deadline=None)
 def test_decoding_in_pieces_is_decoding(coding: str, body: bytes, cut: int, step: int) -> None:
-    encoded = {"br": partial(brotli.compress, quality=4), "gzip": gzip.compress}[coding](body)
+    encode = {"br": partial(brotli.compress, quality=4), "gzip": gzip.compress, "zstd": zstd_module().compress}
+    encoded = encode[coding](body)
 
     def decoded(whole: bytes) -> bytes:
         decoder = decoder_of(coding)

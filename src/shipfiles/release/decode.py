@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import brotli
+
+from ..errors import ConfigError
+from ..zstd import zstd_module
 
 # Brotli before 1.2 gives all that its input makes at once: little goes in at a time.
 _BITE = 16 * 1024
@@ -26,10 +29,12 @@ class Decoder(Protocol):
 
 
 def decoder_of(coding: str) -> Decoder | None:
-    """A decoder of a content coding; ``None`` for one that is not known here."""
+    """A decoder of a content coding; ``None`` for one that is not known here, or that this Python cannot decode."""
     if coding == "br":
         return _Brotli()
-    return _Gzip() if coding == "gzip" else None
+    if coding == "gzip":
+        return _Gzip()
+    return _zstd() if coding == "zstd" else None
 
 
 class _Gzip:
@@ -71,4 +76,34 @@ class _Brotli:
 
     def close(self) -> None:
         if not self._state.is_finished():
+            raise ValueError("it is cut off")
+
+
+def _zstd() -> Decoder | None:
+    try:
+        return _Zstd(zstd_module())
+    except ConfigError:
+        return None
+
+
+class _Zstd:
+    """RFC 8878, of one frame."""
+
+    def __init__(self, zstd: Any) -> None:
+        self._error = zstd.ZstdError
+        # RFC 9659 section 3: no window of this content coding is larger than 8 MB.
+        self._state = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: 23})
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        try:
+            while chunk or not (self._state.needs_input or self._state.eof):
+                yield self._state.decompress(chunk, _MOUTHFUL)
+                chunk = b""
+        except (self._error, EOFError):
+            raise ValueError("it is no zstd frame, or there is more behind its end") from None
+        if self._state.unused_data:
+            raise ValueError("there is more behind its end")
+
+    def close(self) -> None:
+        if not self._state.eof:
             raise ValueError("it is cut off")

@@ -13,7 +13,7 @@ from functools import partial
 from ..build.compress import compressors
 from ..config import Coding, CompressConfig
 from ..digest import digest_bytes
-from ..errors import KeyNotFound, ShipfilesError, StoreError
+from ..errors import ConfigError, KeyNotFound, ShipfilesError, StoreError
 from ..events import Changed, Listener, Notice, ignore, phase
 from ..manifest import line_entry
 from ..model import Entry, Variant
@@ -32,7 +32,7 @@ from .text import ManifestText
 from .unsettled import Unsettled
 from .verify import Verified, still, verify
 
-_ENCODERS: dict[str, Coding] = {"br": "br", "gzip": "gzip"}
+_ENCODERS: dict[str, Coding] = {"br": "br", "gzip": "gzip", "zstd": "zstd"}
 # A record, its manifest, and a look at what those say.
 _ROUNDS = 3
 _WITHIN = "the store itself"
@@ -226,7 +226,11 @@ class _Repair:
             if digest_bytes(body) != piece.content.digest:
                 fault.why_not = "the file that it is a variant of could not be repaired either"
                 continue
-            (compressor,) = compressors(replace(self._config, codings=(coding,)), len(body), spare=spare)
+            try:
+                (compressor,) = compressors(replace(self._config, codings=(coding,)), len(body), spare=spare)
+            except ConfigError as error:
+                fault.why_not = str(error)
+                continue
             encoded = compressor.compress(body)
             made = replace(piece, size=len(encoded), digest=digest_bytes(encoded))
             self._put(fault, [encoded], "the file, compressed again", made)

@@ -42,6 +42,8 @@ _CSS = b"".join(b".a%d { color: #%06x }\n" % (i, i * 4099) for i in range(120))
 _JS = _noise(150_000).hex().encode()
 FILES: dict[str, SiteFile] = {
     "css/site.css": SiteFile(_CSS, _coded(_CSS)),
+    # Nothing here decodes Zstandard either.
+    "css/three.css": SiteFile(_CSS, {**_coded(_CSS), "zstd": b"zs" + gzip.compress(_CSS, mtime=0)[:-4]}),
     "js/app.js": SiteFile(b"import './x.123456789abc.js'\n" * 30, _coded(b"import './x.123456789abc.js'\n" * 30),
                           b"import './x.js'\n" * 30, _coded(b"import './x.js'\n" * 30)),
     "js/large.js": SiteFile(_JS, _coded(_JS)),

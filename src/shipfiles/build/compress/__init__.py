@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from ...config import CompressConfig, Profile
+from ...config import Coding, CompressConfig, Profile
 from ...media_types import is_compressible, is_packed
 from ...paths import split_name
 
@@ -39,11 +39,12 @@ class _Qualities:
     brotli_spare: int
     """Of a spare file of `_LARGE_SPARE` bytes or more."""
     gzip: int
+    zstd: int
 
 
 _PROFILES: dict[Profile, _Qualities] = {
-    "small": _Qualities(brotli=11, brotli_tiny=11, brotli_spare=10, gzip=9),
-    "fast": _Qualities(brotli=10, brotli_tiny=9, brotli_spare=10, gzip=6),
+    "small": _Qualities(brotli=11, brotli_tiny=11, brotli_spare=10, gzip=9, zstd=19),
+    "fast": _Qualities(brotli=10, brotli_tiny=9, brotli_spare=10, gzip=6, zstd=12),
 }
 _TINY = 1_000
 _LARGE_SPARE = 50_000
@@ -53,11 +54,15 @@ def compressors(config: CompressConfig, size: int, *, spare: bool = False) -> tu
     """The compressors that ``config`` asks for, in its order, for a body of ``size`` bytes.
 
     ``spare`` says that the body is the plain copy of a file that was rewritten: pages load the rewritten one.
+    Raises `ConfigError` for zstd if this Python has no encoder.
     """
-    return tuple(
-        _brotli(_brotli_quality(config, size, spare=spare)) if token == "br" else _gzip(_gzip_level(config))
-        for token in config.codings
-    )
+
+    def compressor(token: Coding) -> Compressor:
+        if token == "br":
+            return _brotli(_brotli_quality(config, size, spare=spare))
+        return _gzip(_gzip_level(config)) if token == "gzip" else _zstd(_zstd_level(config))
+
+    return tuple(map(compressor, config.codings))
 
 
 def _brotli_quality(config: CompressConfig, size: int, *, spare: bool) -> int:
@@ -73,6 +78,10 @@ def _gzip_level(config: CompressConfig) -> int:
     return _PROFILES[config.profile].gzip if config.gzip_level is None else config.gzip_level
 
 
+def _zstd_level(config: CompressConfig) -> int:
+    return _PROFILES[config.profile].zstd if config.zstd_level is None else config.zstd_level
+
+
 @lru_cache
 def _brotli(quality: int) -> Compressor:
     from .brotli import Brotli
@@ -85,6 +94,13 @@ def _gzip(level: int) -> Compressor:
     from .gzip import Gzip
 
     return Gzip(level)
+
+
+@lru_cache
+def _zstd(level: int) -> Compressor:
+    from .zstd import Zstd
+
+    return Zstd(level)
 
 
 def settings_of(config: CompressConfig) -> str:

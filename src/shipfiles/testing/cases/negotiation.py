@@ -7,6 +7,7 @@ from ..site import Site
 from .judge import ALL_CODINGS, CSS, JS, PNG, Check, adder, coded, etag_of, same
 
 _cases: list[Case] = []
+_THREE = "css/three.css"
 case = adder(_cases)
 
 
@@ -69,6 +70,18 @@ _cases += [
     Case(f"coding: {name}", f"RFC 9110 {clause}", _encoding(accept, allowed))
     for name, accept, allowed, clause in _ENCODINGS
 ]
+
+
+@case("RFC 9110 12.5.3", "zstd by weight, then by size")
+def _(ask: Ask, site: Site) -> None:
+    for accept, coding in {
+        "zstd": "zstd", "gzip, zstd": "zstd", "gzip, deflate, br, zstd": "br", "zstd;q=0.1, gzip;q=0.2": "gzip",
+        "zstd;q=0.9, br;q=0.8, gzip;q=0.7": "zstd", "zstd;q=0, *": "br", "ZSTD": "zstd",
+    }.items():  # fmt: skip
+        answer = coded(ask("GET", site.hashed_url(_THREE), {"Accept-Encoding": accept}), _THREE, coding)
+        same("Vary", answer.get("vary"), "Accept-Encoding")
+    tags = {etag_of(ask, site.hashed_url(_THREE), {"Accept-Encoding": accept}) for accept in ("", "br", "gzip", "zstd")}
+    same("number of tags", len(tags), 4)
 
 
 @case("RFC 9110 8.8.3.3", "each coding has its own strong tag")
