@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +116,64 @@ def test_without_our_application_the_log_says_what_is_not_heeded(
     with override_settings(WHITENOISE_KEEP_ONLY_HASHED_FILES=True):
         Client().get("/static/a.txt")
     assert "WHITENOISE" not in caplog.text
+
+
+def add_headers(headers: Any, path: str, url: str) -> None:
+    headers["X-Place"] = f"{os.path.basename(path)} at {url}"
+
+
+def site(project: Path, write: Write) -> None:
+    """Files below STATIC_URL and at the root of the site."""
+    write({"lib/v12/a.js": "a", "lib/b.js": "b", "manual/index.html": "<p>manual"})
+    for name, text in {"robots.txt": "robots", "index.html": "<p>home"}.items():
+        (project / "public").mkdir(exist_ok=True)
+        (project / "public" / name).write_text(text)
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_files_are_where_the_settings_say(project: Path, write: Write, debug: bool) -> None:
+    site(project, write)
+    with override_settings(WHITENOISE_ROOT=project / "public", WHITENOISE_INDEX_FILE=True, DEBUG=debug):
+        call_command("collectstatic", interactive=False, verbosity=0)
+        client = Client()
+        bodies = {"/robots.txt": b"robots", "/": b"<p>home", "/static/manual/": b"<p>manual"}
+        assert {url: client.get(url).content for url in bodies} == bodies
+        assert client.get("/static/manual").status_code == 302
+        assert client.get("/static/manual/index.html").status_code == 302
+
+
+def test_a_function_adds_headers_and_a_test_says_what_is_immutable(project: Path, write: Write) -> None:
+    site(project, write)
+    kept = "max-age=31536000, public, immutable"
+    with override_settings(WHITENOISE_ADD_HEADERS_FUNCTION=add_headers, WHITENOISE_IMMUTABLE_FILE_TEST=r"/v\d+/"):
+        call_command("collectstatic", interactive=False, verbosity=0)
+        answers = {url: Client().get(url).headers for url in ("/static/lib/v12/a.js", "/static/lib/b.js")}
+        hashed = Client().get(StaticStorage().url("lib/b.js")).headers
+    assert answers["/static/lib/v12/a.js"]["Cache-Control"] == kept
+    assert answers["/static/lib/b.js"]["Cache-Control"] == "max-age=60, public"
+    assert answers["/static/lib/b.js"]["X-Place"].endswith(" at /static/lib/b.js")
+    # The test only adds: names that the release vouches for stay what they are.
+    assert hashed["Cache-Control"] == kept
+
+
+def test_nothing_that_is_edited_is_immutable(project: Path, write: Write) -> None:
+    site(project, write)
+    with override_settings(
+        WHITENOISE_ADD_HEADERS_FUNCTION=add_headers, WHITENOISE_IMMUTABLE_FILE_TEST=r"/v\d+/", DEBUG=True
+    ):
+        edited = Client().get("/static/lib/v12/a.js").headers
+    assert (edited["Cache-Control"], edited["X-Place"]) == ("no-cache", "a.js at /static/lib/v12/a.js")
+
+
+@pytest.mark.parametrize("test", ["(", 5])
+def test_a_test_that_is_none_is_an_error(project: Path, test: object) -> None:
+    with override_settings(WHITENOISE_IMMUTABLE_FILE_TEST=test):
+        (message,) = (m for m in run_checks(tags=["staticfiles"]) if m.id == "shipfiles.E010")
+    assert "WHITENOISE_IMMUTABLE_FILE_TEST" in message.msg
+
+
+def test_what_is_heeded_without_an_option_has_something_better_named(project: Path) -> None:
+    with override_settings(WHITENOISE_IMMUTABLE_FILE_TEST="x"):
+        (message,) = told().values()
+    assert message.id == "shipfiles.I019"
+    assert "['rewrite']['bundled_names']" in str(message.hint)

@@ -220,7 +220,7 @@ def _use_finders(value: Any, debug: bool) -> Any:
         raise _NotHeeded(
             "without DEBUG only what collectstatic has collected is served: a release has hashed names, compressed "
             "files and proven references, the sources have none of that",
-            "Run collectstatic when you deploy, and remove it. In tests the names that the finders find work without.",
+            "Run collectstatic when you deploy, and remove it. In tests {% static %} works without.",
         )
     raise _NotHeeded(
         "with DEBUG the finders' files are served, so that an edit shows at once",
