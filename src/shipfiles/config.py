@@ -319,7 +319,7 @@ def from_mapping(kind: type[C], given: Mapping[str, Any], where: str = "OPTIONS"
     for key, value in given.items():
         place = f"{where}[{key!r}]"
         if key not in known:
-            raise ConfigError(f"{place} is not an option{did_you_mean(nearest_names(str(key), known))}")
+            raise ConfigError(f"{place} is not an option{did_you_mean(nearest_names(str(key), known))}", sorted(known))
         values[key] = _checked(hints[key], value, place)
     for field_ in dataclasses.fields(kind):  # type: ignore[arg-type]
         needed = field_.default is dataclasses.MISSING and field_.default_factory is dataclasses.MISSING

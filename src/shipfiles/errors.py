@@ -45,7 +45,14 @@ class ShipfilesError(Exception):
 
 
 class ConfigError(ShipfilesError):
-    """An option is unknown, missing or contradicts another."""
+    """An option is unknown, missing or contradicts another.
+
+    ``options`` are those that there are, beside one that is unknown.
+    """
+
+    def __init__(self, text: str, options: Sequence[str] = ()) -> None:
+        self.options = tuple(options)
+        super().__init__(text)
 
 
 class BuildError(ShipfilesError):
@@ -121,7 +128,15 @@ class KeyCollision(BuildError):
 
 
 class ManifestError(ShipfilesError, ValueError):
-    """A manifest cannot be read. A ``ValueError`` too, because that is what Django's storage raises here."""
+    """A manifest, a record or the pointer cannot be read: ``what`` is wrong, and ``advice`` is what to do.
+
+    A ``ValueError`` too, because that is what Django's storage raises here.
+    """
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        self.what = what
+        self.advice = advice
+        super().__init__(f"{what} {advice}" if advice else what)
 
 
 class MissingEntry(ManifestError):
@@ -156,8 +171,9 @@ class ReleaseTaken(ReleaseError):
         self.release = release
         shown = ", ".join(printable(name) for name in different[:3])
         more = f" and {len(different) - 3} more" if len(different) > 3 else ""
+        verb = "differs" if len(different) == 1 else "differ"
         super().__init__(
-            f"The release {release} was made on {made} from other files: {shown}{more} differ. An id is never used for "
+            f"The release {release} was made on {made} from other files: {shown}{more} {verb}. An id is never used for "
             "other files. Give this one another id (a new commit, another release_id). Nothing was published."
         )
 
@@ -200,13 +216,13 @@ class NoEarlierRelease(ReleaseError):
 
     def __init__(self, steps: int, there: Sequence[str]) -> None:
         self.there = tuple(there)
-        back = "by 1 release" if steps == 1 else f"by {steps} releases"
-        which = "no other one that was current before is still there"
+        what = "There is no earlier release: no other that was current before is still there"
         if there:
             shown = ", ".join(there[:5]) + (", ..." if len(there) > 5 else "")
-            which = f"of those that were current before only {len(there)} can be had ({shown})"
+            were = "1 that was" if len(there) == 1 else f"{len(there)} that were"
+            what = f"There are not {steps} earlier releases, only {were} current before and still there: {shown}"
         more = "'manage.py ship releases' lists all, 'manage.py ship activate' takes any of them"
-        super().__init__(f"One cannot go back {back}: {which}. {more}.")
+        super().__init__(f"{what}. {more}.")
 
 
 class ReleaseDamaged(ReleaseError):

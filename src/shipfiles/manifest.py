@@ -212,16 +212,20 @@ def names_hash(names: Mapping[str, str]) -> str:
 def json_object(body: bytes, where: str) -> dict[str, Any]:
     """The JSON object in ``body``; ``where`` names it in errors. Raises `ManifestError`."""
     try:
-        stored = json.loads(body)
+        return object_in(body)
     except ValueError as error:
         raise ManifestError(f"Couldn't load manifest '{where}': damaged: {error}. Run collectstatic again.") from None
+
+
+def object_in(body: bytes) -> dict[str, Any]:
+    """The JSON object in ``body``. Raises ``ValueError``."""
+    try:
+        stored = json.loads(body)
     except RecursionError:
-        raise ManifestError(
-            f"Couldn't load manifest '{where}': damaged: nested too deeply. Run collectstatic again."
-        ) from None
-    if not isinstance(stored, dict):
-        raise ManifestError(f"Couldn't load manifest '{where}': damaged: no JSON object. Run collectstatic again.")
-    return stored
+        raise ValueError("nested too deeply") from None
+    if isinstance(stored, dict):
+        return stored
+    raise ValueError("no JSON object")
 
 
 def _line(entry: Entry) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 from .digest import Digest, digest_bytes, hex_prefix, is_digest
 from .errors import ManifestError, ReleaseIdError, UnknownRelease, nearest_names
-from .manifest import Manifest, check_schema, json_object, load
+from .manifest import Manifest, check_schema, load, object_in
 from .paths import RESERVED
 
 SCHEMA = 1
@@ -35,10 +35,13 @@ MANIFESTS_PREFIX = f"{RESERVED}/manifests/"
 MOST_ACTIVATIONS = 500
 """So long is the pointer's history at most."""
 
+TO_DECIDE = "'manage.py ship activate ID' makes a release the current one, and so does collectstatic."
+"""What to do where it is not known which release is current."""
+
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?")
 _MANIFEST = re.compile(re.escape(MANIFESTS_PREFIX) + r"[0-9a-f]{32}\.json")
 # Names that Windows has for devices, with whatever behind the first dot.
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9]|current)(?:\..*)?", re.IGNORECASE)
+_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ def check_release_id(release: object, where: str) -> str:
     if not _ID.fullmatch(release):
         what = "it may have up to 100 ASCII letters, digits, '.', '_' and '-', begins with a letter or digit"
         raise ReleaseIdError(where, release, f"{what} and does not end with a dot")
+    if release.partition(".")[0].casefold() == "current":
+        raise ReleaseIdError(where, release, "'current' stands for the current release in 'manage.py ship'")
     if _DEVICES.fullmatch(release):
         raise ReleaseIdError(where, release, "some systems take files of that name for something else")
     return release
@@ -155,7 +160,7 @@ def dump_record(record: Record) -> bytes:
 def load_record(body: bytes, release: str) -> Record:
     """The record of ``release``. Raises `ManifestError` if it is damaged, newer, or that of another release."""
     where = record_key(release)
-    raw = _readable(body, where)
+    raw = _readable(body, where, to_restore(release))
     try:
         record = Record(
             str(raw["release"]),
@@ -167,7 +172,8 @@ def load_record(body: bytes, release: str) -> Record:
             _count(raw["new_bytes"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}. Run collectstatic again.") from None
+        what = f"{where}: damaged: {type(error).__name__}: {error}."
+        raise ManifestError(what, to_restore(release)) from None
     if record.release != release:
         raise ManifestError(
             f"{where}: it is the record of {record.release!r}: the file was renamed, or names fold case."
@@ -187,14 +193,14 @@ def dump_pointer(pointer: Pointer) -> bytes:
 
 def load_pointer(body: bytes, where: str) -> Pointer:
     """The pointer in ``body``; ``where`` names it in errors. Raises `ManifestError`."""
-    raw = _readable(body, where)
+    raw = _readable(body, where, TO_DECIDE)
     try:
         history = tuple(Activation(check_release_id(release, where), _to_moment(at)) for release, at in raw["history"])
         release = raw["release"]
     except (KeyError, TypeError, ValueError, ReleaseIdError) as error:
-        raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}. Run collectstatic again.") from None
+        raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}.", TO_DECIDE) from None
     if not history or history[-1].release != release:
-        raise ManifestError(f"{where}: damaged: its history does not end with {release!r}. Run collectstatic again.")
+        raise ManifestError(f"{where}: damaged: its history does not end with {release!r}.", TO_DECIDE)
     return Pointer(history)
 
 
@@ -222,9 +228,10 @@ def read_manifest_body(read: Read, record: Record) -> bytes:
 def _certain(body: bytes | None, record: Record) -> bytes:
     key = manifest_key(record.manifest)
     if body is None:
-        raise ManifestError(f"{key}: missing, but release {record.release} has it. Run collectstatic again.")
+        raise ManifestError(f"{key}: missing, but release {record.release} has it.", to_restore(record.release))
     if digest_bytes(body) != record.manifest:
-        raise ManifestError(f"{key}: damaged: its bytes do not have the digest that they had. Run collectstatic again.")
+        what = f"{key}: damaged: its bytes do not have the digest that they had."
+        raise ManifestError(what, to_restore(record.release))
     return body
 
 
@@ -269,8 +276,19 @@ def unknown_release(release: str, known: Iterable[str], where: str) -> UnknownRe
     return UnknownRelease(release, nearest_names(release, known), where, known=bool(known))
 
 
-def _readable(body: bytes, where: str) -> dict[str, Any]:
-    raw = json_object(body, where)
+def to_restore(release: str) -> str:
+    """What to do where what tells of ``release`` is damaged or lost."""
+    return (
+        f"collectstatic from the code of the release {release} makes it again; 'manage.py ship verify --repair --from "
+        "PLACE' takes it from an export or another store."
+    )
+
+
+def _readable(body: bytes, where: str, advice: str) -> dict[str, Any]:
+    try:
+        raw = object_in(body)
+    except ValueError as error:
+        raise ManifestError(f"{where}: damaged: {error}.", advice) from None
     check_schema(raw, where, SCHEMA)
     return raw
 

@@ -128,6 +128,15 @@ def test_wrong_options(project: Path) -> None:
         (message,) = told()
         assert message.id == "shipfiles.E010"
         assert "OPTIONS['max_age'] is not an option" in message.msg
+        assert message.hint is not None
+        assert message.hint.startswith("The options there are base_url, cache, check_names, compress, ")
+    serve = {"BACKEND": BACKEND, "OPTIONS": {"serve": {"max_agee": 3}}}
+    with override_settings(STORAGES={"staticfiles": serve}):
+        (message,) = told()
+        assert "OPTIONS['serve']['max_agee'] is not an option" in message.msg
+        assert message.hint is not None
+        assert "pull_from" in message.hint
+        assert "release_id" not in message.hint
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_further_back(project: Path, two, write):
     third = current(project / "root")
     assert ship("rollback", "2")[0].startswith(f"Made {first} the current release instead of {third}.")
     said = refused("rollback", "3")
-    assert f"only 2 can be had ({third}, {second})" in said
+    assert f"only 2 that were current before and still there: {third}, {second}." in said
     assert current(project / "root") == first
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_done_is_said(project: Path, two):
     first, second = two
     assert "There is no release 'deadbeef'" in refused("activate", "deadbeef")
     # Three characters are too few to stand for an id.
-    assert "There is no release" in refused("activate", first[:3])
+    assert "write four characters or more" in refused("activate", first[:3])
     assert "There is no release '../x'" in refused("activate", "../x")
     assert "1 release or more, not by 0" in refused("rollback", "0")
     for key in (project / "root").glob("app.*.css"):
@@ -176,4 +176,28 @@ def test_status_of_the_command(project: Path, write):
     assert "was current already" in done.stdout
     done = run("ship", "rollback")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("CommandError: One cannot go back by 1 release: no other one that was current before")
+    assert done.stderr.startswith("CommandError: There is no earlier release: no other that was current before")
+    done = run("ship", "verify", "one", "two")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert " ship verify [" in done.stderr
+    assert done.stderr.endswith("unrecognized arguments: two\n")
+    assert run("ship", "verify", "--from", "x").returncode == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a device that is always full")
+def test_an_output_that_takes_nothing(project: Path, write):
+    """full(4): writing fails with ENOSPC; what is buffered, when the program ends."""
+    write({"app.css": ONE})
+    (project / "project_settings.py").write_text(SETTINGS)
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(project), os.environ.get("PYTHONPATH", "")])
+    for arguments in (["collectstatic", "--noinput"], ["ship", "releases"]):
+        command = [sys.executable, "-c", MANAGE, *arguments]
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                command, env=environment, cwd=project, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("CommandError: The output cannot be written: no space left")
+        assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr

@@ -185,6 +185,31 @@ def test_what_cannot_be_done_is_said(site: Path, arguments: list[str], what: str
     assert what in fails(*arguments)[1]
 
 
+def test_a_damaged_pointer_is_for_people_to_decide(site: Path, release: str):
+    (site / "root/.shipfiles/current.json").write_text("{")
+    for arguments in ((), ("--repair",)):
+        out, error = fails(*arguments)
+        assert out.count("damaged: ") == 1
+        assert "Couldn't load manifest" not in out
+        # Neither --repair nor --from can help: it is not among what the releases are made of.
+        assert error.endswith(
+            "'manage.py ship activate ID' makes a release the current one, and so does collectstatic."
+        )
+    call_command("ship", "activate", release, stdout=io.StringIO(), stderr=io.StringIO())
+    assert ship()[0].endswith("all is as it should be.")
+
+
+def test_a_damaged_manifest_for_django(site: Path):
+    (site / "root/staticfiles.json").write_text("{")
+    out, _ = fails()
+    assert "damaged: Expecting property name" in out
+    assert "Couldn't load manifest" not in out
+
+
+def test_a_place_that_is_none_although_nothing_is_broken(site: Path):
+    assert "--from: there is no folder and no archive nope." in fails("--repair", "--from", "nope")[1]
+
+
 @pytest.mark.parametrize(
     ("place", "what"),
     [

@@ -420,7 +420,7 @@ class TestRollback:
 
     def test_further_back_than_there_is(self, store: Store, write) -> None:
         two(store, write)
-        with pytest.raises(NoEarlierRelease, match=r"go back by 2 releases: .*only 1 .*\(one\)"):
+        with pytest.raises(NoEarlierRelease, match=r"not 2 earlier releases, only 1 .*: one"):
             rollback(store, 2)
         store.delete([record_key("one")])
         with pytest.raises(NoEarlierRelease, match="go back by 1 release: no other one"):

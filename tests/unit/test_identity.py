@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
@@ -191,7 +192,15 @@ def test_of_a_fly_image_the_deployment_counts() -> None:
 def test_an_image_whose_name_may_mean_another_tomorrow_is_refused(image: str) -> None:
     said = refused(lambda: environment({"FLY_IMAGE_REF": image}))
     assert "FLY_IMAGE_REF" in said
+    assert "registry.fly.io/my-app:deployment-01H9RK9EYO9PGNBYAKGXSHV0PH" in said
     assert "set RELEASE_ID" in said
+
+
+def test_the_word_for_the_current_release_is_no_id() -> None:
+    for word in ("current", "CURRENT", "current.1"):
+        assert "'current' stands for the current release in 'manage.py ship'" in refused(
+            functools.partial(environment, {"RELEASE_ID": word})
+        )
 
 
 def test_what_cannot_be_an_id_names_the_variable() -> None:

@@ -163,14 +163,15 @@ def check_options() -> Iterable[CheckMessage]:
     if not _backend_is_ours():
         return []
     given = _entry().get("OPTIONS") or {}
-    hint = "The options are in docs/reference.md."
     if not isinstance(given, Mapping):
         # Not what it is: it may hold secrets.
         what = f"must be a dict of options, not {type(given).__name__}."
-        return [Error(f"STORAGES['{STATICFILES_STORAGE_ALIAS}']['OPTIONS'] {what}", hint=hint, id="shipfiles.E010")]
+        return [Error(f"STORAGES['{STATICFILES_STORAGE_ALIAS}']['OPTIONS'] {what}", id="shipfiles.E010")]
     try:
         conf.static_config(given)
     except ImproperlyConfigured as error:
+        options = getattr(error.__context__, "options", ())
+        hint = f"The options there are {', '.join(options)}." if options else None
         return [Error(str(error), hint=hint, id="shipfiles.E010")]
     return []
 

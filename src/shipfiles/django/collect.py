@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,9 @@ def collect(
     if link:
         _refuse_links_to_copies(found)
     _refuse_lost_places(found, storage.config.serve)
+    file = conf.release_file(storage.config)
+    if os.path.isdir(file):
+        raise ReleaseError(f"OPTIONS['release_file'] must name a file, and {file} is a folder. Nothing was published.")
     release = conf.id_to_make(storage.config) if post_process else ""
     # What was found out stays found out, also after a failure or Ctrl-C.
     cache_config = storage.config.cache
@@ -107,7 +111,7 @@ def collect(
             collected = run.over_the_last()
         if collected is None:
             collected = run.whole(clear=clear, link=link, dry_run=dry_run)
-    if not dry_run and (file := conf.release_file(storage.config)):
+    if file and not dry_run:
         _write_release_file(file, storage, collected.published.release)
     moved = any(change.key == POINTER_KEY for change in collected.published.changed)
     if storage.config.retain.on_collect and moved and not dry_run:

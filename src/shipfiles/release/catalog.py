@@ -42,7 +42,7 @@ def record_of_release(store: Store, release: str) -> Record:
     check_release_id(release, "The release")
     record = read_record(partial(read_all, store), release)
     if record is None:
-        raise unknown_release(release, records_of(store), repr(store))
+        raise unknown_release(release, records_of(store), str(store))
     return record
 
 

@@ -143,7 +143,10 @@ def environment(variables: Mapping[str, str] | None = None) -> str:
     raise _untold("environment", f"none of {', '.join(NAMES)} is set. Set RELEASE_ID")
 
 
-_NO_FLY_DEPLOYMENT = "only the tag that 'fly deploy' gives (deployment-...) names one image for ever; set RELEASE_ID"
+_NO_FLY_DEPLOYMENT = (
+    "expected is what 'fly deploy' makes, like registry.fly.io/my-app:deployment-01H9RK9EYO9PGNBYAKGXSHV0PH, since "
+    "only such a tag names one image for ever; set RELEASE_ID"
+)
 
 
 def baked_file(folder: str | os.PathLike[str] | None = None) -> str:

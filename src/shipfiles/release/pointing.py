@@ -52,7 +52,7 @@ class Pointing:
             try:
                 known = load_record(body, record.release)
             except ManifestError as error:
-                self._listener(Notice(f"The record of this release was made anew. {error}"))
+                self._listener(Notice(f"The record of this release was made anew. {error.what}"))
             else:
                 if known.manifest == record.manifest:
                     return known
@@ -109,7 +109,7 @@ class Pointing:
         try:
             return load_pointer(body, POINTER_KEY)
         except ManifestError as error:
-            self._listener(Notice(f"The pointer to the current release was made anew. {error}"))
+            self._listener(Notice(f"The pointer to the current release was made anew. {error.what}"))
             return None
 
 

@@ -98,7 +98,7 @@ class _Repair:
         """Repair a record, a manifest or Django's manifest."""
         try:
             if fault.key == POINTER_KEY:
-                fault.why_not = "which release shall be current is for people to say"
+                fault.why_not = "'manage.py ship activate ID' says which release is to be current"
             elif fault.key == self._manifest_name:
                 self._django(fault)
             elif fault.manifest is not None:

@@ -15,6 +15,7 @@ from ..records import (
     MANIFESTS_PREFIX,
     POINTER_KEY,
     RELEASES_PREFIX,
+    TO_DECIDE,
     Pointer,
     Record,
     is_manifest_key,
@@ -82,19 +83,19 @@ def survey(store: Store, release: str = "") -> Survey:
     try:
         pointer = None if body is None else load_pointer(body, POINTER_KEY)
     except ManifestError as error:
-        faults.append(Fault(POINTER_KEY, "damaged", f"{said(error, POINTER_KEY)}. {_DECIDE}"))
+        faults.append(Fault(POINTER_KEY, "damaged", f"{said(error, POINTER_KEY)}. {TO_DECIDE}"))
     records, unread = _records(store)
     if not (records or unread or body):
-        raise ReleaseError(f"There is no release in {store!r}. Run collectstatic.")
+        raise ReleaseError(f"There is no release in {store}. Run collectstatic.")
     if body is None:
-        faults.append(Fault(POINTER_KEY, "missing", f"which release is current cannot be known. {_DECIDE}"))
+        faults.append(Fault(POINTER_KEY, "missing", f"which release is current cannot be known. {TO_DECIDE}"))
     known = {*records, *(fault.releases[0] for fault in unread)}
     if pointer and pointer.release not in known:
-        what = f"{POINTER_KEY} names it as the current release. {_DECIDE}"
+        what = f"{POINTER_KEY} names it as the current release. {TO_DECIDE}"
         unread.append(Fault(record_key(pointer.release), "missing", what, (pointer.release,)))
         known.add(pointer.release)
     if release and release not in known:
-        raise unknown_release(release, known, repr(store))
+        raise unknown_release(release, known, str(store))
     wanted = [record for record in records.values() if release in ("", record.release)]
     wanted.sort(key=lambda record: (record.made, record.release), reverse=True)
     wanted.sort(key=lambda record: pointer is None or record.release != pointer.release)
@@ -106,9 +107,6 @@ def survey(store: Store, release: str = "") -> Survey:
         else sorted({stored.key for stored in store.list(MANIFESTS_PREFIX) if is_manifest_key(stored.key)} - had)
     )
     return Survey(pointer, records, wanted, faults, nobodys)
-
-
-_DECIDE = "'manage.py ship activate ID' makes a release the current one, and so does collectstatic"
 
 
 def _records(store: Store) -> tuple[dict[str, Record], list[Fault]]:
@@ -177,5 +175,5 @@ def django_manifest(lines: ManifestText) -> bytes:
 
 def said(error: ManifestError, key: str) -> str:
     """The error's text without what the fault says itself."""
-    text = str(error).removesuffix(" Run collectstatic again.").removesuffix(".")
-    return text.removeprefix(f"{key}: ").removeprefix("damaged: ")
+    text = error.what.removesuffix(" Run collectstatic again.").removesuffix(".")
+    return text.removeprefix(f"Couldn't load manifest '{key}': ").removeprefix(f"{key}: ").removeprefix("damaged: ")

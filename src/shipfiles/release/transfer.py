@@ -254,7 +254,8 @@ def received(source: Source, path: str, manifest_name: str) -> Parcel:
         record = load_record(record_body, release)
         carried = parcel(release, body, "its manifest")
     except (ManifestError, ReleaseIdError) as error:
-        what = str(error).removesuffix(" Run collectstatic again.").removesuffix(".")
+        text = error.what if isinstance(error, ManifestError) else str(error)
+        what = text.removesuffix(" Run collectstatic again.").removesuffix(".")
         raise ArchiveError(path, f"damaged: {what}") from None
     if carried.record.manifest != record.manifest:
         raise ArchiveError(path, "damaged: its manifest has not the digest that its record says")

@@ -22,7 +22,7 @@ from ..work import in_parallel
 from .decode import decoder_of
 from .ownership import owned_keys
 from .pieces import Finding, Known, Piece, look, pieces_of, plain_pieces_of
-from .survey import Fault, Survey, django_fault, marked, read_lines, survey
+from .survey import Fault, Survey, django_fault, marked, read_lines, said, survey
 from .text import ManifestText
 from .unsettled import Unsettled
 
@@ -160,7 +160,7 @@ class Verification:
                 try:
                     self._sizes[mark] = line_entry(line).size
                 except DAMAGE as error:
-                    what = str(damaged(key, line[:80].decode("ascii", "replace"), error))
+                    what = said(damaged(key, line[:80].decode("ascii", "replace"), error), key)
                     return Fault(key, "damaged", what, (record.release,), manifest=record.manifest)
             files += 1
             size += self._sizes[mark]

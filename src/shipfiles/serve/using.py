@@ -149,6 +149,8 @@ def read_release_file(path: str) -> Used | None:
             head, _, body = file.read().partition(b"\n")
     except FileNotFoundError:
         return None
+    except IsADirectoryError:
+        raise ManifestError(f"OPTIONS['release_file'] must name a file, and {path} is a folder.") from None
     except OSError as error:
         raise ManifestError(f"The release file {path} cannot be read: {error.strerror}.") from None
     try:

@@ -53,6 +53,10 @@ class LocalStore:
     def __repr__(self) -> str:
         return f"LocalStore({self.root!r})"
 
+    def __str__(self) -> str:
+        """As people know it."""
+        return self.root
+
     def path(self, key: str) -> str:
         """Where ``key`` is on disk. Raises `StoreError` for a key that would leave the root."""
         check_key(key)

@@ -9,7 +9,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from ...release.activate import Activated, activate
 from ..progress import count
 from .shared import (
+    MEANT,
     add_json,
+    add_release,
     errors_as_json,
     notices,
     pinned_elsewhere,
@@ -24,10 +26,7 @@ HELP = "Make a release that is there the current one; nothing is collected or co
 
 def add_arguments(parser: CommandParser) -> None:
     """The options of this verb."""
-    parser.add_argument(
-        "release",
-        help="Its id, the beginning of one (four characters or more), or 'current', which puts its plain names right.",
-    )
+    add_release(parser, help=f"{MEANT} 'current' puts its plain names right.")
     add_json(parser)
 
 

@@ -8,14 +8,14 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ...release.transfer import export_release
 from ..progress import human
-from .shared import add_json, errors_as_json, notices, print_json, release_meant, static_storage, static_store
+from .shared import MEANT, add_json, errors_as_json, notices, print_json, release_meant, static_storage, static_store
 
 HELP = "Write a release to an archive or a folder, from which 'ship import' puts it into another store."
 
 
 def add_arguments(parser: CommandParser) -> None:
     """The options of this verb."""
-    parser.add_argument("release", help="Its id, the beginning of one (four characters or more), or 'current'.")
+    parser.add_argument("release", help=MEANT)
     parser.add_argument(
         "--to",
         metavar="PATH",

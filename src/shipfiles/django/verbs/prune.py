@@ -12,9 +12,11 @@ from ...durations import duration_text, parse_duration
 from ...records import now
 from ...release.marks import Part
 from ...release.prune import PrunePlan, plan_prune, prune
+from ..ends import INTERRUPTED
 from ..progress import count, human
 from ..pruning import prune_facts, prune_total
 from .shared import (
+    MEANT,
     Column,
     add_json,
     errors_as_json,
@@ -43,15 +45,15 @@ def add_arguments(parser: CommandParser) -> None:
         "--younger-than",
         type=_duration,
         metavar="AGE",
-        help="Keep what was made, or was still current, less than this ago: 7d, 12h, 30m. "
-        "Default: OPTIONS['retain']['younger_than'].",
+        help="Keep what was made, or was still current, less than this ago: 45s, 30m, 12h, 7d, 2w or a sum such as "
+        "1d12h. Default: OPTIONS['retain']['younger_than'].",
     )
     parser.add_argument(
         "--protect",
         action="append",
         default=[],
         metavar="ID",
-        help="Keep this release, too: one that a process is pinned to. May be given several times.",
+        help=f"Keep this release, too: one that a process is pinned to. {MEANT} May be given several times.",
     )
     parser.add_argument("--dry-run", "-n", action="store_true", help="Say what would be deleted, and delete nothing.")
     parser.add_argument(
@@ -93,7 +95,13 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
 
 
 def _ask() -> None:
-    if input("Delete them? [y/N] ").strip().casefold() not in ("y", "yes"):
+    try:
+        answer = input("Delete them? [y/N] ")
+    except EOFError:
+        answer = ""
+    except KeyboardInterrupt:
+        raise CommandError("Interrupted. Nothing was deleted.", returncode=INTERRUPTED) from None
+    if answer.strip().casefold() not in ("y", "yes"):
         raise CommandError("Nothing was deleted.")
 
 

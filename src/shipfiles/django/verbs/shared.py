@@ -27,6 +27,9 @@ from ..storage import StaticStorage
 CURRENT = "current"
 """May be written for the id of the current release, and with ``~N`` for one before it; no id can be like that."""
 
+MEANT = "Its id, the beginning of one (four characters or more), 'current', or 'current~1' for the one before that."
+"""What `release_meant` reads, for people."""
+
 _BEFORE = re.compile(rf"{CURRENT}~([1-9][0-9]{{0,3}})")
 _SHORTEST = 4
 _SHOWN = 8
@@ -68,8 +71,7 @@ def static_store() -> LocalStore:
 
 def add_release(parser: CommandParser, name: str = "release", **more: Any) -> None:
     """An argument that `release_meant` reads."""
-    text = "Its id, the beginning of one (four characters or more), 'current', or 'current~1' for the one before that."
-    parser.add_argument(name, **{"help": text, **more})
+    parser.add_argument(name, **{"help": MEANT, **more})
 
 
 def release_meant(store: LocalStore, text: str) -> str:
@@ -91,6 +93,8 @@ def release_meant(store: LocalStore, text: str) -> str:
     if len(found) > 1:
         listed = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
         raise CommandError(f"{text!r} is ambiguous: {len(found)} releases begin so: {listed}. Write more of the id.")
+    if not found and len(text) < _SHORTEST and any(release.startswith(text) for release in known):
+        raise CommandError(f"{text!r} is the beginning of an id, but too little of it: write four characters or more.")
     if not found:
         raise unknown_release(text, known, store.root)
     return found[0]

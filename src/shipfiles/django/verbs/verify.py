@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...build.cache import Cache
 from ...events import Event, Listener, Notice
+from ...records import POINTER_KEY, TO_DECIDE
 from ...release.contents import Content, contents_of
 from ...release.repair import repair
 from ...release.supply import ArchiveSupply, Built, OtherStore, Supply
@@ -26,6 +27,7 @@ from ..sources import find_sources
 from ..storage import StaticStorage
 from .shared import (
     CURRENT,
+    MEANT,
     Column,
     add_json,
     errors_as_json,
@@ -49,7 +51,7 @@ def add_arguments(parser: CommandParser) -> None:
         "release",
         nargs="?",
         default="",
-        help="Its id, the beginning of one (four characters or more), or 'current'. Default: all releases.",
+        help=f"{MEANT} Default: all releases.",
     )
     parser.add_argument("--current", action="store_true", help="The current release alone.")
     parser.add_argument(
@@ -71,18 +73,19 @@ def add_arguments(parser: CommandParser) -> None:
 def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Verify. Raises ``CommandError``, which ends with status 1, if anything is left that is not right."""
     if options["current"] and options["release"]:
-        raise CommandError("Say either an id or --current.")
+        raise CommandError("Say either an id or --current.", returncode=2)
     if options["origin"] and not options["repair"]:
-        raise CommandError("--from says where a repair takes its bytes from: it needs --repair.")
+        raise CommandError("--from says where a repair takes its bytes from: it needs --repair.", returncode=2)
     with errors_as_json(command, options):
         storage, store = static_storage(), static_store()
         meant = CURRENT if options["current"] else options["release"]
         release = release_meant(store, meant) if meant else ""
         shared: dict[str, Any] = {"manifest_name": storage.manifest_name, "workers": storage.config.workers}
         with _listening(command, options) as listener, ExitStack() as stack, rare_collections():
+            # Before anything is read: a wrong --from is wrong, whether it is needed or not.
+            supplies = _supplies(storage, options["origin"], stack, listener) if options["repair"] else []
             found = verify(store, release, **shared, listener=listener)
             if options["repair"] and (found.faults or found.unsettled):
-                supplies = _supplies(storage, options["origin"], stack, listener)
                 found = repair(
                     store, found, supplies, storage.config.compress, release, **shared, listener=listener
                 )  # fmt: skip
@@ -119,7 +122,7 @@ def _supplies(storage: StaticStorage, origin: str | None, stack: ExitStack, list
         return [ArchiveSupply(origin, storage.manifest_name)]
     if os.path.isdir(origin):
         return [OtherStore(LocalStore(origin), origin)]
-    if os.sep in origin and "://" not in origin:
+    if (os.sep in origin or "." not in origin) and "://" not in origin:
         raise CommandError(f"--from: there is no folder and no archive {origin}.")
     return [OtherStore(open_store(origin, "--from"), origin)]
 
@@ -202,6 +205,8 @@ def _summary(found: Verified, *, repair: bool) -> str:
     if not found.left:
         return f"{what}: {faults}, all repaired."
     hint = " 'ship verify --repair' repairs from the project's static files, or --from another place."
-    if repair:
+    if all(fault.key == POINTER_KEY for fault in found.left):
+        hint = f" {TO_DECIDE}"
+    elif repair:
         hint = " For what is left, --from names another place: an archive of 'ship export', or a store with releases."
     return f"{what}: {faults}" + (f", {repaired:,} repaired" if repaired else "") + f".{hint}"

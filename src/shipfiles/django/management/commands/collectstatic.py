@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
 from shipfiles.django.collect import collect
+from shipfiles.django.ends import INTERRUPTED, clear_ends
 from shipfiles.django.progress import PlainProgress, Shows, Timing
 from shipfiles.django.report import Report, changes, failure_problems, problem_lines
 from shipfiles.django.sources import find_sources
@@ -50,7 +51,8 @@ class Command(DjangoCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            output: str | None = super().execute(*args, **options)
+            with clear_ends(self):
+                output: str | None = super().execute(*args, **options)
         except ImproperlyConfigured as error:
             # Who calls the command from code expects what Django's own raises.
             if not self.on_command_line:
@@ -91,7 +93,9 @@ class Command(DjangoCommand):
             raise CommandError(fit_to_show(str(error))) from error
         except KeyboardInterrupt as error:
             text = "Interrupted. What is live is whole; run again to finish."
-            raise CommandError(text, returncode=130) from error
+            raise CommandError(text, returncode=INTERRUPTED) from error
+        except EOFError as error:
+            raise CommandError("Collecting static files cancelled: nobody answered. --noinput asks nothing.") from error
         if self.report is not None and self.json:
             return json.dumps({**self.report.facts(), "dry_run": self.dry_run}, indent=2)
         return fit_to_show(closing) if closing else closing

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from shipfiles.django.ends import clear_ends
 from shipfiles.django.verbs import VERBS, verb_module
 from shipfiles.errors import ShipfilesError
 
@@ -26,8 +27,13 @@ class Command(BaseCommand):
         self._asked = argv[2] if argv[2:3] and argv[2] in VERBS else ""
         super().run_from_argv(argv)
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        with clear_ends(self):
+            output: str | None = super().execute(*args, **options)
+        return output
+
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
+        verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True, parser_class=_VerbParser)
         for name in VERBS:
             if self._asked in ("", name):
                 module = verb_module(name)
@@ -42,6 +48,16 @@ class Command(BaseCommand):
         except ShipfilesError as error:
             raise CommandError(str(error)) from error
         return answer
+
+
+class _VerbParser(CommandParser):
+    """Says itself what it cannot read, with the usage of its verb; else the whole command would, with its own."""
+
+    def parse_known_args(self, *args: Any, **more: Any) -> Any:
+        namespace, rest = super().parse_known_args(*args, **more)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return namespace, rest
 
 
 def _also_here(command: CommandParser, verb: CommandParser) -> None:
