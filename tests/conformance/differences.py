@@ -17,6 +17,10 @@ _CLOSED = (
     "Twisted closes the connection without an answer when the request line has more than 16 KB, where 414 is meant "
     "(RFC 9110 section 15.5.15)."
 )
+_TARGET = {
+    "wire: a target with scheme and host": "The server hands the whole of such a target on as the path. No client "
+    "sends it to any but a proxy."
+}
 
 DIFFERENCES: dict[str, dict[str, str]] = {
     "middleware": {_METHOD: _DJANGO_METHOD},
@@ -25,6 +29,8 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "granian-wsgi middleware": {_METHOD: _DJANGO_METHOD},
     "granian-asgi middleware": {_METHOD: _DJANGO_METHOD},
     "daphne middleware": {_METHOD: _DJANGO_METHOD},
+    "gunicorn-asgi": _TARGET,
+    "uvicorn-h11": _TARGET,
     "uvicorn-httptools": _UNKNOWN,
     "uvicorn-lane": _UNKNOWN,
     "granian-wsgi": {
@@ -33,11 +39,18 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     },
     "hypercorn": {
         _METHOD: "Hypercorn makes capitals of every method, as the ASGI specification has it.",
+        **_TARGET,
     },
     "waitress": {
         "other paths are the application's": "Waitress takes several slashes at the beginning of the path for one.",
     },
     "daphne": {
+        **_TARGET,
+        "wire: Date is there once": "Daphne sends no Date; a proxy before it adds one (RFC 9110 section 6.6.1).",
+        **{
+            f"wire: 100 KB of {name}": "As for a long request line, where 431 is meant (RFC 6585 section 5)."
+            for name in ("Range", "Accept-Encoding", "If-None-Match", "If-Match", "If-Range", "If-Modified-Since")
+        },
         "slow readers cost no memory": "An application's `send()` never waits: Daphne holds whatever the client has "
         "not taken, however much it is.",
         **{f"path: {beginning}... (100000 characters)": _CLOSED for beginning in ("a" * 30, "a/" * 15)},

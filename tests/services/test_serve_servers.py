@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import socket
 import time
 from collections.abc import Iterator
@@ -11,9 +12,12 @@ from collections.abc import Iterator
 import pytest
 
 from shipfiles.testing import HTTP_CASES, HttpContract
+from tests.conformance import hostile
 from tests.conformance.differences import expected
+from tests.conformance.test_http_contract import WAYS as WAYS_IN_PROCESS
 
 from .servers import SERVERS, WAYS, Server, start
+from .wire_cases import WIRE_CASES
 
 pytestmark = pytest.mark.services
 
@@ -36,6 +40,44 @@ def test_contract(server: Server) -> None:
             broken.append(str(error))
             server.wire.close()
     assert not broken, "\n".join(broken)
+
+
+def test_wire(server: Server) -> None:
+    """What only bytes on a connection can show."""
+    broken = []
+    for case in WIRE_CASES:
+        try:
+            with expected(server.parties, case.name):
+                case.check(server)
+        except AssertionError as error:
+            broken.append(f"{case.name} ({case.clause}): {error}")
+            server.wire.close()
+    assert not broken, "\n".join(broken)
+
+
+def test_hostile_requests(server: Server) -> None:
+    """Any path gets what is public; any fields get from a server what `respond` says."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    chance = random.Random(seed)
+    right = WAYS_IN_PROCESS["respond"](server.site)
+    known = list(hostile.known_targets(server.site))
+    for _ in range(150):
+        at, method = chance.choice(known), chance.choice(("GET", "GET", "HEAD"))
+        whole = right("HEAD", at, {})
+        fields = hostile.fields(chance, whole.get("etag") or "", whole.get("last-modified") or "")
+        answer, wanted = server.wire.ask(method, at, fields), right(method, at, fields)
+        assert (answer.status, answer.body) == (wanted.status, wanted.body), (seed, method, at, fields)
+        for name, value in wanted.fields:
+            assert answer.get(name) == value, (seed, method, at, fields)
+        target = hostile.target(chance)
+        lines = [(name.encode(), value.encode()) for name, value in fields.items()]
+        answer_to_any = server.wire.ask_raw("GET", target, lines)
+        assert answer_to_any is not None, (seed, target, fields)
+        try:
+            hostile.judge(answer_to_any, server.site)
+        except AssertionError as error:
+            raise AssertionError(f"{seed}: {target!r} {fields}: {error}") from None
+    assert "Traceback" not in server.log.read_text(errors="replace")
 
 
 def test_kept_alive_connection_stays_in_step(server: Server) -> None:
