@@ -76,6 +76,9 @@ class Pointer:
     """Which release is current; ``history`` has it last."""
 
     history: tuple[Activation, ...]
+    lost: datetime | None = None
+    """When the history began anew because what was before could not be read: any release may have been current until
+    then."""
 
     @property
     def release(self) -> str:
@@ -84,7 +87,7 @@ class Pointer:
 
     def moved(self, release: str, at: datetime) -> Pointer:
         """The pointer after ``release`` has become current."""
-        return Pointer((*self.history, Activation(release, at))[-MOST_ACTIVATIONS:])
+        return Pointer((*self.history, Activation(release, at))[-MOST_ACTIVATIONS:], self.lost)
 
 
 def record_key(release: str) -> str:
@@ -183,11 +186,13 @@ def load_record(body: bytes, release: str) -> Record:
 
 def dump_pointer(pointer: Pointer) -> bytes:
     """The pointer as bytes."""
-    raw = {
+    raw: dict[str, Any] = {
         "schema": SCHEMA,
         "release": pointer.release,
         "history": [[activation.release, moment_text(activation.at)] for activation in pointer.history],
     }
+    if pointer.lost is not None:
+        raw["lost"] = moment_text(pointer.lost)
     return (json.dumps(raw, indent=1) + "\n").encode()
 
 
@@ -197,11 +202,12 @@ def load_pointer(body: bytes, where: str) -> Pointer:
     try:
         history = tuple(Activation(check_release_id(release, where), _to_moment(at)) for release, at in raw["history"])
         release = raw["release"]
+        lost = _to_moment(raw["lost"]) if "lost" in raw else None
     except (KeyError, TypeError, ValueError, ReleaseIdError) as error:
         raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}.", TO_DECIDE) from None
     if not history or history[-1].release != release:
         raise ManifestError(f"{where}: damaged: its history does not end with {release!r}.", TO_DECIDE)
-    return Pointer(history)
+    return Pointer(history, lost)
 
 
 Read = Callable[[str], bytes | None]

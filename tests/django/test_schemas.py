@@ -115,6 +115,9 @@ def test_what_builds_write_fits_and_every_field_occurs(project: Path, write) -> 
         collect()
         collect("--link")
         call_command("ship", "rollback", "--no-color")
+        # A pointer that cannot be read is made anew.
+        (project / "root" / records.POINTER_KEY).write_text("{")
+        collect()
     seen: dict[str, set[str]] = {name: set() for name in FORMATS}
     count = 0
     for name, value in stored(project / "root"):
@@ -122,7 +125,7 @@ def test_what_builds_write_fits_and_every_field_occurs(project: Path, write) -> 
         assert accepted(name, value)
         seen[name] |= all_keys(value)
         count += 1
-    assert count == 3 + 3 + 1
+    assert count == 4 + 4 + 1
     for name in FORMATS:
         assert named_fields(schema(name)) <= seen[name]
 
@@ -181,6 +184,7 @@ DAMAGED: list[tuple[str, object]] = [
     ("record", RECORD | {"codings": {"br": "5"}}),
     *[("pointer", less(POINTER, key)) for key in POINTER],
     *[("pointer", POINTER | {"schema": value}) for value in (0, 2, "1", None)],
+    *[("pointer", POINTER | {"lost": value}) for value in (None, "now", 5)],
     *[("pointer", POINTER | {"history": value}) for value in (
         [], {}, [["v1"]], [["v1", "now"]], [["../x", "2026-11-21T10:00:00Z"]],
     )],

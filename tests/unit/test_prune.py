@@ -36,7 +36,9 @@ from shipfiles.records import (
     read_pointer,
     record_key,
 )
+from shipfiles.release.activate import activate
 from shipfiles.release.catalog import manifest_of, record_of_release, records_of
+from shipfiles.release.clocks import check_clocks
 from shipfiles.release.listed import listed
 from shipfiles.release.prune import PrunePlan, plan_prune, prune
 from shipfiles.release.publish import publish, publish_plain
@@ -258,6 +260,53 @@ def test_a_history_that_is_cut_off_keeps_all() -> None:
     history = [("a" if n % 2 else "b", 0.5 - n / 10_000) for n in range(500)]
     assert kept({"a": 90, "b": 80, "z": 95}, history, days=1) == {"a", "b", "z"}
     assert kept({"a": 90, "b": 80, "z": 95}, history, days=0.1) == {"a", "b"}
+
+
+def test_what_was_made_by_a_clock_that_was_ahead_takes_no_others_place() -> None:
+    ages = {"f1": -9000, "f2": -9001, "f3": -9002, "a": 90, "b": 80, "c": 70, "d": 60}
+    assert kept(ages, [("c", 70), ("d", 60)], keep=3) == {"f1", "f2", "f3", "b", "c", "d"}
+
+
+def test_a_history_that_was_lost_keeps_what_may_have_been_current(store: Store, tmp_path: Path) -> None:
+    for number in (1, 2, 3, 4, 5):
+        deploy(store, tmp_path / "src", number)
+    backdate(store, [50, 40, 30, 20, 10], datetime.now(tz=UTC))
+    store.put(POINTER_KEY, b'{"schema": 1, "rel')
+    activate(store, "r3")
+    soon = datetime.now(tz=UTC) + timedelta(hours=2)
+    assert planned(store, at=soon, days=7, keep=0).dropped == []
+    # Of those that may have been current before it at least the newest stays.
+    assert planned(store, at=soon + 8 * DAY, days=7, keep=0).dropped == ["r4", "r2", "r1"]
+    deploy(store, tmp_path / "src", 6)
+    assert planned(store, at=soon, days=7, keep=0).dropped == []
+    assert planned(store, at=soon + 8 * DAY, days=7, keep=0).dropped == ["r5", "r4", "r2", "r1"]
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_where_there_never_was_a_pointer_none_was_lost(store: Store, tmp_path: Path, others: bool) -> None:
+    if others:
+        deploy(store, tmp_path / "src", 1)
+        store.delete([POINTER_KEY])
+    deploy(store, tmp_path / "src", 2)
+    pointer = read_pointer(partial(read_all, store))
+    assert pointer is not None
+    assert (pointer.lost is not None) == others
+
+
+def test_clocks_that_differ_are_an_error(tmp_path: Path) -> None:
+    at = datetime.now(tz=UTC)
+    for hours, fits in [(0, True), (-24, False), (24, False), (0.1, True), (-0.1, True)]:
+        store = MemoryStore(clock=lambda hours=hours: at.timestamp() + hours * 3600)
+        if fits:
+            check_clocks(store, at)
+        else:
+            with pytest.raises(ReleaseError, match=r"(?s)clock of this machine.*nothing was deleted"):
+                check_clocks(store, at)
+        assert not keys(store)
+    check_clocks(LocalStore(str(tmp_path / "root")), at)
+    # A disk that is full, or that may only be read, is no clock.
+    (tmp_path / "file").touch()
+    check_clocks(LocalStore(str(tmp_path / "file")), at)
 
 
 # What is not deleted.

@@ -41,15 +41,18 @@ class Pruned:
 
 def prune_after(storage: StaticStorage, release: str, listener: Listener) -> Pruned:
     """Prune as OPTIONS["retain"] says. The ``release`` is live whatever happens, so a failure is only told."""
-    from ..release.prune import plan_prune, prune  # only where it is wanted
+    from ..release.clocks import check_clocks  # only where it is wanted
+    from ..release.prune import plan_prune, prune
 
     retain, store = storage.config.retain, storage.store
+    at = now()
     try:
+        check_clocks(store, at)
         plan = plan_prune(
             store,
             keep=retain.keep,
             younger_than=retain.age,
-            at=now(),
+            at=at,
             manifest_name=storage.manifest_name,
             listener=listener,
         )

@@ -10,6 +10,7 @@ from ..errors import ManifestError, StoreError
 from ..events import Changed, Listener, Notice
 from ..records import (
     POINTER_KEY,
+    RELEASES_PREFIX,
     Pointer,
     Record,
     dump_pointer,
@@ -20,6 +21,7 @@ from ..records import (
     now,
     read_pointer,
     record_key,
+    release_of,
 )
 from ..stores.store import Settles, Store, read_all
 
@@ -73,7 +75,10 @@ class Pointing:
             before = pointer.release if pointer else ""
             if before == release:
                 return before
-            moved = pointer.moved(release, now()) if pointer else Pointer(()).moved(release, now())
+            at = now()
+            if pointer is None:
+                pointer = Pointer((), at if body is not None or self._has_others(release) else None)
+            moved = pointer.moved(release, at)
             if self._store.swap(POINTER_KEY, body, dump_pointer(moved)):
                 break
         self._tell(Changed(POINTER_KEY, "write", len(dump_pointer(moved)), kind="manifest"))
@@ -102,6 +107,10 @@ class Pointing:
         """Wait until all that was put survives a power cut."""
         if isinstance(self._store, Settles):
             self._store.settle()
+
+    def _has_others(self, release: str) -> bool:
+        found = (release_of(stored.key) for stored in self._store.list(RELEASES_PREFIX))
+        return any(other not in (None, release) for other in found)
 
     def _loaded(self, body: bytes | None) -> Pointer | None:
         if body is None:

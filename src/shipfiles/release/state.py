@@ -19,6 +19,7 @@ from ..model import Problem
 from ..paths import RESERVED
 from ..records import POINTER_KEY
 from ..stores.store import Store, Versions, read_all
+from .clocks import CLOCK_KEY
 
 if TYPE_CHECKING:
     from ..build.find import Found
@@ -29,7 +30,7 @@ STATE_KEY = f"{RESERVED}/state.json"
 """Where a store keeps it."""
 
 _SCHEMA = 4
-_RESTLESS = frozenset({STATE_KEY, POINTER_KEY, f"{RESERVED}/lock", f"{RESERVED}/swap"})
+_RESTLESS = frozenset({STATE_KEY, POINTER_KEY, CLOCK_KEY, f"{RESERVED}/lock", f"{RESERVED}/swap"})
 # File systems and clocks are coarse: a file may be written twice within one tick. What was written so shortly before
 # it was looked at is read again.
 _RACY = 2_000_000_000

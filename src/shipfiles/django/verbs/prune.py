@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...durations import duration_text, parse_duration
 from ...records import now
+from ...release.clocks import check_clocks
 from ...release.marks import Part
 from ...release.prune import PrunePlan, plan_prune, prune
 from ..ends import INTERRUPTED
@@ -70,11 +71,14 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Say what goes, ask, delete. Raises ``CommandError``, which ends with status 1, if that was not to be."""
     with errors_as_json(command, options):
         store, config = static_store(), static_storage().config
+        at = now()
+        if not options["dry_run"]:
+            check_clocks(store, at)
         plan = plan_prune(
             store,
             keep=config.retain.keep if options["keep"] is None else options["keep"],
             younger_than=config.retain.age if options["younger_than"] is None else options["younger_than"],
-            at=now(),
+            at=at,
             protect=[release_meant(store, text) for text in options["protect"]],
             manifest_name=config.manifest_name,
             listener=notices(command),
