@@ -30,7 +30,7 @@ from shipfiles.release.text import differing, text_of
 from shipfiles.release.unsettled import UNSETTLED_PREFIX
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
-from shipfiles.stores.store import Store, read_all
+from shipfiles.stores.store import Locks, Store, read_all
 from tests.stored import timeless
 from tests.unit import test_bundled
 from tests.unit.test_publish import CSS, FAST, SITE, SVG, Dying, Folding, Killed, check_whole, current, made, sources
@@ -279,6 +279,54 @@ def test_what_is_not_ours_stays(store: Store, write) -> None:
     for key in ("css/img/other.svg.br", "logo.png.gz", "new.txt.br", "upload.txt"):
         assert read_all(store, key) == b"not ours", key
     check_whole(store, first)
+
+
+def test_what_somebody_else_put_in_the_place_of_a_plain_name_stays(store: Store, write) -> None:
+    """DESIGN section 7: a key that Shipfiles did not write is never deleted, nor overwritten."""
+    two(store, write)
+    theirs = {"css/img/x.svg": b"theirs", "js/b.js.gz": b"theirs, too", "logo.png": b"their logo", "js/a.js": b"!"}
+    for key, body in theirs.items():
+        store.put(key, body)
+    told: list[Event] = []
+    activate(store, "one", listener=told.append)
+    # Those of the two releases differ; of the script only under the hashed name.
+    for key, body in theirs.items():
+        assert read_all(store, key) == body, key
+    for key in ("css/img/x.svg", "logo.png"):
+        assert f"{key}: left as it is: Shipfiles did not write" in notices(told)
+
+
+def test_a_variants_place_beside_a_plain_name_that_somebody_else_has_taken(store: Store, write) -> None:
+    root = write({"data.csv": "a,b,c\n" * 500})
+    publish(made(root), store, FAST, release="one")
+    write({"data.csv": "a,b,d\n" * 500})
+    publish(made(root), store, FAST, release="two")
+    store.put("data.csv.gz", b"a backup of theirs")
+    told: list[Event] = []
+    activate(store, "one", listener=told.append)
+    assert read_all(store, "data.csv") == b"a,b,c\n" * 500
+    assert read_all(store, "data.csv.gz") == b"a backup of theirs"
+    assert "data.csv.gz: left as it is" in notices(told)
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_what_a_release_that_is_neither_left_under_a_plain_name_is_ours(store: Store, write, pruned: bool) -> None:
+    """The release two lacks the file, so that the bytes of another one lie there, which may have been pruned."""
+    root = write({"note.txt": "one " * 20, "a.css": "a{}"})
+    first = publish(made(root), store, FAST, release="one").manifest
+    write({"note.txt": "other " * 30})
+    publish(made(root), store, FAST, release="other")
+    (root / "note.txt").unlink()
+    publish(made(root), store, FAST, release="less")
+    publish(made(write({"a.css": "b{}"})), store, FAST, release="two")
+    if pruned:
+        at = now() + timedelta(hours=1)
+        plan = plan_prune(store, keep=0, younger_than=timedelta(0), at=at, grace=timedelta(0), protect=["one"])
+        assert prune(store, plan).dropped == ["other"]
+    assert read_all(store, "note.txt") == b"other " * 30
+    activate(store, "one")
+    check_whole(store, first)
+    assert not list(store.list(UNSETTLED_PREFIX)) or not isinstance(store, Locks)
 
 
 def test_a_source_named_as_a_variant_wins(store: Store, write) -> None:

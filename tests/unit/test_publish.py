@@ -95,6 +95,43 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     return MemoryStore() if request.param == "memory" else LocalStore(str(tmp_path / "root"))
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_somebody_else_has_in_the_place_of_a_variant_stays(store: Store, write, again: bool) -> None:
+    """DESIGN section 7: a key that Shipfiles did not write is never deleted, nor overwritten. Django's command only
+    asks for the plain names themselves."""
+    if again:
+        publish(made(write({**SITE, "data.csv": "a,b,c\n" * 500})), store, FAST)
+    theirs = {"data.csv.gz": b"a backup of theirs", "css/app.css.br": b"theirs", "css/img/x.svg.gz": b"and this"}
+    for key, body in theirs.items():
+        store.put(key, body)
+    told: list[Notice] = []
+    root = write({**SITE, "data.csv": "a,b,d\n" * 500, "css/img/x.svg": SVG + " "})
+    manifest = publish(
+        made(root), store, FAST, listener=lambda e: told.append(e) if isinstance(e, Notice) else 0
+    ).manifest
+    for key, body in theirs.items():
+        assert read_all(store, key) == body
+        assert [one.text for one in told if one.text.startswith(f"{key}: left as it is")]
+    check_whole(store, manifest, plain=False)
+    assert {*manifest.entries["data.csv"].codings} == {"br", "gzip"}
+    (root / "data.csv").unlink()
+    publish(made(root), store, FAST, clear=True)
+    assert read_all(store, "data.csv") is None
+    for key, body in theirs.items():
+        assert read_all(store, key) == body
+
+
+def test_a_first_run_that_was_killed_leaves_variants_that_the_next_one_replaces(store: Store, write) -> None:
+    root = write({"data.csv": "a,b,c\n" * 500})
+    for steps in range(1, 30):
+        with suppress(Killed):
+            publish(made(root), Dying(store, steps, after=True), FAST)
+        if read_all(store, "data.csv.gz"):
+            break
+    assert read_current(lambda key: read_all(store, key)) is None
+    check_whole(store, publish(made(write({"data.csv": "a,b,d\n" * 500})), store, FAST).manifest)
+
+
 def test_a_release(store: Store, write) -> None:
     published = publish(made(write(SITE)), store, FAST)
     manifest = current(store)

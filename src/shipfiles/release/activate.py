@@ -25,6 +25,7 @@ from ..model import Entry, Plain, Variant
 from ..records import Pointer, Record, manifest_key, read_manifest_body, read_record
 from ..stores.store import Copies, Store, digest_of, read_all
 from .catalog import pointer_of, record_of_release, records_of
+from .given import Given, leave
 from .lock import locked
 from .pointing import Pointing, current_id
 from .text import ManifestText, differing, text_of
@@ -106,6 +107,8 @@ class _Activation:
         self._pointing = Pointing(store, began_at, self._tell, listener)
         self._unsettled = Unsettled(store)
         self._before = current_id(store)
+        # Who makes the current release current again asks to have its plain names put right.
+        self._given = Given(store, trusting=self._unsettled.found or self._before == record.release)
         self._result = Activated(record.release, self._before)
         key = manifest_key(record.manifest)
         body = read_all(store, key)
@@ -172,6 +175,7 @@ class _Activation:
             return text_of(read_all(self._store, key) or b"", key)
         except ManifestError as error:
             self._listener(Notice(f"The release that was current cannot be read, so all files are looked at. {error}"))
+            self._given.trusting = True
             return None
 
     def _parsed_current(self, lines: list[bytes] | None) -> Mapping[str, Entry]:
@@ -182,6 +186,7 @@ class _Activation:
             return self._current.parsed(self._current.files() if lines is None else lines).entries
         except ManifestError as error:
             self._listener(Notice(str(error)))
+            self._given.trusting = True
             return {}
 
     def _checked(self, will: Mapping[str, Entry], was: Mapping[str, Entry]) -> dict[str, Entry]:
@@ -286,11 +291,10 @@ class _Activation:
         same = (
             there is not None and there.size == plain.size and digest_of(self._store, entry.logical)[0] == plain.digest
         )
-        # Only what a manifest names is ours to remove.
-        linked = self._current is not None and self._current.linked
-        known = {} if old is None or (linked and not old.kept) else _plain_of(old).codings
-        # A file of the release may be called what a variant would be called: it is none.
-        beside = {token: key for token in {**known, **plain.codings} if not has(key := entry.logical + suffix(token))}
+        if not same and not self._given.ours(entry.logical, *(() if old is None else (_plain_of(old).digest,))):
+            leave(self._listener, entry.logical)
+            return
+        beside = self._beside(entry, old, has)
         # A web server sends a variant beside a file as that file: no old one may stand beside new bytes.
         for token, key in beside.items():
             if token not in plain.codings or not same:
@@ -307,6 +311,24 @@ class _Activation:
         for token, variant in plain.codings.items():
             if (target := beside.get(token)) is not None:
                 self._copy(holder + suffix(token), target, variant.size, variant.digest)
+
+    def _beside(self, entry: Entry, old: Entry | None, has: Callable[[str], bool]) -> dict[str, str]:
+        """Coding → key of each variant beside the plain name that there is, or is to be, and that is ours."""
+        plain = _plain_of(entry)
+        # Only what a manifest names is ours to remove.
+        linked = self._current is not None and self._current.linked
+        known = {} if old is None or (linked and not old.kept) else _plain_of(old).codings
+        # A file of the release may be called what a variant would be called: it is none.
+        beside = {}
+        for token in {**known, **plain.codings}:
+            if has(key := entry.logical + suffix(token)):
+                continue
+            likely = [codings[token].digest for codings in (known, plain.codings) if token in codings]
+            if self._given.ours(key, *likely):
+                beside[token] = key
+            else:
+                leave(self._listener, key, entry.logical)
+        return beside
 
     def _copy(self, source: str, target: str, size: int, digest: Digest, logical: str = "") -> None:
         if isinstance(self._store, Copies):

@@ -42,6 +42,9 @@ class Marks:
         self._store = store
         self._listener = listener
         self._needed = set(needed)
+        self._settled = frozenset[str]()
+        self.contested = False
+        """Whether a dropped release had a plain name that a kept one has, too, maybe with other bytes."""
         self._seen: set[bytes] = set()
         self._dropped: list[tuple[str, Part]] = []
         self._owners: dict[str, int] = {}
@@ -53,6 +56,10 @@ class Marks:
             self._needed.update(item.key for item in listed(self._body(manifest), manifest, self._seen))
         except ManifestError as error:
             raise refused(error) from error
+
+    def settled(self) -> None:
+        """What was told to be needed so far is so of the current release: its plain names have its bytes."""
+        self._settled = frozenset(self._needed)
 
     def drop(self, manifest: str, part: Part) -> None:
         """What this manifest names, and none of those before it, goes with ``part``."""
@@ -66,6 +73,7 @@ class Marks:
         number = len(self._dropped)
         self._dropped.append((manifest, part))
         for item in items:
+            self.contested |= item.plain and item.key in self._needed and item.key not in self._settled
             if item.key not in self._needed:
                 self._owners.setdefault(item.key, number)
                 self._claims.add(item)

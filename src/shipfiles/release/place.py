@@ -17,6 +17,7 @@ from ..manifest import Manifest, plain_key, suffix
 from ..model import Variant
 from ..stores.store import Copies, Links, Store, digest_of
 from .contents import Content
+from .given import Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Placed:
     encoded: int = 0
     in_place: int = 0
     encoder_seconds: float = 0.0
+    foreign: dict[str, str] = field(default_factory=dict)
+    """Keys of variants that somebody else has taken → the plain name that they are beside."""
 
 
 class Placer:
@@ -45,7 +48,7 @@ class Placer:
 
     ``taken`` are the keys of sources and assets, which no variant may claim; ``previous`` is the current release and
     ``known`` what it says of contents' variants, by the compressor's settings; ``None`` was not worth keeping.
-    ``only_plain`` places no assets and so no variants.
+    ``only_plain`` places no assets and so no variants. ``given`` tells which variants beside plain names are ours.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class Placer:
         previous: Manifest,
         known: Mapping[tuple[Digest, str], Variant | None],
         cache: Cache,
+        given: Given,
     ) -> None:
         self._store = store
+        self._given = given
         self._config = config
         self._link = link
         self._only_plain = only_plain
@@ -90,7 +95,7 @@ class Placer:
             if name in content.kept and len(placed.changed) == before:
                 placed.unchanged.append(name)
         names = [name for name in content.assets if name in content.compressible]
-        tokens = self._place_variants(content, names, placed, spare=False)
+        tokens = self._place_variants(content, names, content.kept, placed, spare=False)
         for name in content.kept:
             self._drop_variants(name, content, placed, changed=False, made=tokens)
         return placed
@@ -118,12 +123,14 @@ class Placer:
         for spare in (False, True):
             names = [logical for logical, _ in content.plains if (logical in content.spare) == spare]
             wanted = [logical for logical in names if logical in content.compressible and not self._link]
+            beside = tuple(wanted)
             if spare and names and not self._link and not self._only_plain:
                 # The next release may replace the plain copy, and no asset has these bytes.
                 keeper = plain_key(content.digest)
                 self._copy(names[0], keeper, content, Changed(keeper, "write", content.size, kind="spare"), placed)
-                wanted += [keeper] if wanted else []
-            tokens = self._place_variants(content, wanted, placed, spare=spare)
+                # First: nobody else has that name.
+                wanted = [keeper, *wanted] if wanted else []
+            tokens = self._place_variants(content, wanted, beside, placed, spare=spare)
             if not self._only_plain:
                 # A run that only copies makes no variants, and those of the live release may stay.
                 for logical in names:
@@ -147,9 +154,13 @@ class Placer:
             if token in made or key in self._taken:
                 continue
             stored = self._store.head(key)
-            if stored is not None:
+            if stored is None:
+                continue
+            if self._given.ours(key, was.codings[token].digest):
                 self._store.delete([key])
                 placed.changed.append(Changed(key, "delete", stored.size, kind="stale"))
+            else:
+                placed.foreign[key] = logical
 
     def _put(self, key: str, content: Content, change: Changed, placed: Placed) -> None:
         """Make ``key`` hold ``content``, unless it does: what is there is read and compared, so damage is healed."""
@@ -164,21 +175,29 @@ class Placer:
         elif self._store.copy(holder, key):
             placed.changed.append(change)
 
-    def _place_variants(self, content: Content, names: Sequence[str], placed: Placed, *, spare: bool) -> set[str]:
+    def _place_variants(
+        self, content: Content, names: Sequence[str], plain: Collection[str], placed: Placed, *, spare: bool
+    ) -> set[str]:
         """Put the variants of ``content`` beside each of ``names``; encode only what is not in place.
 
-        Returns the codings that are there now.
+        Of ``plain``, which are some of them, somebody else may have taken the place beside. Returns the codings
+        that are there now.
         """
         body: bytes | None = None
         tokens: set[str] = set()
         for compressor in compressors(self._config, content.size, spare=spare) if names else ():
             token = compressor.token
             # A source may be called what a variant would be called (app.js.gz beside app.js): the source wins.
-            places = [name + suffix(token) for name in names if name + suffix(token) not in self._taken]
-            if not places:
-                continue
+            beside = {name + suffix(token): name for name in names if name + suffix(token) not in self._taken}
             known = (content.digest, compressor.settings)
             made = self.made.get(known) or placed.made.get(compressor.settings)
+            places = [
+                key
+                for key, name in beside.items()
+                if name not in plain or self._is_free(key, name, made, known, placed)
+            ]
+            if not places:
+                continue
             if made is None:
                 made = self._found(known, places)
                 placed.in_place += made is not None and made.variant is not None
@@ -205,6 +224,24 @@ class Placer:
                     if key != made.holder:
                         self._copy_variant(made, made.variant, key, placed)
         return tokens
+
+    def _is_free(self, key: str, name: str, made: Made | None, known: tuple[Digest, str], placed: Placed) -> bool:
+        """Whether ``key``, a variant beside the plain ``name``, has nothing, or what is ours to replace."""
+        there = self._store.head(key)
+        if there is None and not isinstance(self._store, Links):
+            return True
+        variant = made.variant if made is not None else self._known.get(known)
+        if there is not None and variant is not None and there.size == variant.size and there.place:
+            holder = self._store.head(made.holder) if made is not None and made.holder else None
+            if holder is not None and holder.place == there.place:
+                return True
+        was = self._previous.entries.get(name)
+        before = (was.plain or was).codings.values() if was is not None else ()
+        likely = [one.digest for one in (variant, *before) if one is not None]
+        if self._given.ours(key, *likely):
+            return True
+        placed.foreign[key] = name
+        return False
 
     def _copy_variant(self, made: Made, variant: Variant, key: str, placed: Placed) -> None:
         change = Changed(key, "write", variant.size, kind="variant")

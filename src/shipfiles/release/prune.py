@@ -37,6 +37,7 @@ from .marks import Marks, Part, refused
 from .ownership import django_keys
 from .retention import GRACE, Terms, kept_releases
 from .state import objects_of, read_state, write_state
+from .unsettled import Unsettled
 
 _AT_ONCE = 1000
 
@@ -71,6 +72,9 @@ class PrunePlan:
     found: Sweep = field(default_factory=Sweep, compare=False, repr=False)
     """What was under the keys to be deleted."""
     manifest_name: str = "staticfiles.json"
+    contested: bool = False
+    """Whether bytes of a dropped release may stay under a plain name of a kept one, where no manifest tells whose they
+    are."""
 
     @property
     def dropped(self) -> list[str]:
@@ -123,6 +127,8 @@ def prune(store: Store, plan: PrunePlan, listener: Listener = ignore) -> PrunePl
         state = read_state(store) if isinstance(store, Versions) else None
         versions = dict(store.versions()) if state and isinstance(store, Versions) else {}
         remembers = state is not None and objects_of(versions) == state.objects
+        if plan.contested:
+            Unsettled(store).begin()
         run = _Run(store, plan, listener)
         plan = run.run()
         if state is not None and remembers:
@@ -294,8 +300,12 @@ def _marked(
     rest = Part("", None)
     marks = Marks(store, {manifest_name, *django_keys(store, manifest_name, listener)}, listener)
     with phase(listener, "mark", len(needed) + len(dropped) + len(left)) as progress:
-        for key in sorted(needed):
+        # First the current release.
+        current = manifest_key(known.records[known.pointer.release].manifest)
+        for key in sorted(needed, key=lambda key: (key != current, key)):
             marks.need(key)
+            if key == current:
+                marks.settled()
             progress(1, 0)
         for record, part in zip(dropped, parts, strict=True):
             marks.drop(manifest_key(record.manifest), part)
@@ -309,5 +319,6 @@ def _marked(
         terms, at, kept, [*parts, rest] if rest.files else parts, dict(sorted(swept.keys.items())),
         [record_key(record.release) for record in dropped], manifests, swept.waiting, foreign=sorted(swept.foreign),
         spared=sorted(swept.spared), basis=known.basis, found=swept.sweep, manifest_name=manifest_name,
+        contested=marks.contested,
     )  # fmt: skip
     return plan, swept.waiting_for

@@ -16,7 +16,7 @@ from ..config import CompressConfig
 from ..digest import Digest, digest_bytes
 from ..errors import ManifestError, ReleaseTaken, StoreError
 from ..events import Changed, Listener, Notice, ignore, phase
-from ..manifest import Manifest, dump, dump_django, part_of, replaced, suffix
+from ..manifest import SUFFIXES, Manifest, dump, dump_django, part_of, replaced, suffix
 from ..model import Entry, Plain, Variant
 from ..records import (
     MANIFESTS_PREFIX,
@@ -35,6 +35,7 @@ from ..records import (
 from ..stores.store import Store, read_all
 from ..work import in_parallel
 from .contents import Content, contents_of
+from .given import Given, leave
 from .lock import locked
 from .outcome import Base, Published, Size, size_of, size_of_raw
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
@@ -172,10 +173,13 @@ class _Publication:
         self._own: tuple[str, ...] = ()
         self._pointing = Pointing(store, began_at, self._tell, listener)
         self._unsettled = Unsettled(store)
+        self._given = Given(store, trusting=self._unsettled.found)
         self._built = built
         self._store = store
         self._config = config
         self._link = link
+        self._only_plain = only_plain
+        self._foreign: set[str] = set()
         self._workers = workers
         self._cache = cache
         self._listener = listener
@@ -191,6 +195,7 @@ class _Publication:
             previous=self._previous,
             known=self._read_known(),
             cache=cache,
+            given=self._given,
         )
 
     def refuse_taken_id(self, others: Mapping[str, str] | None = None) -> None:
@@ -237,7 +242,7 @@ class _Publication:
     def place_plains(self) -> None:
         """Put the copies under plain names, each at one instant: their bytes may change under a page that is open."""
         wanted = [content for content in self._contents if content.plains]
-        if self._previous.entries:
+        if self._previous.entries or not self._only_plain:
             self._unsettled.begin()
         files, size = sum(len(c.plains) for c in wanted), sum(c.size * len(c.plains) for c in wanted)
         with phase(self._listener, "copy", files, size) as progress:
@@ -287,7 +292,13 @@ class _Publication:
 
     def clear(self, owned: Collection[str], kept: Collection[str]) -> None:
         """Remove what is ``owned`` but not ``kept``; manifests last, since they alone say what is ours."""
-        gone = without_twins(owned, [*kept, *self._own, POINTER_KEY])
+        gone = []
+        for key in without_twins(owned, [*kept, *self._own, POINTER_KEY]):
+            # The plain names themselves Django's command clears, whatever is there.
+            if key.endswith(tuple(SUFFIXES.values())) and self._given.is_taken(key):
+                leave(self._listener, key)
+            else:
+                gone.append(key)
         last = tuple(key for key in gone if key.startswith(MANIFESTS_PREFIX))
         # A release that is not recorded is no release: what is left of it when this is cut short is found by the
         # manifest.
@@ -327,9 +338,12 @@ class _Publication:
         if not is_wanted(self._config, asset.logical, asset.media_type, size):
             return {}
         found: dict[str, Variant] = {}
+        # Beside a hashed name; what a manifest says of a plain copy is also said of what keeps its bytes.
+        foreign = () if spare else self._foreign
         for compressor in compressors(self._config, size, spare=spare):
             made = self._placer.made.get((digest, compressor.settings))
-            if made is not None and made.variant is not None and key + suffix(compressor.token) not in self._taken:
+            place = key + suffix(compressor.token)
+            if made is not None and made.variant is not None and place not in self._taken and place not in foreign:
                 found[compressor.token] = made.variant
         return found
 
@@ -370,6 +384,10 @@ class _Publication:
         self.result.encoded += placed.encoded
         self.result.in_place += placed.in_place
         self.result.encoder_seconds += placed.encoder_seconds
+        for key, plain in placed.foreign.items():
+            if key not in self._foreign:
+                leave(self._listener, key, plain)
+        self._foreign |= placed.foreign.keys()
         for change in placed.changed:
             self._tell(change)
 
