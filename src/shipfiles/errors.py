@@ -8,10 +8,13 @@
     │   ├── BrokenReferences      files, templates or Python refer to files that do not exist (also a ValueError)
     │   └── KeyCollision          two files claim one place in the release
     ├── ManifestError             a manifest cannot be read (also a ValueError)
-    │   └── MissingEntry          a name is not in the manifest (also a ValueError)
+    │   ├── MissingEntry          a name is not in the manifest (also a ValueError)
+    │   └── OtherRecord           in the place of a release's record is another release's (also a ValueError)
     ├── ReleaseError              a release cannot be named, found or made
     │   ├── ReleaseIdError        an id that cannot be one, or that nobody can tell
     │   ├── ReleaseTaken          the id belongs to other files
+    │   │   ├── ReleaseTwin       or differs only in case from one that does
+    │   │   └── ReleaseUnclear    or to files that nobody can tell any more
     │   ├── UnknownRelease        the store has no such release
     │   │   └── ReleaseNotMade    and a process is to use it
     │   ├── NoEarlierRelease      there is none so far back in time
@@ -151,6 +154,14 @@ class MissingEntry(ManifestError):
         super().__init__(text + did_you_mean(nearest))
 
 
+class OtherRecord(ManifestError):
+    """In the place of a release's record is that of the release ``release``."""
+
+    def __init__(self, where: str, release: str) -> None:
+        self.release = release
+        super().__init__(f"{where}: it is the record of {release!r}: the file was renamed, or names fold case.")
+
+
 class ReleaseError(ShipfilesError):
     """A release cannot be named, found or made."""
 
@@ -175,6 +186,32 @@ class ReleaseTaken(ReleaseError):
         super().__init__(
             f"The release {release} was made on {made} from other files: {shown}{more} {verb}. An id is never used for "
             "other files. Give this one another id (a new commit, another release_id). Nothing was published."
+        )
+
+
+class ReleaseTwin(ReleaseTaken):
+    """The id ``release`` differs only in case from ``taken``, that of a release that is there."""
+
+    def __init__(self, release: str, taken: str) -> None:
+        self.release = release
+        Exception.__init__(
+            self,
+            f"The id {release} differs only in case from that of the release {taken}, which is there: on many systems "
+            "their records would be one file. Give this release another id. Nothing was changed.",
+        )
+
+
+class ReleaseUnclear(ReleaseTaken):
+    """The id ``release`` belongs to files that cannot be told: ``why``."""
+
+    def __init__(self, release: str, why: str) -> None:
+        self.release = release
+        why = why.removesuffix(" Run collectstatic again.")
+        Exception.__init__(
+            self,
+            f"There is a release {release}, but whether it has these files cannot be told: {why} An id is never used "
+            f"for other files. 'manage.py ship verify {release} --repair --from PATH' mends it from an archive or a "
+            "folder that has it whole; else give this release another id. The current release stays as it was.",
         )
 
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .digest import Digest, digest_bytes, hex_prefix, is_digest
-from .errors import ManifestError, ReleaseIdError, UnknownRelease, nearest_names
+from .errors import ManifestError, OtherRecord, ReleaseIdError, UnknownRelease, nearest_names
 from .manifest import Manifest, check_schema, load, object_in
 from .paths import RESERVED
 
@@ -178,9 +178,7 @@ def load_record(body: bytes, release: str) -> Record:
         what = f"{where}: damaged: {type(error).__name__}: {error}."
         raise ManifestError(what, to_restore(release)) from None
     if record.release != release:
-        raise ManifestError(
-            f"{where}: it is the record of {record.release!r}: the file was renamed, or names fold case."
-        )
+        raise OtherRecord(where, record.release)
     return record
 
 

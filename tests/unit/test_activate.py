@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -475,6 +476,26 @@ class TestRollback:
             rollback(store)
         with pytest.raises(ReleaseError, match="by 1 release or more"):
             rollback(store, 0)
+
+    def test_one_that_waited_goes_back_from_what_is_current_then(self, tmp_path: Path, write) -> None:
+        """Another run has the lock when the roll-back begins, and makes a third release current."""
+        store = LocalStore(str(tmp_path / "root"))
+        _, second = two(store, write)
+        write({"new.txt": "newer"})
+        build = made(tmp_path / "src")
+
+        class Waiting(LocalStore):
+            @contextmanager
+            def lock(self, waiting: Callable[[], None]) -> Iterator[bool]:
+                publish(build, store, FAST, release="three")
+                with super().lock(waiting) as died:
+                    yield died
+
+        told: list[Event] = []
+        went = rollback(Waiting(store.root), listener=told.append)
+        assert (went.before, went.release) == ("three", "two")
+        assert "three became current while this run waited" in notices(told)
+        check_whole(store, second)
 
     def test_without_any_release(self, store: Store) -> None:
         with pytest.raises(NoEarlierRelease):

@@ -22,7 +22,7 @@ from shipfiles.build.find import ignore_matcher, select, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.digest import Digest, digest_bytes, hashed_name
-from shipfiles.errors import BrokenReferences, KeyCollision, ShipfilesError, SourceError, StoreError
+from shipfiles.errors import BrokenReferences, KeyCollision, ReleaseTaken, ShipfilesError, SourceError, StoreError
 from shipfiles.events import Notice
 from shipfiles.manifest import Manifest, suffix
 from shipfiles.model import SourceFile
@@ -407,6 +407,39 @@ class Folding:
 
     def delete(self, keys: Iterable[str]) -> None:
         self.store.delete([key.casefold() for key in keys])
+
+
+def test_an_id_that_differs_only_in_case_from_another_is_refused(store: Store, write) -> None:
+    """Where names fold case, one record would take the place of the other; such a store may be copied there later."""
+    for one in (store, Folding()):
+        publish(made(write({"a.css": "one"})), one, FAST, release="Rel-1")
+        with pytest.raises(ReleaseTaken, match=r"rel-1 differs only in case .* Rel-1"):
+            publish(made(write({"a.css": "two"})), one, FAST, release="rel-1")
+        assert read_all(one, "a.css") == b"one"
+        # The same id is another matter.
+        with pytest.raises(ReleaseTaken, match=r"from other files: a\.css differ"):
+            publish(made(write({"a.css": "two"})), one, FAST, release="Rel-1")
+        publish(made(write({"a.css": "one"})), one, FAST, release="Rel-1")
+        record = read_record(partial(read_all, one), "Rel-1")
+        assert record is not None
+        assert record.release == "Rel-1"
+
+
+@pytest.mark.parametrize("files", [{"a.css": "two"}, {"a.css": "one", "b.css": "b"}, {"a.css": "one"}])
+def test_the_id_of_a_release_whose_manifest_is_gone_is_not_used_for_other_files(store: Store, write, files) -> None:
+    root = write({"a.css": "one"})
+    publish(made(root), store, FAST, release="r1")
+    record = read_record(lambda key: read_all(store, key), "r1")
+    assert record is not None
+    store.delete([manifest_key(record.manifest)])
+    again = made(write(files))
+    if files == {"a.css": "one"}:
+        publish(again, store, FAST, release="r1")
+        check_whole(store, current(store))
+    else:
+        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from"):
+            publish(again, store, FAST, release="r1")
+    assert read_record(lambda key: read_all(store, key), "r1") == record
 
 
 def test_clearing_after_a_change_of_case_spares_the_new_file(write) -> None:

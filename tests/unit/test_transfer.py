@@ -331,10 +331,35 @@ class TestImport:
             import_release(other, str(tmp_path / "r1.tar"))
         assert contents(other) == {name: b"not ours"}
 
-    def test_a_damaged_record_is_made_anew(self, archive, store, tmp_path):
-        store.put(record_key("r1"), b"{}")
+    def test_a_damaged_record_is_made_anew_but_not_the_current_ones(self, archive, store, tmp_path, write):
+        damaged = store.put(record_key("r1"), b"{}")
+        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from"):
+            import_release(store, str(tmp_path / "r1.tar"))
+        assert store.head(record_key("r1")) == damaged
+        released(store, made(write({"a.css": "a{}"})), "r2")
         assert import_release(store, str(tmp_path / "r1.tar")).new
         assert read_record(partial(read_all, store), "r1") is not None
+
+    @pytest.mark.parametrize("same", [True, False])
+    def test_a_manifest_that_is_missing_is_put_back_by_none_but_itself(self, archive, store, tmp_path, write, same):
+        record = read_record(partial(read_all, store), "r1")
+        store.delete([manifest_key(record.manifest)])
+        if same:
+            assert import_release(store, str(tmp_path / "r1.tar")).new
+            check_whole(store, manifest_of(store))
+            assert read_record(partial(read_all, store), "r1") == record
+            return
+        before = contents(store)
+        other = released(MemoryStore(), made(write({"evil.js": "x()"})))
+        exported(other, tmp_path / "other.tar")
+        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from"):
+            import_release(store, str(tmp_path / "other.tar"))
+        assert contents(store) == before
+
+    def test_an_id_that_differs_only_in_case(self, archive, tmp_path, write):
+        other = released(MemoryStore(), made(write({"a.css": "a{}"})), "R1")
+        with pytest.raises(ReleaseTaken, match="release R1"):
+            import_release(other, str(tmp_path / "r1.tar"))
 
     def test_a_folder_with_several_releases(self, tmp_path, write):
         root = LocalStore(str(tmp_path / "root"))

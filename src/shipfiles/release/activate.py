@@ -57,12 +57,7 @@ def activate(
     Raises `UnknownRelease`, `ReleaseIdError`, `ManifestError`, `StoreError`, and `ReleaseDamaged` if a file is missing
     among those that differ. The release that was current then stays so.
     """
-    record_of_release(store, release)
-    began_at = current_id(store)
-    with locked(store, listener):
-        # Read again: while this run waited, it may have been pruned.
-        run = _Activation(store, record_of_release(store, release), began_at, listener)
-        return run.run(manifest_name)
+    return _activate(store, lambda: release, manifest_name, listener)
 
 
 def rollback(
@@ -70,9 +65,26 @@ def rollback(
 ) -> Activated:
     """Make current again what was so ``steps`` releases ago: see `earlier`. Raises as `activate`, `NoEarlierRelease`.
 
-    To roll back twice by 1 leads back to where one was, as ``cd -`` does; by 2 it leads further back.
+    To roll back twice by 1 leads back to where one was, as ``cd -`` does; by 2 it leads further back. If another run is
+    under way, this one waits for it, and goes back from what is current then.
     """
-    return activate(store, release_before(store, steps), manifest_name=manifest_name, listener=listener)
+    return _activate(store, partial(release_before, store, steps), manifest_name, listener)
+
+
+def _activate(store: Store, chosen: Callable[[], str], manifest_name: str, listener: Listener) -> Activated:
+    """Make current what is ``chosen`` when no other run is under way any more."""
+    # An error need not wait for the other run.
+    record_of_release(store, first := chosen())
+    began_at = current_id(store)
+    with locked(store, listener):
+        # Again: while this run waited, the pointer may have moved, or the release may have been pruned.
+        release = chosen()
+        if release != first:
+            what = f"became current while this run waited, so the release before it is {release}, not {first}"
+            listener(Notice(f"The release {current_id(store)} {what}."))
+            began_at = current_id(store)
+        run = _Activation(store, record_of_release(store, release), began_at, listener)
+        return run.run(manifest_name)
 
 
 def release_before(store: Store, steps: int) -> str:

@@ -22,9 +22,10 @@ from ..records import read_manifest_body, read_record
 from ..stores.store import Store, Versions, read_all
 from ..work import in_parallel
 from . import renew
+from .ids import has_manifest, refuse_taken_id
 from .outcome import Base, Published, size_of_raw
 from .pointing import Pointing
-from .publish import publish_part, record_of, refuse_taken_id
+from .publish import publish_part, record_of
 from .renew import Making, Renewed
 from .state import State, links_of, objects_of, totals_of, write_state
 
@@ -99,7 +100,10 @@ def publish_again(found: Found, state: State, store: Store, making: Making, list
     base = _base(store, state.release)
     if base is None or not making.release:
         return None
-    refuse_taken_id(store, making.release, {logical: entry["name"] for logical, entry in base.files.items()})
+    names = {logical: entry["name"] for logical, entry in base.files.items()}
+    unclear = refuse_taken_id(store, making.release, names)
+    if unclear is not None and not has_manifest(store, making.release, digest_bytes(base.body)):
+        raise unclear
     published = Published(making.release, unchanged=sorted(base.files))
     pointing = Pointing(store, state.release, published.changed.append, listener)
     published.sizes = [size_of_raw(logical, raw) for logical, raw in base.files.items()]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..digest import digest_bytes
-from ..errors import ManifestError, StoreError
+from ..errors import ManifestError, OtherRecord, ReleaseTwin, StoreError
 from ..events import Changed, Listener, Notice
 from ..records import (
     POINTER_KEY,
@@ -53,6 +53,8 @@ class Pointing:
         if body is not None:
             try:
                 known = load_record(body, record.release)
+            except OtherRecord as error:
+                raise ReleaseTwin(record.release, error.release) from None
             except ManifestError as error:
                 self._listener(Notice(f"The record of this release was made anew. {error.what}"))
             else:

@@ -7,14 +7,13 @@ between any two steps, the release that was current before is whole and still cu
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
 
 from ..build.cache import NO_CACHE, Cache
 from ..build.compress import compressors, is_wanted, settings_of
 from ..build.pipeline import Asset, Build
 from ..config import CompressConfig
 from ..digest import Digest, digest_bytes
-from ..errors import ManifestError, ReleaseTaken, StoreError
+from ..errors import ManifestError, ReleaseUnclear, StoreError
 from ..events import Changed, Listener, Notice, ignore, phase
 from ..manifest import SUFFIXES, Manifest, dump, dump_django, part_of, replaced, suffix
 from ..model import Entry, Plain, Variant
@@ -28,14 +27,13 @@ from ..records import (
     now,
     read_current,
     read_pointer,
-    read_record,
-    read_release,
     record_key,
 )
 from ..stores.store import Store, read_all
 from ..work import in_parallel
 from .contents import Content, contents_of
 from .given import Given, leave
+from .ids import has_manifest, refuse_taken_id
 from .lock import locked
 from .outcome import Base, Published, Size, size_of, size_of_raw
 from .ownership import in_the_way, live_keys, owned_keys, refuse_collisions, without_twins
@@ -180,6 +178,7 @@ class _Publication:
         self._link = link
         self._only_plain = only_plain
         self._foreign: set[str] = set()
+        self._unclear: ReleaseUnclear | None = None
         self._workers = workers
         self._cache = cache
         self._listener = listener
@@ -202,7 +201,8 @@ class _Publication:
         """Raise `ReleaseTaken` if the id belongs to a release of other files than the build's, and these ``others``."""
         if self._release:
             files = {asset.logical: asset.name for asset in self._built.assets}
-            refuse_taken_id(self._store, self._release, {**(others or {}), **files})
+            size = sum(asset.size for asset in self._built.assets) if others is None else -1
+            self._unclear = refuse_taken_id(self._store, self._release, {**(others or {}), **files}, size)
 
     def refuse_other_bytes(self) -> None:
         """Raise `StoreError` if the build has other bytes for a hashed name than the last release."""
@@ -275,6 +275,8 @@ class _Publication:
         self.result.release = release = self._release or content_id(manifest)
         kept = {asset.name for asset in self._built.assets if asset.kept}
         new = sum(c.size for c in self.result.changed if c.kind in ("asset", "variant", "spare") or c.key in kept)
+        if self._unclear is not None and not has_manifest(self._store, release, manifest):
+            raise self._unclear
         self._pointing.record(record_of(release, manifest, self.result.sizes, new), body)
         self._own = (record_key(release), manifest_key(manifest))
         self._pointing.point(release)
@@ -397,22 +399,6 @@ class _Publication:
 
     def _settle(self) -> None:
         self._pointing.settle()
-
-
-def refuse_taken_id(store: Store, release: str, files: Mapping[str, str]) -> None:
-    """Raise `ReleaseTaken` if there is a release of that id whose ``files``, logical path → name, are others."""
-    read = partial(read_all, store)
-    try:
-        record = read_record(read, release)
-        manifest = read_release(read, release)
-    except ManifestError:
-        return  # made anew; what it was cannot be known
-    if record is None or manifest is None:
-        return
-    names = manifest.names()
-    different = sorted(logical for logical in {*names, *files} if names.get(logical) != files.get(logical))
-    if different:
-        raise ReleaseTaken(release, f"{record.made:%Y-%m-%d %H:%M} UTC", different)
 
 
 def record_of(release: str, manifest: Digest, sizes: Sequence[Size], new_bytes: int) -> Record:

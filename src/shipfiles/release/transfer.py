@@ -26,6 +26,7 @@ from ..errors import (
     ReleaseError,
     ReleaseIdError,
     ReleaseTaken,
+    ReleaseUnclear,
     StoreError,
     os_reason,
     printable,
@@ -51,9 +52,11 @@ from ..stores.store import Settles, Store, read_all
 from . import tarball
 from .catalog import record_of_release
 from .deposit import Deposit
+from .ids import refuse_twin
 from .lock import locked
 from .outcome import size_of
 from .parcel import NO_TIME, Parcel, checked, parcel, parcel_of, plains_of
+from .pointing import current_id
 from .publish import record_of
 from .unpack import Archive, Folder, Source
 
@@ -224,7 +227,7 @@ def _import(store: Store, source: Source, path: str, manifest_name: str, listene
         known = _known(store, carried, listener)
         if known is not None:
             return Imported(record.release, len(carried.files), 0, 0, new=False)
-        damaged = read_all(store, record_key(record.release)) is not None
+        damaged, is_whole = _state_of_record(store, record.release)
         with Deposit(store, listener) as deposit:
             for key, chunks in source.files(carried.files):
                 variant = carried.files[key]
@@ -238,7 +241,8 @@ def _import(store: Store, source: Source, path: str, manifest_name: str, listene
             store.put(manifest_key(record.manifest), carried.body)
         _settle(store)
         try:
-            store.put(record_key(record.release), dump_record(now_made), mode="overwrite" if damaged else "create")
+            if not is_whole:
+                store.put(record_key(record.release), dump_record(now_made), mode="overwrite" if damaged else "create")
         except KeyExists:
             # A store without locks, and another run at the same time: that was first.
             _known(store, carried, listener)
@@ -268,18 +272,28 @@ def received(source: Source, path: str, manifest_name: str) -> Parcel:
 def _known(store: Store, carried: Parcel, listener: Listener) -> Record | None:
     """The record of the release if ``store`` has it; ``None`` if it does not, or if it cannot be read.
 
-    Raises `ReleaseTaken` if the release of that id has other files.
+    Raises `ReleaseTaken` if the release of that id has other files, or if that cannot be told.
     """
     release, read = carried.record.release, partial(read_all, store)
+    refuse_twin(store, release)
     try:
         record = read_record(read, release)
-        if record is None or record.manifest == carried.record.manifest:
-            if record is not None:
-                read_manifest_body(read, record)
+    except ManifestError as error:
+        if release == current_id(store):
+            raise ReleaseUnclear(release, str(error)) from error
+        listener(Notice(f"The record of this release was made anew. {error}"))
+        return None
+    if record is None:
+        return None
+    try:
+        if record.manifest == carried.record.manifest:
+            read_manifest_body(read, record)
             return record
         theirs = _files_only(load(read_manifest_body(read, record), manifest_key(record.manifest)))
     except ManifestError as error:
-        listener(Notice(f"The record of this release was made anew. {error}"))
+        if record.manifest != carried.record.manifest:
+            raise ReleaseUnclear(release, str(error)) from error
+        listener(Notice(f"The manifest of this release was put back. {error}"))
         return None
     ours = _files_only(carried.manifest)
     different = sorted(logical for logical in {*ours, *theirs} if ours.get(logical) != theirs.get(logical))
@@ -287,6 +301,15 @@ def _known(store: Store, carried: Parcel, listener: Listener) -> Record | None:
         raise ReleaseTaken(release, f"{record.made:%Y-%m-%d %H:%M} UTC", different)
     listener(Notice(f"The release {release} is there with the same files in other encodings, which stay."))
     return record
+
+
+def _state_of_record(store: Store, release: str) -> tuple[bool, bool]:
+    """Whether there is a record of ``release``, and whether it can be read: then it is that of the same manifest."""
+    try:
+        record = read_record(partial(read_all, store), release)
+    except ManifestError:
+        return True, False
+    return record is not None, record is not None
 
 
 def _files_only(manifest: Manifest) -> dict[str, tuple[str, Digest, Digest]]:
