@@ -34,7 +34,7 @@ class Given:
         if self.trusting:
             return True
         if isinstance(self._store, Links) and self._store.link_of(key) is not None:
-            # The manifest of a run that links says so by naming no bytes.
+            # The manifest of a run that links says so by naming no size.
             return None in self._known().get(key, ())
         if self._store.head(key) is None:
             return True
@@ -58,7 +58,9 @@ class Given:
                     try:
                         for item in listed(read_all(self._store, stored.key) or b"", stored.key, seen):
                             if item.plain:
-                                given.setdefault(item.key, set()).add(item.facts.get("digest"))
+                                given.setdefault(item.key, set()).add(
+                                    item.facts["digest"] if "size" in item.facts else None
+                                )
                     except (ManifestError, StoreError):
                         continue  # what only this one names stays
                 self._given = given
