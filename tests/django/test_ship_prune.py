@@ -107,6 +107,8 @@ def test_it_says_what_goes_before_it_goes(project: Path, four: list[str]) -> Non
     assert not (project / "root/only1.txt").exists()
     assert (project / "root/only4.txt").exists()
     assert ship("--keep", "1").splitlines()[-1] == "There is nothing to be deleted."
+    # What was asked for is done.
+    assert json.loads(ship("--keep", "1", "--json"))["done"]
 
 
 def test_the_options_are_the_defaults(project: Path, four: list[str]) -> None:
@@ -148,6 +150,20 @@ def test_on_a_terminal_it_asks(project: Path, four: list[str], monkeypatch) -> N
     assert releases(project) == set(four[2:])
 
 
+def test_ids_of_commits_do_not_break_over_two_lines(project: Path, write, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ids = [digit * 40 for digit in "abc"] + ["a" * 11 + "b" * 29]
+    for number, release in enumerate(ids):
+        write({"app.css": f"p {{ top: {number}px }}"})
+        with with_options(release_id=release):
+            collect()
+        age(project, 20)
+    monkeypatch.setattr(plan_defaults(), "__kwdefaults__", {**plan_defaults().__kwdefaults__, "grace": timedelta(-1)})
+    table = [line for line in ship("--keep", "0", "--dry-run", out=Terminal()).splitlines() if "Kept:" not in line]
+    assert [line.split()[0] for line in table[1:3]] == ["bbbbbbbbbbbb", "aaaaaaaaaaaa"]
+    assert max(map(len, table[1:])) <= 80
+
+
 def test_a_yes(project: Path, four: list[str], monkeypatch) -> None:
     monkeypatch.setattr("builtins.input", lambda _: "Y")
     assert "Deleted 2 releases" in ship("--keep", "1", out=Terminal())
@@ -157,7 +173,8 @@ def test_a_yes(project: Path, four: list[str], monkeypatch) -> None:
     ("arguments", "text"),
     [
         (["--younger-than", "7 days"], "no length of time: write 7d"),
-        (["--keep", "-1"], "invalid"),
+        (["--keep", "-1"], "'-1' is no number of releases: write 0 or more"),
+        (["--keep", "two"], "'two' is no number of releases"),
         (["--protect", "nonesuch"], "no release 'nonesuch'"),
     ],
 )

@@ -19,6 +19,7 @@ from ..pruning import prune_facts, prune_total
 from .shared import (
     MEANT,
     Column,
+    abbreviated,
     add_json,
     errors_as_json,
     local_time,
@@ -86,14 +87,15 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         as_json, quiet = options["json"], options["json"] or options["verbosity"] < 1
         if not quiet:
             _show(command, plan, options["verbosity"])
-        done = False
+        deleted = False
         if not plan.is_empty and not options["dry_run"]:
             if options["interactive"] and not as_json and on_terminal(command):
                 _ask()
-            plan, done = prune(store, plan, notices(command)), True
+            plan, deleted = prune(store, plan, notices(command)), True
         if as_json:
-            print_json(command, {**prune_facts(plan), "dry_run": options["dry_run"], "done": done})
-    if quiet or not done:
+            dry = options["dry_run"]
+            print_json(command, {**prune_facts(plan), "dry_run": dry, "done": not dry})
+    if quiet or not deleted:
         return None
     return f"Deleted {prune_total(plan)}."
 
@@ -114,12 +116,14 @@ def _show(command: BaseCommand, plan: PrunePlan, verbosity: int) -> None:
         command.stdout.write(f"Kept: {release}, {why}")
     if plan.parts:
         columns = [Column("Release"), Column("Made"), Column("Files", right=True), Column("Frees", right=True)]
-        print_table(command, columns, [_row(part) for part in plan.parts])
+        ids = [part.release or "(left of earlier runs)" for part in plan.parts]
+        shown = abbreviated([*ids, *plan.kept])[: len(ids)] if on_terminal(command) else ids
+        print_table(command, columns, [_row(text, part) for text, part in zip(shown, plan.parts, strict=True)])
     if verbosity >= 2:
         for key in plan.sweep:
             command.stdout.write(f"To be deleted: {key}")
     for key in plan.foreign:
-        command.stdout.write(f"Left in place: {key}: its bytes are none that a release put there")
+        command.stdout.write(f"Left in place: {key}: its bytes are not those that the release says")
     if plan.waiting:
         files = count(plan.waiting, "file")
         age = duration_text(plan.terms.grace)
@@ -133,16 +137,15 @@ def _show(command: BaseCommand, plan: PrunePlan, verbosity: int) -> None:
     )
 
 
-def _row(part: Part) -> tuple[str, str, str, str]:
+def _row(text: str, part: Part) -> tuple[str, str, str, str]:
     made = local_time(part.made) if part.made else "-"
-    return part.release or "(left of earlier runs)", made, f"{part.files:,}", human(part.bytes)
+    return text, made, f"{part.files:,}", human(part.bytes)
 
 
 def _number(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of releases: write 0 or more")
+    return int(text)
 
 
 def _duration(text: str) -> timedelta:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +18,7 @@ from .. import conf
 from ..progress import human
 from .shared import (
     Column,
+    abbreviated,
     add_json,
     errors_as_json,
     local_minute,
@@ -39,8 +38,6 @@ _COLUMNS = (
     Column("Release"), Column("Made"), Column("Files", right=True), Column("Size", right=True, spare=True),
     Column("New", right=True, spare=True), Column("Last current"),
 )  # fmt: skip
-_COMMIT = re.compile("[0-9a-f]{40,64}")
-_SHORT = 12
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -72,7 +69,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     if not records:
         return no_current(store)
     ids = [record.release for record in records]
-    shown = _abbreviated(ids) if on_terminal(command) else ids
+    shown = abbreviated(ids) if on_terminal(command) else ids
     rows = [
         (
             text,
@@ -141,10 +138,3 @@ def _last_current(record: Record, current: str, at: datetime | None) -> str:
     if record.release == current:
         return "now"
     return local_minute(at) if at else "never"
-
-
-def _abbreviated(ids: Sequence[str]) -> list[str]:
-    """The ``ids``, those of commits as short as they can be told apart: 40 digits leave no room for anything else."""
-    most = max(map(len, ids))
-    length = next(n for n in range(_SHORT, most + _SHORT) if len({release[:n] for release in ids}) == len(ids))
-    return [release[:length] if _COMMIT.fullmatch(release) else release for release in ids]

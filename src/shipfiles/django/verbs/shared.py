@@ -33,6 +33,8 @@ MEANT = "Its id, the beginning of one (four characters or more), 'current', or '
 _BEFORE = re.compile(rf"{CURRENT}~([1-9][0-9]{{0,3}})")
 _SHORTEST = 4
 _SHOWN = 8
+_COMMIT = re.compile("[0-9a-f]{40,64}")
+_SHORT_COMMIT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,14 @@ def release_meant(store: LocalStore, text: str) -> str:
     if not found:
         raise unknown_release(text, known, store.root)
     return found[0]
+
+
+def abbreviated(ids: Sequence[str]) -> list[str]:
+    """The ``ids``, those of commits as short as they can be told apart: 40 digits leave no room for anything else."""
+    most = max(map(len, ids))
+    lengths = range(_SHORT_COMMIT, most + _SHORT_COMMIT)
+    length = next(n for n in lengths if len({release[:n] for release in ids}) == len(ids))
+    return [release[:length] if _COMMIT.fullmatch(release) else release for release in ids]
 
 
 def current_release(store: LocalStore) -> str:
