@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from shipfiles.serve import forks, waiting
-from shipfiles.serve.pull import Pull, _Flights
+from shipfiles.serve.flights import Flights
+from shipfiles.serve.patience import PatientStore
+from shipfiles.serve.pull import Pull
 from shipfiles.serve.releases import Releases
 from shipfiles.serve.remote import RemoteNames
 from shipfiles.serve.since import Since
@@ -50,13 +52,13 @@ def test_locks_that_another_thread_held(tmp_path: Path, what: str) -> None:
     (tmp_path / "manifests").mkdir()
     (tmp_path / "manifests" / "a.json").write_text("{}")
     pull = Pull(MemoryStore(), LocalStore(str(tmp_path)), {})
-    flights = _Flights[int]()
+    flights = Flights[int](bool)
     # Not held together: what uses one of them may use another.
     owner, names, use = {
         "since": (Since(str(tmp_path)), ("_lock",), lambda one: one.of("r")),
         "releases": (Releases(str(tmp_path / "manifests"), {}), ("_lock",), lambda one: one.entry("a.1.css")),
         "pull": (pull, ("_lock", "_writing"), lambda one: (one._say("x"), one._writing.acquire())),
-        "remote": (RemoteNames(MemoryStore(), {}), ("_lock",), lambda one: one.find("a.1.css")),
+        "remote": (RemoteNames(PatientStore(MemoryStore()), {}), ("_lock",), lambda one: one.find("a.1.css")),
         "flights": (flights, ("_lock",), lambda one: one.run("key", int)),
     }[what]
     for name in names:
@@ -69,7 +71,7 @@ def test_locks_that_another_thread_held(tmp_path: Path, what: str) -> None:
 
 
 def test_what_another_thread_was_bringing() -> None:
-    flights, begun, end = _Flights[int](), threading.Event(), threading.Event()
+    flights, begun, end = Flights[int](bool), threading.Event(), threading.Event()
 
     def slow() -> int:
         begun.set()

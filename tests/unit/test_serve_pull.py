@@ -24,6 +24,7 @@ from shipfiles.manifest import reader_of
 from shipfiles.records import MANIFESTS_PREFIX, POINTER_KEY, read_current
 from shipfiles.serve import pull
 from shipfiles.serve.asgi import StaticApp
+from shipfiles.serve.patience import PatientStore
 from shipfiles.serve.pull import Pull
 from shipfiles.serve.remote import RemoteNames
 from shipfiles.serve.respond import Request, Response, respond
@@ -111,6 +112,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask the other store about its pointer each time."""
     monkeypatch.setattr(RemoteNames, "_ASK_EVERY", 0.0)
     monkeypatch.setattr(Pull, "_REST", 0.0)
+    monkeypatch.setattr(Pull, "_LACKING_FOR", 0.0)
 
 
 def test_a_file_of_a_release_that_this_disk_never_had(table: FileTable, disk: Path, deploy, other: Watched) -> None:
@@ -352,6 +354,190 @@ def test_settings_say_where_from(project: Path, disk: Path, deploy, tmp_path: Pa
         response = Client().get("/static/a.0123456789ab.css")
         assert (response.status_code, response["Cache-Control"]) == (404, "no-store")
         assert storages["staticfiles"].config.serve.pull_from == options["serve"]["pull_from"]
+
+
+# A store that is slow, damaged or of somebody else -------------------------------------------------------------------
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures of one file are remembered, as they are outside of tests."""
+    monkeypatch.setattr(Pull, "_LACKING_FOR", 1e9)
+
+
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("harm", ["gone", "other bytes"])
+def test_a_file_that_the_store_lacks_is_not_fetched_each_time(
+    table: FileTable, deploy, other: Watched, harm: str
+) -> None:
+    name = deploy(TEXT)
+    if harm == "gone":
+        Path(other.root, name).unlink()
+    else:
+        Path(other.root, name).write_bytes(b"x" * len(TEXT))
+    for _ in range(20):
+        assert ask(table, name).status == 404
+    assert other.reads.count(name) == 1
+    assert table._pull is not None
+    table._pull._lacking.clear()  # later
+    Path(other.root, name).write_text(TEXT)
+    assert ask(table, name).body == TEXT.encode()
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_large_file_for_which_there_is_no_room_is_not_fetched_each_time(
+    disk: Path, deploy, other: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pull, "_IN_MEMORY", 10)
+    name = deploy(TEXT)
+    fetching = Pull(other, ReadOnly(str(disk)), {})
+    entry = fetching.entry(name)
+    assert entry is not None
+    for _ in range(20):
+        assert fetching.fetch(entry) is None
+    assert other.reads.count(name) == 1
+
+
+def test_one_manifest_is_read_once_for_all_its_names_on_a_disk_that_takes_none(
+    tmp_path: Path, disk: Path, other: Watched, write
+) -> None:
+    write({f"f{i}.txt": str(i) for i in range(50)})
+    with override_settings(STATIC_ROOT=str(tmp_path / "other")):
+        call_command("collectstatic", "--noinput", verbosity=0)
+    current = read_current(reader_of(other.root))
+    assert current is not None
+    fetching = Pull(other, ReadOnly(str(disk)), {})
+    for entry in current[1].entries.values():
+        assert fetching.entry(entry.name) == entry
+    assert len([key for key in other.reads if key.startswith(MANIFESTS_PREFIX)]) == 1
+
+
+def test_one_manifest_is_read_once_for_many_at_once(disk: Path, deploy, other: Watched) -> None:
+    name = deploy(TEXT)
+    other.seconds = 0.02
+    fetching = Pull(other, LocalStore(str(disk)), {})
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(fetching.entry, [name] * 16))
+    assert {entry and entry.name for entry in found} == {name}
+    assert len([key for key in other.reads if key.startswith(MANIFESTS_PREFIX)]) == 1
+
+
+def test_a_manifest_that_was_damaged_is_read_again_later(
+    table: FileTable, deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set((tmp_path / "other" / MANIFESTS_PREFIX).iterdir())
+    name = deploy(TEXT)
+    (new,) = set((tmp_path / "other" / MANIFESTS_PREFIX).iterdir()) - before
+    good = new.read_bytes()
+    new.write_bytes(good[:-5])
+    assert ask(table, name).status == 404
+    new.write_bytes(good)
+    assert ask(table, name).status == 404  # not each time
+    monkeypatch.setattr(RemoteNames, "_FAULTY_FOR", 0.0)
+    assert table._pull is not None
+    table._pull._names._faulty = dict.fromkeys(table._pull._names._faulty, 0.0)  # later
+    assert ask(table, name).body == TEXT.encode()
+
+
+def test_one_manifest_that_cannot_be_read_keeps_no_other_from_being_read(
+    table: FileTable, deploy, other: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = deploy(TEXT)
+    time.sleep(0.02)
+    before = set(Path(other.root, MANIFESTS_PREFIX).iterdir())
+    deploy("newer")
+    (newest,) = set(Path(other.root, MANIFESTS_PREFIX).iterdir()) - before
+    read = other.read
+
+    def refuse(key: str) -> Iterator[bytes]:
+        if key.endswith(newest.name):
+            raise StoreError(key, "access denied")
+        return read(key)
+
+    monkeypatch.setattr(other, "read", refuse)
+    ask(table, name)
+    assert ask(table, name).status == 200
+
+
+@pytest.mark.parametrize("verb", ["read", "list"])
+def test_what_a_store_of_somebody_else_raises(
+    table: FileTable, deploy, other: Watched, verb: str, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    name = deploy(TEXT)
+
+    def fail(_: str = "") -> Iterator[bytes]:
+        raise RuntimeError("ConnectTimeout")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(other, verb, fail)
+        assert ask(table, name).status == 404
+    assert "RuntimeError: ConnectTimeout" in caplog.text
+    assert ask(table, name).status == 200
+
+
+class Silent(Watched):
+    """A store that does not answer until it is told to."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.answers = threading.Event()
+        self.silent_for = ""
+        self.asked = threading.Semaphore(0)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        if self.silent_for in key and not self.answers.is_set():
+            self.asked.release()
+            assert self.answers.wait(60)
+        return super().read(key)
+
+
+@pytest.fixture
+def quiet(other: Watched, disk: Path, monkeypatch: pytest.MonkeyPatch) -> Silent:
+    monkeypatch.setattr(PatientStore, "PATIENCE", 0.05)
+    return Silent(other.root)
+
+
+def test_one_thread_alone_waits_for_a_silent_store(disk: Path, deploy, quiet: Silent) -> None:
+    """A name that nobody has must not cost a thread until the store answers."""
+    name = deploy(TEXT)
+    table = read_table(str(disk), "/static/", ServeConfig(pull_from=quiet))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ask, table, name)
+        assert quiet.asked.acquire(timeout=60)
+        for i in range(20):
+            response = ask(table, f"{i}.0123456789ab.css")
+            assert (response.status, dict(response.headers)["Cache-Control"]) == (404, "no-store")
+        assert not first.done()
+        quiet.answers.set()
+        assert first.result(60).body == TEXT.encode()
+    assert ask(table, name).status == 200
+
+
+def test_a_few_threads_alone_wait_for_files_of_a_silent_store(tmp_path: Path, disk: Path, quiet: Silent, write) -> None:
+    write({f"f{i}.txt": str(i) for i in range(8)})
+    with override_settings(STATIC_ROOT=quiet.root):
+        call_command("collectstatic", "--noinput", verbosity=0)
+    current = read_current(reader_of(quiet.root))
+    assert current is not None
+    names = [entry.name for entry in current[1].entries.values() if entry.name.endswith(".txt")]
+    table = read_table(str(disk), "/static/", ServeConfig(pull_from=quiet))
+    quiet.answers.set()
+    for name in names:
+        assert table.find(f"/static/{name}")
+    quiet.answers.clear()
+    quiet.silent_for = ".txt"
+    most = PatientStore.AT_ONCE
+    with ThreadPoolExecutor(most) as pool:
+        waiting = [pool.submit(ask, table, name) for name in names[:most]]
+        for _ in waiting:
+            assert quiet.asked.acquire(timeout=60)
+        for name in (*names[most:], names[0]):
+            response = ask(table, name)
+            assert (response.status, dict(response.headers)["Retry-After"]) == (503, "1")
+        quiet.answers.set()
+        assert {done.result(60).status for done in waiting} == {200}
+    assert {ask(table, name).status for name in names} == {200}
 
 
 # What can be a place -------------------------------------------------------------------------------------------------

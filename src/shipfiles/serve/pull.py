@@ -8,10 +8,8 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Generic, TypeVar
 
 from ..digest import digest_bytes
 from ..errors import KeyExists, KeyNotFound, ManifestError, ShipfilesError, StoreError
@@ -19,13 +17,13 @@ from ..http.negotiation import IDENTITY
 from ..manifest import suffix
 from ..model import Entry, Variant
 from ..stores.local import LocalStore
-from ..stores.store import Body, Store
+from ..stores.store import Body, Store, read_all
+from .flights import Flights
 from .forks import renew_in_child
+from .patience import PatientStore
 from .remote import RemoteNames
 
 logger = logging.getLogger("shipfiles.serve")
-
-_T = TypeVar("_T")
 
 _IN_MEMORY = 8 * 1024 * 1024
 """Files up to this size, in bytes, are fetched in memory; larger ones by way of a temporary file."""
@@ -35,19 +33,24 @@ class Pull:
     """Fetches from ``source`` what ``disk`` lacks, and puts it there under its own key, variants first.
 
     Every byte is checked against the digest that a manifest has for it. Of several who want a file at once one fetches
-    it. A failure is said in the log, once a minute at most, and is remembered for a second where the store did not
-    answer. A disk that takes no file is said too; then small files are kept in memory, the last used ones.
+    it. A failure is said in the log, once a minute at most, and is remembered: for a second where the store did not
+    answer, longer where it lacks one file. A store that is silent keeps a few threads at most, see `PatientStore`. A
+    disk that takes no file is said too; then small files are kept in memory, the last used ones.
     """
 
     _SAY_EVERY = 60.0
     _REST = 1.0
+    _LACKING_FOR = 10.0
+    """Seconds until a file that the store did not have as its manifest says is fetched again."""
+    _MOST_LACKING = 1024
     _MOST_HELD = 32 * 1024 * 1024
 
     def __init__(self, source: Store, disk: LocalStore, own: Collection[str]) -> None:
-        self._source = source
+        self._source = PatientStore(source)
         self._disk = disk
-        self._names = RemoteNames(source, own)
-        self._flights = _Flights[Mapping[str, bytes] | None]()
+        self._names = RemoteNames(self._source, own, self._manifest_here)
+        self._flights = Flights[Mapping[str, bytes] | None](self._source.is_silent)
+        self._lacking: dict[str, float] = {}
         self._renew()
         renew_in_child(self._renew)
         self._held: OrderedDict[str, Mapping[str, bytes]] = OrderedDict()
@@ -63,6 +66,12 @@ class Pull:
         """Whether the disk has a file ``name``."""
         return os.path.lexists(os.path.join(self._disk.root, name))
 
+    def _manifest_here(self, key: str) -> bytes | None:
+        try:
+            return read_all(self._disk, key)
+        except StoreError:
+            return None
+
     def entry(self, name: str) -> Entry | None:
         """The entry of a name that no manifest on this disk has; ``None`` if no manifest of the store has it either.
 
@@ -76,7 +85,8 @@ class Pull:
             found = self._names.find(name)
         except (StoreError, ManifestError, OSError) as error:
             self._fail(
-                f"{name} cannot be looked for in {self._source!r}: {error}", rest=not isinstance(error, ManifestError)
+                f"{name} cannot be looked for in {self._source!r}: {error}",
+                rest=not isinstance(error, (ManifestError, BlockingIOError)),
             )
             return None
         if found is None:
@@ -84,6 +94,7 @@ class Pull:
         try:
             with self._writing, suppress(KeyExists):
                 self._disk.put(found.key, found.body, mode="create")
+            self._names.forget()
         except StoreError as error:
             self._say(f"{error}. What is fetched from {self._source!r} is kept in memory, if it is small.")
             # Where the manifest is on the disk, it is found there from now on.
@@ -95,13 +106,14 @@ class Pull:
     def fetch(self, entry: Entry) -> Mapping[str, bytes] | None:
         """Make the disk have the asset of ``entry``; ``None`` if it cannot be had.
 
-        The bodies by content coding, with ``identity``, if the disk took none; else there are none in it.
+        The bodies by content coding, with ``identity``, if the disk took none; else there are none in it. Raises
+        ``OSError`` if the store is silent.
         """
         with self._lock:
             if (held := self._held.get(entry.name)) is not None:
                 self._held.move_to_end(entry.name)
                 return held
-        if self._rests():
+        if self._rests() or time.monotonic() < self._lacking.get(entry.name, 0.0):
             return None
         return self._flights.run(entry.name, lambda: self._fetch(entry))
 
@@ -123,17 +135,29 @@ class Pull:
                         raise
             with self._writing:
                 self._disk.settle()
+        except BlockingIOError:
+            raise
         except (ShipfilesError, OSError) as error:
             # Of one file nothing follows for others; of a store that does not answer it does.
-            self._fail(
-                f"{entry.name} cannot be fetched from {self._source!r}: {error}",
-                rest=not isinstance(error, (KeyNotFound, _Wrong)),
-            )
+            of_file = isinstance(error, (KeyNotFound, _Wrong))
+            if of_file:
+                self._lack(entry.name)
+            self._fail(f"{entry.name} cannot be fetched from {self._source!r}: {error}", rest=not of_file)
             return None
         if held:
             self._hold(entry.name, held)
             return held
-        return {} if self.has(entry.name) else None
+        if self.has(entry.name):
+            return {}
+        # Too large to be kept in memory.
+        self._lack(entry.name)
+        return None
+
+    def _lack(self, name: str) -> None:
+        with self._lock:
+            if len(self._lacking) >= self._MOST_LACKING:
+                self._lacking.clear()
+            self._lacking[name] = time.monotonic() + self._LACKING_FOR
 
     def _put(self, key: str, body: Body, wanted: Variant) -> bool:
         """Whether the disk has ``key`` now."""
@@ -198,33 +222,3 @@ class Pull:
 
 class _Wrong(StoreError):
     """The other store has something else under a key than its manifest says."""
-
-
-class _Flights(Generic[_T]):
-    """Lets one of several threads that want the same do it, and gives its result to the others."""
-
-    def __init__(self) -> None:
-        self._renew()
-        renew_in_child(self._renew)
-
-    def _renew(self) -> None:
-        self._lock = threading.Lock()
-        self._flying: dict[str, Future[_T]] = {}
-
-    def run(self, key: str, make: Callable[[], _T]) -> _T:
-        with self._lock:
-            flight = self._flying.get(key)
-            first = flight is None
-            if flight is None:
-                flight = self._flying[key] = Future()
-        if not first:
-            return flight.result()
-        try:
-            flight.set_result(make())
-        except BaseException as error:
-            flight.set_exception(error)
-            raise
-        finally:
-            with self._lock:
-                del self._flying[key]
-        return flight.result()

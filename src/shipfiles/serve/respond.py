@@ -214,7 +214,7 @@ _TEXTS = {
     405: b"Method Not Allowed: a static file can be read, not changed.\n",
     412: b"Precondition Failed: the file is not the one that the request names.\n",
     416: b"Range Not Satisfiable: the file ends before that.\n",
-    503: b"Service Unavailable: the server has too many files open; try again.\n",
+    503: b"Service Unavailable: the server or a store behind it is busy; try again.\n",
 }
 
 
