@@ -24,7 +24,7 @@ _TARGET = {
 
 DIFFERENCES: dict[str, dict[str, str]] = {
     "middleware": {_METHOD: _DJANGO_METHOD},
-    "middleware, async": {_METHOD: _DJANGO_METHOD},
+    "async middleware": {_METHOD: _DJANGO_METHOD},
     "uvicorn-h11 middleware": {_METHOD: _DJANGO_METHOD},
     "granian-wsgi middleware": {_METHOD: _DJANGO_METHOD},
     "granian-asgi middleware": {_METHOD: _DJANGO_METHOD},
@@ -58,6 +58,109 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     },
 }
 """Server, or way to serve → the name of a row → why it does not hold there."""
+
+_PLACE = "nginx knows files, not releases: what is in the folder is public, and what is not is not found."
+_NGINX: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "By itself it knows gzip alone; Brotli and Zstandard are modules of others.",
+        (
+            "coding: br", "coding: what browsers send", "coding: upper case", "coding: any but one",
+            "zstd by weight, then by size", "each coding has its own strong tag",
+            "If-Range: the tag of the coding that is sent", "a query is no part of the name",
+        ),
+    ),
+    (
+        "It looks for `gzip` with a weight that is not 0, and compares none; it knows no `*`, `x-gzip` or tab.",
+        (
+            "coding: x-gzip", "coding: spaces around the weight", "coding: identity preferred",
+            "coding: any other before identity", "coding: any but identity",
+            "coding: any but identity, the other way round",
+        ),
+    ),
+    (
+        "It sends no parts of a file with a coding.",
+        (
+            "HEAD, a part and a 304 are of the coding of GET", "a range counts the encoded bytes",
+            "an unsatisfiable range of a coding tells that coding's length", "a 206 has the headers of the 200",
+        ),
+    ),
+    (
+        "It answers 416 to what it cannot read, which may be ignored (14.2), and to numbers that it cannot hold.",
+        (
+            "range: bytes=990-99999999999999999999... (5010 characters)",
+            "range: bytes=-99999999999999999999999... (5007 characters)",
+            "range: bytes=,5-9,", "range: bytes=abc", "range: bytes=--5", "range: bytes=5-2", "range: bytes=-",
+            "range: bytes=1 0-20", "range: bytes=+1-2", "range: bytes=0x1-2", "range: bytes=1-2-3", "range: bytes=-1-2",
+            "range: bytes=\xb2-\xb3", "range: bytes=0-9;q=1", "range: bytes=1e1-99",
+        ),
+    ),
+    (
+        "It sends the ranges that it can of a list, and takes spaces within one.",
+        ("range: bytes=0-9, 5-2", "range: bytes=2000-,0-0", "range: bytes=0 - 9"),
+    ),
+    (
+        "It answers HEAD with 206, although Range is defined for GET alone (14.2).",
+        ("HEAD knows no ranges",),
+    ),
+    (
+        "It takes a date for a strong validator in If-Range although a file may change twice in a second.",
+        ("If-Range: the date of a file that may change proves nothing",),
+    ),
+    (
+        "It heeds If-Unmodified-Since although If-Match is there, and takes what is no date for one long ago.",
+        ("condition: If-Unmodified-Since: no date", "condition: If-Match wins over the date"),
+    ),
+    (
+        "It reads dates whatever zone they name, where the grammar has GMT alone.",
+        ("condition: If-Modified-Since: another zone",),
+    ),
+    (
+        "By default only the very date gives 304 under every name; ours does so under plain names.",
+        ("condition: If-Modified-Since: later",),
+    ),
+    (
+        "Its 405 has no Allow, and it knows no OPTIONS, so no CORS preflight either.",
+        (
+            "other methods and other answers know no ranges", "other methods are refused under any condition",
+            "method: POST", "method: PUT", "method: DELETE", "method: PATCH", "method: PROPFIND",
+            "OPTIONS says what is allowed", "a CORS preflight passes",
+        ),
+    ),
+    (
+        "Its tag is made from the time and the size of the file: another one on each machine and after each build.",
+        ("the tag comes from the bytes alone: the same on every machine and after every build",),
+    ),
+    (
+        "It has no manifest: a name that looks hashed is taken for one.",
+        ("plain names are not immutable, whatever they look like",),
+    ),
+    (
+        "It sends the time that the disk says.",
+        ("Last-Modified is never in the future",),
+    ),
+    (
+        _PLACE,
+        (
+            "path: css", "path: stray.txt", "path: staticfiles.json", "other paths are the application's",
+            "disk: shrunk", "disk: grown", "disk: a large file shrunk", "disk: shrunk after it was sent",
+            "disk: a folder in its place", "disk: a device in its place",
+            "disk: a link out of the root in its place",
+        ),
+    ),
+    (
+        "It takes dots and double slashes out of a path first: RFC 3986 section 6.2.2.3 allows that for dots.",
+        (
+            "path: css//site.css", "path: ./css/site.css", "path: /css/site.css", "path: //css/site.css",
+            "path: css///site.css", "path: css/./site.css",
+        ),
+    ),
+    (
+        "It gives its errors no Cache-Control.",
+        ("a hashed name of another release is not found and not kept", "errors are not kept", "disk: removed",
+         "disk: a pipe in its place"),
+    ),
+)  # fmt: skip
+DIFFERENCES["nginx"] = {row: reason for reason, rows in _NGINX for row in rows}
 
 
 @contextmanager

@@ -162,7 +162,7 @@ WAYS: dict[str, Callable[[Site], Ask]] = {
     "wsgi with a file wrapper": lambda site: over_wsgi(site, with_wrapper=True),
     "asgi": over_asgi,
     "middleware": over_middleware,
-    "middleware, async": over_async_middleware,
+    "async middleware": over_async_middleware,
 }
 
 

@@ -1,0 +1,65 @@
+"""nginx, told to serve a site as well as its directives can: a second opinion on the rows of the contract."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from shipfiles.testing import APPLICATION, PREFIX, Site
+
+from .servers import Server, free_port, run, wait_until_listening
+from .wire import Wire
+
+# Debian's nginx-light has no Brotli; so only gzip is told.
+CONFIGURATION = """
+daemon off; {user} worker_processes 1; pid nginx.pid; error_log error.log error;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; gzip_static on; gzip_vary on; server_tokens off;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  types {{
+    text/css css; text/javascript js mjs; application/json map; application/manifest+json webmanifest; text/plain txt;
+    application/wasm wasm; font/woff2 woff2; image/png png; image/jpeg jpg; video/mp4 mp4;
+  }}
+  charset utf-8; charset_types text/css text/javascript text/plain;
+  map $uri $lifetime {{
+    default "max-age=60, public";
+    "~\\.[0-9a-f]{{12}}(\\.|$)" "max-age=31536000, public, immutable";
+  }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ default_type text/plain; return 200 "{application}"; }}
+    location {prefix} {{
+      alias {root}/; default_type application/octet-stream; disable_symlinks on; max_ranges 1;
+      add_header Cache-Control $lifetime; add_header Access-Control-Allow-Origin "*";
+      add_header X-Content-Type-Options nosniff;
+      location ~ /\\.|\\.(br|gz)$ {{ return 404; }}
+    }}
+  }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def start_nginx(folder: Path) -> Iterator[Server]:
+    """nginx, running, with a new site in ``folder``."""
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    assert program, "nginx is not installed (Debian: apt-get install nginx-light)"
+    site, log, port = Site(str(folder)), folder / "log.txt", free_port()
+    # Its workers are of another user if it is started by root, and the folders of tests are root's alone.
+    user = "user root;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(CONFIGURATION.format(
+        user=user, port=port, root=site.root, prefix=PREFIX, application=APPLICATION.decode(),
+    ))  # fmt: skip
+    command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+    with log.open("wb") as out, run(command, out, site) as process:
+        process: subprocess.Popen[bytes]
+        wait_until_listening(port, process, log)
+        wire = Wire(port)
+        yield Server("nginx", "files", site, port, process, log, wire)
+        wire.close()
