@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from shipfiles.errors import (
 )
 from shipfiles.events import Notice
 from shipfiles.manifest import Manifest, dump, plain_key
-from shipfiles.model import Entry
+from shipfiles.model import Entry, Variant
 from shipfiles.records import (
     MANIFESTS_PREFIX,
     POINTER_KEY,
@@ -54,6 +55,7 @@ from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Store, read_all
 
+from .test_memory import MIB, peak_of
 from .test_publish import DECODE, FAST, SITE, Dying, Killed, check_whole, made
 
 NAMES: dict[str, str | bytes] = {
@@ -545,13 +547,54 @@ class TestHostileArchives:
 
     def test_sizes_are_refused_before_anything_is_read(self, tmp_path):
         """Headers that announce more than there is: nothing of that size is asked for or waited for."""
-        for place, most in ((0, "65,536"), (1, "268,435,456")):
+        for place, most in ((0, "65,536"), (1, r"1,[0-9]{3},[0-9]{3} which are plausible")):
             files = [*claimed(A), (member(A.name), b"a")]
             body = packed(files[:place])[: sum(512 + -(-len(b) // 512) * 512 for _, b in files[:place])]
             huge = files[place][0]
             huge.size = 8**11 - 1
             (tmp_path / "x.tar").write_bytes(body + huge.tobuf(tarfile.USTAR_FORMAT))
             refused(tmp_path / "x.tar", f"more than {most}")
+
+    @pytest.mark.parametrize("inside", [False, True])
+    def test_a_manifest_that_becomes_much_more_than_its_bytes_costs_no_memory(self, tmp_path, inside):
+        """Values of which each takes up 20 times the bytes that it is written with, in a line of their own or in that
+        of a file; in an archive that is not compressed, so that its size says nothing."""
+        whole = dump(Manifest({A.logical: A}))
+        many = b'"x":[' + b"[]," * (8 * MIB // 3) + b"0],"
+        body = (
+            whole.replace(b'{"name":', b"{" + many + b'"name":')
+            if inside
+            else whole.replace(b'"files"', many + b'"files"')
+        )
+        record = Record("r1", NO_TIME, digest_bytes(body), 1)
+        files = [(member(record_key("r1")), dump_record(record)), (member(manifest_key(record.manifest)), body)]
+        (tmp_path / "x.tar").write_bytes(packed(files))
+        del whole, many
+        # The manifest itself, a few times.
+        assert peak_of(lambda: refused(tmp_path / "x.tar", "in one line|not laid out"))[1] < 5 * len(body)
+
+    def test_a_compressed_manifest_that_no_release_has(self, tmp_path):
+        many = (replace(entry(f"{n}.txt", f"{n}.0123456789ab.txt", b""), references=("a" * 9000,)) for n in range(300))
+        (_, record), (name, body) = claimed(*many)
+        files = [(member(record_key("r1")), record), (name, body)]
+        (tmp_path / "x.tar.gz").write_bytes(gzip.compress(packed(files)))
+        refused(tmp_path / "x.tar.gz", "more than .* which are plausible")
+
+    @pytest.mark.parametrize("name", ["backup/db.tar", "a.css", "a.0123456789ab/x"])
+    def test_a_name_that_is_neither_hashed_nor_a_bundlers(self, tmp_path, name):
+        """Who names a file of somebody else has it deleted by the next prune."""
+        (tmp_path / "x.tar").write_bytes(packed(claimed(entry("z.txt", name, b"x"))))
+        refused(tmp_path / "x.tar", "no hashed name, nor its own")
+
+    def test_a_variant_in_the_place_of_somebody_elses_file(self, tmp_path):
+        bad = replace(entry("db.tar", "db.tar", b"x"), codings={"gzip": Variant(1, digest_bytes(b"y"))})
+        store = MemoryStore()
+        store.put("db.tar.gz", b"precious")
+        files = [*claimed(bad), (member("db.tar"), b"x"), (member("db.tar.gz"), b"y")]
+        (tmp_path / "x.tar").write_bytes(packed(files))
+        with pytest.raises(StoreError, match=r"db\.tar\.gz: the store has other bytes"):
+            import_release(store, str(tmp_path / "x.tar"))
+        assert contents(store) == {"db.tar.gz": b"precious"}
 
     def test_a_bomb_costs_no_memory(self, tmp_path):
         import tracemalloc

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
-from ..errors import KeyExists, KeyNotFound, StoreError, os_reason
+from ..errors import KeyExists, KeyNotFound, ManifestError, StoreError, os_reason
 from ..events import Listener, Notice
 from ..manifest import plain_key
 from ..model import Entry, Variant
-from ..stores.store import Body, Store, digest_of
+from ..records import MANIFESTS_PREFIX
+from ..stores.store import Body, Store, digest_of, read_all
+from .listed import listed
 from .parcel import Parcel
 
 # Larger files go to the store by way of a temporary file.
@@ -74,15 +76,26 @@ class Deposit:
             self.bytes_written += variant.size
 
     def say_what_stays(self, parcel: Parcel) -> None:
-        """Raise `StoreError` for files that the store has with other bytes; only say so of variants."""
+        """Raise `StoreError` for files that the store has with other bytes; only say so of variants of ours."""
         assets = {key for entry in parcel.manifest.entries.values() for key in _identities(entry)}
+        known = self._known() if self._others else frozenset[str]()
         for key in self._others:
-            if key in assets:
+            if key in assets or key not in known:
                 what = "the store has other bytes under this name: it is damaged there, or not Shipfiles' own"
                 raise StoreError(key, f"{what}. 'manage.py ship verify' knows more. Nothing was imported")
         if self._others:
             what = "were made with other settings in the store and stay as they are there"
             self._listener(Notice(f"{len(self._others):,} compressed files {what}: {self._others[0]}."))
+
+    def _known(self) -> frozenset[str]:
+        """Every key that a manifest in the store names."""
+        found: set[str] = set()
+        seen: set[bytes] = set()
+        for stored in self._store.list(MANIFESTS_PREFIX):
+            with suppress(ManifestError):
+                body = read_all(self._store, stored.key) or b""
+                found.update(item.key for item in listed(body, stored.key, seen))
+        return frozenset(found)
 
     def _compare(self, key: str, variant: Variant) -> None:
         with suppress(KeyNotFound):

@@ -50,12 +50,11 @@ class Parcel:
 def parcel_of(store: Store, record: Record) -> Parcel:
     """What is carried of a release of ``store``. Raises `ManifestError`."""
     body = read_manifest_body(partial(read_all, store), record)
-    return parcel(record.release, body, manifest_key(record.manifest))
+    return parcel(record.release, body, load(body, manifest_key(record.manifest)))
 
 
-def parcel(release: str, body: bytes, where: str) -> Parcel:
-    """What is carried of the release whose manifest is ``body``; ``where`` names that. Raises `ManifestError`."""
-    manifest = load(body, where)
+def parcel(release: str, body: bytes, manifest: Manifest) -> Parcel:
+    """What is carried of the release whose ``manifest`` is ``body``. Raises `ManifestError`."""
     made = record_of(release, digest_bytes(body), [size_of(entry) for entry in manifest.entries.values()], 0)
     return Parcel(replace(made, made=NO_TIME), body, manifest, files_of(manifest))
 

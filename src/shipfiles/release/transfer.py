@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from ..digest import Digest
+from ..digest import Digest, looks_hashed
 from ..errors import (
     ArchiveError,
     KeyExists,
@@ -32,7 +32,7 @@ from ..errors import (
     printable,
 )
 from ..events import Listener, Notice, ignore
-from ..manifest import Manifest, dump_django, load
+from ..manifest import Manifest, dump_django, load, load_line_by_line
 from ..records import (
     POINTER_KEY,
     Activation,
@@ -256,7 +256,7 @@ def received(source: Source, path: str, manifest_name: str) -> Parcel:
     try:
         check_release_id(release, "The record in it")
         record = load_record(record_body, release)
-        carried = parcel(release, body, "its manifest")
+        carried = parcel(release, body, load_line_by_line(body, "its manifest"))
     except (ManifestError, ReleaseIdError) as error:
         text = error.what if isinstance(error, ManifestError) else str(error)
         what = text.removesuffix(" Run collectstatic again.").removesuffix(".")
@@ -266,6 +266,10 @@ def received(source: Source, path: str, manifest_name: str) -> Parcel:
     claimed = {*carried.manifest.keys()}
     if any(key == manifest_name or key.startswith(manifest_name + "/") for key in claimed):
         raise ArchiveError(path, f"it has a file in the place of {manifest_name}, which is Django's manifest here")
+    for entry in carried.manifest.entries.values():
+        if not entry.kept and not looks_hashed(entry.name):
+            what = f"{printable(entry.logical)} has the name {printable(entry.name)}, which is no hashed name"
+            raise ArchiveError(path, f"damaged: {what}, nor its own")
     return carried
 
 
