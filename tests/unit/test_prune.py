@@ -22,7 +22,7 @@ from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.digest import digest_bytes
 from shipfiles.durations import duration_text, parse_duration
 from shipfiles.errors import ReleaseError, StoreError, UnknownRelease
-from shipfiles.events import Changed, Notice
+from shipfiles.events import Changed, Notice, ignore
 from shipfiles.manifest import Manifest, dump, load
 from shipfiles.model import Entry, SourceFile, Variant
 from shipfiles.records import (
@@ -298,15 +298,34 @@ def test_clocks_that_differ_are_an_error(tmp_path: Path) -> None:
     for hours, fits in [(0, True), (-24, False), (24, False), (0.1, True), (-0.1, True)]:
         store = MemoryStore(clock=lambda hours=hours: at.timestamp() + hours * 3600)
         if fits:
-            check_clocks(store, at)
+            check_clocks(store, ignore, lambda: at)
         else:
             with pytest.raises(ReleaseError, match=r"(?s)clock of this machine.*nothing was deleted"):
-                check_clocks(store, at)
+                check_clocks(store, ignore, lambda: at)
         assert not keys(store)
-    check_clocks(LocalStore(str(tmp_path / "root")), at)
+    check_clocks(LocalStore(str(tmp_path / "root")), ignore)
     # A disk that is full, or that may only be read, is no clock.
     (tmp_path / "file").touch()
-    check_clocks(LocalStore(str(tmp_path / "file")), at)
+    check_clocks(LocalStore(str(tmp_path / "file")), ignore)
+
+
+def test_a_kill_while_clocks_are_compared_leaves_nothing(tmp_path: Path, monkeypatch) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    deploy(store, tmp_path / "src", 1)
+    with monkeypatch.context() as patched:
+        # As by kill -9: neither the temporary file nor the lock's mark is put right.
+        for name in ("link", "replace", "unlink"):
+            patched.setattr(os, name, dies)
+        patched.setattr("shipfiles.stores.local._FREE", b"+")
+        with pytest.raises(Killed):
+            check_clocks(store, ignore)
+    assert [*(tmp_path / "root").rglob(".shipfiles-*")]
+    deploy(store, tmp_path / "src", 2)
+    assert not [*(tmp_path / "root").rglob(".shipfiles-*")]
+
+
+def dies(*_: object) -> None:
+    raise Killed
 
 
 # What is not deleted.

@@ -45,14 +45,13 @@ def prune_after(storage: StaticStorage, release: str, listener: Listener) -> Pru
     from ..release.prune import plan_prune, prune
 
     retain, store = storage.config.retain, storage.store
-    at = now()
     try:
-        check_clocks(store, at)
+        check_clocks(store, listener)
         plan = plan_prune(
             store,
             keep=retain.keep,
             younger_than=retain.age,
-            at=at,
+            at=now(),
             manifest_name=storage.manifest_name,
             listener=listener,
         )

@@ -72,14 +72,13 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Say what goes, ask, delete. Raises ``CommandError``, which ends with status 1, if that was not to be."""
     with errors_as_json(command, options):
         store, config = static_store(), static_storage().config
-        at = now()
         if not options["dry_run"]:
-            check_clocks(store, at)
+            check_clocks(store, notices(command))
         plan = plan_prune(
             store,
             keep=config.retain.keep if options["keep"] is None else options["keep"],
             younger_than=config.retain.age if options["younger_than"] is None else options["younger_than"],
-            at=at,
+            at=now(),
             protect=[release_meant(store, text) for text in options["protect"]],
             manifest_name=config.manifest_name,
             listener=notices(command),
