@@ -88,6 +88,18 @@ def _text(body: bytes, start: int) -> str:
     return str(json.loads(b'"' + found[0]))
 
 
+def names_in(body: bytes) -> dict[str, str] | None:
+    """Logical path → hashed name of a ``body`` that has a head, in the order of its lines.
+
+    ``None`` if a line is not `dump`'s.
+    """
+    try:
+        names = {_unquoted(line[1]): _unquoted(line[2]) for line in _LINE.finditer(body)}
+    except ValueError:
+        return None
+    return names if len(names) == _files_in(body) else None
+
+
 def entry_at(body: bytes, start: int, parse: Parse) -> Entry:
     """The entry whose line begins at ``start``. Raises one of `DAMAGE`."""
     stop = body.find(b"\n", start)
@@ -265,7 +277,8 @@ class _Column(Mapping[str, str]):
         return (line.names[self._group] for line in self._text.lines())
 
     def items(self) -> Any:
-        return {line.names[self._group]: line.names[1 - self._group] for line in self._text.lines()}.items()
+        key, value = self._group + 1, 2 - self._group
+        return {_unquoted(line[key]): _unquoted(line[value]) for line in _LINE.finditer(self._text.body())}.items()
 
 
 class _Text:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..digest import digest_bytes, hex_prefix, looks_hashed
-from ..lines import END, head_of
+from ..lines import END, head_of, names_in
 from ..manifest import DJANGO_VERSION, Manifest, check_schema, dump, load
 from ..model import Entry
 
@@ -45,7 +45,8 @@ class ManifestText:
 
     def names(self) -> dict[str, str]:
         """Logical path → hashed name, sorted. Only for a body whose digest is that of what was published."""
-        return load(self.body, self.where, lazily=True).names()
+        names = names_in(self.body)
+        return load(self.body, self.where).names() if names is None else dict(sorted(names.items()))
 
     def has(self, key: str) -> bool:
         """Whether ``key`` is a logical path or a hashed name."""
