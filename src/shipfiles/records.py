@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
 from .digest import Digest, digest_bytes, hex_prefix, is_digest
@@ -303,7 +303,11 @@ def moment_text(moment: datetime) -> str:
 
 
 def _to_moment(text: Any) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    if moment.year in (MINYEAR, MAXYEAR):
+        # It would be in no year at all in some time zones.
+        raise ValueError(f"{text!r} is no time of a release")
+    return moment
 
 
 def _digest(value: object) -> Digest:

@@ -13,6 +13,7 @@ from shipfiles.errors import ManifestError
 from shipfiles.lines import Lines
 from shipfiles.manifest import Manifest, dump, dump_django, load, load_django
 from shipfiles.model import Entry, Plain, Variant
+from shipfiles.records import load_record
 
 WHOLE = {"name": "a.css", "size": 1, "digest": digest_bytes(b"a"), "type": "text/css"}
 # RFC 9110 section 8.3.1; a header must stay one header.
@@ -181,3 +182,16 @@ def test_the_schema_is_looked_at_lazily_too(schema: object, words: str) -> None:
     body = dump(Manifest({})).replace(b'"schema": 1', b'"schema": ' + json.dumps(schema).encode())
     with pytest.raises(ManifestError, match=words):
         load(body, "m", lazily=True)
+
+
+@pytest.mark.parametrize("made", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_time_that_is_none_in_some_time_zone_is_damage(made: str) -> None:
+    """``datetime`` has years 1 to 9999, and commands show times in the project's zone."""
+    record = {
+        "schema": 1, "release": "v1", "made": made, "manifest": "sha384-" + "A" * 64, "files": 1, "bytes": 1,
+        "codings": {}, "new_bytes": 1,
+    }  # fmt: skip
+    with pytest.raises(ManifestError, match="no time of a release"):
+        load_record(json.dumps(record).encode(), "v1")
+    sound = load_record(json.dumps(record | {"made": "2026-11-21T10:00:00Z"}).encode(), "v1")
+    assert sound.release == "v1"

@@ -70,6 +70,14 @@ class TestLocalStore(StoreContract):
         assert store.sweep() == 1
         assert not leftover.exists()
 
+    def test_what_people_name_alike_is_no_leftover(self, store: LocalStore) -> None:
+        names = {".shipfiles-note.txt", "a/.shipfiles-keep", ".shipfiles-1-1.txt", ".shipfiles-note.0123456789ab.txt"}
+        for name in names:
+            store.put(name, b"mine")
+        assert {s.key for s in store.list()} == names
+        assert store.sweep() == 0
+        assert {s.key for s in store.list()} == names
+
     def test_empty_folders_go_with_their_last_file(self, store: LocalStore) -> None:
         store.put("a/b/c", b"x")
         store.put("a/d", b"x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -198,6 +199,13 @@ class TestExport:
             export_release(store, "r1", str(tmp_path / "out"))
         assert contents(LocalStore(str(tmp_path / "out"))) == before
 
+    def test_names_of_archives(self, store, tmp_path):
+        assert exported(store, tmp_path / "r1.tgz") == exported(store, tmp_path / "r1.tar.gz")
+        for name in ("r1.zip", "r1.tar.xz", "r1.GZ", ""):
+            with pytest.raises(ReleaseError, match=r"ends as an archive of another kind|is empty"):
+                export_release(store, "r1", name and str(tmp_path / name))
+        assert {path.name for path in tmp_path.iterdir()} == {"r1.tgz", "r1.tar.gz", "src"}
+
     @pytest.mark.parametrize("to", ["r1.tar", "r1.tar.gz", "out"])
     @pytest.mark.parametrize("damage", ["changed", "cut", "gone"])
     def test_a_damaged_release_is_not_exported(self, store, tmp_path, to, damage):
@@ -362,6 +370,13 @@ class TestImport:
         other = released(MemoryStore(), made(write({"a.css": "a{}"})), "R1")
         with pytest.raises(ReleaseTaken, match="release R1"):
             import_release(other, str(tmp_path / "r1.tar"))
+
+    def test_a_pipe(self, archive):
+        reading, writing = os.pipe()
+        os.close(writing)
+        with pytest.raises(ArchiveError, match="write the archive to a file first"):
+            import_release(MemoryStore(), f"/dev/fd/{reading}")
+        os.close(reading)
 
     def test_a_folder_with_several_releases(self, tmp_path, write):
         root = LocalStore(str(tmp_path / "root"))

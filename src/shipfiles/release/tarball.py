@@ -205,6 +205,8 @@ def opened(path: str) -> Iterator[Reader]:
     """The archive at ``path``. Raises `ArchiveError`."""
     try:
         with open(path, "rb") as file:
+            if not file.seekable():
+                raise ArchiveError(path, "it is a pipe, which cannot be read twice: write the archive to a file first")
             yield Reader(file, path)
     except OSError as error:
         raise ArchiveError(path, f"cannot be read: {os_reason(error)}") from error

@@ -60,8 +60,9 @@ from .pointing import current_id
 from .publish import record_of
 from .unpack import Archive, Folder, Source
 
-SUFFIXES = (".tar", ".tar.gz")
+SUFFIXES = (".tar", ".tar.gz", ".tgz")
 """The ends of the names of archives; what ends otherwise is a folder."""
+_OTHER_ARCHIVES = (".zip", ".gz", ".7z", ".rar", ".bz2", ".xz", ".zst", ".br", ".tbz2", ".txz", ".tzst", ".jar", ".whl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,18 @@ def export_release(
     is replaced. Neither is seen before it is whole. Raises `UnknownRelease`, `ManifestError`, `StoreError` and
     `ReleaseError`.
     """
+    if not path:
+        raise ReleaseError("Nothing was exported: the path to export to is empty.")
+    if not is_archive(path) and path.lower().endswith(_OTHER_ARCHIVES):
+        what = "ends as an archive of another kind does: a release is exported to a file that ends with"
+        raise ReleaseError(f"{printable(path)} {what} .tar, .tar.gz or .tgz, or to a folder.")
     carried = parcel_of(store, record_of_release(store, release))
     if carried.manifest.linked:
         what = "was collected with --link: its plain names are links to sources, which are not exported"
         listener(Notice(f"The release {release} {what}."))
     if is_archive(path):
         with _replacing(path) as file:
-            _write_archive(store, carried, tarball.Writer(file, compressed=path.lower().endswith(".gz")))
+            _write_archive(store, carried, tarball.Writer(file, compressed=path.lower().endswith((".gz", ".tgz"))))
     else:
         _write_folder(store, carried, path, manifest_name)
     return Exported(release, path, len(carried.files), carried.size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,8 @@ _T = TypeVar("_T")
 
 _CHUNK = 1 << 20
 _TEMPORARY = ".shipfiles-"
+# Names that `LocalStore` makes, and none that people give theirs: such files are not listed, and swept.
+_IS_TEMPORARY = re.compile(r"\.shipfiles-[0-9a-f]+-[0-9a-f]+").fullmatch
 _LOCK_KEY = f"{RESERVED}/lock"
 _SWAP_KEY = f"{RESERVED}/swap"
 # What the first of these says.
@@ -128,7 +131,7 @@ class LocalStore:
         # Only the folder that the prefix names can have matching keys.
         folder, _, _ = prefix.rpartition("/")
         for key, entry in self._walk(folder):
-            if key.startswith(prefix) and not entry.name.startswith(_TEMPORARY):
+            if key.startswith(prefix) and not _IS_TEMPORARY(entry.name):
                 try:
                     status = entry.stat()
                 except FileNotFoundError:
@@ -143,7 +146,7 @@ class LocalStore:
     def versions(self) -> dict[str, str]:
         found = {}
         for key, entry in self._walk(""):
-            if not entry.name.startswith(_TEMPORARY):
+            if not _IS_TEMPORARY(entry.name):
                 with suppress(FileNotFoundError):
                     found[key] = _version(entry.stat(follow_symlinks=False))
         return found
@@ -274,7 +277,7 @@ class LocalStore:
             raise StoreError(path, f"cannot be flushed to disk: {os_reason(error)}") from error
 
     def sweep(self) -> int:
-        leftovers = [key for key, entry in self._walk("") if entry.name.startswith(_TEMPORARY)]
+        leftovers = [key for key, entry in self._walk("") if _IS_TEMPORARY(entry.name)]
         self.delete(leftovers)
         return len(leftovers)
 

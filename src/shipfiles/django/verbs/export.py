@@ -19,7 +19,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--to",
         metavar="PATH",
-        help="A file that ends with .tar or .tar.gz, or a new or empty folder. Default: <id>.tar.gz.",
+        help="A file that ends with .tar, .tar.gz or .tgz, or a new or empty folder. Default: <id>.tar.gz.",
     )
     add_json(parser)
 
@@ -32,7 +32,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         done = export_release(
             store,
             release,
-            options["to"] or f"{release}.tar.gz",
+            f"{release}.tar.gz" if options["to"] is None else options["to"],
             manifest_name=static_storage().manifest_name,
             listener=notices(command),
         )
