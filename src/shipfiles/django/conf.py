@@ -20,7 +20,7 @@ from django.urls import get_script_prefix
 from ..config import ROOT_PREFIX, StaticConfig, from_mapping
 from ..errors import ConfigError, ReleaseIdError
 from ..manifest import Manifest, reader_of
-from ..paths import path_fault
+from ..paths import path_fault, url_quote
 from ..records import check_release_id
 from ..serve import using
 from ..serve.following import FollowingTable
@@ -225,7 +225,8 @@ def base_url(config: StaticConfig) -> str | None:
     url = config.base_url or url_setting("STATIC_URL")
     if not url or url.startswith(("/", "http://", "https://")):
         return url or None
-    return get_script_prefix() + url
+    # Quoted as Django's reverse() does it.
+    return url_quote(get_script_prefix()) + url
 
 
 def url_setting(name: str) -> str:
@@ -237,16 +238,12 @@ def url_setting(name: str) -> str:
     return str(getattr(vars(settings)["_wrapped"], name, None) or "")
 
 
-def url_path(config: StaticConfig) -> str:
-    """The path part of the base URL, as it stands in a page: ``/static/``."""
-    return urlsplit(base_url(config) or "").path
-
-
 def served_prefix(config: StaticConfig) -> str:
     """The path below which requests for static files arrive: without the prefix that the server has taken away."""
     if config.served_prefix is not None:
         return config.served_prefix
-    path = url_path(config)
+    # As it is written: a relative URL is below the mount point, wherever that is for the request of the moment.
+    path = urlsplit(config.base_url or url_setting("STATIC_URL")).path
     script = forced_script_name().rstrip("/")
     if script and path.startswith(script + "/"):
         path = path[len(script) :]

@@ -122,7 +122,10 @@ class ShipfilesMiddleware:
 
 def _asked(request: HttpRequest) -> Request:
     get = request.META.get
-    return Request(request.method or "", request.path_info, lambda name: get(_KEYS[name]), get("QUERY_STRING", ""))
+    return Request(
+        request.method or "", request.path_info, lambda name: get(_KEYS[name]), get("QUERY_STRING", ""),
+        get("SCRIPT_NAME", "").rstrip("/"),
+    )  # fmt: skip
 
 
 def _to_django(response: Response, *, is_asgi: bool) -> HttpResponseBase:

@@ -63,7 +63,8 @@ class StaticApp:
             return await _send_body(answer.body, send)
         # Latin-1 takes any bytes; those of a query are ASCII.
         query = scope["query_string"].decode("latin-1") if scope.get("query_string") else ""
-        request = Request(scope["method"], path, field_getter(scope["headers"]), query)
+        mount = mount_point(scope, self._script_name)
+        request = Request(scope["method"], path, field_getter(scope["headers"]), query, mount)
         response = await respond_soon(self.table, request)
         if response is None:
             with one_release(self.table):
@@ -122,11 +123,17 @@ def path_below_root(scope: Scope, script_name: str = "") -> str:
     A ``script_name`` counts instead of it: Django's FORCE_SCRIPT_NAME, for a proxy of which the server knows nothing.
     """
     path: str = scope["path"]
-    root: str = (script_name or scope.get("root_path") or "").rstrip("/")
+    root = mount_point(scope, script_name)
     # ASGI says that "path" includes the mount point; servers that strip it are met by leaving such a path as it is.
     if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
         return path[len(root) :]
     return path
+
+
+def mount_point(scope: Scope, script_name: str = "") -> str:
+    """Where the application is mounted, without a slash at its end: ``script_name`` as for `path_below_root`."""
+    root: str = script_name or scope.get("root_path") or ""
+    return root.rstrip("/")
 
 
 def _ready(file: ReadyFile, scope: Scope) -> Answer | None:

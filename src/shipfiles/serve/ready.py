@@ -150,7 +150,7 @@ class Ready:
         return self._keep(request, response)
 
     def _keep(self, request: Request, response: Response) -> Response:
-        method, path, header, _ = request
+        method, path, header = request[:3]
         status, headers, body = response
         assert path is not None
         try:

@@ -39,6 +39,8 @@ class Request(NamedTuple):
     """The value of one of `FIELDS`; several field lines joined by commas."""
     query: str = ""
     """Of the URL, as it came, without the question mark."""
+    mount: str = ""
+    """Where the application is mounted, decoded: what a browser's path has before ``path``."""
 
 
 class Response(NamedTuple):
@@ -69,9 +71,18 @@ def _respond(table: Table, request: Request) -> Response | None:
     removed or replaced meanwhile gives the next best representation, or a 404, but never a body that is cut or of
     another version than its headers.
     """
-    method, path, header, _ = request
-    if path is None:
+    if request.path is None:
         return None
+    response = _at(table, request, request.path)
+    if response is None and request.mount:
+        # STATIC_URL may have the mount point in it, of which the server tells with each request alone.
+        return _at(table, request, request.mount + request.path)
+    return response
+
+
+def _at(table: Table, request: Request, path: str) -> Response | None:
+    """The answer to ``request`` if ``path`` is what it means."""
+    method, header = request.method, request.header
     try:
         resource = table.find(path)
         if resource is None:
@@ -95,7 +106,7 @@ def respond_instead(table: Table, request: Request, accept: str | None) -> Respo
     Only for who asks for a page: a browser that navigates says so in its Accept field, ``accept``, and scripts,
     images and programs do not. ``None`` if the application's own answer counts.
     """
-    method, path, header, _ = request
+    method, path, header, _, mount = request
     if (
         path is None
         or not table.config.single_page
@@ -105,7 +116,7 @@ def respond_instead(table: Table, request: Request, accept: str | None) -> Respo
         return None
     try:
         resource = table.page(path)
-        if resource is None:
+        if resource is None or (mount and table.page(mount + path) is None):
             return None
         response = _represented(resource, method, header, table.config)
     except OSError:

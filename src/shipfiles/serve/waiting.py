@@ -16,7 +16,8 @@ _THREADS = 8
 
 async def respond_soon(table: Table, request: Request) -> Response | None:
     """What `ready_respond` answers. The loop is never kept by manifests that are read or by another store."""
-    if request.path is None or not table.may_wait(request.path):
+    path, mount = request.path, request.mount
+    if path is None or not (table.may_wait(path) or (mount and table.may_wait(mount + path))):
         # Opening and reading a small file is quicker than handing it to a thread.
         return ready_respond(table, request)
     answer = _pool.threads.submit(ready_respond, table, request)

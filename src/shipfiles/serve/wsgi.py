@@ -53,7 +53,11 @@ class StaticApp:
             if answer is not None:
                 start_response(answer.status_line, answer.headers.copy())
                 return [answer.body] if answer.body else []
-        request = Request(environ["REQUEST_METHOD"], path, lambda field: get(_KEYS[field]), get("QUERY_STRING", ""))
+        mount = get("SCRIPT_NAME")
+        request = Request(
+            environ["REQUEST_METHOD"], path, lambda field: get(_KEYS[field]), get("QUERY_STRING", ""),
+            (_decoded(mount) or "").rstrip("/") if mount else "",
+        )  # fmt: skip
         response = ready_respond(self.table, request)
         return (
             self._hand_on(environ, start_response, request)
