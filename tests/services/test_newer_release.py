@@ -219,3 +219,20 @@ def test_errors_make_it_ask_less(context: Any, ship: Ship, reply: tuple[int, str
     pass_time(seen, 100, 100)
     assert 7 <= len(seen.asked) <= 10
     assert seen.told() == []
+
+
+def test_a_question_carries_no_session_and_does_not_wait_for_ever(context: Any, ship: Ship) -> None:
+    ship.collect("v1")
+    origin = ship.serve()
+    context.add_cookies([{"name": "sessionid", "value": "secret", "url": origin}])
+    page = context.new_page()
+    cookies: list[str | None] = []
+
+    def hang(route: Any) -> None:
+        cookies.append(route.request.all_headers().get("cookie"))  # and no answer
+
+    page.route("**/release.json", hang)
+    seen = Seen(page)
+    page.goto(f"{origin}/")
+    seen.wait_until(lambda: len(cookies) >= 2)
+    assert cookies == [None] * len(cookies)

@@ -12,7 +12,7 @@
     if (wait > 0) return void (timer = setTimeout(ask, wait));
     busy = true;
     try {
-      const answer = await fetch(url);
+      const answer = await fetch(url, { credentials: "omit", signal: AbortSignal.timeout(1e4) });
       const used = answer.ok && (await answer.json());
       if (used.release && used.release !== release && !(used.since < since)) {
         return void document.dispatchEvent(new CustomEvent("shipfiles:newer-release", { detail: used }));
