@@ -12,6 +12,7 @@ import pickle
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,8 @@ from shipfiles.model import SourceFile
 from shipfiles.records import MANIFESTS_PREFIX, POINTER_KEY, read_current, record_key
 from shipfiles.release.pointing import Pointing
 from shipfiles.release.publish import publish
-from shipfiles.serve import asgi, wsgi
-from shipfiles.serve.following import AsyncPieces, Following, FollowingTable, one_release
+from shipfiles.serve import asgi, following, wsgi
+from shipfiles.serve.following import AsyncPieces, Following, FollowingTable, never_wait_here, one_release
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable, Table, choose_table, read_table
 from shipfiles.serve.using import Used, log_use, read_release_file, release_to_use, write_release_file
@@ -427,7 +428,8 @@ def test_a_request_is_answered_from_one_release(place: Place) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_tasks_do_not_see_each_others_release(place: Place) -> None:
+def test_tasks_do_not_see_each_others_release(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_hurries", lambda: False)
     place.deploy("one", "a{}")
     table = choose_table(None, place.root, None, FOLLOW)
     assert isinstance(table, FollowingTable)
@@ -522,6 +524,52 @@ def test_one_thread_reads_while_the_others_go_on(place: Place, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("how", ["an event loop", "a thread that said so"])
+def test_a_thread_that_must_not_be_kept_goes_on_with_the_old_release(place: Place, how: str) -> None:
+    place.deploy("one", "a{}")
+    table = choose_table(None, place.root, None, FOLLOW)
+    assert isinstance(table, FollowingTable)
+    place.deploy("two", "b{}")
+    read, make = table.following._read, table._table_of
+    threads, go_on = [], threading.Event()
+
+    def slow(key: str) -> bytes | None:
+        threads.append(threading.current_thread())
+        assert go_on.wait(60)
+        return read(key)
+
+    def slow_to_make(used: Used | None) -> Table:
+        threads.append(threading.current_thread())
+        return make(used)
+
+    table.following._read, table._table_of = slow, slow_to_make
+
+    def run() -> None:
+        for _ in range(3):
+            assert not table.may_wait("/static/a.css")
+            assert ask(table, "/static/a.css")[2] == b"a{}"
+        assert threading.current_thread() not in threads
+        go_on.set()
+        deadline = time.monotonic() + 60
+        while table._now[1].release != "two" and time.monotonic() < deadline:
+            assert ask(table, "/static/a.css")[0] == 200
+            time.sleep(0.01)
+        assert ask(table, "/static/a.css")[2] == b"b{}"
+        assert threads
+        assert threading.current_thread() not in threads
+
+    async def in_loop() -> None:
+        run()
+
+    def said_so() -> None:
+        never_wait_here()
+        run()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(said_so if how == "a thread that said so" else lambda: asyncio.run(in_loop())).result()
+
+
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("as_", ["generator", "django"])
 def test_a_page_that_is_made_while_it_is_sent_is_of_one_release(place: Place, as_: str) -> None:
     place.deploy("one", "a{}")
@@ -570,7 +618,8 @@ def test_what_a_server_may_know_by_its_type_stays_what_it_is(place: Place) -> No
 
 
 @pytest.mark.usefixtures("at_once")
-def test_pieces_that_are_waited_for_are_of_one_release(place: Place) -> None:
+def test_pieces_that_are_waited_for_are_of_one_release(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "_hurries", lambda: False)
     place.deploy("one", "a{}")
     table = choose_table(None, place.root, None, FOLLOW)
     assert isinstance(table, FollowingTable)

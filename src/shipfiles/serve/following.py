@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..config import ServeConfig
@@ -43,14 +45,45 @@ class _Locks:
 
 _locks = _Locks()
 renew_in_child(_locks.renew)
+_here = threading.local()
+
+
+def never_wait_here() -> None:
+    """This thread waits for many connections: what takes a while is done in another one."""
+    _here.hurries = True
+
+
+def _hurries() -> bool:
+    """Whether this thread must not be kept: it runs an event loop, or said so."""
+    asyncio = sys.modules.get("asyncio")
+    return getattr(_here, "hurries", False) or (asyncio is not None and asyncio._get_running_loop() is not None)
+
+
+def _run(lock: threading.Lock, do: Callable[[], None]) -> None:
+    """Do ``do``, then release ``lock``: before this returns, or in a thread if this one must not be kept."""
+
+    def run() -> None:
+        try:
+            do()
+        finally:
+            lock.release()
+
+    if not _hurries():
+        run()
+        return
+    try:
+        threading.Thread(target=run, name="shipfiles-following", daemon=True).start()
+    except RuntimeError:
+        lock.release()  # there can be no more threads just now
 
 
 class Following:
     """The current release in the folder ``root``, as it is now; ``used`` is what it was when the process began.
 
-    The pointer's file is looked at once a second at most, by the request that comes then: there is no thread. While
-    one thread reads a new manifest, all others go on with the release before. What cannot be read changes nothing,
-    is said once in the log, and is tried again at the next look.
+    The pointer's file is looked at once a second at most, by the request that comes then; in a thread, which ends with
+    the look, where that request is answered in an event loop. While one thread reads a new manifest, all others go on
+    with the release before. What cannot be read changes nothing, is said once in the log, and is tried again at the
+    next look.
     """
 
     INTERVAL = 1.0
@@ -91,12 +124,14 @@ class Following:
     def latest(self) -> Used | None:
         """The release that is current, or was a second ago."""
         if time.monotonic() >= self._next and (lock := _locks.looking).acquire(blocking=False):
-            try:
-                self._look()
-            finally:
-                self._next = time.monotonic() + self.INTERVAL
-                lock.release()
+            _run(lock, self._look_once)
         return self._latest
+
+    def _look_once(self) -> None:
+        try:
+            self._look()
+        finally:
+            self._next = time.monotonic() + self.INTERVAL
 
     def adopt(self, used: Used | None) -> None:
         """Go over to ``used``, which this process has just published or read."""
@@ -236,12 +271,11 @@ class FollowingTable:
 
     def _table(self) -> Table:
         used = self.following.latest()
-        known, table = self._now
+        known, _ = self._now
         # One thread makes the table, which takes a while; the one before has the files of all releases too.
         if used is not known and (lock := _locks.building).acquire(blocking=False):
-            try:
-                table = self._table_of(used)
-                self._now = used, table
-            finally:
-                lock.release()
-        return table
+            _run(lock, partial(self._go_over, used))
+        return self._now[1]
+
+    def _go_over(self, used: Used | None) -> None:
+        self._now = used, self._table_of(used)

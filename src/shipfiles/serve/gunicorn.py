@@ -24,6 +24,7 @@ from gunicorn.http import get_parser, wsgi
 from gunicorn.workers import gthread
 
 from .expected import require_server
+from .following import never_wait_here
 from .lane import LARGEST, Classifier, Lane, table_of
 from .ready import Answer
 
@@ -110,6 +111,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self.log.warning("The fast lane of Shipfiles is closed: %s.", obstacle)
             return
         self._lane = Lane(table_of(self.wsgi))
+        never_wait_here()
         self._classifier = classifier_for(self.cfg)
         self._keepalive = self.cfg.keepalive
         self._logs = self.log.access_log_enabled or type(self.log).access is not Logger.access
