@@ -201,10 +201,23 @@ def test_wrong_bytes_of_the_right_size_are_not_kept(tmp_path: Path, caplog: pyte
         path = Path(site.path(name + suffix))
         assert path.stat().st_size <= LARGEST
         path.chmod(0o644)
-        path.write_bytes(bytes(path.stat().st_size))
-        whole(ready_respond(table, Request("GET", f"/static/{name}", fields.get)))
+        good = path.read_bytes()
+        path.write_bytes(bytes(len(good)))
+        request = Request("GET", f"/static/{name}", fields.get)
+        for _ in range(2):
+            status, headers, body = whole(ready_respond(table, request))
+            if suffix:
+                # The next best coding is whole.
+                assert (status, dict(headers).get("Content-Encoding")) == (200, None)
+                assert body == Path(site.path(name)).read_bytes()
+            else:
+                assert (status, dict(headers)["Cache-Control"]) == (404, "no-store")
         assert in_memory(table, "GET", f"/static/{name}", fields) is None
-        assert name in caplog.text
+        assert len([line for line in caplog.messages if name in line]) == 1
+        # Another file in its place is looked at anew.
+        path.unlink()
+        path.write_bytes(good)
+        assert whole(ready_respond(table, request))[2] == good
 
 
 def test_the_next_best_coding_is_not_kept_for_the_best(tmp_path: Path) -> None:

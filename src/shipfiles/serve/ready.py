@@ -175,7 +175,10 @@ class Ready:
             response = Response(status, headers, body)
         if body is not None and entity_tag(digest_bytes(body)) != known.etag:
             logger.warning("%s: the file on the disk has other bytes than the manifest says. Publish it again.", path)
-            return response
+            resource.distrust(coding)
+            self._forget(path)
+            # Now without them.
+            return respond(self.table, request) or response
         if self._lock.acquire(blocking=False):
             try:
                 self._put(
@@ -184,6 +187,14 @@ class Ready:
             finally:
                 self._lock.release()
         return response
+
+    def _forget(self, path: str) -> None:
+        if self._lock.acquire(blocking=False):
+            try:
+                if (file := self._files.pop(path, None)) is not None:
+                    self.size -= file.cost
+            finally:
+                self._lock.release()
 
     def _put(self, path: str, codings: tuple[str, ...], coding: str, etag: str, method: str, answer: Answer) -> None:
         file = self._files.get(path) or ReadyFile(codings)

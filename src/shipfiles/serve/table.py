@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -62,6 +63,9 @@ class Resource(Protocol):
 
         Raises ``OSError`` if the machine has no descriptor or memory left.
         """
+
+    def distrust(self, coding: str, /) -> None:
+        """The file of that representation has other bytes than it should: until it is replaced there is none."""
 
 
 class Table(Protocol):
@@ -143,6 +147,7 @@ class FileTable:
             self._pull = Pull(source, store or LocalStore(self._root), self._hashed)
         self._resources: dict[str, _StoredFile] = {}
         self._reported: set[str] = set()
+        self._wrong: dict[str, _State] = {}
 
     def find(self, path: str) -> Resource | None:
         """The file at the URL path ``path``, decoded. What it takes to answer is worked out on the first request."""
@@ -260,7 +265,9 @@ class FileTable:
             if variant is None:
                 return _ChangingFile(file, headers, self._report)
             fetch = partial(self._fetch, entry, coding or IDENTITY) if name == entry.name and self._pull else None
-            return _FixedFile(file, variant, headers(variant.digest), self._report, fetch, steady=immutable)
+            return _FixedFile(
+                file, variant, headers(variant.digest), self._report, fetch, self._wrong, steady=immutable
+            )
 
         representations = {c: representation(c, None if known is None else codings[c]) for c in order}
         representations[IDENTITY] = representation(None, known)
@@ -321,11 +328,22 @@ class _StoredFile:
     def open(self, coding: str) -> Opened | None:
         return self._representations[coding].open()
 
+    def distrust(self, coding: str) -> None:
+        self._representations[coding].distrust()
+
+
+_State = tuple[int, int, int]
+_MOST_WRONG = 1024
+
+
+def _state(status: os.stat_result) -> _State:
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
 
 class _FixedFile:
     """A file whose bytes the manifest vouches for: hashed names, which are written once."""
 
-    __slots__ = ("_fetch", "_path", "_report", "_size", "_steady", "known")
+    __slots__ = ("_fetch", "_path", "_report", "_size", "_steady", "_wrong", "known")
 
     def __init__(
         self,
@@ -334,6 +352,7 @@ class _FixedFile:
         headers: tuple[Header, ...],
         report: _Report,
         fetch: Callable[[], bytes | bool] | None,
+        wrong: dict[str, _State],
         *,
         steady: bool,
     ) -> None:
@@ -343,6 +362,7 @@ class _FixedFile:
         self._report = report
         self._steady = steady
         self._fetch = fetch
+        self._wrong = wrong
 
     def open(self) -> Opened | None:
         found = opened_regular(self._path)
@@ -360,7 +380,16 @@ class _FixedFile:
             os.close(fd)
             self._report(self._path, f"has {status.st_size} bytes, and the manifest says {self._size}")
             return None
+        if self._wrong and self._wrong.get(self._path) == _state(status):
+            os.close(fd)
+            return None
         return Opened(fd, self._size, modified_at(status), *self.known, self._steady)
+
+    def distrust(self) -> None:
+        with suppress(OSError):
+            if len(self._wrong) >= _MOST_WRONG:
+                self._wrong.clear()
+            self._wrong[self._path] = _state(os.stat(self._path))
 
 
 class _ChangingFile:
@@ -381,6 +410,9 @@ class _ChangingFile:
         if opened is None:
             self._report(self._path, "cannot be read as a file")
         return opened
+
+    def distrust(self) -> None:
+        """Its tag is that of the bytes it has, whatever these are."""
 
 
 _Representation = _FixedFile | _ChangingFile

@@ -96,6 +96,9 @@ class _SourceFile:
     def known(self, _coding: str, /) -> None:
         """Nothing is certain of a file that is being edited."""
 
+    def distrust(self, _coding: str, /) -> None:
+        """Nothing vouches for its bytes, so they are never wrong."""
+
     def open(self, _coding: str, /) -> Opened | None:
         return open_changing(self._path, self._headers, self._memory)
 
