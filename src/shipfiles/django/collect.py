@@ -13,7 +13,7 @@ from django.core.files.storage import Storage
 from ..build.cache import Cache
 from ..build.compress import settings_of
 from ..build.rewrite import rewriter_for
-from ..config import ProofConfig, RewriteConfig, ServeConfig
+from ..config import ProofConfig, RewriteConfig, ServeConfig, StaticConfig
 from ..errors import (
     BrokenReferences,
     ManifestError,
@@ -22,14 +22,16 @@ from ..errors import (
     did_you_mean,
     nearest_names,
     os_reason,
+    printable,
 )
-from ..events import Listener, ignore, phase
+from ..events import Listener, Notice, ignore, phase
 from ..manifest import Manifest
 from ..media_types import media_type
 from ..model import Problem
 from ..own_code import code_id
 from ..records import POINTER_KEY, read_current
 from ..release.outcome import Published
+from ..release.pointing import current_id
 from ..release.renew import Making, renew
 from ..release.state import State, read_state, state_of, totals_of, write_state
 from ..serve.using import write_release_file
@@ -96,6 +98,8 @@ def collect(
     if os.path.isdir(file):
         raise ReleaseError(f"OPTIONS['release_file'] must name a file, and {file} is a folder. Nothing was published.")
     release = conf.id_to_make(storage.config) if post_process else ""
+    if release:
+        _tell_of_uncommitted(found, storage.config, release, listener)
     # What was found out stays found out, also after a failure or Ctrl-C.
     cache_config = storage.config.cache
     with Cache(conf.cache_folder(storage.config), cache_config.max_size, listener, frozen=dry_run) as cache:
@@ -139,6 +143,7 @@ class _Run:
             storage.manifest_name,
             config.workers,
             release,
+            current_id(storage.store),
         )
 
     def over_the_last(self) -> Collected | None:
@@ -174,7 +179,8 @@ class _Run:
 
         published = publish(
             built, store, self._config.compress, release=self._making.release,
-            manifest_name=self._making.manifest_name, clear=clear, link=link, current=current, cache=self._cache,
+            manifest_name=self._making.manifest_name, clear=clear, link=link, current=current,
+            began_at=self._making.began_at, cache=self._cache,
             workers=self._config.workers, listener=self._listener, before_unlocking=remember,
         )  # fmt: skip
         if not dry_run:
@@ -255,6 +261,18 @@ def _write_release_file(path: str, storage: StaticStorage, release: str) -> None
     except OSError as error:
         what = f"its file {path} cannot be written: {os_reason(error)}. Correct that and run collectstatic again"
         raise ReleaseError(f"The release {release} is live, but {what}.") from None
+
+
+def _tell_of_uncommitted(found: Found, config: StaticConfig, release: str, listener: Listener) -> None:
+    """Say which files are not as in the commit that the release is called by."""
+    changed = conf.uncommitted(config)
+    paths = {os.path.realpath(source.path): source.logical for source in found.sources} if changed else {}
+    folders = tuple(path for path in changed if path.endswith("/"))
+    names = sorted(name for path, name in paths.items() if path in changed or path.startswith(folders))
+    if names:
+        shown = ", ".join(map(printable, names[:3])) + (f" and {len(names) - 3} more" if names[3:] else "")
+        what = f"{shown} {'has' if len(names) == 1 else 'have'} changes that are not committed"
+        listener(Notice(f"{what}: the release {release} is called by a commit that does not have them."))
 
 
 def _rehearsed(store: Store) -> Store:

@@ -168,6 +168,15 @@ def id_to_make(config: StaticConfig) -> str:
     return identity.id_to_make(config.release_id, config.release_id_strategy, _home())
 
 
+def uncommitted(config: StaticConfig) -> frozenset[str]:
+    """What is not as in the commit that the release is to be called by: see `identity.uncommitted`."""
+    from ..release import identity
+
+    if config.release_id is not None or not identity.is_git_commit(config.release_id_strategy):
+        return frozenset()
+    return identity.uncommitted(_home())
+
+
 def _id_of_process(config: StaticConfig) -> tuple[str, str]:
     """As `identity.id_of_process`, which a process whose options name no release does not load."""
     if config.release_id is None and config.release_id_strategy is None:

@@ -12,6 +12,7 @@ from ..config import Severity
 from ..errors import BrokenReferences, ShipfilesError
 from ..events import Changed, Phase
 from ..model import Problem
+from ..records import RELEASES_PREFIX
 from .collect import Collected
 from .progress import TITLES, Spent, count, duration, human
 
@@ -32,6 +33,9 @@ class Report:
     start_seconds: float | None = None
     """Time of processors that the process had taken when the run began; ``None`` if it did other things before."""
 
+    notices: Sequence[str] = ()
+    """What people were told on the way."""
+
     def rows(self) -> list[tuple[str, str]]:
         """The table: what, and how much."""
         facts = self.facts()
@@ -47,6 +51,7 @@ class Report:
         rows.append(("Written", f"{count(facts['written'], 'object')}, {human(facts['bytes_written'])}"))
         if facts["deleted"]:
             rows.append(("Deleted", count(facts["deleted"], "object")))
+        rows += _cleared(facts["cleared"])
         if self.collected.pruned:
             rows.append(("Pruned", self.collected.pruned.text))
         if facts["shadowed"]:
@@ -63,9 +68,14 @@ class Report:
             known = [f"{found:,} of {found + made:,} {what}" for what, found, made in kinds if found + made]
             rows.append(("From the cache", ", ".join(known)))
         rows += self._times()
-        if facts["release"]:
-            rows.append(("Release", facts["release"]))
-        return rows
+        return [*rows, *self._releases()]
+
+    def _releases(self) -> Iterator[tuple[str, str]]:
+        published = self.collected.published
+        if published.release:
+            yield "Release", published.release
+        if published.before not in ("", published.release):
+            yield "Instead of", published.before
 
     def _times(self) -> Iterator[tuple[str, str]]:
         """What the time went to, as far as it is worth a line."""
@@ -99,6 +109,7 @@ class Report:
         writes = [change for change in published.changed if change.action != "delete"]
         return {
             "release": published.release,
+            "before": published.before or None,
             **collected.totals,
             "sources_read": collected.read,
             "sources_not_read": files - collected.read,
@@ -111,7 +122,12 @@ class Report:
             "variants_in_place": published.in_place,
             "written": len(writes),
             "bytes_written": sum(change.size for change in writes),
-            "deleted": len(published.changed) - len(writes),
+            "deleted": len(deleted(published.changed)),
+            "cleared": [
+                key.removeprefix(RELEASES_PREFIX).removesuffix(".json")
+                for key in deleted(published.changed)
+                if key.startswith(RELEASES_PREFIX)
+            ],
             "shadowed": len(self.found.shadowed),
             "skipped": [{"path": path, "why": why} for path, why in self.found.skipped],
             "warnings": len(self.collected.warnings) + len(self.found.case_twins),
@@ -120,6 +136,7 @@ class Report:
                 *(problem_facts("warning", problem) for problem in [*self.collected.warnings, *self._case_twins()]),
                 *(problem_facts("note", problem) for problem in self.collected.notes),
             ],
+            "notices": list(self.notices),
             "pruned": self.collected.pruned.facts() if self.collected.pruned else None,
             "seconds": round(self.seconds, 3),
             "phases": {name: round(spent.seconds, 3) for name, spent in self.phases.items()},
@@ -127,6 +144,19 @@ class Report:
             "encoder_seconds": round(published.encoder_seconds, 3),
             "start_seconds": None if self.start_seconds is None else round(self.start_seconds, 3),
         }
+
+
+def _cleared(gone: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if gone:
+        shown = ", ".join(gone[:3]) + (f" and {len(gone) - 3:,} more" if gone[3:] else "")
+        went = f"{count(len(gone), 'release')} went with it ({shown}), so there is nothing to roll back to"
+        yield "Cleared", went
+
+
+def deleted(changed: Sequence[Changed]) -> list[str]:
+    """The keys that are gone: those that were deleted to be written anew have been replaced."""
+    written = {change.key for change in changed if change.action != "delete"}
+    return [change.key for change in changed if change.action == "delete" and change.key not in written]
 
 
 def problem_lines(warnings: Sequence[Problem], notes: Sequence[Problem], *, all_of_them: bool) -> list[str]:

@@ -82,8 +82,8 @@ def publish_changes(
     except NotApart:
         return None
     published = publish_part(
-        built, store, making.compress, base, release=making.release, manifest_name=making.manifest_name, cache=cache,
-        workers=making.workers, listener=listener,
+        built, store, making.compress, base, release=making.release, began_at=making.began_at,
+        manifest_name=making.manifest_name, cache=cache, workers=making.workers, listener=listener,
     )  # fmt: skip
     published.unchanged = sorted({*sources.keys() - affected, *published.unchanged})
     fresh = _after(fresh, built, published, _changed_versions(store, versions, published))
@@ -105,10 +105,10 @@ def publish_again(found: Found, state: State, store: Store, making: Making, list
     if unclear is not None and not has_manifest(store, making.release, digest_bytes(base.body)):
         raise unclear
     published = Published(making.release, unchanged=sorted(base.files))
-    pointing = Pointing(store, state.release, published.changed.append, listener)
+    pointing = Pointing(store, making.began_at, published.changed.append, listener)
     published.sizes = [size_of_raw(logical, raw) for logical, raw in base.files.items()]
     pointing.record(record_of(making.release, digest_bytes(base.body), published.sizes, 0), base.body)
-    pointing.point(making.release)
+    published.before = pointing.point(making.release)
     fresh = replace(state.looked_again(found, ()), release=making.release, objects=objects_of(store.versions()))
     write_state(store, fresh, listener)
     return Renewed(published, fresh, frozenset(), 0)

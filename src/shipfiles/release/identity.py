@@ -122,6 +122,37 @@ def git_commit(folder: str | os.PathLike[str] | None = None) -> str:
     raise _untold("git_commit", f"git says: {' '.join(said.split())}. Correct that")
 
 
+def is_git_commit(strategy: str | Strategy | None) -> bool:
+    """Whether ``strategy`` is `git_commit` or its dotted path."""
+    return strategy is not None and _loaded(strategy) is git_commit
+
+
+def uncommitted(folder: str) -> frozenset[str]:
+    """The real paths of files in the repository of ``folder`` that are not as in the commit; new folders end with a
+    slash. Empty if git does not tell.
+    """
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    # Porcelain v1 with -z: two letters, a space, the path, NUL; of what was renamed the old path follows.
+    status = _git(folder, "status", "--porcelain", "-z", "--no-renames") if top else b""
+    root = os.path.realpath(os.fsdecode(top.rstrip(b"\n")))
+    return frozenset(f"{root}/{os.fsdecode(entry[3:])}" for entry in status.split(b"\0") if entry[3:])
+
+
+def _git(folder: str, *arguments: str) -> bytes:
+    """What git says; nothing if it fails."""
+    # Without locks, for what only looks.
+    environment_ = {name: value for name, value in os.environ.items() if name not in _OTHER_REPOSITORY}
+    environment_["GIT_OPTIONAL_LOCKS"] = "0"
+    try:
+        run = subprocess.run(  # noqa: S603 - our own words, and a folder that the settings name
+            ["git", "-C", folder, *arguments],  # noqa: S607 - whichever git people have
+            capture_output=True, env=environment_, timeout=_SECONDS, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    return run.stdout if run.returncode == 0 else b""
+
+
 def environment(variables: Mapping[str, str] | None = None) -> str:
     """The value of the first of the variables `NAMES` that is set.
 

@@ -34,6 +34,8 @@ class Published:
 
     release: str = ""
     """The id of the release that is current now; empty if none was made."""
+    before: str = ""
+    """The id of the release that was current; the same if it was so already, empty if there was none."""
     manifest: Manifest = field(default_factory=lambda: Manifest({}))
     changed: list[Changed] = field(default_factory=list)
     """Every key that was written or deleted."""

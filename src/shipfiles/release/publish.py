@@ -55,6 +55,7 @@ def publish(
     clear: bool = False,
     link: bool = False,
     current: tuple[str, Manifest] | None = None,
+    began_at: str | None = None,
     cache: Cache = NO_CACHE,
     workers: int = 0,
     listener: Listener = ignore,
@@ -65,11 +66,13 @@ def publish(
     ``release`` is its id; without one it is made from the contents. ``clear`` removes afterwards all else that
     Shipfiles or Django's own manifest put there; nothing else is ever removed. ``link`` makes the plain copies symbolic
     links to the sources. ``current`` is the release that was current a moment ago, with its id: its manifest is not
-    read again if it still is. ``before_unlocking`` is called at the end, while no other run can publish.
+    read again if it still is. ``began_at`` is the id of the release that was current when the run began, if that is
+    longer ago: if another run has published since, the listener is told. ``before_unlocking`` is called at the end,
+    while no other run can publish.
     Raises `KeyCollision`, `ReleaseTaken` and `StoreError`; the release that was current then stays so.
     """
     refuse_collisions(built, manifest_name)
-    began_at = current_id(store)
+    began_at = current_id(store) if began_at is None else began_at
     with locked(store, listener):
         run = _Publication(
             built, store, config, link=link, cache=cache, workers=workers, listener=listener, current=current,
@@ -96,6 +99,7 @@ def publish_part(
     base: Base,
     *,
     release: str = "",
+    began_at: str,
     manifest_name: str,
     cache: Cache = NO_CACHE,
     workers: int = 0,
@@ -109,7 +113,7 @@ def publish_part(
     previous = part_of(base.raw, [asset.logical for asset in built.assets])
     run = _Publication(
         built, store, config, link=False, cache=cache, workers=workers, listener=listener,
-        current=(base.release, previous), release=release, began_at=base.release,
+        current=(base.release, previous), release=release, began_at=began_at,
         others={key for logical, entry in base.files.items() for key in (logical, entry["name"])},
     )  # fmt: skip
     run.refuse_taken_id({logical: entry["name"] for logical, entry in base.files.items()})
@@ -279,7 +283,7 @@ class _Publication:
             raise self._unclear
         self._pointing.record(record_of(release, manifest, self.result.sizes, new), body)
         self._own = (record_key(release), manifest_key(manifest))
-        self._pointing.point(release)
+        self.result.before = self._pointing.point(release)
         try:
             self._pointing.put_small(manifest_name, dump_django(names))
             self._settle()

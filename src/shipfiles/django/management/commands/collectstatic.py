@@ -15,11 +15,12 @@ from django.core.management.base import CommandError, CommandParser
 from shipfiles.django.collect import collect
 from shipfiles.django.ends import INTERRUPTED, clear_ends
 from shipfiles.django.progress import PlainProgress, Shows, Timing
-from shipfiles.django.report import Report, changes, failure_problems, problem_lines
+from shipfiles.django.report import Report, changes, deleted, failure_problems, problem_lines
 from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
 from shipfiles.errors import BrokenReferences, ShipfilesError, fit_to_show
 from shipfiles.events import Changed, Event, Notice, phase
+from shipfiles.release.catalog import records_of
 from shipfiles.work import rare_collections
 
 
@@ -86,6 +87,9 @@ class Command(DjangoCommand):
         if options.get("json") and not self.ours:
             raise CommandError("--json needs STORAGES['staticfiles'] to be shipfiles.django.storage.StaticStorage.")
         try:
+            asks = options["interactive"] or options["dry_run"]
+            if options["clear"] and asks and self.ours and not options.get("json") and options["verbosity"] >= 1:
+                self._say_what_clears(dry_run=options["dry_run"])
             closing: str | None = super().handle(**options)
         except ShipfilesError as error:
             if options.get("json"):
@@ -99,6 +103,17 @@ class Command(DjangoCommand):
         if self.report is not None and self.json:
             return json.dumps({**self.report.facts(), "dry_run": self.dry_run}, indent=2)
         return fit_to_show(closing) if closing else closing
+
+    def _say_what_clears(self, *, dry_run: bool) -> None:
+        """Django's prompt, which comes next, cannot know of releases."""
+        releases = records_of(self.storage.store) if self.storage.location else {}
+        if releases:
+            there = f"{len(releases):,} {'is' if len(releases) == 1 else 'are'} there"
+            what = (
+                f"--clear {'would delete' if dry_run else 'deletes'} every release but the one that it makes ({there})"
+            )
+            keep = "To delete old ones only, use 'manage.py ship prune', or OPTIONS['retain']"
+            self._warn(f"{what}: then there is nothing to roll back to. {keep}.")
 
     def log(self, msg: str, level: int = 2) -> None:
         # Names of files are whatever somebody called them.
@@ -129,8 +144,12 @@ class Command(DjangoCommand):
             progress = bars = BarProgress(stream)
             write = bars.print
 
+        told: list[str] = []
+
         def listen(event: Event) -> None:
             timing(event)
+            if isinstance(event, Notice):
+                told.append(event.text)
             progress(event)
             if isinstance(event, Changed) and not self.json:
                 text, level = changes(event, dry_run=self.dry_run)
@@ -163,7 +182,7 @@ class Command(DjangoCommand):
             if names:
                 self._warn(f"Post-processing '{names}' failed!\n\n")
             raise
-        self.report = Report(sources, collected, timing.total, timing.phases, start_seconds)
+        self.report = Report(sources, collected, timing.total, timing.phases, start_seconds, told)
         if not quiet:
             self._show(self.report, terminal, stream)
         return self._collected(self.report)
@@ -196,7 +215,7 @@ class Command(DjangoCommand):
         self.copied_files += [change.logical for change in plain if change.action == "write"]
         self.symlinked_files += [change.logical for change in plain if change.action == "link"]
         self.unmodified_files += published.unchanged
-        self.deleted_files += [change.key for change in published.changed if change.action == "delete"]
+        self.deleted_files += deleted(published.changed)
         if self.post_process and not self.dry_run:
             self.post_processed_files += report.collected.post_processed
             if not self.json and self.verbosity >= 2:
