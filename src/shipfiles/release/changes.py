@@ -82,13 +82,17 @@ def publish_changes(
     except NotApart:
         return None
     published = publish_part(
-        built, store, making.compress, base, release=making.release, began_at=making.began_at,
+        built, store, making.compress, base, release=making.release, began_at=_began_at(state, making),
         manifest_name=making.manifest_name, cache=cache, workers=making.workers, listener=listener,
     )  # fmt: skip
     published.unchanged = sorted({*sources.keys() - affected, *published.unchanged})
     fresh = _after(fresh, built, published, _changed_versions(store, versions, published))
     write_state(store, fresh, listener)
     return Renewed(published, fresh, affected, len(affected | set(suspects)))
+
+
+def _began_at(state: State, making: Making) -> str:
+    return state.release if making.began_at is None else making.began_at
 
 
 def publish_again(found: Found, state: State, store: Store, making: Making, listener: Listener) -> Renewed | None:
@@ -105,7 +109,7 @@ def publish_again(found: Found, state: State, store: Store, making: Making, list
     if unclear is not None and not has_manifest(store, making.release, digest_bytes(base.body)):
         raise unclear
     published = Published(making.release, unchanged=sorted(base.files))
-    pointing = Pointing(store, making.began_at, published.changed.append, listener)
+    pointing = Pointing(store, _began_at(state, making), published.changed.append, listener)
     published.sizes = [size_of_raw(logical, raw) for logical, raw in base.files.items()]
     pointing.record(record_of(making.release, digest_bytes(base.body), published.sizes, 0), base.body)
     published.before = pointing.point(making.release)

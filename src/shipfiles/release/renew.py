@@ -43,8 +43,8 @@ class Making:
     workers: int
     release: str = ""
     """The id of the release to be made; empty if it is made from the contents."""
-    began_at: str = ""
-    """The id of the release that was current when the run began."""
+    began_at: str | None = None
+    """The id of the release that was current when the run began; ``None`` for the one that is when it has the lock."""
 
     def renames(self, release: str) -> bool:
         """Whether the files of ``release``, if they are to be made a release now, get another id."""
