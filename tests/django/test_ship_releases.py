@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import BaseCommand
 from django.test import override_settings
 
 from shipfiles.digest import digest_bytes
+from shipfiles.django.verbs.shared import notices
+from shipfiles.events import Notice
 from shipfiles.manifest import Manifest, dump
 from shipfiles.records import (
     POINTER_KEY,
@@ -150,6 +153,13 @@ def test_what_cannot_be_read_is_passed_over_and_said(store):
     out, err = ship("releases")
     assert "current.json: damaged: " in err
     assert out.splitlines()[-1].startswith("No release in ")
+
+
+def test_no_name_of_a_file_reaches_a_terminal_as_an_order():
+    """ECMA-48: what begins with ESC is obeyed."""
+    err = io.StringIO()
+    notices(BaseCommand(stderr=err, no_color=True))(Notice("Passed over: .shipfiles/releases/\x1b[2J.json"))
+    assert err.getvalue() == "Passed over: .shipfiles/releases/\\x1b[2J.json\n"
 
 
 def test_without_releases(project: Path):

@@ -204,13 +204,16 @@ def test_to_activate_the_current_release_puts_its_plain_names_right(store: Store
     assert len(pointer.history) == 2
 
 
-@pytest.mark.parametrize("damage", ["asset", "size", "kept source", "manifest", "no manifest"])
+@pytest.mark.parametrize("damage", ["asset", "size", "bytes", "kept source", "manifest", "no manifest"])
 def test_a_damaged_release_is_refused_and_nothing_changes(store: Store, write, damage: str) -> None:
     first, _ = two(store, write)
     if damage == "asset":
         store.delete([first.entries["logo.png"].name])
     elif damage == "size":
         store.put(first.entries["css/img/x.svg"].name, b"short")
+    elif damage == "bytes":
+        name = first.entries["css/img/x.svg"].name
+        store.put(name, bytes(len(read_all(store, name) or b"")))
     elif damage == "kept source":
         plain = first.entries["js/a.js"].plain
         assert plain is not None

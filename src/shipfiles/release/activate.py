@@ -106,7 +106,7 @@ def earlier(pointer: Pointer, there: Iterable[str]) -> list[str]:
 
 
 _MANY = 1000
-"""For so many files all names are read, rather than looked for one by one."""
+"""For more files all names are read, rather than looked for one by one, and not all bytes."""
 
 
 class _Activation:
@@ -204,18 +204,22 @@ class _Activation:
     def _checked(self, will: Mapping[str, Entry], was: Mapping[str, Entry]) -> dict[str, Entry]:
         """The entries that have other variants than the manifest says. Raises `ReleaseDamaged`.
 
-        Hashed names keep their bytes, so there it is enough that they are there. Variants do not: a run with other
-        settings for compression puts others beside the same files.
+        Of up to a thousand files the bytes are read. Of more only the sizes are looked at, but for names whose bytes
+        may be others: hashed names keep theirs. Variants do not: a run with other settings for compression puts others
+        beside the same files.
         """
+        few = len(will) <= _MANY
         faults: list[tuple[str, str]] = []
         fixed: dict[str, Entry] = {}
         for logical, entry in will.items():
             old = was.get(logical)
-            fault = self._fault(entry.name, entry.size, entry.digest if _may_be_replaced(entry, old) else None)
+            fault = self._fault(entry.name, entry.size, entry.digest if few or _may_be_replaced(entry, old) else None)
             if fault:
                 faults.append((entry.name, fault))
             plain = None if self._wanted.linked else entry.plain
-            if plain is not None and (fault := self._fault(plain_key(plain.digest), plain.size, None)):
+            if plain is not None and (
+                fault := self._fault(plain_key(plain.digest), plain.size, plain.digest if few else None)
+            ):
                 faults.append((plain_key(plain.digest), fault))
             if faults:
                 continue
@@ -240,7 +244,7 @@ class _Activation:
         if there.size != size:
             return f"has {there.size:,} bytes, and the manifest says {size:,}"
         if digest is not None and digest_of(self._store, key)[0] != digest:
-            return "has other bytes: a later release had another file of that name"
+            return "has other bytes than the manifest says"
         return ""
 
     def _variants(self, name: str, wanted: Mapping[str, Variant], live: Mapping[str, Variant]) -> dict[str, Variant]:

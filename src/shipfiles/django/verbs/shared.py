@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from ...errors import ShipfilesError
+from ...errors import ShipfilesError, fit_to_show
 from ...events import Event, Listener, Notice
 from ...records import RELEASES_PREFIX, release_of, unknown_release
 from ...release.activate import release_before
@@ -170,7 +170,7 @@ def notices(command: BaseCommand, also: Callable[[Event], object] | None = None)
 
     def listen(event: Event) -> None:
         if isinstance(event, Notice):
-            command.stderr.write(event.text)
+            command.stderr.write(fit_to_show(event.text))
         if also is not None:
             also(event)
 

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shipfiles.django.ends import clear_ends
 from shipfiles.django.verbs import VERBS, verb_module
-from shipfiles.errors import ShipfilesError
+from shipfiles.errors import ShipfilesError, fit_to_show
 
 
 class Command(BaseCommand):
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         try:
             answer: str | None = verb_module(options["verb"]).run(self, options)
         except ShipfilesError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(fit_to_show(str(error))) from error
         return answer
 
 
