@@ -206,6 +206,6 @@ def source_folders() -> list[str]:
     for finder in get_finders():
         if isinstance(finder, AppDirectoriesFinder):
             folders += [str(storage.location) for storage in finder.storages.values()]
-    with suppress(ImproperlyConfigured, InvalidStorageError):  # other checks speak of wrong options
+    with suppress(ImproperlyConfigured, InvalidStorageError, TypeError):  # other checks speak of wrong options
         folders += filter(None, [used_root_folder()])
     return folders
