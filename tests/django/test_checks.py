@@ -222,3 +222,17 @@ def test_our_middleware_over_another_storage(project: Path) -> None:
         assert ids() == {"shipfiles.W017"}
     with override_settings(STORAGES=other, MIDDLEWARE=[SECURITY]):
         assert ids() == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"release_id": ""}, "it is empty"),
+        ({"serve": {"pull_from": "relative/x"}}, "must be absolute"),
+        ({"serve": {"pull_from": "no.such.module"}}, "cannot be imported"),
+    ],
+)
+def test_options_with_which_no_process_would_start(project: Path, options: dict[str, object], words: str) -> None:
+    with override_settings(STORAGES={"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}):
+        (message,) = [m for m in told() if m.id == "shipfiles.E010"]
+        assert words in message.msg

@@ -18,6 +18,9 @@ from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from .. import records
+from ..errors import ShipfilesError
+from ..stores.opening import open_store
 from . import conf, whitenoise
 
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
@@ -168,7 +171,13 @@ def check_options() -> Iterable[CheckMessage]:
         what = f"must be a dict of options, not {type(given).__name__}."
         return [Error(f"STORAGES['{STATICFILES_STORAGE_ALIAS}']['OPTIONS'] {what}", id="shipfiles.E010")]
     try:
-        conf.static_config(given)
+        config = conf.static_config(given)
+        if config.release_id is not None:
+            records.check_release_id(config.release_id, "OPTIONS['release_id']")
+        if config.serve.pull_from is not None:
+            open_store(config.serve.pull_from, "OPTIONS['serve']['pull_from']")
+    except ShipfilesError as error:
+        return [Error(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}", id="shipfiles.E010")]
     except ImproperlyConfigured as error:
         options = getattr(error.__context__, "options", ())
         hint = f"The options there are {', '.join(options)}." if options else None
