@@ -47,7 +47,9 @@ def descriptors() -> Iterator[None]:
     before = set(os.listdir("/proc/self/fd"))
     yield
     left = {d for d in set(os.listdir("/proc/self/fd")) - before if os.path.exists(f"/proc/self/fd/{d}")}
-    assert not [d for d in left if "site" in os.readlink(f"/proc/self/fd/{d}")]
+    found = [os.readlink(f"/proc/self/fd/{d}") for d in left]
+    # A table reads its manifest line by line, as long as there is the table.
+    assert not [path for path in found if "site" in path and "/.shipfiles/manifests/" not in path]
 
 
 FILM = "/static/big.bin"
