@@ -75,9 +75,7 @@ def check_static_root() -> Iterator[CheckMessage]:
             hint="Uploads and releases would overwrite each other. Give each its own folder.",
             id="shipfiles.E004",
         )
-    from .sources import source_folders
-
-    for folder in source_folders():
+    for folder in _source_folders():
         source = os.path.realpath(folder)
         if root == source or root.startswith(source + os.sep):
             yield Error(
@@ -89,14 +87,12 @@ def check_static_root() -> Iterator[CheckMessage]:
 
 def check_cache_folder() -> Iterator[CheckMessage]:
     """E018: where the build cache must not be."""
-    from .sources import source_folders
-
     try:
         config = conf.static_config(_options())
     except ImproperlyConfigured:
         return  # E010 speaks of it
     cache = os.path.realpath(conf.cache_folder(config)) if config.cache.enabled else ""
-    for folder in (config.location, settings.MEDIA_ROOT, *source_folders()):
+    for folder in (config.location, settings.MEDIA_ROOT, *_source_folders()):
         other = os.path.realpath(folder) if folder else ""
         if cache and other and (cache == other or cache.startswith(other + os.sep)):
             yield Error(
@@ -287,6 +283,17 @@ def _same_bytes(first: str, second: str) -> bool:
         return filecmp.cmp(first, second, shallow=False)
     except OSError:
         return False  # such as a link to nowhere: nobody looks at a file that is not collected before this
+
+
+def _source_folders() -> list[str]:
+    """The folders that are collected, with that for the root of the site; no storage is made for it."""
+    from .sources import source_folders
+
+    try:
+        root_folder = conf.root_folder(conf.static_config(_options()))
+    except ImproperlyConfigured:
+        root_folder = ""  # E010 speaks of it
+    return [*source_folders(), *([root_folder] if root_folder else [])]
 
 
 def _entry() -> Any:

@@ -9,14 +9,14 @@ import site
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.staticfiles.finders import AppDirectoriesFinder, BaseFinder, FileSystemFinder, get_finders
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
-from django.core.files.storage import FileSystemStorage, InvalidStorageError, Storage
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import FileSystemStorage, Storage
 
 from ..build.find import RENAME, Found, Refuse, ignore_matcher, select, walk
 from ..config import ROOT_PREFIX
@@ -200,12 +200,10 @@ def ownership() -> Callable[[str], bool]:
 
 
 def source_folders() -> list[str]:
-    """The folders that the standard finders read, and that for the root of the site, for the checks."""
+    """The folders that the standard finders read, for the checks."""
     given: Any = settings.STATICFILES_DIRS
     folders = [os.fspath(root[1] if isinstance(root, (list, tuple)) else root) for root in given]
     for finder in get_finders():
         if isinstance(finder, AppDirectoriesFinder):
             folders += [str(storage.location) for storage in finder.storages.values()]
-    with suppress(ImproperlyConfigured, InvalidStorageError, TypeError):  # other checks speak of wrong options
-        folders += filter(None, [used_root_folder()])
     return folders
