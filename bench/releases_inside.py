@@ -106,7 +106,7 @@ def verifying(root: Path, argument: str, clock: Clock) -> str:
     store = LocalStore(str(root))
     with clock:
         found = verify(store, release_id(int(argument)))
-    return str(found)[:70]
+    return f"{found.objects:,} objects, {found.bytes / 1e6:,.0f} MB, {len(found.faults)} faults"
 
 
 def exporting(root: Path, argument: str, clock: Clock) -> str:
