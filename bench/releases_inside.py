@@ -45,9 +45,8 @@ def make(root: Path, argument: str, clock: Clock) -> str:
 
 def activating(root: Path, argument: str, clock: Clock) -> str:
     """Make the release of that number the current one."""
-    from shipfiles.release.activate import activate
-
     from released_stores import release_id
+    from shipfiles.release.activate import activate
     from shipfiles.stores.local import LocalStore
 
     store = LocalStore(str(root))
@@ -59,7 +58,6 @@ def activating(root: Path, argument: str, clock: Clock) -> str:
 def rolling_back(root: Path, argument: str, clock: Clock) -> str:
     """Roll back by so many releases."""
     from shipfiles.release.activate import rollback
-
     from shipfiles.stores.local import LocalStore
 
     store = LocalStore(str(root))
@@ -70,6 +68,7 @@ def rolling_back(root: Path, argument: str, clock: Clock) -> str:
 
 def listing(root: Path, argument: str, clock: Clock) -> str:
     """Read all records and the pointer."""
+    del argument
     from shipfiles.release.catalog import pointer_of, records_of
     from shipfiles.stores.local import LocalStore
 
@@ -82,9 +81,8 @@ def listing(root: Path, argument: str, clock: Clock) -> str:
 
 def pruning(root: Path, argument: str, clock: Clock) -> str:
     """Plan a prune that keeps `KEPT` releases; with the argument "prune" do it, too."""
-    from shipfiles.release.prune import plan_prune, prune
-
     from shipfiles.records import now
+    from shipfiles.release.prune import plan_prune, prune
     from shipfiles.stores.local import LocalStore
 
     store = LocalStore(str(root))
@@ -98,9 +96,8 @@ def pruning(root: Path, argument: str, clock: Clock) -> str:
 
 def verifying(root: Path, argument: str, clock: Clock) -> str:
     """Read every file of the release of that number."""
-    from shipfiles.release.verify import verify
-
     from released_stores import release_id
+    from shipfiles.release.verify import verify
     from shipfiles.stores.local import LocalStore
 
     store = LocalStore(str(root))

@@ -314,6 +314,8 @@ def start(
     path = os.pathsep.join([str(project), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings", "PYTHONPATH": path}
     environment |= {"REPORT_MEMORY": "1"} if report_memory else {}
+    # Compiled settings would stand for others of the same length that are written within the same second.
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     prefix = AS_ANYBODY if anybody and os.geteuid() == 0 else []
     command = [*prefix, sys.executable, "-c", MANAGE, *arguments]
     return subprocess.Popen(
