@@ -2,8 +2,9 @@
 
     python scripts/matrix.py [pytest's arguments]
 
-Each Python runs all of them with its newest Django, and with the others those that have to do with Django. Ends with a
-table of what was run and what could not be; exits with 1 if a run failed.
+The first and the last Python run all of them, with their newest Django; the others, and each Django that is nobody's
+newest, run those that have to do with Django. Ends with a table of what was run and what could not be; exits with 1 if
+a run failed.
 """
 
 from __future__ import annotations
@@ -31,25 +32,36 @@ def main() -> int:
     """0 if every run passed."""
     rows: list[tuple[str, str]] = []
     failed = False
-    for version in PYTHONS:
+    for version, django, whole in planned():
+        name = f"Python {version}, Django {django}"
         python = find(version)
-        possible = [django for django, first in DJANGOS.items() if parts(version) >= parts(first)]
-        for django in possible:
-            name = f"Python {version}, Django {django}"
-            if parts(version) == sys.version_info[:2] and django == possible[-1]:
-                rows.append((name, "left to scripts/test"))
-            elif python is None:
-                rows.append((name, "not run: this machine has no such Python"))
-            else:
-                print(f"\n== {name}", flush=True)
-                began = time.monotonic()
-                fault = run(python, django, sys.argv[1:] or ([] if django == possible[-1] else WITH_DJANGO))
-                failed = failed or fault is not None
-                rows.append((name, f"{fault or 'passed'} ({time.monotonic() - began:.0f} s)"))
+        if parts(version) == sys.version_info[:2] and django == possible(version)[-1]:
+            rows.append((name, "left to scripts/test"))
+        elif python is None:
+            rows.append((name, "not run: this machine has no such Python"))
+        else:
+            print(f"\n== {name}", flush=True)
+            began = time.monotonic()
+            fault = run(python, django, sys.argv[1:] or ([] if whole else WITH_DJANGO))
+            failed = failed or fault is not None
+            rows.append((name, f"{fault or 'passed'} ({time.monotonic() - began:.0f} s)"))
     print()
     for name, outcome in rows:
         print(f"{name}: {outcome}")
     return int(failed)
+
+
+def possible(version: str) -> list[str]:
+    """The Djangos that this Python can have, the newest last."""
+    return [django for django, first in DJANGOS.items() if parts(version) >= parts(first)]
+
+
+def planned() -> list[tuple[str, str, bool]]:
+    """What is to be run: Python, Django, and whether all tests."""
+    newest = [(version, possible(version)[-1], version in (PYTHONS[0], PYTHONS[-1])) for version in PYTHONS]
+    nobodys = [django for django in DJANGOS if django not in {django for _, django, _ in newest}]
+    between = [(next(v for v in PYTHONS if django in possible(v)), django, False) for django in nobodys]
+    return sorted(newest + between)
 
 
 def run(python: str, django: str, arguments: Sequence[str]) -> str | None:
