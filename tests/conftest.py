@@ -11,8 +11,15 @@ from pathlib import Path
 
 import pytest
 from django.test import override_settings
+from django.urls import clear_script_prefix
 
 Write = Callable[[dict[str, str | bytes]], Path]
+
+
+@pytest.fixture(autouse=True)
+def no_mount_point() -> None:
+    """Forget where the last request of this thread had the site, which Django keeps."""
+    clear_script_prefix()
 
 
 @pytest.fixture
