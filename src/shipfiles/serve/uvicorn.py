@@ -163,7 +163,7 @@ class StaticProtocol(HttpToolsProtocol):  # type: ignore[misc]
                 return False
             path = static.path(request.path) if static.is_mounted else request.path
             answer = static.lane.answer(request.method, path, request.fields)
-            if answer is None or len(answer.body) > PIECE:
+            if answer is None or len(answer.body) > 2 * PIECE:
                 # The transport would keep all that a slow client does not take; uvicorn waits between pieces.
                 return False
             head = answer.head
