@@ -166,6 +166,11 @@ class StaticStorage(Storage):
         self._names = names
         self._quoted = {}
 
+    @hashed_files.deleter
+    def hashed_files(self) -> None:
+        self._names = None
+        self._quoted = {}
+
     @property
     def _known(self) -> Mapping[str, str]:
         """As `hashed_files`, but no name is made before it is asked for."""
