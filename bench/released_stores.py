@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+
+import brotli
 
 from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.manifest import Manifest, dump, dump_django, plain_key, replaced, suffix
@@ -17,6 +20,8 @@ from shipfiles.records import record_key as key_of_record
 
 CHANGED = 100
 """One file in so many is another in the next release."""
+FEW = 10_000
+"""In the last release only one in so many is."""
 # Of a hundred files so many are text, which has variants, and of those so many refer to others.
 _TEXTS, _REWRITTEN = 60, 25
 _KINDS = ("js", "css", "svg", "json", "js"), ("png", "woff2")
@@ -39,7 +44,8 @@ def manifest(files: int, number: int = 0) -> Manifest:
 def many_releases(root: Path, files: int, releases: int, *, days: float = 1.0) -> int:
     """Make a store of so many releases, ``days`` apart, the newest current and made now; how many keys it has.
 
-    A file that changes gets other bytes; one in a hundred does. The plain names are those of the newest release.
+    A file that changes gets other bytes; `CHANGED` and `FEW` say how many do. The plain names are those of the newest
+    release.
     """
     entries: dict[str, Entry] = {}
     body = b""
@@ -48,8 +54,9 @@ def many_releases(root: Path, files: int, releases: int, *, days: float = 1.0) -
     keys: set[str] = set()
     for number in range(releases):
         changed: dict[str, Entry] = {}
+        one_in = FEW if number == releases - 1 else CHANGED
         for file in range(files):
-            if number == 0 or file % CHANGED == number % CHANGED:
+            if number == 0 or file % one_in == number % one_in:
                 entry, bodies = _made(file, number)
                 changed[entry.logical] = entry
                 keys |= bodies.keys()
@@ -78,6 +85,9 @@ def _made(file: int, number: int) -> tuple[Entry, Mapping[str, bytes]]:
     kinds = _KINDS[0] if text else _KINDS[1]
     logical = f"p{file // 100}/f{part}.{kinds[part % len(kinds)]}"
     body = chance.randbytes(chance.randrange(500, 16_000))
+    if text:
+        # As hexadecimal digits it becomes half of that when compressed.
+        body = body[: len(body) // 2].hex().encode()
     entry = Entry(logical, hashed_name(logical, digest_bytes(body)), len(body), digest_bytes(body), "text/plain")
     bodies = {entry.name: body}
     if not text:
@@ -94,10 +104,9 @@ def _made(file: int, number: int) -> tuple[Entry, Mapping[str, bytes]]:
 
 
 def _variants(key: str, body: bytes, bodies: dict[str, bytes]) -> dict[str, Variant]:
-    """What stands for variants: a third of the bytes; nobody decodes them."""
+    """Real variants, made at the lowest effort: only that they decode to the body counts here."""
     found = {}
-    for coding in ("br", "gzip"):
-        coded = coding.encode() + body[: len(body) // 3]
+    for coding, coded in (("br", brotli.compress(body, quality=1)), ("gzip", gzip.compress(body, 1, mtime=0))):
         bodies[key + suffix(coding)] = coded
         found[coding] = Variant(len(coded), digest_bytes(coded))
     return found

@@ -22,14 +22,16 @@ class Clock:
     """What a block took."""
 
     seconds = 0.0
+    cpu = 0.0
     megabytes = 0.0
 
     def __enter__(self) -> None:
         self._had = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        self._started = time.perf_counter()
+        self._started, self._worked = time.perf_counter(), time.process_time()
 
     def __exit__(self, *exc: object) -> None:
         self.seconds = time.perf_counter() - self._started
+        self.cpu = time.process_time() - self._worked
         self.megabytes = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - self._had) / 1024
 
 
@@ -155,12 +157,13 @@ def missing(root: Path, argument: str, clock: Clock) -> str:
 
 
 def loading(root: Path, argument: str, clock: Clock) -> str:
-    """Load a manifest of so many files that `dumping` wrote beside the store."""
+    """Load a manifest that `dumping` wrote beside the store, of "files" or, as a server does, of "files,lazily"."""
     from shipfiles.manifest import load
 
-    body = Path(f"{root}-{argument}.json").read_bytes()
+    files, _, lazily = argument.partition(",")
+    body = Path(f"{root}-{files}.json").read_bytes()
     with clock:
-        found = load(body, "manifest")
+        found = load(body, "manifest", lazily=bool(lazily))
     return f"{len(found.entries):,} files, {len(body) / 1e6:.1f} MB"
 
 
@@ -194,4 +197,4 @@ MEASURED: dict[str, Callable[[Path, str, Clock], str]] = {
 if __name__ == "__main__":
     ticking = Clock()
     said = MEASURED[sys.argv[1]](Path(sys.argv[2]), "".join(sys.argv[3:]), ticking)
-    print(json.dumps({"seconds": ticking.seconds, "megabytes": ticking.megabytes, "said": said}))
+    print(json.dumps({"seconds": ticking.seconds, "cpu": ticking.cpu, "megabytes": ticking.megabytes, "said": said}))
