@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import shutil
 import subprocess
 import tarfile
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -198,6 +200,54 @@ class TestExport:
         with pytest.raises(ReleaseError, match="is there already"):
             export_release(store, "r1", str(tmp_path / "out"))
         assert contents(LocalStore(str(tmp_path / "out"))) == before
+
+    @pytest.mark.parametrize("name", ["r1.tar", "r1.tar.gz"])
+    def test_an_archive_of_the_same_release_is_replaced(self, store, tmp_path, name):
+        whole = exported(store, tmp_path / name)
+        cut = tmp_path / "cut" / name
+        cut.parent.mkdir()
+        cut.write_bytes(whole[:-9000] if name.endswith("tar") else whole[: len(whole) * 9 // 10])
+        assert exported(store, cut) == whole
+
+    @pytest.mark.parametrize("to", ["x.tar", "x.tar.gz"])
+    @pytest.mark.parametrize("what", ["notes", "nothing", "other release", "folder", "link to nothing", "other tar"])
+    def test_whatever_else_is_there_stays(self, store, tmp_path, write, to, what):
+        path = tmp_path / "to" / to
+        path.parent.mkdir()
+        why = f"{to} is there already and is no archive of the release r1: it was left as it is"
+        if what in ("notes", "nothing"):
+            path.write_bytes(b"the only copy of something" if what == "notes" else b"")
+        elif what == "other release":
+            released(store, made(write({"css/app.css": "q{}"})), "r2")
+            export_release(store, "r2", str(path))
+            why = f"{to} is there already and holds the release r2: it was left as it is"
+        elif what == "folder":
+            path.mkdir()
+        elif what == "link to nothing":
+            path.symlink_to(tmp_path / "nothing.tar")
+        else:
+            with tarfile.open(path, "w") as file:
+                file.add(tmp_path / "src" / "css")
+        before = path.read_bytes() if path.is_file() else None
+        with pytest.raises(ReleaseError, match=re.escape(why)):
+            export_release(store, "r1", str(path))
+        assert (path.read_bytes() if path.is_file() else None) == before
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_a_file_that_comes_while_the_archive_is_written_stays(self, store, tmp_path):
+        path = tmp_path / "r1.tar"
+
+        class Slow(MemoryStore):
+            def read(self, key: str) -> Iterator[bytes]:
+                path.write_bytes(b"theirs")
+                return store.read(key)
+
+            head, list = store.head, store.list
+
+        with pytest.raises(ReleaseError, match="is there already"):
+            export_release(Slow(), "r1", str(path))
+        assert path.read_bytes() == b"theirs"
+        assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".shipfiles")] == []
 
     def test_names_of_archives(self, store, tmp_path):
         assert exported(store, tmp_path / "r1.tgz") == exported(store, tmp_path / "r1.tar.gz")

@@ -100,8 +100,8 @@ def export_release(
     """Write ``release`` to ``path``: an archive if it is named like one, else a folder.
 
     A folder must not be there yet, or be empty; it is a store of its own, in which the release is current. An archive
-    is replaced. Neither is seen before it is whole. Raises `UnknownRelease`, `ManifestError`, `StoreError` and
-    `ReleaseError`.
+    of the same release is replaced, any other file is left as it is. Neither is seen before it is whole. Raises
+    `UnknownRelease`, `ManifestError`, `StoreError` and `ReleaseError`.
     """
     if not path:
         raise ReleaseError("Nothing was exported: the path to export to is empty.")
@@ -113,7 +113,7 @@ def export_release(
         what = "was collected with --link: its plain names are links to sources, which are not exported"
         listener(Notice(f"The release {release} {what}."))
     if is_archive(path):
-        with _replacing(path) as file:
+        with _replacing(path, release) as file:
             _write_archive(store, carried, tarball.Writer(file, compressed=path.lower().endswith((".gz", ".tgz"))))
     else:
         _write_folder(store, carried, path, manifest_name)
@@ -193,10 +193,11 @@ def _fill(store: Store, carried: Parcel, target: LocalStore, manifest_name: str)
 
 
 @contextmanager
-def _replacing(path: str) -> Iterator[BinaryIO]:
-    """A new file that takes the place of ``path`` when it is whole."""
+def _replacing(path: str, release: str) -> Iterator[BinaryIO]:
+    """A new file that takes the place of ``path``, or of an archive of ``release`` there, when it is whole."""
     path = os.path.abspath(path)
     temporary = _beside(path)
+    _refuse_other(path, release)
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         try:
@@ -204,6 +205,8 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            # Again: to write all of it may have taken minutes.
+            _refuse_other(path, release)
             os.replace(temporary, path)
         except BaseException:
             with suppress(OSError):
@@ -211,6 +214,22 @@ def _replacing(path: str) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         raise ReleaseError(f"{printable(path)}: cannot be written: {os_reason(error)}.") from error
+
+
+def _refuse_other(path: str, release: str) -> None:
+    """Raise `ReleaseError` if something is at ``path`` that is no archive of ``release``."""
+    if not os.path.lexists(path):
+        return
+    found = ""
+    if os.path.isfile(path):
+        with suppress(ArchiveError), tarball.opened(path) as reader:
+            found, _, _ = Archive(reader, path, "").head()
+    if found != release:
+        what = f"holds the release {printable(found)}" if found else f"is no archive of the release {release}"
+        raise ReleaseError(
+            f"{printable(path)} is there already and {what}: it was left as it is. Move it away, or name another file "
+            "with --to."
+        )
 
 
 def _beside(path: str) -> str:
