@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shipfiles.testing import APPLICATION, PREFIX, Site
+from tests.oracles.corpora import missing
 
 from .servers import Server, free_port, run, wait_until_listening
 from .wire import Wire
@@ -24,7 +25,8 @@ http {{
   scgi_temp_path scgi;
   types {{
     text/css css; text/javascript js mjs; application/json map; application/manifest+json webmanifest; text/plain txt;
-    application/wasm wasm; font/woff2 woff2; image/png png; image/jpeg jpg; video/mp4 mp4;
+    application/wasm wasm; font/woff2 woff2; image/png png; image/jpeg jpg; video/mp4 mp4; image/svg+xml svg;
+    text/html html; font/ttf ttf;
   }}
   charset utf-8; charset_types text/css text/javascript text/plain;
   map $uri $lifetime {{
@@ -48,18 +50,26 @@ http {{
 @contextlib.contextmanager
 def start_nginx(folder: Path) -> Iterator[Server]:
     """nginx, running, with a new site in ``folder``."""
+    site = Site(str(folder))
+    with launch_nginx(folder, Path(site.root)) as (port, process):
+        wire = Wire(port)
+        yield Server("nginx", "files", site, port, process, folder / "log.txt", wire)
+        wire.close()
+
+
+@contextlib.contextmanager
+def launch_nginx(folder: Path, root: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """nginx, running, with the release in ``root``; what it writes is in ``folder``. Gives its port."""
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    assert program, "nginx is not installed (Debian: apt-get install nginx-light)"
-    site, log, port = Site(str(folder)), folder / "log.txt", free_port()
+    if program is None:
+        missing("nginx is not installed (Debian: apt-get install nginx-light)")
+    log, port = folder / "log.txt", free_port()
     # Its workers are of another user if it is started by root, and the folders of tests are root's alone.
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(CONFIGURATION.format(
-        user=user, port=port, root=site.root, prefix=PREFIX, application=APPLICATION.decode(),
+        user=user, port=port, root=root, prefix=PREFIX, application=APPLICATION.decode(),
     ))  # fmt: skip
     command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
-    with log.open("wb") as out, run(command, out, site) as process:
-        process: subprocess.Popen[bytes]
+    with log.open("wb") as out, run(command, out, root) as process:
         wait_until_listening(port, process, log)
-        wire = Wire(port)
-        yield Server("nginx", "files", site, port, process, log, wire)
-        wire.close()
+        yield port, process

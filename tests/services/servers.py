@@ -18,6 +18,7 @@ from typing import IO
 import pytest
 
 from shipfiles.testing import Site
+from tests.oracles.corpora import missing
 
 from .wire import Wire
 
@@ -106,30 +107,36 @@ def wait_until_listening(port: int, process: subprocess.Popen[bytes], log: Path)
 @contextlib.contextmanager
 def start(name: str, way: str, folder: Path) -> Iterator[Server]:
     """The server ``name``, running, with a new site in ``folder`` that is served in ``way``, one of `WAYS`."""
-    for package in NEEDS.get(name, (SERVERS[name][0],)):
-        if importlib.util.find_spec(package) is None:
-            if os.environ.get("CI"):
-                pytest.fail(f"{package} is not installed")
-            pytest.skip(f"{package} is not installed")
-    site, log, port = Site(str(folder)), folder / "log.txt", free_port()
-    program, *arguments = (part.format(host="127.0.0.1", port=port, way=way) for part in SERVERS[name])
-    # Granian's own command is its module too; gunicorn's is gunicorn.app.wsgiapp, which -m finds by the package.
-    with (
-        log.open("wb") as out,
-        run([sys.executable, "-m", program, *arguments], out, site) as process,
-    ):
-        wait_until_listening(port, process, log)
+    site = Site(str(folder))
+    with launch(name, way, Path(site.root), folder / "log.txt") as (port, process):
         wire = Wire(port)
-        yield Server(name, way, site, port, process, log, wire)
+        yield Server(name, way, site, port, process, folder / "log.txt", wire)
         wire.close()
 
 
 @contextlib.contextmanager
-def run(command: list[str], out: IO[bytes], site: Site) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that knows of ``site`` and is ended with the block."""
+def launch(name: str, way: str, root: Path, log: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """The server ``name``, running: it serves the release in ``root`` in ``way``. Gives its port."""
+    for package in NEEDS.get(name, (SERVERS[name][0],)):
+        if importlib.util.find_spec(package) is None:
+            missing(f"{package} is not installed")
+    port = free_port()
+    program, *arguments = (part.format(host="127.0.0.1", port=port, way=way) for part in SERVERS[name])
+    # Granian's own command is its module too; gunicorn's is gunicorn.app.wsgiapp, which -m finds by the package.
+    with (
+        log.open("wb") as out,
+        run([sys.executable, "-m", program, *arguments], out, root) as process,
+    ):
+        wait_until_listening(port, process, log)
+        yield port, process
+
+
+@contextlib.contextmanager
+def run(command: list[str], out: IO[bytes], root: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that knows of the release in ``root`` and is ended with the block."""
     process = subprocess.Popen(
         command, cwd=Path(__file__).parents[2], stdout=out, stderr=out, start_new_session=True,
-        env={**os.environ, "SITE_ROOT": site.root, "DJANGO_SETTINGS_MODULE": ""},
+        env={**os.environ, "SITE_ROOT": str(root), "DJANGO_SETTINGS_MODULE": ""},
     )  # fmt: skip
     try:
         yield process

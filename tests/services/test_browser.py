@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from tests.oracles.corpora import ROOT
 
 from .fetched import npm_folders, one_at_a_time
 from .servers import free_port, wait_until_listening
+from .watched import HASHED, watch
 
 pytestmark = pytest.mark.services
 
@@ -37,7 +37,6 @@ UNUSED = ("--ignore=icons", "--ignore=dev", "--ignore=min")
 # source tree gets them right.
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24"><rect width="9" height="9"/></svg>'
 ODD = {"own/img/café (1).svg": SVG, "own/img/it's.svg": SVG, "own/js/größe.mjs": 'export const größe = "XL";\n'}
-HASHED = re.compile(r"(?P<stem>.+)\.[0-9a-f]{12}(?P<extension>\.[^./]+)?")
 
 
 @dataclass
@@ -171,11 +170,7 @@ def visit(context: Any, site: Site, name: str, screenshots: Path) -> Visit:
     """Open the page ``name``, wait for its own check, and tell what was seen."""
     seen, before = Visit(), len(site.answers())
     page = context.new_page()
-    page.on("requestfailed", lambda request: seen.faults.append(f"failed: {request.url}: {request.failure}"))
-    page.on("console", lambda said: said.type == "error" and seen.faults.append(f"console: {said.text}"))
-    page.on("pageerror", lambda error: seen.faults.append(f"exception: {error}"))
-    page.on("crash", lambda _: seen.faults.append("the page crashed"))
-    page.on("response", lambda response: response.ok or seen.faults.append(f"{response.status}: {response.url}"))
+    watch(page, seen.faults)
     page.goto(f"{site.origin}/{name}/")
     try:
         page.wait_for_selector("html[data-result]", state="attached", timeout=90_000)
