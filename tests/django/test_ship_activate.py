@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,9 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from shipfiles.manifest import reader_of
-from shipfiles.records import read_current, read_pointer
+from shipfiles.records import dump_record, read_current, read_pointer, read_record, record_key
+from shipfiles.release.pointing import Pointing
+from shipfiles.stores.local import LocalStore
 
 from .shipping import refused, ship
 from .test_collectstatic import MANAGE, SETTINGS
@@ -92,6 +98,60 @@ def test_the_current_one_is_put_right(project: Path, two):
     assert out.startswith(f"The release {second} was current already; ")
     assert out.endswith("had to be put right.")
     assert (project / "root/app.css").read_text() == TWO
+
+
+class Waits(io.StringIO):
+    """Standard error; ``told`` once the run says that it waits for another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = threading.Event()
+
+    def write(self, text: str) -> int:
+        if "waiting for it to end" in text:
+            self.told.set()
+        return super().write(text)
+
+
+def activated_after(store: LocalStore, meanwhile: Callable[[], object], text: str) -> str:
+    """What ``ship activate`` says on standard error that waits for a run which does something ``meanwhile``."""
+    err = Waits()
+    options = {"stdout": io.StringIO(), "stderr": err, "no_color": True}
+    run = threading.Thread(target=call_command, args=("ship", "activate", text), kwargs=options)
+    with store.lock(lambda: None):
+        run.start()
+        assert err.told.wait(60)
+        meanwhile()
+    run.join(60)
+    assert not run.is_alive()
+    return err.getvalue()
+
+
+def put_again(store: LocalStore, release: str, name: str) -> None:
+    """Let there be a release called ``name``, with the files of ``release``."""
+    record = read_record(reader_of(store.root), release)
+    assert record is not None
+    store.put(record_key(name), dump_record(replace(record, release=name)))
+
+
+@pytest.mark.parametrize("text", ["current", "current~1"])
+def test_which_is_current_is_asked_again_after_waiting(project: Path, two, text: str):
+    first, second = two
+    store = LocalStore(str(project / "root"))
+    put_again(store, first, "third")
+    pointing = Pointing(store, "", lambda change: None, lambda event: None)
+    said = activated_after(store, lambda: pointing.point("third"), text)
+    meant, before = ("third", second) if text == "current" else (second, first)
+    assert current(project / "root") == meant
+    assert f"The release third became current while this run waited: {meant} is meant now, not {before}." in said
+
+
+def test_what_an_abbreviation_means_is_not_asked_again_after_waiting(project: Path, two):
+    """Else a release that came meanwhile, and has the abbreviation for an id, would be made current unasked."""
+    first, _ = two
+    store = LocalStore(str(project / "root"))
+    activated_after(store, lambda: put_again(store, first, first[:6]), first[:6])
+    assert current(project / "root") == first
 
 
 def test_as_json(project: Path, two):

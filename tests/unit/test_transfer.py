@@ -438,8 +438,40 @@ class TestImport:
         root.delete([POINTER_KEY])
         with pytest.raises(ArchiveError, match="say which with --release"):
             import_release(other, root.root)
-        with pytest.raises(UnknownRelease):
-            import_release(other, root.root, release="r3")
+
+    def test_which_release_of_a_folder_is_meant(self, tmp_path, write):
+        """As for every verb, but told of the folder, whose releases 'ship releases' does not list."""
+        root = LocalStore(str(tmp_path / "root"))
+        for number, name in enumerate(("release-1", "release-2", "other")):
+            released(root, made(write({"logo.png": str(number)})), name)
+        for text, release in (("othe", "other"), ("current~2", "release-1"), ("current", "other")):
+            assert import_release(MemoryStore(), root.root, release=text).release == release
+        for text, why in (
+            ("release", "'release' is ambiguous: 2 releases begin so: release-1, release-2. Write more of it."),
+            ("oth", "'oth' is the beginning of an id, but too little of it: write four characters or more."),
+            ("r3", f"{root}: it has no release 'r3', but other, release-1, release-2. Nothing was imported."),
+            ("current~7", f"{root}: it has no release 'current~7', but other, release-1, release-2. "),
+        ):
+            with pytest.raises(ReleaseError) as told:
+                import_release(MemoryStore(), root.root, release=text)
+            assert str(told.value).startswith(why)
+            assert "ship releases" not in str(told.value)
+        root.delete([POINTER_KEY])
+        for text in ("current", "current~1"):
+            with pytest.raises(ArchiveError, match=f"no release '{text}', but .*; none is current"):
+                import_release(MemoryStore(), root.root, release=text)
+        root.delete([record_key(name) for name in ("release-1", "release-2", "other")])
+        with pytest.raises(ArchiveError, match="no release 'othe', but none at all; none is current"):
+            import_release(MemoryStore(), root.root, release="othe")
+
+    def test_which_release_an_archive_must_hold(self, tmp_path, write):
+        store = released(MemoryStore(), made(write(SITE)), "release-1")
+        exported(store, tmp_path / "x.tar", "release-1")
+        for text in ("release-1", "rele"):
+            assert import_release(MemoryStore(), str(tmp_path / "x.tar"), release=text).release == "release-1"
+        for text in ("rel", "release-2", "release-11", "current"):
+            with pytest.raises(ArchiveError, match=f"it holds the release release-1, not {text}. Nothing was imported"):
+                import_release(MemoryStore(), str(tmp_path / "x.tar"), release=text)
 
     def test_a_folder_with_links(self, store, tmp_path):
         export_release(store, "r1", str(tmp_path / "out"))

@@ -47,9 +47,13 @@ class Activated:
 
 
 def activate(
-    store: Store, release: str, *, manifest_name: str = "staticfiles.json", listener: Listener = ignore
+    store: Store,
+    release: str | Callable[[], str],
+    *,
+    manifest_name: str = "staticfiles.json",
+    listener: Listener = ignore,
 ) -> Activated:
-    """Make ``release`` the current one.
+    """Make ``release`` the current one: an id, or what tells it, which is asked again when no other run is under way.
 
     For the current release itself, and after a run that did not end (see `Unsettled`), all plain names are looked at
     and put right; else those that differ between the two.
@@ -57,7 +61,7 @@ def activate(
     Raises `UnknownRelease`, `ReleaseIdError`, `ManifestError`, `StoreError`, and `ReleaseDamaged` if a file is missing
     among those that differ. The release that was current then stays so.
     """
-    return _activate(store, lambda: release, manifest_name, listener)
+    return _activate(store, release if callable(release) else lambda: release, manifest_name, listener)
 
 
 def rollback(
@@ -80,9 +84,10 @@ def _activate(store: Store, chosen: Callable[[], str], manifest_name: str, liste
         # Again: while this run waited, the pointer may have moved, or the release may have been pruned.
         release = chosen()
         if release != first:
-            what = f"became current while this run waited, so the release before it is {release}, not {first}"
-            listener(Notice(f"The release {current_id(store)} {what}."))
-            began_at = current_id(store)
+            current = current_id(store)
+            what = f"{first} went away" if current == began_at else f"{current} became current"
+            listener(Notice(f"The release {what} while this run waited: {release} is meant now, not {first}."))
+            began_at = current
         run = _Activation(store, record_of_release(store, release), began_at, listener)
         return run.run(manifest_name)
 

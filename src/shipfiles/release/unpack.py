@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Protocol
 
-from ..errors import ArchiveError, printable
+from ..errors import ArchiveError, NoEarlierRelease, UnknownRelease, printable
 from ..model import Variant
 from ..records import MANIFESTS_PREFIX, RELEASES_PREFIX, load_record, manifest_key, record_key
 from ..stores.local import LocalStore
 from ..stores.store import read_all
-from .catalog import record_of_release, records_of
+from .catalog import records_of
+from .meant import begins, is_relative, release_meant, some
 from .pointing import current_id
 from .tarball import Reader
 
@@ -49,8 +51,8 @@ class Archive:
         """The first two members."""
         name, record = self._whole(RELEASES_PREFIX, _LARGEST_RECORD)
         release = name.removeprefix(RELEASES_PREFIX).removesuffix(".json")
-        if self._wanted not in ("", release):
-            raise ArchiveError(self._path, f"it holds the release {printable(release)}, not {self._wanted}")
+        if self._wanted and not begins(release, self._wanted):
+            raise ArchiveError(self._path, f"it holds the release {printable(release)}, not {printable(self._wanted)}")
         _, manifest = self._whole(MANIFESTS_PREFIX, self._most)
         return release, record, manifest
 
@@ -96,9 +98,7 @@ class Folder:
 
     def head(self) -> tuple[str, bytes, bytes]:
         """Those of the release that was asked for, else of the only one, else of the current one."""
-        if self._release:
-            record_of_release(self._store, self._release)
-        release = self._release or self._chosen()
+        release = self._chosen()
         body = self._whole(record_key(release), _LARGEST_RECORD)
         return release, body, self._whole(manifest_key(load_record(body, release).manifest), _LARGEST_MANIFEST)
 
@@ -114,6 +114,8 @@ class Folder:
             yield key, self._store.read(key)
 
     def _chosen(self) -> str:
+        if self._release:
+            return self._meant()
         known = list(records_of(self._store))
         if not known:
             raise ArchiveError(self._path, "there is no release in this folder")
@@ -122,6 +124,16 @@ class Folder:
             what = f"it has {len(known)} releases and none is current: say which with --release"
             raise ArchiveError(self._path, what)
         return known[0] if len(known) == 1 else current
+
+    def _meant(self) -> str:
+        """The one that was asked for. What releases there are is told: the verbs list those of another store."""
+        current = current_id(self._store)
+        if current or not is_relative(self._release):
+            with suppress(UnknownRelease, NoEarlierRelease):
+                return release_meant(self._store, self._release)
+        known = some([*records_of(self._store)]) or "none at all"
+        what = f"it has no release {self._release!r}, but {known}" + ("" if current else "; none is current")
+        raise ArchiveError(self._path, what)
 
     def _whole(self, key: str, most: int) -> bytes:
         stored = self._store.head(key)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from ...release.activate import Activated, activate
+from ...release.meant import MEANT, is_relative, release_meant
 from ..progress import count
 from .shared import (
-    MEANT,
     add_json,
     add_release,
     errors_as_json,
     notices,
     pinned_elsewhere,
     print_json,
-    release_meant,
     static_storage,
     static_store,
 )
@@ -35,7 +35,9 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     with errors_as_json(command, options):
         store = static_store()
         name = static_storage().manifest_name
-        release = release_meant(store, options["release"])
+        # Which release is the current one is asked again when no other run is under way; an id stays what it is.
+        meant = partial(release_meant, store, options["release"])
+        release = meant if is_relative(options["release"]) else meant()
         done = activate(store, release, manifest_name=name, listener=notices(command))
     return show(command, options, done)
 

@@ -11,17 +11,16 @@ from ...errors import printable
 from ...manifest import Manifest
 from ...release.catalog import manifest_of, record_of_release
 from ...release.compare import IDENTITY, Difference, Limit, compare, growth, limit_of, loaded, source_of
+from ...release.meant import CURRENT, release_meant
 from ...stores.local import LocalStore
 from ..progress import count, human
 from .shared import (
-    CURRENT,
     Column,
     add_json,
     add_release,
     errors_as_json,
     print_json,
     print_table,
-    release_meant,
     static_store,
 )
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from ...release.meant import MEANT, release_meant
 from ...release.transfer import export_release
 from ..progress import human
-from .shared import MEANT, add_json, errors_as_json, notices, print_json, release_meant, static_storage, static_store
+from .shared import add_json, errors_as_json, notices, print_json, static_storage, static_store
 
 HELP = "Write a release to an archive or a folder, from which 'ship import' puts it into another store."
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from ...release.meant import MEANT
 from ...release.transfer import import_release
 from ..progress import human
 from .shared import add_json, errors_as_json, notices, print_json, static_storage, static_store
@@ -19,7 +20,9 @@ def add_arguments(parser: CommandParser) -> None:
         "path", help="The archive, or a folder with a release: an exported one, or another STATIC_ROOT."
     )
     parser.add_argument(
-        "--release", default="", help="Its id, where a folder has several. Default: the only one, or the current one."
+        "--release",
+        default="",
+        help=f"Which, where a folder has several. {MEANT} Default: the only one, or the current one.",
     )
     add_json(parser)
 

@@ -12,12 +12,12 @@ from ...durations import duration_text, parse_duration
 from ...records import now
 from ...release.clocks import check_clocks
 from ...release.marks import Part
+from ...release.meant import MEANT, release_meant
 from ...release.prune import PrunePlan, plan_prune, prune
 from ..ends import INTERRUPTED
 from ..progress import count, human
 from ..pruning import prune_facts, prune_total
 from .shared import (
-    MEANT,
     Column,
     abbreviated,
     add_json,
@@ -27,7 +27,6 @@ from .shared import (
     on_terminal,
     print_json,
     print_table,
-    release_meant,
     static_storage,
     static_store,
 )

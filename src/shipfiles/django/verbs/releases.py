@@ -11,6 +11,7 @@ from ...errors import ManifestError, ShipfilesError
 from ...events import Event, Listener, Notice
 from ...records import Pointer, Record, now
 from ...release.catalog import pointer_of, records_of
+from ...release.meant import no_current
 from ...release.retention import ends_of
 from ...serve.using import Used
 from ...stores.store import Store
@@ -22,7 +23,6 @@ from .shared import (
     add_json,
     errors_as_json,
     local_minute,
-    no_current,
     notices,
     on_terminal,
     print_json,

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from ...release.activate import rollback
+from ...release.meant import current_release
 from . import activate
-from .shared import add_json, current_release, errors_as_json, notices, static_storage, static_store
+from .shared import add_json, errors_as_json, notices, static_storage, static_store
 
 HELP = "Make current again the release that was so before, or several before."
 

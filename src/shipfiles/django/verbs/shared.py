@@ -17,22 +17,11 @@ from django.utils import timezone
 
 from ...errors import ShipfilesError, fit_to_show
 from ...events import Event, Listener, Notice
-from ...records import RELEASES_PREFIX, release_of, unknown_release
-from ...release.activate import release_before
-from ...release.catalog import pointer_of
+from ...release.meant import MEANT
 from ...stores.local import LocalStore
 from .. import conf
 from ..storage import StaticStorage
 
-CURRENT = "current"
-"""May be written for the id of the current release, and with ``~N`` for one before it; no id can be like that."""
-
-MEANT = "Its id, the beginning of one (four characters or more), 'current', or 'current~1' for the one before that."
-"""What `release_meant` reads, for people."""
-
-_BEFORE = re.compile(rf"{CURRENT}~([1-9][0-9]{{0,3}})")
-_SHORTEST = 4
-_SHOWN = 8
 _COMMIT = re.compile("[0-9a-f]{40,64}")
 _SHORT_COMMIT = 12
 
@@ -72,34 +61,8 @@ def static_store() -> LocalStore:
 
 
 def add_release(parser: CommandParser, name: str = "release", **more: Any) -> None:
-    """An argument that `release_meant` reads."""
+    """An argument that `shipfiles.release.meant.release_meant` reads."""
     parser.add_argument(name, **{"help": MEANT, **more})
-
-
-def release_meant(store: LocalStore, text: str) -> str:
-    """The id that ``text`` stands for: an id, ``current``, or the first four or more characters of one id alone.
-
-    ``current~2`` is where two releases back in time lead, as in `rollback`. Raises ``CommandError`` if several ids
-    begin so, `UnknownRelease` if none does, `NoEarlierRelease`.
-    """
-    if text == CURRENT:
-        return current_release(store)
-    if before := _BEFORE.fullmatch(text):
-        current_release(store)
-        return release_before(store, int(before[1]))
-    # Compared, never joined to a path: the text may be anything.
-    known = sorted(release for stored in store.list(RELEASES_PREFIX) if (release := release_of(stored.key)))
-    if text in known:
-        return text
-    found = [release for release in known if release.startswith(text)] if len(text) >= _SHORTEST else []
-    if len(found) > 1:
-        listed = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
-        raise CommandError(f"{text!r} is ambiguous: {len(found)} releases begin so: {listed}. Write more of the id.")
-    if not found and len(text) < _SHORTEST and any(release.startswith(text) for release in known):
-        raise CommandError(f"{text!r} is the beginning of an id, but too little of it: write four characters or more.")
-    if not found:
-        raise unknown_release(text, known, store.root)
-    return found[0]
 
 
 def abbreviated(ids: Sequence[str]) -> list[str]:
@@ -108,25 +71,6 @@ def abbreviated(ids: Sequence[str]) -> list[str]:
     lengths = range(_SHORT_COMMIT, most + _SHORT_COMMIT)
     length = next(n for n in lengths if len({release[:n] for release in ids}) == len(ids))
     return [release[:length] if _COMMIT.fullmatch(release) else release for release in ids]
-
-
-def current_release(store: LocalStore) -> str:
-    """The id of the current release. Raises ``CommandError`` if there is none, `ManifestError` if that is damaged."""
-    pointer = pointer_of(store)
-    if pointer is None:
-        raise CommandError(no_current(store))
-    return pointer.release
-
-
-def no_current(store: LocalStore) -> str:
-    """What to do where no release is current."""
-    known = sum(1 for _ in store.list(RELEASES_PREFIX))
-    if not known:
-        return f"There is no release in {store.root} yet. Run collectstatic."
-    return (
-        f"No release in {store.root} is current, and {known} can be: make one so with 'ship activate ID', "
-        "or run collectstatic."
-    )
 
 
 def pinned_elsewhere(release: str) -> str:

@@ -13,6 +13,7 @@ from ...manifest import Manifest
 from ...model import Entry, Plain, Variant
 from ...records import Record, manifest_key
 from ...release.catalog import manifest_of, record_of_release
+from ...release.meant import release_meant
 from ...release.outcome import size_of
 from ...release.state import totals_of
 from ..progress import count, human
@@ -27,7 +28,6 @@ from .shared import (
     print_facts,
     print_json,
     print_table,
-    release_meant,
     static_store,
 )
 

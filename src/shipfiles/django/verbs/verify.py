@@ -13,6 +13,7 @@ from ...build.cache import Cache
 from ...events import Event, Listener, Notice
 from ...records import POINTER_KEY, TO_DECIDE
 from ...release.contents import Content, contents_of
+from ...release.meant import CURRENT, MEANT, release_meant
 from ...release.repair import repair
 from ...release.supply import ArchiveSupply, Built, OtherStore, Supply
 from ...release.survey import Fault
@@ -26,15 +27,12 @@ from ..progress import count, human
 from ..sources import find_sources
 from ..storage import StaticStorage
 from .shared import (
-    CURRENT,
-    MEANT,
     Column,
     add_json,
     errors_as_json,
     on_terminal,
     print_json,
     print_table,
-    release_meant,
     static_storage,
     static_store,
     stream_of,
