@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Mapping
-from urllib.parse import unquote, unquote_to_bytes
 from wsgiref.util import FileWrapper
 from wsgiref.validate import validator
 
 import pytest
-from asgiref.testing import ApplicationCommunicator
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse
@@ -23,6 +21,7 @@ from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import read_table
 from shipfiles.testing import APPLICATION, HTTP_CASES, Answer, Ask, HttpContract, Site
 from tests.conformance.differences import expected
+from tests.shells import ask_asgi, ask_wsgi, environ_of, scope_of
 
 
 def over_respond(site: Site) -> Ask:
@@ -44,17 +43,6 @@ def over_respond(site: Site) -> Ask:
     return ask
 
 
-def environ_of(method: str, target: str, fields: Mapping[str, str]) -> dict[str, object]:
-    path, _, query = target.partition("?")
-    return {
-        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query, "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
-        **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in fields.items()},
-    }  # fmt: skip
-
-
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [APPLICATION]
@@ -69,31 +57,9 @@ def over_wsgi(site: Site, *, with_wrapper: bool) -> Ask:
         environ = environ_of(method, target, fields)
         if with_wrapper:
             environ["wsgi.file_wrapper"] = FileWrapper
-        got: list = []
-
-        def start_response(status, headers, exc_info=None):
-            got.append((int(status[:3]), tuple(headers)))
-            return lambda data: None
-
-        result = judged(environ, start_response)
-        try:
-            body = b"".join(result)
-        finally:
-            if hasattr(result, "close"):
-                result.close()
-        ((status, headers),) = got
-        return Answer(status, headers, body)
+        return ask_wsgi(judged, environ)
 
     return ask
-
-
-def scope_of(method: str, target: str, fields: Mapping[str, str]) -> dict[str, object]:
-    path, _, query = target.partition("?")
-    return {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": unquote(path), "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
-        "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in fields.items()],
-    }  # fmt: skip
 
 
 async def asgi_application(scope, receive, send):
@@ -103,22 +69,7 @@ async def asgi_application(scope, receive, send):
 
 def over_asgi(site: Site) -> Ask:
     app = asgi.StaticApp(asgi_application, root=site.root)
-
-    async def exchange(method: str, target: str, fields: Mapping[str, str]) -> Answer:
-        talk = ApplicationCommunicator(app, scope_of(method, target, fields))
-        await talk.send_input({"type": "http.request", "body": b""})
-        start = await talk.receive_output(5)
-        body = b""
-        while True:
-            message = await talk.receive_output(5)
-            body += message["body"]
-            if not message.get("more_body"):
-                break
-        await talk.wait(5)
-        headers = tuple((k.decode(), v.decode("latin-1")) for k, v in start["headers"])
-        return Answer(start["status"], headers, body)
-
-    return lambda method, target, fields: asyncio.run(exchange(method, target, fields))
+    return lambda method, target, fields: ask_asgi(app, scope_of(method, target, fields))
 
 
 def from_django(response, body: bytes) -> Answer:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import re
 from collections.abc import Iterator
+from functools import partial
 from html import unescape
 from pathlib import Path
-from urllib.parse import unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
-from asgiref.testing import ApplicationCommunicator
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.asgi import get_asgi_application
 from django.core.management import call_command
@@ -24,6 +22,7 @@ from django.urls import path, set_script_prefix
 from shipfiles.serve import asgi, wsgi
 from shipfiles.testing import Answer
 from tests.django.test_root_files import put, storages
+from tests.shells import ask_asgi, ask_wsgi, environ_of, scope_of
 
 NAMES = [
     "css/app.css", "with space.txt", "100%.txt", "50%25.txt", "a+b&c.txt", "na\u00efve/\u2603 snow.txt",
@@ -39,49 +38,14 @@ def page(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("page/", page)]
 
 
-def over_wsgi(mount: str, target: str, *, wrapped: bool) -> Answer:
-    """As a server that was told its mount point, or took it from a proxy, asks (PEP 3333)."""
-    below = target[len(mount) :] if mount and target.startswith(mount + "/") else target
-    environ = {
-        "REQUEST_METHOD": "GET", "SCRIPT_NAME": unquote_to_bytes(mount).decode("latin-1"),
-        "PATH_INFO": unquote_to_bytes(below).decode("latin-1"),
-        "QUERY_STRING": "", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http", "wsgi.version": (1, 0),
-    }  # fmt: skip
-    got: list[tuple[int, tuple[tuple[str, str], ...]]] = []
-    app = get_wsgi_application()
-    result = (wsgi.StaticApp(app) if wrapped else app)(
-        environ, lambda status, headers, exc_info=None: got.append((int(status[:3]), tuple(headers)))
-    )
-    body = b"".join(result)
-    ((status, headers),) = got
-    return Answer(status, headers, body)
-
-
-def over_asgi(mount: str, target: str, *, wrapped: bool, strips: bool = False) -> Answer:
-    """As uvicorn and hypercorn ask: the path has the mount point. Some servers take it off, as WSGI's do."""
-    below = target[len(mount) :] if strips and target.startswith(mount + "/") else target
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": unquote(below), "raw_path": below.encode(), "query_string": b"", "root_path": unquote(mount),
-        "headers": [(b"host", b"localhost")],
-    }  # fmt: skip
-
-    async def exchange() -> Answer:
-        app = get_asgi_application()
-        talk = ApplicationCommunicator(asgi.StaticApp(app) if wrapped else app, scope)
-        await talk.send_input({"type": "http.request", "body": b""})
-        start = await talk.receive_output(5)
-        body = b""
-        while True:
-            message = await talk.receive_output(5)
-            body += message["body"]
-            if not message.get("more_body"):
-                break
-        await talk.wait(5)
-        return Answer(start["status"], (), body)
-
-    return asyncio.run(exchange())
+def ask(kind: str, mount: str, target: str, *, wrapped: bool) -> Answer:
+    """As a server asks that was told its mount point, or took it from a proxy."""
+    if kind == "WSGI":
+        app = get_wsgi_application()
+        return ask_wsgi(wsgi.StaticApp(app) if wrapped else app, environ_of("GET", target, {}, mount))
+    app = get_asgi_application()
+    scope = scope_of("GET", target, {}, mount, strips=kind != "ASGI")
+    return ask_asgi(asgi.StaticApp(app) if wrapped else app, scope)
 
 
 # What the project says, where the server says it is mounted, and the beginning of each URL in a page.
@@ -122,28 +86,23 @@ def site(project: Path) -> Path:
 @pytest.mark.parametrize("name", MOUNTS)
 def test_what_a_page_names_is_there(site: Path, name: str, kind: str, wrapped: bool) -> None:
     given, mount, beginning = MOUNTS[name]
-
-    def ask(target: str) -> Answer:
-        if kind == "WSGI":
-            return over_wsgi(mount, target, wrapped=wrapped)
-        return over_asgi(mount, target, wrapped=wrapped, strips=kind != "ASGI")
-
+    asked = partial(ask, kind, mount, wrapped=wrapped)
     with override_settings(ROOT_URLCONF=__name__, STORAGES=storages(), **given):
         call_command("collectstatic", "--noinput", verbosity=0)
-        answer = ask(f"{mount}/page/")
+        answer = asked(f"{mount}/page/")
         assert answer.status == 200
         urls = [unescape(url) for url in re.findall(r'href="([^"]+)"', answer.body.decode())]
         assert len(urls) == len(NAMES)
         for url, file in zip(urls, NAMES, strict=True):
             assert url.startswith(beginning), url
             assert not re.search(r"[\s\"'<>?#]", url), "it needs no escape"
-            found = ask(urlsplit(url).path)
+            found = asked(urlsplit(url).path)
             assert (found.status, found.body.decode()) == (200, f"the file {file}"), url
             # In capitals and with more encoded than need be, it is the same URL (RFC 3986 section 6.2.2).
             last = urlsplit(url).path.rsplit("/", 1)[1]
             every = "".join(f"%{byte:02x}" for byte in unquote_to_bytes(last))
-            assert ask(urlsplit(url).path.removesuffix(last) + every).body == found.body
-        assert ask(urlsplit(urls[0]).path + "x").status == 404
+            assert asked(urlsplit(url).path.removesuffix(last) + every).body == found.body
+        assert asked(urlsplit(urls[0]).path + "x").status == 404
 
 
 @pytest.mark.parametrize("kind", ["WSGI", "ASGI"])
@@ -153,11 +112,11 @@ def test_root_files_are_below_the_mount_point(site: Path, kind: str) -> None:
     with override_settings(ROOT_URLCONF=__name__, STORAGES=storages(**serve), STATIC_URL="static/"):
         call_command("collectstatic", "--noinput", verbosity=0)
         for wrapped in (False, True):
-            ask = over_wsgi if kind == "WSGI" else over_asgi
-            assert ask("/app", "/app/robots.txt", wrapped=wrapped).body == b"robots"
-            assert ask("/app", "/app/docs/", wrapped=wrapped).body == b"docs"
+            asked = partial(ask, kind, "/app", wrapped=wrapped)
+            assert asked("/app/robots.txt").body == b"robots"
+            assert asked("/app/docs/").body == b"docs"
             # Relative, so that it is /app/docs/ for the browser.
-            assert ask("/app", "/app/docs", wrapped=wrapped).status == 302
+            assert asked("/app/docs").status == 302
 
 
 def test_a_mount_point_gives_nothing_away(site: Path) -> None:
@@ -169,5 +128,5 @@ def test_a_mount_point_gives_nothing_away(site: Path) -> None:
             ("/static/..", "/secret.txt"), ("/static/../..", "/secret.txt"), ("/static/.", "/css/app.css"),
             ("/static/\0", "/css/app.css"), ("/static", "/\xff"),
         ):  # fmt: skip
-            assert over_wsgi(mount, mount + target, wrapped=True).status == 404
+            assert ask("WSGI", mount, mount + target, wrapped=True).status == 404
         assert staticfiles_storage.url("css/app.css").startswith("/static/css/app.")

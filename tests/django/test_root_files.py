@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import io
 import os
@@ -11,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from asgiref.testing import ApplicationCommunicator
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -28,6 +26,7 @@ from shipfiles.serve import asgi, wsgi
 from shipfiles.serve.lane import Lane, LaneFields
 from shipfiles.serve.places import Places
 from shipfiles.testing import Answer
+from tests.shells import ask_asgi, ask_wsgi, environ_of, scope_of
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 SCRIPT = "export const a = 1;\n" * 40
@@ -82,61 +81,20 @@ def collect() -> str:
     return out.getvalue()
 
 
-def over_wsgi(app: Callable[..., object], target: str, method: str = "GET", **fields: str) -> Answer:
-    place, _, query = target.partition("?")
-    environ = {
-        "REQUEST_METHOD": method, "SCRIPT_NAME": "", "PATH_INFO": place, "QUERY_STRING": query,
-        "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.input": io.BytesIO(),
-        "wsgi.errors": io.StringIO(), "wsgi.url_scheme": "http", "wsgi.multithread": False, "wsgi.version": (1, 0),
-        **{"HTTP_" + name.upper(): value for name, value in fields.items()},
-    }  # fmt: skip
-    got: list[tuple[int, tuple[tuple[str, str], ...]]] = []
-    result = app(environ, lambda status, headers, exc_info=None: got.append((int(status[:3]), tuple(headers))))
-    body = b"".join(result)  # type: ignore[call-overload]
-    if hasattr(result, "close"):
-        result.close()
-    ((status, headers),) = got
-    return Answer(status, headers, body)
-
-
-def over_asgi(app: Callable[..., object], target: str, method: str = "GET", **fields: str) -> Answer:
-    place, _, query = target.partition("?")
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-        "path": place, "raw_path": place.encode(), "query_string": query.encode(), "root_path": "",
-        "headers": [(b"host", b"localhost"), *((k.replace("_", "-").encode(), v.encode()) for k, v in fields.items())],
-    }  # fmt: skip
-
-    async def exchange() -> Answer:
-        talk = ApplicationCommunicator(app, scope)
-        await talk.send_input({"type": "http.request", "body": b""})
-        start = await talk.receive_output(5)
-        body = b""
-        while True:
-            message = await talk.receive_output(5)
-            body += message["body"]
-            if not message.get("more_body"):
-                break
-        await talk.wait(5)
-        headers = tuple((k.decode(), v.decode("latin-1")) for k, v in start["headers"])
-        return Answer(start["status"], headers, body)
-
-    return asyncio.run(exchange())
-
-
 def way(name: str) -> Ask:
     """How to ask the project that collectstatic was run for."""
-    if name.startswith("middleware"):
-        return lambda *a, **k: (over_asgi if "ASGI" in name else over_wsgi)(
-            ASGIHandler() if "ASGI" in name else WSGIHandler(), *a, **k
-        )
-    without = ["django.middleware.common.CommonMiddleware"]
+    under_asgi = "ASGI" in name
+    # Around the application, where it has its use, `StaticApp` needs nothing of the middleware.
+    given = {} if name.startswith("middleware") else {"MIDDLEWARE": ["django.middleware.common.CommonMiddleware"]}
 
-    def ask(*arguments: str, **fields: str) -> Answer:
-        with override_settings(MIDDLEWARE=without):
-            if name == "StaticApp, ASGI":
-                return over_asgi(asgi.StaticApp(ASGIHandler(), table=static_table()), *arguments, **fields)
-            return over_wsgi(wsgi.StaticApp(WSGIHandler(), table=static_table()), *arguments, **fields)
+    def ask(target: str, method: str = "GET", **fields: str) -> Answer:
+        asked = method, target, {field.replace("_", "-"): value for field, value in fields.items()}
+        with override_settings(**given):
+            if under_asgi:
+                app = ASGIHandler()
+                return ask_asgi(asgi.StaticApp(app, table=static_table()) if given else app, scope_of(*asked))
+            app = WSGIHandler()
+            return ask_wsgi(wsgi.StaticApp(app, table=static_table()) if given else app, environ_of(*asked))
 
     return ask
 

@@ -27,6 +27,7 @@ from shipfiles.serve.asgi import field_getter, path_below_root
 from shipfiles.serve.table import FileTable, read_table
 from shipfiles.testing import PREFIX, Site
 from shipfiles.testing.site import FILES
+from tests import shells
 
 
 @pytest.fixture(scope="module")
@@ -240,37 +241,19 @@ def test_asgi_root_path(path: str, root: str, expected: str) -> None:
 def test_a_forced_script_name_is_the_same_for_the_application_and_the_middleware(
     site: Site, path: str, root: str
 ) -> None:
-    def wsgi_status(app) -> str:
-        statuses: list[str] = []
-        environ = environ_of(path, SERVER_NAME="x", SERVER_PORT="80", SCRIPT_NAME=root)
-        result = app(
-            {**environ, "wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http"}, lambda s, _: statuses.append(s)
+    def statuses(around_wsgi, around_asgi) -> tuple[int, int]:
+        environ = {**shells.environ_of("GET", path, {}), "SCRIPT_NAME": root}
+        scope = shells.scope_of("GET", path, {}, root)
+        return (
+            shells.ask_wsgi(around_wsgi(WSGIHandler()), environ).status,
+            shells.ask_asgi(around_asgi(ASGIHandler()), scope).status,
         )
-        getattr(result, "close", lambda: None)()
-        return statuses[0][:3]
-
-    def asgi_status(app) -> int:
-        sent: list[dict] = []
-
-        async def send(message):
-            sent.append(message)
-
-        async def exchange():
-            requests = iter([{"type": "http.request", "body": b""}])
-
-            async def receive():
-                return next(requests, None) or await never()
-
-            await app(scope_of(path, [(b"host", b"x")], root_path=root, query_string=b""), receive, send)
-
-        asyncio.run(exchange())
-        return sent[0]["status"]
 
     served = {"STATIC_ROOT": site.root, "STATIC_URL": "static/", "FORCE_SCRIPT_NAME": "/app"}
     with override_settings(**served, MIDDLEWARE=["shipfiles.django.middleware.ShipfilesMiddleware"]):
-        expected = wsgi_status(WSGIHandler()), asgi_status(ASGIHandler())
+        expected = statuses(lambda app: app, lambda app: app)
     with override_settings(**served, MIDDLEWARE=[]):
-        assert (wsgi_status(wsgi.StaticApp(WSGIHandler())), asgi_status(asgi.StaticApp(ASGIHandler()))) == expected
+        assert statuses(wsgi.StaticApp, asgi.StaticApp) == expected
     # Under ASGI the forced name counts; under WSGI the server has taken the mount point off the path already.
     assert expected[1] == (404 if path.startswith("/other") else 200)
 
