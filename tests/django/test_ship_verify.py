@@ -56,6 +56,19 @@ def hashed(root: Path, pattern: str) -> Path:
     return found
 
 
+def test_what_somebody_else_put_beside_a_plain_name(project: Path, write):
+    """collectstatic leaves it and says so; a repair does the same, and ends with an error."""
+    write(SITE)
+    (project / "root/css").mkdir(parents=True)
+    (project / "root/css/part.css.gz").write_bytes(b"theirs")
+    call_command("collectstatic", interactive=False, verbosity=0)
+    for arguments in ((), ("--repair",)):
+        out, error = fails(*arguments)
+        assert "css/part.css.gz  taken: Shipfiles did not write what is there, but web servers may send it as" in out
+        assert error.endswith("1 fault. What somebody else has put there is theirs to move away.")
+    assert (project / "root/css/part.css.gz").read_bytes() == b"theirs"
+
+
 def break_all(root: Path, keep: tuple[str, ...] = (".shipfiles/m", ".shipfiles/r", ".shipfiles/c")) -> set[str]:
     """Take away every file, and say which."""
     gone = {key for key in tree(root) if not key.startswith(keep)}

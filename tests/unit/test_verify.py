@@ -130,6 +130,11 @@ def test_every_object_that_is_touched_is_found_and_repaired(store: Store, tmp_pa
             store.put(key, {"flip": flipped(body), "cut": body[:-3], "other": b"something else"}[how])
         found = verify(store)
         wanted = "missing" if how == "delete" else "damaged"
+        if how == "other" and key.endswith((".br", ".gz")) and key.removesuffix(key[-3:]) in SITE:
+            # Beside a plain name, where other files of people may be.
+            assert faults(found) == {key: "taken"}
+            store.delete([key])
+            found, wanted = verify(store), "missing"
         assert faults(found) == {key: wanted}, (key, found.notes)
         repaired = repair(store, found, sources(built), BOTH)
         assert faults(repaired) == {}
@@ -386,6 +391,69 @@ def test_a_stale_variant_beside_a_plain_name(store: Store, tmp_path: Path) -> No
     assert "img/logo.png.gz" in found.notes[0]
 
 
+@pytest.mark.parametrize("theirs", [b"a backup of theirs", gzip.compress(b"another file"), brotli.compress(b"more")])
+@pytest.mark.parametrize("before", [True, False])
+def test_what_somebody_else_put_in_a_variants_place_is_told_and_stays(
+    store: Store, tmp_path: Path, before: bool, theirs: bytes
+) -> None:
+    """DESIGN section 7, 3: nothing deletes a key that Shipfiles did not write. collectstatic leaves it, too."""
+    key = "css/part.css.gz"
+    if before:
+        store.put(key, theirs)
+    built = deploy(store, tmp_path / "src", "r1")
+    if not before:
+        store.put(key, theirs)
+    found = verify(store)
+    assert faults(found) == {key: "taken"}
+    assert "web servers may send it as css/part.css, compressed: move it away" in found.faults[0].what
+    # What is damaged beside it is repaired all the same.
+    name = manifest(store, "r1").entries["css/part.css"].name + ".gz"
+    store.put(name, flipped(read_all(store, name)))
+    repaired = repair(store, verify(store), sources(built), BOTH)
+    assert {fault.key: fault.why_not for fault in repaired.left} == {key: "it is somebody else's"}
+    assert read_all(store, key) == theirs
+    store.delete([key])
+    assert faults(repair(store, verify(store), sources(built), BOTH)) == {}
+    assert read_all(store, key) == read_all(store, name)
+
+
+def test_what_damage_leaves_of_a_variant_is_nobody_elses(store: Store, tmp_path: Path) -> None:
+    built = deploy(store, tmp_path / "src", "r1")
+    whole = read_all(store, "js/app.js.br") or b""
+    old = whole
+    deploy(store, tmp_path / "src", "r2", js__other="p{}", css__part="q { top: 2px }\n" * 40)
+    stale = read_all(store, manifest(store, "r1").entries["css/part.css"].name + ".gz") or b""
+    for body in (b"", whole[:1], whole[:-1], bytes(len(whole)), old):
+        store.put("js/app.js.br", body)
+        store.put("css/part.css.gz", stale)  # that of another release: its bytes are ours
+        assert set(faults(verify(store)).values()) == {"damaged"}, body
+        assert faults(repair(store, verify(store), sources(built), BOTH)) == {}
+        assert read_all(store, "js/app.js.br") == whole
+
+
+def test_a_link_in_a_variants_place_stays(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path / "root"))
+    built = deploy(store, tmp_path / "src", "r1")
+    (tmp_path / "theirs.gz").write_bytes(gzip.compress(b"theirs"))
+    store.symlink(str(tmp_path / "theirs.gz"), "js/app.js.gz")
+    assert faults(repair(store, verify(store), sources(built), BOTH)) == {"js/app.js.gz": "taken"}
+    assert store.link_of("js/app.js.gz") == str(tmp_path / "theirs.gz")
+
+
+def test_a_stale_variants_place_that_somebody_else_has_taken(store: Store, tmp_path: Path) -> None:
+    """A release that is there still named the key, but has put other bytes there."""
+    deploy(store, tmp_path / "src", "r1")
+    built = deploy(store, tmp_path / "src", "r2", replace(BOTH, codings=()))
+    theirs = gzip.compress(b"theirs")
+    store.put("js/app.js.gz", theirs)
+    found = verify(store)
+    assert found.faults == []
+    assert "js/app.js.gz" in found.notes[0]
+    store.delete([manifest(store, "r2").entries["js/app.js"].name])
+    assert faults(repair(store, verify(store), sources(built), BOTH)) == {}
+    assert read_all(store, "js/app.js.gz") == theirs
+
+
 def test_a_source_that_is_called_as_a_variant_would_be(store: Store, tmp_path: Path) -> None:
     write(tmp_path / "src", {"js/app.js.gz": b"a source", "js/app.js.br": b"another"})
     deploy(store, tmp_path / "src", "r1")
@@ -431,7 +499,7 @@ def test_a_repair_that_is_killed_leaves_nothing_worse(store: Store, tmp_path: Pa
     entries = manifest(store, "r1").entries
     part, app = entries["css/part.css"], entries["css/app.css"]
     assert app.plain is not None
-    bad = {part.name: None, part.name + ".gz": None, part.logical: b"x", app.logical + ".br": b"y"}
+    bad = {part.name: None, part.name + ".gz": None, part.logical: b"x", app.logical + ".br": b""}
     bad |= {plain_key(app.plain.digest): None, "staticfiles.json": b"{"}
     for steps in range(1, 40):
         for key, body in bad.items():

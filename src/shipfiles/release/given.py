@@ -14,6 +14,7 @@ from ..events import Listener, Notice
 from ..records import MANIFESTS_PREFIX
 from ..stores.store import Links, Store, digest_of, read_all
 from .listed import listed
+from .pieces import Piece
 
 
 class Given:
@@ -43,6 +44,21 @@ class Given:
         except KeyNotFound:
             return True
         return found in likely or found in self._known().get(key, ())
+
+    def may_be_ours(self, piece: Piece) -> bool:
+        """Whether what is in the place of ``piece``, a variant with other bytes, is ours, or what damage left of it.
+
+        Damage changes bytes, or cuts them off. Whoever keeps a file of their own there has bytes of another size.
+        """
+        there = self._store.head(piece.key)
+        if there is not None and there.size in (0, piece.size):
+            return True
+        holder = self._store.head(piece.holder) if piece.holder else None
+        if there is not None and holder is not None and there.size <= holder.size:
+            body, wanted = read_all(self._store, piece.key), read_all(self._store, piece.holder)
+            if body is not None and wanted is not None and wanted.startswith(body):
+                return True
+        return self.ours(piece.key)
 
     def is_taken(self, key: str) -> bool:
         """Whether a manifest names ``key`` as one of these, and somebody else has taken it."""

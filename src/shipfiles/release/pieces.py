@@ -13,9 +13,10 @@ from ..model import Entry, Plain, Variant
 from ..stores.store import Links, Store, Stored
 from .decode import decoder_of
 
-Kind = Literal["missing", "damaged", "unreadable", "stale", "re-encoded"]
-"""``stale`` is a variant beside a plain name that the release does not have and that decodes to other bytes;
-``re-encoded`` is one that decodes to the right bytes but is not the one of the manifest, and is no fault."""
+Kind = Literal["missing", "damaged", "unreadable", "stale", "taken", "re-encoded"]
+"""``stale`` is a variant beside a plain name that the release does not have and that decodes to other bytes; ``taken``
+is what somebody else has put in the place of one (see `Given`); ``re-encoded`` is one that decodes to the right bytes
+but is not the one of the manifest, and is no fault."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,9 @@ class _Repair:
     def pieces(self, faults: list[Fault]) -> list[Fault]:
         """Repair files and variants; the faults that were there, which say what became of them."""
         there = [fault for fault in faults if fault.piece is None or still(self._store, fault) is not None]
+        for fault in there:
+            if fault.kind == "taken":
+                fault.why_not = "it is somebody else's"
         bad = [fault for fault in there if fault.piece is not None and not fault.why_not]
         hashed = [fault for fault in bad if not _of(fault)[0].holder]
         files = [fault for fault in hashed if not _coding(fault)]

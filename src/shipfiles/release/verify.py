@@ -20,6 +20,7 @@ from ..records import Record, manifest_key, record_key
 from ..stores.store import Store, digest_of
 from ..work import in_parallel
 from .decode import decoder_of
+from .given import Given
 from .ownership import owned_keys
 from .pieces import Finding, Known, Piece, look, pieces_of, plain_pieces_of
 from .survey import Fault, Survey, django_fault, marked, read_lines, said, survey
@@ -218,6 +219,10 @@ class Verification:
         if finding.kind == "re-encoded":
             self._encoded[piece.key] = None
             return
+        if self._is_taken(job.entry, piece, finding):
+            beside = piece.key.removesuffix(suffix(piece.coding))
+            what = f"Shipfiles did not write what is there, but web servers may send it as {beside}, compressed"
+            finding = Finding("taken", f"{what}: move it away")
         fault = Fault(piece.key, finding.kind, finding.what, (job.release,), piece=piece, entry=job.entry)
         if not piece.holder:
             # ManifestText that differ may have keys in common: sources of equal bytes, or files with other variants.
@@ -228,7 +233,7 @@ class Verification:
             if job.entry.kept and job.release != self.result.current and self._is_plain_of_current(piece.key):
                 fault.what += ": a later release has another file of that name"
                 fault.why_not = "the current release needs what is there"
-        elif finding.kind == "stale" and piece.key not in self._owned:
+        elif finding.kind == "stale" and not (piece.key in self._owned and self._given.ours(piece.key)):
             self.result.notes.append(f"{piece.key}: {finding.what}. No release has put it there; remove it yourself.")
             return
         elif not piece.coding and (other := self._keeper(piece.key)):
@@ -236,6 +241,15 @@ class Verification:
             self.result.notes.append(f"{piece.key}: {what}.")
             return
         self.result.faults.append(fault)
+
+    def _is_taken(self, entry: Entry, piece: Piece, finding: Finding) -> bool:
+        """Whether somebody else has put a file in the place of a variant beside a name that is not ours alone."""
+        may_be_theirs = piece.coding and (piece.holder or entry.kept) and finding.kind in ("damaged", "missing")
+        return bool(may_be_theirs) and not self._given.may_be_ours(piece)
+
+    @cached_property
+    def _given(self) -> Given:
+        return Given(self._store, trusting=Unsettled(self._store).found)
 
     @cached_property
     def _owned(self) -> frozenset[str]:

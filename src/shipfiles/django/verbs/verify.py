@@ -205,6 +205,8 @@ def _summary(found: Verified, *, repair: bool) -> str:
     hint = " 'ship verify --repair' repairs from the project's static files, or --from another place."
     if all(fault.key == POINTER_KEY for fault in found.left):
         hint = f" {TO_DECIDE}"
+    elif all(fault.kind == "taken" for fault in found.left):
+        hint = " What somebody else has put there is theirs to move away."
     elif repair:
         hint = " For what is left, --from names another place: an archive of 'ship export', or a store with releases."
     return f"{what}: {faults}" + (f", {repaired:,} repaired" if repaired else "") + f".{hint}"
