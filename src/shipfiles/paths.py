@@ -7,11 +7,14 @@ A *logical path* is what a template names: ``css/app.css``. Relative, with ``/``
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from urllib.parse import quote, unquote_to_bytes
 
 RESERVED = ".shipfiles"
 """The folder in a store that belongs to Shipfiles: manifests, the pointer, the lock. No source file may claim it."""
+TEMPORARY = f"{RESERVED}-"
+"""The beginning of the names of files that are not whole yet; see `is_temporary`."""
 
 # What RFC 3986 section 3.3 allows in a path (pchar and "/"), less the characters that would end an unquoted CSS url()
 # or a string: ' ( ). A URL made with this set needs no escape in HTML attributes, CSS or JavaScript but "&".
@@ -19,6 +22,17 @@ _URL_SAFE = "/~:@!$&*+,;="
 
 _SPECIAL = re.compile(r"[%?#]|\A\s|\s\Z")
 _REST = re.compile(r"[?#]")
+# Names that stores make, and none that people give theirs.
+_TEMPORARY = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]+-[0-9a-f]+").fullmatch
+# Default_Ignorable_Code_Point (Unicode 16, DerivedCoreProperties.txt). Linux passes over them in folders that fold
+# case, HFS+ over some of them (Technical Note TN1150, "Case-Insensitive String Comparison Algorithm").
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# What FAT and NTFS call that folder where they give each long name a short one, too: six letters and a number, or two
+# letters, four digits of a checksum and a number.
+_SHORT = re.compile(f"(?:{RESERVED[1:7]}|{RESERVED[1:3]}[0-9a-f]{{4}})~[0-9]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -35,9 +49,31 @@ def path_fault(path: str) -> str:
     parts = path.split("/")
     if not path or "" in parts or "." in parts or ".." in parts:
         return "the name has an empty part, '.' or '..'"
-    if parts[0].casefold() == RESERVED:
-        return f"the folder '{RESERVED}' is reserved for Shipfiles"
+    if _is_reserved(parts[0]):
+        if parts[0] == RESERVED:
+            return f"the folder '{RESERVED}' is reserved for Shipfiles"
+        return f"some systems take {parts[0]!a} for the folder '{RESERVED}', which is reserved for Shipfiles"
+    if is_temporary(parts[-1]):
+        return "Shipfiles gives files such names while it writes them, and removes those that are left over"
     return ""
+
+
+def is_temporary(name: str) -> bool:
+    """Whether the file ``name`` is one that a store has begun to write: such are not listed, and swept."""
+    return name.startswith(TEMPORARY) and _TEMPORARY(name) is not None
+
+
+def _is_reserved(part: str) -> bool:
+    """Whether some file system takes ``part``, the first of a path, for the reserved folder."""
+    if part.isascii():
+        if part[:1] not in ".sS":
+            return False
+    else:
+        # Composed or decomposed and fullwidth or not, too: what is compared depends on the file system.
+        part = unicodedata.normalize("NFKC", _IGNORED.sub("", part))
+    # Windows drops dots and spaces at the end; behind a colon stands the name of a stream (":$I30:$INDEX_ALLOCATION").
+    name = part.casefold().partition(":")[0].rstrip(". ")
+    return name == RESERVED or _SHORT.fullmatch(name) is not None
 
 
 def url_path_fault(path: str) -> str:

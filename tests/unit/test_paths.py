@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from shipfiles.digest import digest_bytes, hashed_name, hex_prefix, is_digest, looks_hashed
 from shipfiles.paths import path_fault, resolve, split_name, url_quote, url_unquote
+from shipfiles.stores.local import LocalStore
 
 names = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/\\"), min_size=1, max_size=12)
 parts = names.filter(lambda p: p not in (".", "..") and p.casefold() != ".shipfiles")
@@ -41,10 +43,62 @@ def test_logical_paths(path: str) -> None:
         ("\udce4.css", "UTF-8"),
         (".shipfiles/current.json", "reserved"),
         (".ShipFiles/x", "reserved"),
+        (".shipfiles", "reserved"),
+        ("css/.shipfiles-1a2b-c", "while it writes them"),
+        (".shipfiles-0-0", "while it writes them"),
     ],
 )
 def test_what_is_no_logical_path(path: str, word: str) -> None:
     assert word in path_fault(path)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        # Windows drops dots and spaces at the end of names, and a colon begins the name of a stream (Microsoft, "Naming
+        # Files, Paths, and Namespaces"; [MS-FSCC] section 2.1.5).
+        ".shipfiles.", ".shipfiles ", ".ShipFiles . .", ".shipfiles::$INDEX_ALLOCATION", ".shipfiles:$I30:$DATA",
+        ".shipfiles. ::$DATA",
+        # Short names: [MS-FSCC] section 2.1.5, and, from the fifth on, with digits of a checksum.
+        "SHIPFI~1", "shipfi~4", "SHIPFI~12", "SHIPFI~1.", "SHIPFI~1::$INDEX_ALLOCATION", "SH7F3A~1", "shabcd~2",
+        # Code points that HFS+ passes over (TN1150), and Linux in folders that fold case (U+00AD and U+2060, too).
+        ".ship\u200cfiles", "\u200e.shipfiles", ".shipfiles\ufeff", ".s\u206ahipfile\u202es", ".SHIP\u00adFILES",
+        ".shipfiles\u2060", ".shipfiles\ufe0f.", "\u200d.shipfiles \u200d",
+        # Folded in full: CaseFolding.txt has U+017F for s, and U+FB01 for the two letters fi.
+        ".\u017fhipfiles", ".ship\ufb01les",
+        # Normalized for compatibility, as a file system can be told to (ZFS, normalization=formKC).
+        ".\uff53hipfiles", "\uff0eshipfiles",
+    ],
+)  # fmt: skip
+def test_what_some_file_system_takes_for_the_reserved_folder(folder: str) -> None:
+    for path in (folder, f"{folder}/current.json"):
+        assert "for the folder '.shipfiles', which is reserved" in path_fault(path), path
+        assert path_fault(path).isascii()  # what a terminal passes over, too, is seen
+    assert path_fault(f"css/{folder}") == ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "shipfiles/x", ".shipfiles-old/x", ".shipfiles2", ".shipfile", "shipfi~x", "shipfi~", "ship~1/x", "shxyz0~1",
+        ".shipfiles x", "SHIPFI~1.css", ".shipfiles-1a-2b/x", ".shipfiles-1a", ".shipfiles-1a-2b.css", "s", ".s",
+        "\u200b", "s\u0301hip/x",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_it(path: str) -> None:
+    assert path_fault(path) == ""
+
+
+def test_what_a_store_sweeps_is_no_logical_path(tmp_path: Path) -> None:
+    """A file of such a name would be published, and gone after the next run that did not end properly."""
+    store = LocalStore(str(tmp_path))
+    kept = []
+    for name in (".shipfiles-1a-2b", "css/.shipfiles-0-0", ".shipfiles-old", "css/.shipfiles-1-2.css", ".shipfiles-g"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+        kept += [] if path_fault(name) else [name]
+    assert store.sweep() == 2
+    assert sorted(stored.key for stored in store.list()) == sorted(kept)
 
 
 @given(paths)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from typing import TypeVar
 
 from ..digest import Digest
 from ..errors import KeyExists, KeyNotFound, StoreError, os_reason, printable
-from ..paths import RESERVED
+from ..paths import RESERVED, TEMPORARY, is_temporary
 from ..regular import open_regular
 from .file_lock import lock_file
 from .fill import fill
@@ -23,9 +22,6 @@ from .store import Body, PutMode, Stored, check_digest, check_key, read_all
 _T = TypeVar("_T")
 
 _CHUNK = 1 << 20
-_TEMPORARY = ".shipfiles-"
-# Names that `LocalStore` makes, and none that people give theirs: such files are not listed, and swept.
-_IS_TEMPORARY = re.compile(r"\.shipfiles-[0-9a-f]+-[0-9a-f]+").fullmatch
 _LOCK_KEY = f"{RESERVED}/lock"
 _SWAP_KEY = f"{RESERVED}/swap"
 # What the first of these says.
@@ -131,7 +127,7 @@ class LocalStore:
         # Only the folder that the prefix names can have matching keys.
         folder, _, _ = prefix.rpartition("/")
         for key, entry in self._walk(folder):
-            if key.startswith(prefix) and not _IS_TEMPORARY(entry.name):
+            if key.startswith(prefix) and not is_temporary(entry.name):
                 try:
                     status = entry.stat()
                 except FileNotFoundError:
@@ -146,7 +142,7 @@ class LocalStore:
     def versions(self) -> dict[str, str]:
         found = {}
         for key, entry in self._walk(""):
-            if not _IS_TEMPORARY(entry.name):
+            if not is_temporary(entry.name):
                 with suppress(FileNotFoundError):
                     found[key] = _version(entry.stat(follow_symlinks=False))
         return found
@@ -277,7 +273,7 @@ class LocalStore:
             raise StoreError(path, f"cannot be flushed to disk: {os_reason(error)}") from error
 
     def sweep(self) -> int:
-        leftovers = [key for key, entry in self._walk("") if _IS_TEMPORARY(entry.name)]
+        leftovers = [key for key, entry in self._walk("") if is_temporary(entry.name)]
         self.delete(leftovers)
         return len(leftovers)
 
@@ -302,7 +298,7 @@ class LocalStore:
 
     def _temporary(self, path: str) -> str:
         """A fresh name beside ``path``; short, because the name itself may be as long as a file system takes."""
-        return os.path.join(os.path.dirname(path), f"{_TEMPORARY}{os.getpid():x}-{next(self._counter):x}")
+        return os.path.join(os.path.dirname(path), f"{TEMPORARY}{os.getpid():x}-{next(self._counter):x}")
 
     def _made(self, path: str, make: Callable[[], _T]) -> _T:
         """What ``make`` gives, which makes ``path``; its folder is made first, also if it was there and went away."""
