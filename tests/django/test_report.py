@@ -106,7 +106,7 @@ def test_what_is_said_meanwhile_stands_above_the_bars(project: Path, write) -> N
 def drawn(*events: PhaseStarted | Progress | PhaseEnded, pause: float = 0.0) -> str:
     """The last picture of the bars after ``events``. Where nothing is coloured, a bar is as long as what is done."""
     stream = io.StringIO()
-    with BarProgress(stream) as bars:
+    with BarProgress(stream, plain=False) as bars:
         for event in events:
             bars(event)
             time.sleep(pause)
@@ -279,9 +279,9 @@ def test_many_warnings_are_counted(project: Path, write) -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (2_000_000_000, "2.0 GB")],
+    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (2e9, "2.0 GB")],
 )
-def test_sizes(size: int, text: str) -> None:
+def test_sizes(size: float, text: str) -> None:
     assert human(size) == text
 
 
@@ -350,10 +350,10 @@ def test_no_name_commands_a_terminal_or_cannot_be_written(
 
 def test_no_name_commands_the_terminal_that_has_bars() -> None:
     stream = io.StringIO()
-    with BarProgress(stream) as bars:
+    with BarProgress(stream, plain=False) as bars:
         bars.print("Copying 'c\x1b[31m/a.css'")
         bars(Notice("c\x1b[32m"))
-    print_table(stream, [("Not collected", "c\x1b[33m\udcff/pipe")])
+    print_table(stream, [("Not collected", "c\x1b[33m\udcff/pipe")], plain=False)
     shown = stream.getvalue()
     shown.encode()
     for number in (31, 32, 33):

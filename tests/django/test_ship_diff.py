@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ class TestDiff:
             "changed x.svg 6 bytes 7 bytes",
             "renamed a/moved.txt -> b/moved.txt 5 bytes 5 bytes",
             "",
-            "From one to two: 1 added, 1 removed, 1 changed in references only, 1 changed, 1 renamed.",
+            "From one to two: 1 added, 1 removed, 2 changed (1 in references only), 1 renamed.",
             "",
             "All files Before After Growth",
             f"uncompressed {before} bytes {after} bytes +2 bytes (+{2 / before:.1%})",
@@ -97,9 +98,10 @@ class TestDiff:
         out = io.StringIO()
         with pytest.raises(CommandError) as told:
             call_command("ship", "diff", "one", "two", "--max-growth", limit, stdout=out)
+        more = "1 byte" if limit == "1" else limit
         assert str(told.value) == (
-            f"two has more than {limit} more to load than one: uncompressed +2 bytes (+3.4%)."
-        )  # fmt: skip
+            f"With two, browsers have over {more} more to load than with one: uncompressed +2 bytes (+3.4%)."
+        )
         assert "renamed" in out.getvalue()
         out = io.StringIO()
         with pytest.raises(CommandError):
@@ -108,6 +110,22 @@ class TestDiff:
         assert (facts["max_growth"], facts["exceeded"]) == (limit, ["identity"])
         # To become smaller is no growth.
         ship("diff", "two", "one", "--max-growth", limit)
+
+    @pytest.mark.parametrize(("limit", "told"), [("0", "0 bytes"), ("1.5", "1.5 bytes"), ("1 bytes", "1 bytes")])
+    def test_a_limit_is_told_with_its_unit(self, two, limit, told):
+        with pytest.raises(CommandError, match=f"over {re.escape(told)} more"):
+            ship("diff", "one", "two", "--max-growth", limit)
+
+    def test_what_changed_in_references_alone(self, two, write):
+        write({"x.svg": SVG})
+        with with_options(release_id="three"):
+            call_command("collectstatic", interactive=False, verbosity=0)
+        assert "\nFrom two to three: 2 changed (1 in references only).\n" in ship("diff", "two", "three")[0]
+        (two / "src/x.svg").unlink()
+        with with_options(release_id="four", rewrite={"own_missing": "warning"}):
+            call_command("collectstatic", interactive=False, verbosity=0)
+        summary = "\nFrom four to three: 1 added, 1 changed in references only.\n"
+        assert summary in ship("diff", "four", "three")[0]
 
     def test_a_limit_that_is_none(self, two):
         with pytest.raises(CommandError, match="'5 apples' is no limit: write a percentage"):
@@ -129,7 +147,7 @@ class TestShow:
         lines = squeezed(ship("show", "one")[0])
         assert lines[0] == "Release: one"
         assert lines[3:5] == [f"Files: 5, {REWRITTEN + 16} bytes", "Rewritten: 1 file"]
-        assert next(line for line in lines if line.startswith("Current: ")).startswith("Current: last until 20")
+        assert next(line for line in lines if line.startswith("Current: ")).startswith("Current: until 20")
         assert squeezed(ship("show", "two")[0])[2].startswith("Current: since 20")
 
     @pytest.mark.parametrize("option", ["--files", "-v2"])

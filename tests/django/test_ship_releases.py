@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,15 +71,16 @@ def berlin():
 def test_newest_first_and_who_was_current_until_when(store):
     # Berlin is an hour ahead of UTC in November.
     assert ship("releases") == (f"""\
-Release                                   Made               Files      Size       New  Last current
-v3                                        2026-11-03 01:00       1  20 bytes   0 bytes  never
-{COMMITS[1]}  2026-11-02 10:00  24,009  247.1 MB    1.5 kB  now
-{COMMITS[0]}  2026-11-01 01:00  24,008  247.1 MB  247.1 MB  2026-11-04 13:00""", "")  # fmt: skip
+Release                                   Made                  Files      Size       New  Current
+v3                                        2026-11-03 01:00:00       1  20 bytes   0 bytes  never
+{COMMITS[1]}  2026-11-02 10:00:00  24,009  247.1 MB    1.5 kB  now
+{COMMITS[0]}  2026-11-01 01:00:00  24,008  247.1 MB  247.1 MB  until 2026-11-04 13:00:00
+Times are in Europe/Berlin.""", "")  # fmt: skip
 
 
 def on_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(width))
-    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("TERM", "xterm-256color")
     out = Terminal()
     call_command("ship", "releases", stdout=out, no_color=True)
     return [line.rstrip() for line in out.getvalue().splitlines()]
@@ -86,18 +88,35 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> list[str]:
 
 def test_commits_are_as_short_as_they_can_be_told_apart_on_a_terminal(store, monkeypatch):
     # The two differ in the 13th digit.
-    assert on_terminal(monkeypatch, 80) == [
-        "Release        Made               Files      Size       New  Last current",
-        "v3             2026-11-03 01:00       1  20 bytes   0 bytes  never",
-        "3f2a9c81b04d9  2026-11-02 10:00  24,009  247.1 MB    1.5 kB  now",
-        "3f2a9c81b04d5  2026-11-01 01:00  24,008  247.1 MB  247.1 MB  2026-11-04 13:00",
+    assert on_terminal(monkeypatch, 100) == [
+        "Release        Made                  Files      Size       New  Current",
+        "v3             2026-11-03 01:00:00       1  20 bytes   0 bytes  never",
+        "3f2a9c81b04d9  2026-11-02 10:00:00  24,009  247.1 MB    1.5 kB  now",
+        "3f2a9c81b04d5  2026-11-01 01:00:00  24,008  247.1 MB  247.1 MB  until 2026-11-04 13:00:00",
+        "Times are in Europe/Berlin.",
     ]
     assert ship("activate", "3f2a9c81b04d5")[0].startswith(f"Made {COMMITS[0]} the current release")
 
 
 def test_a_narrow_terminal_does_without_what_is_least_needed(store, monkeypatch):
-    assert on_terminal(monkeypatch, 70)[-1] == "3f2a9c81b04d5  2026-11-01 01:00  24,008  247.1 MB  2026-11-04 13:00"
-    assert on_terminal(monkeypatch, 60)[-1] == "3f2a9c81b04d5  2026-11-01 01:00  24,008  2026-11-04 13:00"
+    end = "until 2026-11-04 13:00:00"
+    assert on_terminal(monkeypatch, 80)[-2] == f"3f2a9c81b04d5  2026-11-01 01:00:00  24,008  247.1 MB  {end}"
+    assert on_terminal(monkeypatch, 72)[-2] == f"3f2a9c81b04d5  2026-11-01 01:00:00  24,008  {end}"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("ship", "releases"), ("ship", "show", "current"), ("ship", "verify"), ("collectstatic", "--noinput")]
+)
+def test_no_color_is_no_bold_text_either(project: Path, write, monkeypatch, arguments):
+    """ECMA-48, SGR: what ends with "m" sets colours, and 1 is bold; the rest moves the cursor of a progress bar."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    write({"a.css": "p{}"})
+    call_command("collectstatic", interactive=False, verbosity=0)
+    plain, styled = Terminal(), Terminal()
+    call_command(*arguments, stdout=plain, no_color=True)
+    assert re.findall(r"\x1b\[[0-9;]*m", plain.getvalue()) == []
+    call_command(*arguments, stdout=styled, force_color=True)
+    assert "\x1b[1m" in styled.getvalue() or "\x1b[38" in styled.getvalue()
 
 
 def test_as_json(store):
@@ -110,8 +129,8 @@ def test_as_json(store):
     assert [one["current_since"] for one in facts["releases"]] == [None, "2026-11-04T12:00:00Z", None]
     assert [one["current_until"] for one in facts["releases"]] == [None, None, "2026-11-04T12:00:00Z"]
     assert facts["releases"][1] | {
-        "made": "2026-11-02T09:00:00Z", "files": 24_009, "bytes": 247_100_500, "codings": {"br": 61_000_100},
-        "new_bytes": 1_500, "manifest": digest_bytes(EMPTY),
+        "made": "2026-11-02T09:00:00Z", "files": 24_009, "bytes": 247_100_500,
+        "compressed": {"br": {"bytes": 61_000_100}}, "new_bytes": 1_500, "manifest": digest_bytes(EMPTY),
     } == facts["releases"][1]  # fmt: skip
 
 
@@ -141,7 +160,7 @@ def test_without_a_current_release_it_says_how_to_make_one_so(store):
 def test_what_cannot_be_read_is_passed_over_and_said(store):
     store.put(record_key("v3"), b"{")
     out, err = ship("releases")
-    assert len(out.splitlines()) == 3
+    assert len(out.splitlines()) == 4
     assert "Passed over: .shipfiles/releases/v3.json: damaged: " in err
     # What is to be done for a release that may be an old one: its own code is needed, not that of now.
     assert "collectstatic from the code of the release v3 makes it again" in err

@@ -437,8 +437,9 @@ def test_the_id_of_a_release_whose_manifest_is_gone_is_not_used_for_other_files(
         publish(again, store, FAST, release="r1")
         check_whole(store, current(store))
     else:
-        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from"):
+        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from") as told:
             publish(again, store, FAST, release="r1")
+        assert str(told.value).count("--repair") == 1
     assert read_record(lambda key: read_all(store, key), "r1") == record
 
 

@@ -393,8 +393,9 @@ class TestImport:
 
     def test_a_damaged_record_is_made_anew_but_not_the_current_ones(self, archive, store, tmp_path, write):
         damaged = store.put(record_key("r1"), b"{}")
-        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from"):
+        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from") as told:
             import_release(store, str(tmp_path / "r1.tar"))
+        assert str(told.value).count("--repair") == 1
         assert store.head(record_key("r1")) == damaged
         released(store, made(write({"a.css": "a{}"})), "r2")
         assert import_release(store, str(tmp_path / "r1.tar")).new
@@ -412,8 +413,9 @@ class TestImport:
         before = contents(store)
         other = released(MemoryStore(), made(write({"evil.js": "x()"})))
         exported(other, tmp_path / "other.tar")
-        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from"):
+        with pytest.raises(ReleaseTaken, match="verify r1 --repair --from") as told:
             import_release(store, str(tmp_path / "other.tar"))
+        assert str(told.value).count("--repair") == 1
         assert contents(store) == before
 
     def test_an_id_that_differs_only_in_case(self, archive, tmp_path, write):

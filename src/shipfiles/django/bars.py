@@ -32,9 +32,9 @@ _LONGEST, _SHORTEST = 30, 4
 """Widths of a bar; where there is no room for the shorter, there is none."""
 
 
-def console_on(stream: IO[str]) -> Console:
-    """What draws on ``stream``, also where its width is said to be none."""
-    made = Console(file=stream)
+def console_on(stream: IO[str], *, plain: bool) -> Console:
+    """What draws on ``stream``, also where its width is said to be none; ``plain`` without colours and bold text."""
+    made = Console(file=stream, color_system=None if plain else "auto")
     if made.width < 1:
         made.width = _UNKNOWN
     return made
@@ -43,8 +43,8 @@ def console_on(stream: IO[str]) -> Console:
 class BarProgress:
     """A bar a phase. It grows by bytes where they are known, else by files; so does the time that is left."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._console = console_on(stream)
+    def __init__(self, stream: IO[str], *, plain: bool) -> None:
+        self._console = console_on(stream, plain=plain)
         self._wide = self._console.width >= _WIDE
         self._bars = Bars(*_columns(self._console.width), console=self._console)
         self._running: dict[Phase, _Running] = {}
@@ -157,11 +157,11 @@ def _text(field: str, width: int) -> TextColumn:
     return TextColumn(f"{{task.fields[{field}]}}", justify="right", markup=False, table_column=layout)
 
 
-def print_table(stream: IO[str], rows: list[tuple[str, str]]) -> None:
+def print_table(stream: IO[str], rows: list[tuple[str, str]], *, plain: bool) -> None:
     """The table on a terminal."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(Text(name), Text(fit_to_show(value)))
-    console_on(stream).print(table)
+    console_on(stream, plain=plain).print(table)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from django.core.management.base import BaseCommand
+
 from ..events import Event, Phase, PhaseEnded, PhaseStarted, Progress
 
 TITLES: dict[Phase, str] = {
@@ -24,6 +26,11 @@ TITLES: dict[Phase, str] = {
 }
 _SHORTEST = 0.05
 """Of a shorter time no rate is made: it would be one of the clock. Seconds."""
+
+
+def is_plain(command: BaseCommand) -> bool:
+    """Whether the ``command`` shall print neither colours nor bold text: --no-color, or DJANGO_COLORS says so."""
+    return bool(command.style.ERROR("text") == "text")
 
 
 class Shows(Protocol):
@@ -106,6 +113,8 @@ def _told(done: Spent) -> str:
 
 def human(size: float) -> str:
     """A number of bytes for people: ``1.5 MB``; powers of 1000, as disks and networks are sold."""
+    if size == 1:
+        return "1 byte"
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"

@@ -44,6 +44,13 @@ class Limit:
     text: str
     """As it was written."""
 
+    @property
+    def with_unit(self) -> str:
+        """For people, whom a number alone does not tell of what."""
+        if not self.text.replace(".", "", 1).isdecimal():
+            return self.text
+        return f"{self.text} {'byte' if self.text == '1' else 'bytes'}"
+
     def is_exceeded(self, before: int, after: int) -> bool:
         """Whether to grow from ``before`` to ``after`` bytes is too much."""
         if self.percent is None:

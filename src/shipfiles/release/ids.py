@@ -47,7 +47,7 @@ def refuse_taken_id(store: Store, release: str, files: Mapping[str, str], size: 
     try:
         manifest = read_release(read, release)
     except ManifestError as error:
-        unclear = ReleaseUnclear(release, str(error))
+        unclear = ReleaseUnclear(release, error.what)
         if record.files != len(files) or size not in (-1, record.bytes):
             raise unclear from None
         return unclear

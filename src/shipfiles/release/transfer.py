@@ -309,7 +309,7 @@ def _known(store: Store, carried: Parcel, listener: Listener) -> Record | None:
         record = read_record(read, release)
     except ManifestError as error:
         if release == current_id(store):
-            raise ReleaseUnclear(release, str(error)) from error
+            raise ReleaseUnclear(release, error.what) from error
         listener(Notice(f"The record of this release was made anew. {error}"))
         return None
     if record is None:
@@ -321,7 +321,7 @@ def _known(store: Store, carried: Parcel, listener: Listener) -> Record | None:
         theirs = _files_only(load(read_manifest_body(read, record), manifest_key(record.manifest)))
     except ManifestError as error:
         if record.manifest != carried.record.manifest:
-            raise ReleaseUnclear(release, str(error)) from error
+            raise ReleaseUnclear(release, error.what) from error
         listener(Notice(f"The manifest of this release was put back. {error}"))
         return None
     ours = _files_only(carried.manifest)

@@ -39,7 +39,7 @@ def add_arguments(parser: CommandParser) -> None:
         type=_limit,
         metavar="LIMIT",
         help="End with status 1 if browsers have more than this to load in addition, uncompressed or in any content "
-        "coding, all files taken together: a percentage (with its sign) or bytes (50kB, 1.5MB, 20KiB).",
+        "coding, all files taken together: a percentage (with its sign) or bytes (50kB, 1.5MB, 20KiB, 20000).",
     )
     add_json(parser)
 
@@ -66,7 +66,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         _show_sizes(command, sizes)
     if exceeded and limit:
         told = ", ".join(f"{_as(token)} {_grown(*sizes[token])}" for token in exceeded)
-        raise CommandError(f"{new} has more than {limit.text} more to load than {old}: {told}.")
+        raise CommandError(f"With {new}, browsers have over {limit.with_unit} more to load than with {old}: {told}.")
     return None
 
 
@@ -123,9 +123,20 @@ def _show_files(command: BaseCommand, difference: Difference, old: str, new: str
     kinds: dict[str, int] = {}
     for kind, *_ in rows:
         kinds[kind] = kinds.get(kind, 0) + 1
-    told = {"references": "changed in references only"}
-    summary = ", ".join(f"{number:,} {told.get(kind, kind)}" for kind, number in kinds.items())
-    command.stdout.write(f"\nFrom {old} to {new}: {summary}.\n\n")
+    command.stdout.write(f"\nFrom {old} to {new}: {_summary(kinds)}.\n\n")
+
+
+def _summary(kinds: dict[str, int]) -> str:
+    """How many rows there are of each kind; of what changed also how many in references alone."""
+    told = []
+    for kind, number in kinds.items():
+        if kind == "changed" and (references := kinds.get("references", 0)):
+            told.append(f"{number + references:,} changed ({references:,} in references only)")
+        elif kind == "references" and "changed" not in kinds:
+            told.append(f"{number:,} changed in references only")
+        elif kind != "references":
+            told.append(f"{number:,} {kind}")
+    return ", ".join(told)
 
 
 def _show_sizes(command: BaseCommand, sizes: dict[str, tuple[int, int]]) -> None:

@@ -22,7 +22,7 @@ from .shared import (
     abbreviated,
     add_json,
     errors_as_json,
-    local_minute,
+    local_second,
     notices,
     on_terminal,
     print_json,
@@ -30,13 +30,14 @@ from .shared import (
     static_storage,
     static_store,
     utc_time,
+    zone_line,
 )
 
 HELP = "List the releases that there are, newest first, and say which is current."
 
 _COLUMNS = (
     Column("Release"), Column("Made"), Column("Files", right=True), Column("Size", right=True, spare=True),
-    Column("New", right=True, spare=True), Column("Last current"),
+    Column("New", right=True, spare=True), Column("Current"),
 )  # fmt: skip
 
 
@@ -73,16 +74,17 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     rows = [
         (
             text,
-            local_minute(record.made),
+            local_second(record.made),
             f"{record.files:,}",
             human(record.bytes),
             human(record.new_bytes),
-            _last_current(record, current, times.get(record.release)),
+            _current(record, current, times.get(record.release)),
         )
         for text, record in zip(shown, records, strict=True)
     ]
     marked = frozenset(number for number, release in enumerate(ids) if release == current)
     print_table(command, _COLUMNS, rows, marked=marked)
+    command.stdout.write(zone_line())
     if used and current and used.release != current:
         command.stdout.write(f"A process that starts with these settings uses {used.release}: {used.why}.")
     if not pointer:
@@ -125,7 +127,7 @@ def record_facts(record: Record, current: str, at: datetime | None) -> dict[str,
         "made": utc_time(record.made),
         "files": record.files,
         "bytes": record.bytes,
-        "codings": dict(record.codings),
+        "compressed": {token: {"bytes": size} for token, size in sorted(record.codings.items())},
         "new_bytes": record.new_bytes,
         "manifest": record.manifest,
         "current": is_current,
@@ -134,7 +136,7 @@ def record_facts(record: Record, current: str, at: datetime | None) -> dict[str,
     }
 
 
-def _last_current(record: Record, current: str, at: datetime | None) -> str:
+def _current(record: Record, current: str, at: datetime | None) -> str:
     if record.release == current:
         return "now"
-    return local_minute(at) if at else "never"
+    return f"until {local_second(at)}" if at else "never"

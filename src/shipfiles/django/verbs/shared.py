@@ -20,6 +20,7 @@ from ...events import Event, Listener, Notice
 from ...release.meant import MEANT
 from ...stores.local import LocalStore
 from .. import conf
+from ..progress import is_plain
 from ..storage import StaticStorage
 
 _COMMIT = re.compile("[0-9a-f]{40,64}")
@@ -126,9 +127,14 @@ def local_time(moment: datetime) -> str:
     return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def local_minute(moment: datetime) -> str:
-    """The same without seconds and zone, where there is no room."""
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
+def local_second(moment: datetime) -> str:
+    """The same without the zone, where `zone_line` says it for all."""
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def zone_line() -> str:
+    """Which time zone the project has."""
+    return f"Times are in {timezone.get_current_timezone_name()}."
 
 
 def utc_time(moment: datetime) -> str:
@@ -166,7 +172,7 @@ def print_facts(command: BaseCommand, rows: Sequence[tuple[str, str]]) -> None:
     if on_terminal(command):
         from ..bars import print_table as print_rich_facts
 
-        print_rich_facts(stream_of(command), list(rows))
+        print_rich_facts(stream_of(command), list(rows), plain=is_plain(command))
         return
     for name, value in rows:
         command.stdout.write(f"{name}: {value}")
@@ -180,7 +186,7 @@ def _print_rich(
 
     from ..bars import console_on
 
-    console = console_on(stream_of(command))
+    console = console_on(stream_of(command), plain=is_plain(command))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     shown = [*range(len(columns))]
     widths = _widths(columns, rows)

@@ -109,13 +109,13 @@ def _entry(manifest: Manifest, name: str, release: str) -> Entry:
 def _rows(record: Record, manifest: Manifest, current: str, at: datetime | None) -> list[tuple[str, str]]:
     when = "never"
     if at is not None:
-        when = f"{'since' if record.release == current else 'last until'} {local_time(at)}"
+        when = f"{'since' if record.release == current else 'until'} {local_time(at)}"
     rows = [
         ("Release", record.release),
         ("Made", local_time(record.made)),
         ("Current", when),
-        ("New", f"{human(record.new_bytes)} that the run which made it had to store"),
-        ("Compressed by", manifest.compress or "nothing"),
+        ("New", f"{human(record.new_bytes)}, stored by the run that made it"),
+        ("Compression", manifest.compress or "none"),
         ("Manifest", manifest_key(record.manifest)),
         ("Digest", record.manifest),
     ]

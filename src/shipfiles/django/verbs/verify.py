@@ -23,7 +23,7 @@ from ...stores.local import LocalStore
 from ...stores.opening import open_store
 from ...work import rare_collections
 from .. import conf
-from ..progress import count, human
+from ..progress import count, human, is_plain
 from ..sources import find_sources
 from ..storage import StaticStorage
 from .shared import (
@@ -102,7 +102,7 @@ def _listening(command: BaseCommand, options: dict[str, Any]) -> Iterator[Listen
     if on_terminal(command) and not options["json"] and options["verbosity"] >= 1:
         from ..bars import BarProgress
 
-        with BarProgress(stream_of(command)) as bars:
+        with BarProgress(stream_of(command), plain=is_plain(command)) as bars:
             yield bars
         return
 

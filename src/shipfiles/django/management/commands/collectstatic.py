@@ -14,7 +14,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from shipfiles.django.collect import collect
 from shipfiles.django.ends import INTERRUPTED, clear_ends
-from shipfiles.django.progress import PlainProgress, Shows, Timing
+from shipfiles.django.progress import PlainProgress, Shows, Timing, is_plain
 from shipfiles.django.report import Report, changes, deleted, failure_problems, problem_lines
 from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
@@ -141,7 +141,7 @@ class Command(DjangoCommand):
         if terminal:
             from shipfiles.django.bars import BarProgress
 
-            progress = bars = BarProgress(stream)
+            progress = bars = BarProgress(stream, plain=is_plain(self))
             write = bars.print
 
         told: list[str] = []
@@ -204,7 +204,7 @@ class Command(DjangoCommand):
             from shipfiles.django.bars import print_table
 
             self.stdout.write("")
-            print_table(stream, report.rows())
+            print_table(stream, report.rows(), plain=is_plain(self))
         elif self.verbosity >= 1:
             for name, value in report.rows():
                 self._say(f"{name}: {value}")
