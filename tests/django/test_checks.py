@@ -12,6 +12,7 @@ from django.test import override_settings
 from django.urls import clear_script_prefix, set_script_prefix
 
 from shipfiles.django import checks
+from shipfiles.stores.memory import MemoryStore
 
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
@@ -228,6 +229,10 @@ def test_our_middleware_over_another_storage(project: Path) -> None:
     ("options", "words"),
     [
         ({"release_id": ""}, "it is empty"),
+        ({"release_id_strategy": "no.such.module.function"}, "cannot be imported (ModuleNotFoundError"),
+        ({"release_id_strategy": "shipfiles.release.identity.git_comit"}, "cannot be imported (AttributeError"),
+        ({"release_id_strategy": "shipfiles.release.identity.NAMES"}, "which cannot be called"),
+        ({"release_id_strategy": "git_commit"}, "it is no dotted path"),
         ({"serve": {"pull_from": "relative/x"}}, "must be absolute"),
         ({"serve": {"pull_from": "no.such.module"}}, "cannot be imported"),
     ],
@@ -236,3 +241,37 @@ def test_options_with_which_no_process_would_start(project: Path, options: dict[
     with override_settings(STORAGES={"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}):
         (message,) = [m for m in told() if m.id == "shipfiles.E010"]
         assert words in message.msg
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"release_id_strategy": "shipfiles.release.identity.git_commit"},
+        {"release_id_strategy": lambda: "v1"},
+        {"release_id_strategy": "django.conf.settings.NONE", "release_id": "v1"},  # the id wins, nobody asks
+    ],
+)
+def test_a_strategy_that_can_be_called_is_not_called(project: Path, options: dict[str, object]) -> None:
+    """Here is no repository, so that the first would fail."""
+    with override_settings(STORAGES={"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}):
+        assert [m for m in told() if m.id == "shipfiles.E010"] == []
+
+
+def test_a_folder_to_pull_from_that_is_not_there(project: Path) -> None:
+    def messages(place: object) -> list[str]:
+        options = {"serve": {"pull_from": place}}
+        with override_settings(STORAGES={"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}):
+            assert "shipfiles.W021" not in ids()  # on another machine than the site's it may well not be there
+            return [m.msg for m in told(deploy=True) if m.id == "shipfiles.W021"]
+
+    folder = project / "other"
+    for place in (str(folder), folder, folder.as_uri()):
+        assert messages(place) == [f"OPTIONS['serve']['pull_from'] names {str(folder)!r}, which does not exist."]
+    folder.write_text("")
+    assert messages(folder) == [f"OPTIONS['serve']['pull_from'] names {str(folder)!r}, which is no folder."]
+    folder.unlink()
+    folder.mkdir()
+    assert messages(folder) == []
+    # What is wrong already is told once, by E010; a store of another kind is asked nothing.
+    assert messages("relative") == []
+    assert messages(MemoryStore()) == []

@@ -20,6 +20,7 @@ from django.utils.module_loading import import_string
 
 from .. import records
 from ..errors import ShipfilesError
+from ..stores.local import LocalStore
 from ..stores.opening import open_store
 from . import conf, whitenoise
 
@@ -170,6 +171,10 @@ def check_options() -> Iterable[CheckMessage]:
         config = conf.static_config(given)
         if config.release_id is not None:
             records.check_release_id(config.release_id, "OPTIONS['release_id']")
+        elif config.release_id_strategy:
+            from ..release.identity import load_strategy
+
+            load_strategy(config.release_id_strategy)
         if config.serve.pull_from is not None:
             open_store(config.serve.pull_from, "OPTIONS['serve']['pull_from']")
     except ShipfilesError as error:
@@ -179,6 +184,22 @@ def check_options() -> Iterable[CheckMessage]:
         hint = f"The options there are {', '.join(options)}." if options else None
         return [Error(str(error), hint=hint, id="shipfiles.E010")]
     return []
+
+
+def check_pull_from() -> Iterator[CheckMessage]:
+    """W021 (deploy): the folder from which missing files are fetched."""
+    try:
+        place = conf.static_config(_options()).serve.pull_from if _backend_is_ours() else None
+        store = None if place is None else open_store(place, "OPTIONS['serve']['pull_from']")
+    except (ImproperlyConfigured, ShipfilesError):
+        return  # E010 speaks of it
+    if isinstance(store, LocalStore) and not os.path.isdir(store.root):
+        what = "which is no folder" if os.path.lexists(store.root) else "which does not exist"
+        yield CheckWarning(
+            f"OPTIONS['serve']['pull_from'] names {store.root!r}, {what}.",
+            hint="Nothing can be fetched from there. Mount it, correct the path, or remove the option.",
+            id="shipfiles.W021",
+        )
 
 
 def check_whitenoise_settings() -> Iterator[CheckMessage]:
@@ -333,6 +354,7 @@ ALWAYS: tuple[Check, ...] = (
 )
 ON_DEPLOY: tuple[Check, ...] = (
     check_static_root_ready,
+    check_pull_from,
     check_middleware_there,
     check_shadowed_names,
 )

@@ -124,7 +124,7 @@ def git_commit(folder: str | os.PathLike[str] | None = None) -> str:
 
 def is_git_commit(strategy: str | Strategy | None) -> bool:
     """Whether ``strategy`` is `git_commit` or its dotted path."""
-    return strategy is not None and _loaded(strategy) is git_commit
+    return strategy is not None and load_strategy(strategy) is git_commit
 
 
 def uncommitted(folder: str) -> frozenset[str]:
@@ -213,7 +213,7 @@ def id_to_make(release_id: str | None, strategy: str | Strategy | None, home: st
     # An empty one is a variable that was not set, as a rule: it must not silently mean another release.
     if release_id is not None:
         return check_release_id(release_id, "OPTIONS['release_id']")
-    return _told_by(_loaded(strategy), home) if strategy else ""
+    return _told_by(load_strategy(strategy), home) if strategy else ""
 
 
 def id_of_process(release_id: str | None, strategy: str | Strategy | None, home: str) -> tuple[str, str]:
@@ -223,14 +223,14 @@ def id_of_process(release_id: str | None, strategy: str | Strategy | None, home:
     """
     if release_id is not None:
         return check_release_id(release_id, "OPTIONS['release_id']"), "release_id"
-    told = _loaded(strategy) if strategy else content_digest
+    told = load_strategy(strategy) if strategy else content_digest
     if told in _ONLY_WHEN_PUBLISHING:
         return "", ""
     return _told_by(told, home), f"release_id_strategy {_name_of(told)}"
 
 
-def _loaded(strategy: str | Strategy) -> Strategy:
-    """The callable that the dotted path ``strategy`` names, or itself."""
+def load_strategy(strategy: str | Strategy) -> Strategy:
+    """The callable that the dotted path ``strategy`` names, or itself. Raises `ReleaseIdError`."""
     if not isinstance(strategy, str):
         return strategy
     where = f"OPTIONS['release_id_strategy'] {strategy!r}"
