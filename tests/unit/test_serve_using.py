@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import copy
 import errno
+import gc
 import io
 import logging
 import os
 import pickle
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +34,7 @@ from shipfiles.release.pointing import Pointing
 from shipfiles.release.publish import publish
 from shipfiles.serve import asgi, following, wsgi
 from shipfiles.serve.following import AsyncPieces, Following, FollowingTable, never_wait_here, one_release
+from shipfiles.serve.ready import ready_respond
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable, Table, choose_table, read_table
 from shipfiles.serve.using import Used, log_use, read_release_file, release_to_use, write_release_file
@@ -285,6 +289,35 @@ def test_it_goes_over_and_back_and_old_names_are_served_on(place: Place) -> None
         assert "immutable" in headers["Cache-Control"]
     place.activate("one")
     assert ask(table, f"/static/{second}")[1]["X-Release"] == "one"
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_table_before_is_given_back_at_once(place: Place) -> None:
+    """Not when Python next looks for cycles, which may be many releases later: it holds answers, and a descriptor."""
+    first = place.deploy("one", "a{}")
+    config = replace(FOLLOW, add_headers=lambda headers, path, url: None, root_files={"/b": "b.css"})
+    table = choose_table(None, place.root, None, config)
+    assert isinstance(table, FollowingTable)
+    gc.collect()
+    gc.disable()
+    try:
+        for path in (f"/static/{first}", "/static/a.css", "/b", "/static/missing.css", f"/static/{'0' * 12}.css"):
+            ready_respond(table, Request("GET", path, lambda _: None))
+        before, kept = weakref.ref(table._now[1]), weakref.ref(table._now[1].ready)
+        answering = table.ready
+        assert answering
+        assert answering.find(f"/static/{first}")
+        place.deploy("two", "b{}")
+        assert ask(table, "/static/a.css")[2] == b"b{}"
+        # A request that is being answered ends as it began.
+        assert before() is not table._now[1]
+        response = answering.respond(Request("GET", f"/static/{first}", lambda _: None))
+        assert response
+        assert (response.status, response.body) == (200, b"a{}")
+        del answering
+        assert (before(), kept()) == (None, None)
+    finally:
+        gc.enable()
 
 
 def test_it_looks_no_more_than_once_an_interval(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from .using import Used, log_use
 
 if TYPE_CHECKING:
     from .ready import Ready
-    from .table import Resource, Table
+    from .table import FileTable, Resource, Table
 
 logger = logging.getLogger("shipfiles")
 
@@ -226,7 +226,7 @@ class AsyncPieces(Generic[_T]):
 class FollowingTable:
     """The table of the release that ``following`` gives, which ``table_of`` makes."""
 
-    def __init__(self, following: Following, table_of: Callable[[Used | None], Table]) -> None:
+    def __init__(self, following: Following, table_of: Callable[[Used | None], FileTable]) -> None:
         self.following = following
         self._table_of = table_of
         used = following.latest()
@@ -269,7 +269,7 @@ class FollowingTable:
         """As `Table.page`, in the release that is current now."""
         return self._table().page(path)
 
-    def _table(self) -> Table:
+    def _table(self) -> FileTable:
         used = self.following.latest()
         known, _ = self._now
         # One thread makes the table, which takes a while; the one before has the files of all releases too.
@@ -278,4 +278,6 @@ class FollowingTable:
         return self._now[1]
 
     def _go_over(self, used: Used | None) -> None:
+        _, before = self._now
         self._now = used, self._table_of(used)
+        before.retire()

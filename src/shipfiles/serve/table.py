@@ -146,8 +146,15 @@ class FileTable:
             source = open_store(self.config.pull_from, "OPTIONS['serve']['pull_from']")
             self._pull = Pull(source, store or LocalStore(self._root), self._hashed)
         self._resources: dict[str, _StoredFile] = {}
-        self._reported: set[str] = set()
+        self._faults = _Faults()
         self._wrong: dict[str, _State] = {}
+
+    # A process that follows the current release has a table for each. What is kept for a path must not lead back to the
+    # table: then the last request that this one answers gives all of it back, its memory and its descriptor.
+
+    def retire(self) -> None:
+        """Keep no more answers ready, for another table answers now."""
+        self.ready = None
 
     def find(self, path: str) -> Resource | None:
         """The file at the URL path ``path``, decoded. What it takes to answer is worked out on the first request."""
@@ -214,14 +221,15 @@ class FileTable:
 
     def _unknown_file(self, url: str, name: str, logical: str) -> _StoredFile:
         """The file ``name``, either name of ``logical``, whose bytes nothing vouches for."""
+        config, add_headers = self.config, self._add_headers
 
         def headers(digest: Digest) -> tuple[Header, ...]:
-            type_ = media_type(logical, self.config.media_types)
-            made = file_headers(logical, type_, self.config, immutable=name != logical, digest=digest)
-            return with_added(made, self._add_headers, path, url)
+            type_ = media_type(logical, config.media_types)
+            made = file_headers(logical, type_, config, immutable=name != logical, digest=digest)
+            return with_added(made, add_headers, path, url)
 
         path = os.path.join(self._root, name)
-        return _StoredFile(logical, (), {IDENTITY: _ChangingFile(path, headers, self._report)})
+        return _StoredFile(logical, (), {IDENTITY: _ChangingFile(path, headers, self._faults)})
 
     def _own_file(self, url: str, logical: str, *, immutable: bool, at_root: bool = False) -> _StoredFile | None:
         """The file ``logical`` of this release, at the path ``url``; ``None`` if its entry is damaged."""
@@ -237,9 +245,7 @@ class FileTable:
         try:
             return ask(name)
         except ManifestError as error:
-            if (text := str(error)) not in self._reported:
-                self._reported.add(text)
-                logger.warning("%s", text)
+            self._faults.say(str(error), str(error))
             return None
 
     def _stored_file(self, url: str, entry: Entry, *, immutable: bool, at_root: bool = False) -> _StoredFile:
@@ -252,39 +258,52 @@ class FileTable:
         path = os.path.join(self._root, name)
         # Of equally welcome codings the smallest is the best.
         order = tuple(sorted(codings, key=lambda coding: (codings[coding].size, coding)))
+        config, add_headers, pull = self.config, self._add_headers, self._pull
 
         def representation(coding: str | None, variant: Variant | None) -> _Representation:
             def headers(digest: Digest) -> tuple[Header, ...]:
                 made = file_headers(
-                    entry.logical, entry.media_type, self.config,
+                    entry.logical, entry.media_type, config,
                     immutable=immutable, coding=coding, varies=bool(codings), digest=digest,
                 )  # fmt: skip
-                return with_added(made, self._add_headers, path, url)
+                return with_added(made, add_headers, path, url)
 
             file = path if coding is None else path + suffix(coding)
             if variant is None:
-                return _ChangingFile(file, headers, self._report)
-            fetch = partial(self._fetch, entry, coding or IDENTITY) if name == entry.name and self._pull else None
+                return _ChangingFile(file, headers, self._faults)
+            fetch = partial(_fetch, pull, entry, coding or IDENTITY) if name == entry.name and pull else None
             return _FixedFile(
-                file, variant, headers(variant.digest), self._report, fetch, self._wrong, steady=immutable
+                file, variant, headers(variant.digest), self._faults, fetch, self._wrong, steady=immutable
             )
 
         representations = {c: representation(c, None if known is None else codings[c]) for c in order}
         representations[IDENTITY] = representation(None, known)
         return _StoredFile(entry.logical, order, representations)
 
-    def _fetch(self, entry: Entry, coding: str) -> bytes | bool:
-        """The bytes of ``entry`` in ``coding`` from the other store; else whether they may be on the disk now."""
-        if self._pull is None or self._pull.has(entry.name):
-            return False
-        fetched = self._pull.fetch(entry)
-        return fetched is not None and fetched.get(coding, not fetched)
 
-    def _report(self, path: str, what: str) -> None:
-        """Say once what is wrong with a file of the release: it may be asked for a thousand times a second."""
-        if path not in self._reported:
-            self._reported.add(path)
-            logger.warning("%s %s. Run collectstatic again.", path, what)
+def _fetch(pull: Pull, entry: Entry, coding: str) -> bytes | bool:
+    """The bytes of ``entry`` in ``coding`` from the other store; else whether they may be on the disk now."""
+    if pull.has(entry.name):
+        return False
+    fetched = pull.fetch(entry)
+    return fetched is not None and fetched.get(coding, not fetched)
+
+
+class _Faults:
+    """What is wrong with a release, each thing said once: a file may be asked for a thousand times a second."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def say(self, what: str, text: str) -> None:
+        """Say ``text``, unless something has been said of ``what``."""
+        if what not in self._said:
+            self._said.add(what)
+            logger.warning("%s", text)
+
+    def say_of_file(self, path: str, fault: str) -> None:
+        """Say what is wrong with the file at ``path``."""
+        self.say(path, f"{path} {fault}. Run collectstatic again.")
 
 
 # The page's key among the files by URL path, of which none is empty.
@@ -307,9 +326,6 @@ def _unknown_files(names: Mapping[str, str]) -> dict[str, str]:
     """Either name of each file → its logical path, from logical path → hashed name."""
     safe = {logical: name for logical, name in names.items() if not path_fault(logical) and not path_fault(name)}
     return {name: logical for logical in safe for name in (logical, safe[logical])}
-
-
-_Report = Callable[[str, str], None]
 
 
 class _StoredFile:
@@ -343,14 +359,14 @@ def _state(status: os.stat_result) -> _State:
 class _FixedFile:
     """A file whose bytes the manifest vouches for: hashed names, which are written once."""
 
-    __slots__ = ("_fetch", "_path", "_report", "_size", "_steady", "_wrong", "known")
+    __slots__ = ("_faults", "_fetch", "_path", "_size", "_steady", "_wrong", "known")
 
     def __init__(
         self,
         path: str,
         variant: Variant,
         headers: tuple[Header, ...],
-        report: _Report,
+        faults: _Faults,
         fetch: Callable[[], bytes | bool] | None,
         wrong: dict[str, _State],
         *,
@@ -359,7 +375,7 @@ class _FixedFile:
         self._path = path
         self._size = variant.size
         self.known = Known(entity_tag(variant.digest), headers)
-        self._report = report
+        self._faults = faults
         self._steady = steady
         self._fetch = fetch
         self._wrong = wrong
@@ -373,12 +389,12 @@ class _FixedFile:
                 return Opened(fd, len(fetched), None, *self.known, self._steady, body=fetched)
             found = opened_regular(self._path) if fetched else None
         if found is None:
-            self._report(self._path, "cannot be opened as a file")
+            self._faults.say_of_file(self._path, "cannot be opened as a file")
             return None
         fd, status = found
         if status.st_size != self._size:
             os.close(fd)
-            self._report(self._path, f"has {status.st_size} bytes, and the manifest says {self._size}")
+            self._faults.say_of_file(self._path, f"has {status.st_size} bytes, and the manifest says {self._size}")
             return None
         if self._wrong and self._wrong.get(self._path) == _state(status):
             os.close(fd)
@@ -395,20 +411,20 @@ class _FixedFile:
 class _ChangingFile:
     """A file that a later release may overwrite while this process lives: its tag comes from the bytes it has now."""
 
-    __slots__ = ("_headers", "_memory", "_path", "_report")
+    __slots__ = ("_faults", "_headers", "_memory", "_path")
 
     known = None
 
-    def __init__(self, path: str, headers: Callable[[Digest], tuple[Header, ...]], report: _Report) -> None:
+    def __init__(self, path: str, headers: Callable[[Digest], tuple[Header, ...]], faults: _Faults) -> None:
         self._path = path
         self._headers = headers
         self._memory = DigestMemory()
-        self._report = report
+        self._faults = faults
 
     def open(self) -> Opened | None:
         opened = open_changing(self._path, self._headers, self._memory)
         if opened is None:
-            self._report(self._path, "cannot be read as a file")
+            self._faults.say_of_file(self._path, "cannot be read as a file")
         return opened
 
     def distrust(self) -> None:
@@ -472,7 +488,7 @@ def choose_table(
         if release:
             raise ConfigError("StaticApp takes release= or follow_current, not both.")
 
-        def table_of(used: Used | None) -> Table:
+        def table_of(used: Used | None) -> FileTable:
             return FileTable(
                 used.manifest if used else Manifest({}), place, prefix, config, release=used.release if used else ""
             )
