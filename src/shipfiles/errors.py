@@ -241,11 +241,15 @@ class ReleaseNotMade(UnknownRelease):
 
 
 class ArchiveError(ReleaseError):
-    """The archive or folder ``path`` is none that ``ship export`` wrote, or not all of it. Nothing was imported."""
+    """The archive or folder ``path`` is none that ``ship export`` wrote, or not all of it: ``what`` is wrong.
 
-    def __init__(self, path: str, what: str) -> None:
+    ``outcome`` is what became of the run; by default, of an import.
+    """
+
+    def __init__(self, path: str, what: str, outcome: str = "Nothing was imported.") -> None:
         self.path = path
-        super().__init__(f"{printable(path)}: {what}. Nothing was imported.")
+        self.what = what
+        super().__init__(f"{printable(path)}: {what}. {outcome}".rstrip())
 
 
 class NoEarlierRelease(ReleaseError):

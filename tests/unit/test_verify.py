@@ -21,6 +21,7 @@ from shipfiles.build.pipeline import Build, build
 from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.digest import digest_bytes
 from shipfiles.errors import ArchiveError, ReleaseError, UnknownRelease
+from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest, plain_key
 from shipfiles.model import SourceFile
 from shipfiles.records import POINTER_KEY, dump_record, manifest_key, record_key
@@ -313,8 +314,29 @@ def test_a_place_with_other_bytes_repairs_nothing(store: Store, tmp_path: Path) 
     }
     assert contents(store) == before
     (tmp_path / "x.tar").write_bytes(b"no archive")
-    with pytest.raises(ArchiveError):
+    with pytest.raises(ArchiveError, match=r"x\.tar: .* Nothing was repaired\.$"):
         ArchiveSupply(str(tmp_path / "x.tar"), "staticfiles.json")
+
+
+def test_an_archive_that_is_cut_off(store: Store, tmp_path: Path) -> None:
+    """What it has before its end is of use; what is said of it does not speak of an import."""
+    deploy(store, tmp_path / "src", "r1")
+    export_release(store, "r1", str(tmp_path / "x.tar"))
+    entries = manifest(store, "r1").entries
+    first, last = entries["css/part.css"].name, entries["js/app.js"].name
+    for entry in (entries["css/part.css"], entries["js/app.js"]):
+        # Nothing that the store has itself decodes to them.
+        store.delete([base + end for base in (entry.name, entry.logical) for end in ("", ".br", ".gz")])
+    whole = (tmp_path / "x.tar").read_bytes()
+    (tmp_path / "x.tar").write_bytes(whole[: whole.index(last.encode(), whole.index(first.encode()) + 2000)])
+    supply = ArchiveSupply(str(tmp_path / "x.tar"), "staticfiles.json")
+    told: list[Event] = []
+    left = set(faults(repair(store, verify(store), [supply], BOTH, listener=told.append)))
+    assert last in left
+    assert first not in left
+    (notice,) = {event.text for event in told if isinstance(event, Notice)}
+    assert notice.startswith(f"Nothing more is to be had from {tmp_path}/x.tar: {tmp_path}/x.tar: cut off")
+    assert notice.endswith("Copy it again.")
 
 
 class TestWhatTellsOfReleases:

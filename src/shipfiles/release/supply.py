@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from ..digest import Digest, digest_bytes
-from ..errors import KeyNotFound, ManifestError, StoreError
+from ..errors import ArchiveError, KeyNotFound, ManifestError, StoreError
 from ..records import Record, load_record, manifest_key, record_key
 from ..stores.store import Store, chunks_of, read_all
 from . import tarball
@@ -74,13 +74,13 @@ class ArchiveSupply:
         """Raises `ArchiveError`."""
         self.name = path
         self._path = path
-        with tarball.opened(path) as reader:
+        with _said_of("Nothing was repaired."), tarball.opened(path) as reader:
             self._carried: Parcel = received(Archive(reader, path, ""), path, manifest_name)
         self._manifest_name = manifest_name
 
     def parts(self, wanted: Mapping[str, Piece]) -> Parts:
         """Those that the archive holds under the same keys."""
-        with tarball.opened(self._path) as reader:
+        with _said_of(""), tarball.opened(self._path) as reader:
             archive = Archive(reader, self._path, "")
             carried = received(archive, self._path, self._manifest_name)
             for key, chunks in archive.files(carried.files):
@@ -125,6 +125,15 @@ class Built:
         """None either."""
         del release
         return None
+
+
+@contextmanager
+def _said_of(outcome: str) -> Iterator[None]:
+    """Let errors of archives end with this ``outcome``: there is no import here."""
+    try:
+        yield
+    except ArchiveError as error:
+        raise ArchiveError(error.path, error.what, outcome) from error
 
 
 def _with_digest(body: bytes | None, digest: Digest) -> bytes | None:
