@@ -22,7 +22,8 @@ def environ_of(method: str, target: str, fields: Mapping[str, str], mount: str =
     return {
         "REQUEST_METHOD": method, "SCRIPT_NAME": unquote_to_bytes(mount).decode("latin-1"),
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query, "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
+        "QUERY_STRING": query.encode().decode("latin-1"),
+        "SERVER_NAME": "localhost", "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(),
         "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False,
         **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in fields.items()},

@@ -122,8 +122,11 @@ class ShipfilesMiddleware:
 
 def _asked(request: HttpRequest) -> Request:
     get = request.META.get
+    query = get("QUERY_STRING", "")
+    if isinstance(request, ASGIRequest):
+        query = query.encode().decode("latin-1")  # it is text there, and not what WSGI has
     return Request(
-        request.method or "", request.path_info, lambda name: get(_KEYS[name]), get("QUERY_STRING", ""),
+        request.method or "", request.path_info, lambda name: get(_KEYS[name]), query,
         get("SCRIPT_NAME", "").rstrip("/"),
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ class Request(NamedTuple):
     header: Callable[[str], str | None]
     """The value of one of `FIELDS`; several field lines joined by commas."""
     query: str = ""
-    """Of the URL, as it came, without the question mark."""
+    """Of the URL, as it came, without the question mark; each byte is a character, as in PEP 3333."""
     mount: str = ""
     """Where the application is mounted, decoded: what a browser's path has before ``path``."""
 
@@ -152,7 +152,7 @@ def _redirect(location: str, request: Request, config: ServeConfig) -> Response:
     For now: the next release may have a file where this one redirects.
     """
     if request.query:
-        location += "?" + quote(request.query, safe=_QUERY_SAFE)
+        location += "?" + quote(request.query, safe=_QUERY_SAFE, encoding="latin-1", errors="replace")
     return _error(302, request.method, config, ("Location", location))
 
 
