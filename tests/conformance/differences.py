@@ -36,6 +36,8 @@ DIFFERENCES: dict[str, dict[str, str]] = {
     "granian-wsgi": {
         "coding: a name of letters that are none": "Granian leaves out a field whose value is not ASCII under WSGI, "
         "so that the answer is the one without the field.",
+        "rules: a value with letters beyond ASCII": "Granian writes values as UTF-8 under WSGI, where PEP 3333 has "
+        "Latin-1.",
     },
     "hypercorn": {
         _METHOD: "Hypercorn makes capitals of every method, as the ASGI specification has it.",
@@ -123,7 +125,8 @@ _NGINX: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "other methods and other answers know no ranges", "other methods are refused under any condition",
             "method: POST", "method: PUT", "method: DELETE", "method: PATCH", "method: PROPFIND",
-            "OPTIONS says what is allowed", "a CORS preflight passes",
+            "OPTIONS says what is allowed", "a CORS preflight passes", "root: other methods",
+            "rules: a CORS preflight says what the file says",
         ),
     ),
     (
@@ -144,15 +147,27 @@ _NGINX: tuple[tuple[str, tuple[str, ...]], ...] = (
             "path: css", "path: stray.txt", "path: staticfiles.json", "other paths are the application's",
             "disk: shrunk", "disk: grown", "disk: a large file shrunk", "disk: shrunk after it was sent",
             "disk: a folder in its place", "disk: a device in its place",
-            "disk: a link out of the root in its place",
+            "disk: a link out of the root in its place", "root: path: stray.txt", "root: path: docs/../stray.txt",
         ),
     ),
     (
         "It takes dots and double slashes out of a path first: RFC 3986 section 6.2.2.3 allows that for dots.",
         (
             "path: css//site.css", "path: ./css/site.css", "path: /css/site.css", "path: //css/site.css",
-            "path: css///site.css", "path: css/./site.css",
+            "path: css///site.css", "path: css/./site.css", "root: path: ./robots.txt", "root: path: docs//",
+            "root: path: docs/./",
         ),
+    ),
+    (
+        "It redirects to a folder by 301, which browsers keep, for any method, and shows `/docs/index.html` itself.",
+        (
+            "index: other addresses of it are redirected there, with their query",
+            "index: a query of bytes that no URL has", "root: what the folder has not is the application's",
+        ),
+    ),
+    (
+        "It can look for `text/html` in Accept, but not whether its weight is 0.",
+        ("page: everybody else gets the 404",),
     ),
     (
         "It gives its errors no Cache-Control.",

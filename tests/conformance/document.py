@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shipfiles.testing import HTTP_CASES
+from shipfiles.testing import CONFIGURED_CASES, HTTP_CASES
 from tests.services.servers import SERVERS
 from tests.services.wire_cases import WIRE_CASES
 
@@ -24,10 +24,11 @@ def page() -> str:
     lines = [
         "# Conformance", "",
         "Made from the tests by `python -m tests.conformance.document`; do not edit.", "",
-        "Each row below is a case of `shipfiles.testing.HTTP_CASES` with the clause that it comes from. All are run:",
+        "Each row below is a case of `shipfiles.testing.HTTP_CASES`, with the clause that it comes from. Those that",
+        "begin with `root:`, `index:`, `page:` and `rules:` are of `CONFIGURED_CASES`, with options. All are run:",
         "",
         f"- in one process over: {in_process};",
-        f"- over the network, around an application and as Django's middleware, under: {servers};",
+        f"- over the network with those options, around an application and as Django's middleware, under: {servers};",
         "- over nginx, as a second opinion.", "",
         "The rows that begin with `wire:` are run under the servers alone. Besides, hypothesis and a fuzzer ask for",
         "paths and with fields of any kind: each server must give to conditions and ranges the answer of `respond()`,",
@@ -46,7 +47,7 @@ def page() -> str:
         rows_of_it = [_code(row) for row, why in DIFFERENCES["nginx"].items() if why == reason]
         lines.append(f"| {reason} | {', '.join(rows_of_it)} |")
     lines += ["", "## The rows", "", "| row | clause |", "| --- | --- |"]
-    lines += [f"| {_code(case.name)} | {case.clause} |" for case in (*HTTP_CASES, *WIRE_CASES)]
+    lines += [f"| {_code(case.name)} | {case.clause} |" for case in (*HTTP_CASES, *CONFIGURED_CASES, *WIRE_CASES)]
     return "\n".join(lines) + "\n"
 
 

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
+from shipfiles.config import ServeConfig
 from shipfiles.http.dates import parse_http_date
 from shipfiles.http.headers import Header
-from shipfiles.paths import url_unquote
-from shipfiles.serve.opened import Span
-from shipfiles.serve.respond import Request, respond
-from shipfiles.serve.table import read_table
-from shipfiles.testing import APPLICATION, HTTP_CASES, Answer, Ask, HttpContract, Site
+from shipfiles.testing import APPLICATION, CONFIGURED_CASES, HTTP_CASES, Answer, Ask, Case, HttpContract, Site
+from shipfiles.testing.site import FILES
+
+from .test_http_contract import CONFIGURED, over_respond
 
 Fields = dict[str, str]
 Mistake = Callable[[Ask, str, str, Fields], Answer]
-
-
-def right(site: Site) -> Ask:
-    table = read_table(site.root, "/static/")
-
-    def ask(method: str, target: str, fields: Mapping[str, str]) -> Answer:
-        sent = {name.lower(): value for name, value in fields.items()}
-        response = respond(table, Request(method, url_unquote(target.partition("?")[0]), sent.get))
-        if response is None:
-            return Answer(200, (), APPLICATION)
-        if isinstance(response.body, Span):
-            body = b"".join(response.body)
-            response.body.close()
-        else:
-            body = response.body or b""
-        return Answer(response.status, tuple(response.headers), body)
-
-    return ask
 
 
 def without(answer: Answer, *names: str) -> Answer:
@@ -168,9 +151,94 @@ MISTAKES: dict[str, Mistake] = {
 }  # fmt: skip
 
 
-def broken_cases(ask: Ask, site: Site) -> Iterator[str]:
+def is_page(answer: Answer) -> bool:
+    return answer.body == FILES["site-root/app/index.html"].body
+
+
+def page_for_every_404(ask, method, target, fields):
+    answer = ask(method, target, fields)
+    return ask("GET", "/lost/", BROWSER) if answer.status == 404 and method == "GET" else answer
+
+
+def redirected(change: Callable[[Answer, str], Answer]) -> Mistake:
+    """The mistake of ``change``, which is given a redirect and its Location."""
+
+    def mistake(ask, method, target, fields):
+        answer = ask(method, target, fields)
+        return change(answer, answer.get("location")) if answer.status == 302 else answer
+
+    return mistake
+
+
+BROWSER = {"Accept": "text/html,*/*;q=0.8"}
+CONFIGURED_MISTAKES: dict[str, Mistake] = {
+    "the folder is not served": lambda ask, m, t, f: (
+        Answer(200, (), APPLICATION) if t.startswith("/robots.txt") else ask(m, t, f)
+    ),
+    ".well-known is hidden": lambda ask, m, t, f: Answer(404, (), APPLICATION) if "well-known" in t else ask(m, t, f),
+    "hidden files are served": lambda ask, m, t, f: (
+        Answer(200, (("Content-Length", "10"),), b"PASSWORD=1") if t.endswith("/.env") else ask(m, t, f)
+    ),
+    "whatever is in the folder is served": lambda ask, m, t, f: (
+        Answer(200, (("Content-Length", "14"),), b"in no manifest") if t == "/stray.txt" else ask(m, t, f)
+    ),
+    "hashed names are at their prefix alone": lambda ask, m, t, f: (
+        Answer(200, (), APPLICATION) if t.startswith("/robots.") and t.count(".") == 2 else ask(m, t, f)
+    ),
+    "other letters are lost at the root": lambda ask, m, t, f: (
+        Answer(404, (), APPLICATION) if "%E2" in t and not t.startswith("/static/") else ask(m, t, f)
+    ),
+    "the other path of a file is immutable": lambda ask, m, t, f: (
+        plus(ask(m, t, f), ("Cache-Control", "max-age=9, immutable")) if "favicon" in t else ask(m, t, f)
+    ),
+    "no codings at the root": lambda ask, m, t, f: ask(m, t, {} if t == "/robots.txt" else f),
+    "POST at the root is GET": lambda ask, m, t, f: ask("GET" if t == "/robots.txt" else m, t, f),
+    "an index file is found at no other address": redirected(lambda answer, to: Answer(404, (), APPLICATION)),
+    "a redirect is for good": redirected(lambda answer, to: Answer(301, answer.fields, answer.body)),
+    "a redirect is kept": redirected(lambda answer, to: without(answer, "cache-control")),
+    "a redirect loses the query": redirected(lambda answer, to: plus(answer, ("Location", to.partition("?")[0]))),
+    "a redirect forgets the mount point": redirected(lambda answer, to: plus(answer, ("Location", to[1:]))),
+    "a colon is taken for a scheme": redirected(lambda answer, to: plus(answer, ("Location", to[2:]))),
+    "a query is decoded": redirected(lambda answer, to: plus(answer, ("Location", unquote(to)))),
+    "bytes of a query are letters": redirected(
+        lambda answer, to: plus(answer, ("Location", to.replace("%C3%A9", "%C3%83%C2%A9")))
+    ),
+    "everybody gets the page": lambda ask, m, t, f: ask(m, t, {**f, "Accept": "text/html"}),
+    "a weight of nothing asks for the page": lambda ask, m, t, f: ask(
+        m, t, with_field(f, "Accept", lambda v: v.replace(";q=0,", ","))
+    ),
+    "the page answers POST": lambda ask, m, t, f: ask("GET" if "lost" in t else m, t, f),
+    "nobody gets the page": lambda ask, m, t, f: ask(m, t, with_field(f, "Accept", lambda v: None)),
+    "the page hides missing files": page_for_every_404,
+    "the page does not vary": lambda ask, m, t, f: (
+        lambda a: plus(a, ("Vary", "Accept-Encoding")) if is_page(a) else a
+    )(ask(m, t, f)),
+    "the page is kept": lambda ask, m, t, f: (
+        lambda a: plus(a, ("Cache-Control", "max-age=60, public")) if is_page(a) else a
+    )(ask(m, t, f)),
+    "a preflight says * always": lambda ask, m, t, f: (
+        plus(ask(m, t, f), ("Access-Control-Allow-Origin", "*")) if m == "OPTIONS" else ask(m, t, f)
+    ),
+    "no rule for hashed names": lambda ask, m, t, f: (
+        without(ask(m, t, f), "timing-allow-origin") if "rules/a." in t and t.count(".") == 2 else ask(m, t, f)
+    ),
+    "no rules in a 304": lambda ask, m, t, f: (
+        lambda a: without(a, "x-robots-tag") if a.status == 304 else a
+    )(ask(m, t, f)),
+    "the rules of one file are those of all": lambda ask, m, t, f: plus(ask(m, t, f), ("X-Robots-Tag", "noindex")),
+    "no policy": lambda ask, m, t, f: without(ask(m, t, f), "content-security-policy"),
+    "values are UTF-8": lambda ask, m, t, f: (
+        plus(ask(m, t, f), ("X-Letters", "\xe9t\xe9".encode().decode("latin-1"))) if "rules" in t else ask(m, t, f)
+    ),
+    "a rule counts under hashed names": lambda ask, m, t, f: (
+        plus(ask(m, t, f), ("Cache-Control", "no-cache")) if "rules/worker" in t else ask(m, t, f)
+    ),
+}  # fmt: skip
+
+
+def broken_cases(ask: Ask, site: Site, cases: Sequence[Case] = HTTP_CASES) -> Iterator[str]:
     contract = HttpContract(ask, site)
-    for case in HTTP_CASES:
+    for case in cases:
         try:
             contract.check(case)
         except AssertionError:
@@ -180,17 +248,37 @@ def broken_cases(ask: Ask, site: Site) -> Iterator[str]:
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistake_is_found(name: str, tmp_path: Path) -> None:
     site = Site(str(tmp_path))
-    ask, mistake = right(site), MISTAKES[name]
+    ask, mistake = over_respond(site), MISTAKES[name]
     assert any(broken_cases(lambda method, target, fields: mistake(ask, method, target, dict(fields)), site))
 
 
-def test_no_mistake_is_found_where_there_is_none(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(str(tmp_path_factory.mktemp("site")))
+
+
+@pytest.mark.parametrize("name", CONFIGURED_MISTAKES)
+def test_mistake_with_options_is_found(name: str, site: Site) -> None:
+    ask, mistake = over_respond(site, CONFIGURED), CONFIGURED_MISTAKES[name]
+
+    def asked(method: str, target: str, fields: Mapping[str, str]) -> Answer:
+        return mistake(ask, method, target, dict(fields))
+
+    assert any(broken_cases(asked, site, CONFIGURED_CASES))
+
+
+@pytest.mark.parametrize(("config", "cases"), [
+    (None, HTTP_CASES), (CONFIGURED, HTTP_CASES), (CONFIGURED, CONFIGURED_CASES),
+])  # fmt: skip
+def test_no_mistake_is_found_where_there_is_none(
+    tmp_path: Path, config: ServeConfig | None, cases: Sequence[Case]
+) -> None:
     site = Site(str(tmp_path))
-    assert list(broken_cases(right(site), site)) == []
+    assert list(broken_cases(over_respond(site, config), site, cases)) == []
 
 
 def test_names_of_cases_are_different() -> None:
-    names = [case.name for case in HTTP_CASES]
+    names = [case.name for case in (*HTTP_CASES, *CONFIGURED_CASES)]
     assert sorted(set(names)) == sorted(names)
 
 

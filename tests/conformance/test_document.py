@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipfiles.testing import HTTP_CASES
+from shipfiles.testing import CONFIGURED_CASES, HTTP_CASES
 from tests.services.wire_cases import WIRE_CASES
 
 from .differences import DIFFERENCES
@@ -14,5 +14,5 @@ def test_page_is_what_the_rows_say() -> None:
 
 
 def test_differences_are_of_rows_that_are_there() -> None:
-    names = {case.name for case in (*HTTP_CASES, *WIRE_CASES)} | {"slow readers cost no memory"}
+    names = {case.name for case in (*HTTP_CASES, *CONFIGURED_CASES, *WIRE_CASES)} | {"slow readers cost no memory"}
     assert {row for rows in DIFFERENCES.values() for row in rows} <= names

@@ -32,15 +32,37 @@ http {{
   map $uri $lifetime {{
     default "max-age=60, public";
     "~\\.[0-9a-f]{{12}}(\\.|$)" "max-age=31536000, public, immutable";
+    ~/rules/.*\\.js$ no-cache;
   }}
+  map $uri $origin {{ default "*"; ~/rules/open\\. "https://a.example"; ~/rules/.*\\.js$ ""; }}
+  map $uri $resource {{ ~/rules/.*\\.js$ same-origin; ~/rules/ cross-origin; }}
+  map $uri $timing {{ ~/rules/ "*"; }}
+  map $uri $robots {{ ~/rules/open\\. ""; ~/rules/ noindex; }}
+  map $uri $letters {{ ~/rules/ "\xe9t\xe9"; }}
+  map $uri $policy {{ ~/rules/.*\\.svg$ "default-src 'none'; sandbox"; }}
+  absolute_redirect off; disable_symlinks on; max_ranges 1; index index.html;
   server {{
     listen 127.0.0.1:{port};
-    location / {{ default_type text/plain; return 200 "{application}"; }}
-    location {prefix} {{
-      alias {root}/; default_type application/octet-stream; disable_symlinks on; max_ranges 1;
-      add_header Cache-Control $lifetime; add_header Access-Control-Allow-Origin "*";
-      add_header X-Content-Type-Options nosniff;
-      location ~ /\\.|\\.(br|gz)$ {{ return 404; }}
+    default_type text/plain;
+    location = / {{ return 200 "{application}"; }}
+    location @application {{ return 200 "{application}"; }}
+    location / {{
+      root {root}/site-root; try_files $uri $uri/ @application; add_header Cache-Control $lifetime;
+      location ~ /\\.(?!well-known/)|\\.(br|gz)$ {{ return 404; }}
+    }}
+    location ~ ^/(favicon|apple.*)\\.ico$ {{ alias {root}/img/icon.ico; add_header Cache-Control $lifetime; }}
+    location ^~ /lost/ {{
+      root {root}/site-root; add_header Cache-Control no-cache; add_header Vary Accept;
+      if ($http_accept !~ text/html) {{ return 404 "{application}"; }}
+      rewrite ^ /app/index.html break;
+    }}
+    location ^~ {prefix} {{
+      alias {root}/; default_type application/octet-stream;
+      add_header Cache-Control $lifetime; add_header Access-Control-Allow-Origin $origin;
+      add_header X-Content-Type-Options nosniff; add_header Cross-Origin-Resource-Policy $resource;
+      add_header Timing-Allow-Origin $timing; add_header X-Robots-Tag $robots; add_header X-Letters $letters;
+      add_header Content-Security-Policy $policy;
+      location ~ /\\.(?!well-known/)|\\.(br|gz)$ {{ return 404; }}
     }}
   }}
 }}
@@ -68,7 +90,7 @@ def launch_nginx(folder: Path, root: Path) -> Iterator[tuple[int, subprocess.Pop
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(CONFIGURATION.format(
         user=user, port=port, root=root, prefix=PREFIX, application=APPLICATION.decode(),
-    ))  # fmt: skip
+    ), encoding="latin-1")  # fmt: skip
     command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
     with log.open("wb") as out, run(command, out, root) as process:
         wait_until_listening(port, process, log)

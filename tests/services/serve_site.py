@@ -12,8 +12,9 @@ from django.http import HttpResponse
 from django.urls import re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from shipfiles.config import ServeConfig
 from shipfiles.serve import asgi, wsgi
-from shipfiles.testing import APPLICATION
+from shipfiles.testing import APPLICATION, OPTIONS
 
 
 @csrf_exempt
@@ -21,7 +22,11 @@ def view(request):
     return HttpResponse(APPLICATION)
 
 
-urlpatterns = [re_path("", view)]
+def handler404(request, exception):
+    return HttpResponse(APPLICATION, status=404)
+
+
+urlpatterns = [re_path("^(?!(?:.*/)?lost/)", view)]
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
@@ -34,7 +39,9 @@ settings.configure(
     ],
     STATIC_URL="/static/",
     STATIC_ROOT=os.environ["SITE_ROOT"],
-    STORAGES={"staticfiles": {"BACKEND": "shipfiles.django.storage.StaticStorage"}},
+    STORAGES={
+        "staticfiles": {"BACKEND": "shipfiles.django.storage.StaticStorage", "OPTIONS": {"serve": dict(OPTIONS)}},
+    },
 )
 django.setup()
 
@@ -43,13 +50,15 @@ middleware_asgi = ASGIHandler()
 
 
 def hello(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(APPLICATION)))])
+    status = "404 Not Found" if "/lost/" in environ["PATH_INFO"] else "200 OK"
+    start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(APPLICATION)))])
     return [APPLICATION]
 
 
 async def async_hello(scope, receive, send):
     if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        status = 404 if "/lost/" in scope["path"] else 200
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/plain")]})
         await send({"type": "http.response.body", "body": APPLICATION})
     elif scope["type"] == "lifespan":
         while True:
@@ -61,4 +70,4 @@ async def async_hello(scope, receive, send):
 
 # The first takes its table from Django, the second from the folder: both are documented.
 app_wsgi = wsgi.StaticApp(hello)
-app_asgi = asgi.StaticApp(async_hello, root=os.environ["SITE_ROOT"])
+app_asgi = asgi.StaticApp(async_hello, root=os.environ["SITE_ROOT"], config=ServeConfig(**OPTIONS))

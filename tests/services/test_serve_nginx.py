@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shipfiles.testing import HTTP_CASES, HttpContract
+from shipfiles.testing import CONFIGURED_CASES, HTTP_CASES, HttpContract
 from shipfiles.testing.site import FILES
 from tests.conformance import hostile
 from tests.conformance.differences import expected
@@ -24,7 +24,7 @@ def test_contract(tmp_path: Path) -> None:
         for name in FILES:
             os.utime(server.site.path(name), (1_700_000_000, 1_700_000_000))
         assert server.wire.ask("GET", server.site.url(hostile.NAMES[0]), {}).status == 200
-        for case in HTTP_CASES:
+        for case in (*HTTP_CASES, *CONFIGURED_CASES):
             try:
                 with expected(server.parties, case.name):
                     HttpContract(server.wire.ask, server.site).check(case)

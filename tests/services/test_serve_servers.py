@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shipfiles.testing import HTTP_CASES, HttpContract
+from shipfiles.testing import CONFIGURED_CASES, HTTP_CASES, HttpContract
 from tests.conformance import hostile
 from tests.conformance.differences import expected
 from tests.conformance.test_http_contract import WAYS as WAYS_IN_PROCESS
@@ -32,7 +32,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_contract(server: Server) -> None:
     """All rows in one test: thousands of tests would take longer than their requests."""
     broken = []
-    for case in HTTP_CASES:
+    for case in (*HTTP_CASES, *CONFIGURED_CASES):
         try:
             with expected(server.parties, case.name):
                 HttpContract(server.wire.ask, server.site).check(case)

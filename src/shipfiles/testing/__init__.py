@@ -6,10 +6,16 @@ asked may be a function, a WSGI or ASGI application or a server on the network; 
     contract = HttpContract(ask, Site(folder))
     for case in HTTP_CASES:
         contract.check(case)
+
+`CONFIGURED_CASES` need `OPTIONS`.
 """
 
 from .cases import CASES as HTTP_CASES
+from .cases import CONFIGURED as CONFIGURED_CASES
 from .http import APPLICATION, Answer, Ask, Case, HttpContract
-from .site import PREFIX, Site
+from .site import OPTIONS, PREFIX, Site
 
-__all__ = ["APPLICATION", "HTTP_CASES", "PREFIX", "Answer", "Ask", "Case", "HttpContract", "Site"]
+__all__ = [
+    "APPLICATION", "CONFIGURED_CASES", "HTTP_CASES", "OPTIONS", "PREFIX", "Answer", "Ask", "Case", "HttpContract",
+    "Site",
+]  # fmt: skip

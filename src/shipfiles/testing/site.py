@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .. import manifest, records
 from ..digest import digest_bytes, hashed_name
@@ -38,6 +39,8 @@ def _coded(body: bytes) -> dict[str, bytes]:
     return {"br": b"br" + packed[10 : -len(packed) // 10], "gzip": packed}
 
 
+_TEXT = b"User-agent: *\nDisallow:\n" * 40
+_HTML = b"<!doctype html>\n<title>page</title>\n" * 40
 _CSS = b"".join(b".a%d { color: #%06x }\n" % (i, i * 4099) for i in range(120))
 _JS = _noise(150_000).hex().encode()
 FILES: dict[str, SiteFile] = {
@@ -57,7 +60,30 @@ FILES: dict[str, SiteFile] = {
     "page.0123456789ab.css": SiteFile(b"only looks hashed"),
     "map/app.js.map": SiteFile(b"{}"), "app.webmanifest": SiteFile(b"{ }"), "m.mjs": SiteFile(b"export {}"),
     "m.wasm": SiteFile(b"\0asm"), "font.woff2": SiteFile(b"wOF2"), "no-extension": SiteFile(b"?"),
+    # For `OPTIONS`.
+    "site-root/robots.txt": SiteFile(_TEXT, _coded(_TEXT)),
+    "site-root/.well-known/security.txt": SiteFile(b"Contact: mailto:a@example.com\n"),
+    "site-root/100% a+b #1?%20;'(x).txt": SiteFile(b"odd, at the root"),
+    "site-root/docs/index.html": SiteFile(b"docs, at the root"), "docs/index.html": SiteFile(b"docs"),
+    "site-root/a:b/na\u00efve \u2603/index.html": SiteFile(b"snow, at the root"),
+    "site-root/app/index.html": SiteFile(_HTML, _coded(_HTML)),
+    "img/icon.ico": SiteFile(b"\0\0\1\0"),
+    "rules/a.css": SiteFile(_CSS + b"/* ruled */", _coded(_CSS + b"/* ruled */")), "rules/a.svg": SiteFile(b"<svg/>"),
+    "rules/open.json": SiteFile(b"{}"), "rules/worker.js": SiteFile(b"onmessage = null"),
 }  # fmt: skip
+OPTIONS: Mapping[str, Any] = {
+    "root_folder": "public",
+    "index_file": "index.html",
+    "single_page": "site-root/app/index.html",
+    "root_files": {"/favicon.ico": "img/icon.ico", "/apple touch \u2603.ico": "img/icon.ico"},
+    "headers": {
+        "rules/*": ["cross-origin", "timing", {"X-Letters": "\xe9t\xe9", "X-Robots-Tag": "noindex"}],
+        "rules/*.svg": "inert",
+        "rules/open.json": {"Access-Control-Allow-Origin": "https://a.example", "X-Robots-Tag": None},
+        "rules/*.js": ["same-origin", {"Cache-Control": "no-cache"}],
+    },
+}
+"""``OPTIONS["serve"]`` with which `CONFIGURED_CASES` hold of a `Site`; all others hold with them too."""
 # Each case that harms a file has one of its own, so that the cases can run in any order.
 _HARMED = ("removed", "removed-later", "removed-variant", "shrunk", "shrunk-later", "shrunk-variant", "grown", "folder",
            "fifo", "device", "link",
@@ -93,8 +119,9 @@ class Site:
         pointer = records.Pointer(()).moved(record.release, records.now())
         self._write(self.path(records.POINTER_KEY), records.dump_pointer(pointer))
         self._write(self.path("staticfiles.json"), manifest.dump_django(self.manifest.names()))
-        self._write(self.path("stray.txt"), b"in no manifest")
-        self._write(self.path(".env"), b"PASSWORD=1")
+        for folder in ("", "site-root/"):
+            self._write(self.path(folder + "stray.txt"), b"in no manifest")
+            self._write(self.path(folder + ".env"), b"PASSWORD=1")
         if hasattr(os, "symlink"):
             os.symlink(os.path.join(folder, "secret.txt"), self.path("link.txt"))
 

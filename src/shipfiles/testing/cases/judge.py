@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...http.dates import http_date, parse_http_date
-from ..http import Answer, Ask, Case
+from ..http import APPLICATION, Answer, Ask, Case
 from ..site import FILES, Site
 
 CSS, JS, LARGE, PNG, FILM = "css/site.css", "js/app.js", "js/large.js", "img/dot.png", "film.mp4"
@@ -37,6 +37,20 @@ def same(what: str, got: object, expected: object) -> None:
     if got != expected:
         shown = [repr(v)[:120] for v in (got, expected)]
         raise AssertionError(f"{what} is {shown[0]}, not {shown[1]}")
+
+
+def not_ours(target: str) -> Check:
+    """A check that ``target`` is no file, and gives away nothing that is not public."""
+
+    def check(ask: Ask, site: Site) -> None:
+        answer = ask("GET", target, {})
+        if answer.body != APPLICATION and not 400 <= answer.status < 500:
+            raise AssertionError(f"answered {answer.status} with {answer.body[:40]!r}")
+        for secret in (site.secret, b"PASSWORD", b"in no manifest", b'"schema"', b'"paths"'):
+            if secret in answer.body:
+                raise AssertionError(f"gave away {answer.body[:40]!r}")
+
+    return check
 
 
 def coded(answer: Answer, logical: str, coding: str | None, status: int = 200) -> Answer:
