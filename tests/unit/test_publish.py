@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import brotli
 import pytest
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from shipfiles.build.find import ignore_matcher, select, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import CompressConfig, RewriteConfig
-from shipfiles.digest import Digest, digest_bytes, hashed_name
+from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.errors import BrokenReferences, KeyCollision, ReleaseTaken, ShipfilesError, SourceError, StoreError
 from shipfiles.events import Notice
 from shipfiles.manifest import Manifest, suffix
@@ -39,7 +40,7 @@ from shipfiles.release.publish import publish, publish_plain
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.rehearsal import Rehearsal
-from shipfiles.stores.store import Body, PutMode, Store, Stored, read_all
+from shipfiles.stores.store import Body, Store, Stored, read_all
 
 FAST = CompressConfig(brotli_quality=4, gzip_level=6)
 CSS = "body { background: url(img/x.svg) }\n" + "p { color: red }\n" * 40
@@ -390,8 +391,8 @@ class Folding:
     def __init__(self) -> None:
         self.store = MemoryStore()
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
-        return self.store.put(key.casefold(), body, mode=mode, digest=digest)
+    def put(self, key: str, body: Body, **options: Any) -> Stored:
+        return self.store.put(key.casefold(), body, **options)
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
         return self.store.swap(key.casefold(), expected, body)
@@ -491,10 +492,10 @@ def test_a_file_becomes_a_folder_and_a_folder_a_file(tmp_path: Path, write) -> N
 
 def test_a_failure_after_the_pointer_says_that_the_release_is_live(write) -> None:
     class Failing(MemoryStore):
-        def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+        def put(self, key: str, body: Body, **options: Any) -> Stored:
             if key == "staticfiles.json":
                 raise StoreError(key, "no space left on the device")
-            return super().put(key, body, mode=mode, digest=digest)
+            return super().put(key, body, **options)
 
     store = Failing()
     with pytest.raises(StoreError, match=r"staticfiles\.json: no space .* is live all the same"):
@@ -586,11 +587,11 @@ class Dying:
             raise Killed
         return result
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
-        return self._step(lambda: self.store.put(key, body, mode=mode, digest=digest))  # type: ignore[return-value]
+    def put(self, key: str, body: Body, **options: Any) -> Stored:
+        return self._step(lambda: self.store.put(key, body, **options))  # type: ignore[return-value]
 
-    def copy(self, source: str, target: str) -> bool:
-        return self._step(lambda: self.store.copy(source, target))  # type: ignore[return-value,attr-defined]
+    def copy(self, source: str, target: str, **options: Any) -> bool:
+        return self._step(lambda: self.store.copy(source, target, **options))  # type: ignore[return-value,attr-defined]
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

@@ -40,7 +40,7 @@ from shipfiles.release.prune import plan_prune, prune
 from shipfiles.release.publish import publish
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
-from shipfiles.stores.store import Body, PutMode, Store, Stored, read_all
+from shipfiles.stores.store import Body, Store, Stored, read_all
 
 from .test_publish import Dying, Killed
 
@@ -71,9 +71,9 @@ class Between:
         if self.left == 0:
             self._then()
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+    def put(self, key: str, body: Body, **options: Any) -> Stored:
         self._count()
-        return self._store.put(key, body, mode=mode, digest=digest)
+        return self._store.put(key, body, **options)
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
         self._count()

@@ -19,7 +19,7 @@ from shipfiles.build.cache import NO_CACHE
 from shipfiles.build.find import Found, Stat, ignore_matcher, select, walk
 from shipfiles.build.pipeline import build
 from shipfiles.config import CompressConfig, RewriteConfig
-from shipfiles.digest import Digest, digest_bytes
+from shipfiles.digest import digest_bytes
 from shipfiles.errors import BrokenReferences, StoreError
 from shipfiles.events import Event, Notice, ignore
 from shipfiles.manifest import load, suffix
@@ -30,7 +30,7 @@ from shipfiles.release.publish import publish
 from shipfiles.release.renew import Making, Renewed, renew
 from shipfiles.release.state import STATE_KEY, State, read_state, state_of, write_state
 from shipfiles.stores.local import LocalStore
-from shipfiles.stores.store import Body, PutMode, Stored, read_all
+from shipfiles.stores.store import Body, Stored, read_all
 from tests.stored import timeless
 
 MAKING = Making(
@@ -226,10 +226,10 @@ def test_a_file_written_a_moment_before_it_was_looked_at_is_read_again(shop: Sit
 class Forgetful(LocalStore):
     """A folder that has no room left for what a run remembers."""
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+    def put(self, key: str, body: Body, **options: Any) -> Stored:
         if key == STATE_KEY:
             raise StoreError(key, "no space")
-        return super().put(key, body, mode=mode, digest=digest)
+        return super().put(key, body, **options)
 
 
 @pytest.mark.parametrize("body", ["x", "y"])
@@ -374,8 +374,8 @@ class Dying(LocalStore):
     def put(self, key: str, body: Any, **options: Any) -> Any:
         return self._step(lambda: LocalStore.put(self, key, body, **options))
 
-    def copy(self, source: str, target: str) -> Any:
-        return self._step(lambda: LocalStore.copy(self, source, target))
+    def copy(self, source: str, target: str, **options: Any) -> Any:
+        return self._step(lambda: LocalStore.copy(self, source, target, **options))
 
     def delete(self, keys: Any) -> None:
         for key in keys:

@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
 from shipfiles.config import ServeConfig
-from shipfiles.digest import Digest
 from shipfiles.errors import ConfigError, StoreError
 from shipfiles.manifest import reader_of
 from shipfiles.records import MANIFESTS_PREFIX, POINTER_KEY, read_current
@@ -32,7 +32,7 @@ from shipfiles.serve.table import FileTable, read_table
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.opening import open_store
-from shipfiles.stores.store import Body, PutMode, Stored
+from shipfiles.stores.store import Body, Stored
 
 TEXT = "a { color: red }\n" * 50
 
@@ -70,7 +70,7 @@ class Watched(LocalStore):
 class ReadOnly(LocalStore):
     """A disk that takes nothing."""
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+    def put(self, key: str, body: Body, **options: Any) -> Stored:
         error = OSError(errno.EROFS, "Read-only file system")
         raise StoreError(key, f"cannot be written in {self.root}: {error.strerror}") from error
 

@@ -32,6 +32,8 @@ class TestMemoryStore(StoreContract):
 
 
 class TestLocalStore(StoreContract):
+    keeps_fields = False
+
     @pytest.fixture
     def store(self, tmp_path: Path) -> Store:
         return LocalStore(str(tmp_path / "root"))

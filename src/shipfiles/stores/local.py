@@ -6,7 +6,7 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ _NO_LINKS = frozenset({
 
 
 class LocalStore:
-    """The folder ``root``, made when the first key is put.
+    """The folder ``root``, made when the first key is put. It keeps bytes alone; header fields are the server's.
 
     ``file_mode`` and ``folder_mode`` are the permissions of what is made; ``None`` leaves them to the umask.
     Hard links join keys with the same bytes: a published file is replaced, never written into.
@@ -64,7 +64,15 @@ class LocalStore:
             raise StoreError(key, f"not a key on this system: it has {os.sep!r} or ':'")
         return os.path.join(self.root, *key.split("/"))
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+    def put(
+        self,
+        key: str,
+        body: Body,
+        *,
+        mode: PutMode = "overwrite",
+        digest: Digest | None = None,
+        fields: Mapping[str, str] = {},
+    ) -> Stored:
         path = self.path(key)
         temporary = self._temporary(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -167,7 +175,7 @@ class LocalStore:
             self._unsettled.add(os.path.dirname(path))
             self._remove_empty_folders(os.path.dirname(path))
 
-    def copy(self, source: str, target: str) -> bool:
+    def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
         """Join ``target`` to ``source`` by a hard link, where the file system has them; else copy the bytes."""
         source_path, target_path = self.path(source), self.path(target)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ..digest import Digest, digest_bytes
@@ -19,13 +19,22 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._bodies: dict[str, bytes] = {}
+        self._fields: dict[str, dict[str, str]] = {}
         self._versions: dict[str, int] = {}
         self._times: dict[str, float] = {}
         self._writes = itertools.count()
         self._guard = threading.Lock()
         self._publisher = threading.Lock()
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+    def put(
+        self,
+        key: str,
+        body: Body,
+        *,
+        mode: PutMode = "overwrite",
+        digest: Digest | None = None,
+        fields: Mapping[str, str] = {},
+    ) -> Stored:
         check_key(key)
         whole = b"".join(chunks_of(body, key))
         if digest is not None:
@@ -33,7 +42,7 @@ class MemoryStore:
         with self._guard:
             if mode == "create" and key in self._bodies:
                 raise KeyExists(key)
-            self._write(key, whole)
+            self._write(key, whole, fields)
         return Stored(key, len(whole))
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
@@ -41,7 +50,7 @@ class MemoryStore:
         with self._guard:
             if self._bodies.get(key) != expected:
                 return False
-            self._write(key, body)
+            self._write(key, body, {})
         return True
 
     def head(self, key: str) -> Stored | None:
@@ -78,14 +87,15 @@ class MemoryStore:
             with self._guard:
                 self._bodies.pop(key, None)
 
-    def copy(self, source: str, target: str) -> bool:
+    def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
         check_key(target)
         with self._guard:
             if source not in self._bodies:
                 raise KeyNotFound(source)
-            changed = self._bodies.get(target) != self._bodies[source]
+            wanted = self._bodies[source], dict(fields) or self._fields[source]
+            changed = (self._bodies.get(target), self._fields.get(target)) != wanted
             if changed:
-                self._write(target, self._bodies[source])
+                self._write(target, *wanted)
         return changed
 
     @contextmanager
@@ -98,10 +108,11 @@ class MemoryStore:
         finally:
             self._publisher.release()
 
-    def _write(self, key: str, body: bytes) -> None:
+    def _write(self, key: str, body: bytes, fields: Mapping[str, str]) -> None:
         self._bodies[key] = body
+        self._fields[key] = dict(fields)
         self._versions[key] = next(self._writes)
         self._times[key] = self._clock()
 
     def _stored(self, key: str) -> Stored:
-        return Stored(key, len(self._bodies[key]), self._times[key])
+        return Stored(key, len(self._bodies[key]), self._times[key], fields=dict(self._fields[key]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..digest import Digest, Digester, digest_bytes
 from ..errors import KeyExists, KeyNotFound, StoreError
@@ -15,10 +15,19 @@ class Rehearsal:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._written: dict[str, tuple[Digest, int]] = {}
+        self._fields: dict[str, Mapping[str, str]] = {}
         self._links: dict[str, str] = {}
         self._deleted: set[str] = set()
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+    def put(
+        self,
+        key: str,
+        body: Body,
+        *,
+        mode: PutMode = "overwrite",
+        digest: Digest | None = None,
+        fields: Mapping[str, str] = {},
+    ) -> Stored:
         check_key(key)
         if mode == "create" and self.head(key) is not None:
             raise KeyExists(key)
@@ -28,6 +37,7 @@ class Rehearsal:
         check_digest(key, digester.digest(), digest)
         self._forget(key)
         self._written[key] = (digester.digest(), digester.size)
+        self._fields[key] = dict(fields)
         return Stored(key, digester.size)
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
@@ -43,7 +53,7 @@ class Rehearsal:
     def head(self, key: str) -> Stored | None:
         check_key(key)
         if key in self._written:
-            return Stored(key, self._written[key][1])
+            return Stored(key, self._written[key][1], fields=self._fields[key])
         return None if key in self._deleted or key in self._links else self._store.head(key)
 
     def read(self, key: str) -> Iterator[bytes]:
@@ -66,13 +76,15 @@ class Rehearsal:
             self._forget(key)
             self._deleted.add(key)
 
-    def copy(self, source: str, target: str) -> bool:
+    def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
         check_key(target)
         wanted = self.facts(source)
-        if self.head(target) is not None and self.facts(target) == wanted:
+        there, answered = self.head(target), dict(fields) or self._fields_of(source)
+        if there is not None and self.facts(target) == wanted and there.fields == answered:
             return False
         self._forget(target)
         self._written[target] = wanted
+        self._fields[target] = answered
         return True
 
     def symlink(self, path: str, key: str) -> bool:
@@ -93,6 +105,10 @@ class Rehearsal:
     def facts(self, key: str) -> tuple[Digest, int]:
         """The digest and size of what would be under ``key``. Raises `KeyNotFound`."""
         return self._written.get(key) or digest_of(self, key)
+
+    def _fields_of(self, key: str) -> Mapping[str, str]:
+        found = self.head(key)
+        return found.fields if found is not None else {}
 
     def _forget(self, key: str) -> None:
         """Let go of what was said of ``key`` before."""

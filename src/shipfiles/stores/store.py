@@ -38,14 +38,26 @@ class Stored:
     """Equal for keys that take up one space together, as hard links do; empty if the store cannot tell."""
     sharing: int = field(default=1, compare=False)
     """How many keys, or names outside of the store, have that place."""
+    fields: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The header fields that it is answered with, as far as `Store.head` tells."""
 
 
 class Store(Protocol):
     """Flat keys with ``/`` in them, made of logical paths; no folders that could exist or be empty."""
 
-    def put(self, key: str, body: Body, *, mode: PutMode = "overwrite", digest: Digest | None = None) -> Stored:
+    def put(
+        self,
+        key: str,
+        body: Body,
+        *,
+        mode: PutMode = "overwrite",
+        digest: Digest | None = None,
+        fields: Mapping[str, str] = {},
+    ) -> Stored:
         """Make ``body`` readable under ``key``, whole or not at all.
 
+        A store that answers requests itself, as a bucket does, answers with the header ``fields``; another, such as a
+        folder, does not look at them.
         With a ``digest``, bytes that do not have it are refused with `StoreError` and nothing is changed: a file that
         changes while it is read cannot be published under a name that belongs to other bytes.
         Raises `KeyExists` in mode ``create``, `StoreError` if the store cannot take it.
@@ -80,10 +92,11 @@ class Store(Protocol):
 class Copies(Protocol):
     """The store can copy within itself, cheaper than a read and a put."""
 
-    def copy(self, source: str, target: str) -> bool:
-        """Make ``target`` hold the bytes of ``source``, at one instant. False if it held them already.
+    def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
+        """Make ``target`` hold the bytes of ``source``, at one instant, and be answered with ``fields``.
 
-        Raises `KeyNotFound` for ``source``.
+        Without any it is answered as ``source`` is. False if all was so already; a store for which to look costs as
+        much as to copy need not look. Raises `KeyNotFound` for ``source``.
         """
         ...
 

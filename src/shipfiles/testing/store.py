@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,19 @@ from ..stores.store import Copies, Store, read_all
 
 class StoreContract:
     """What every store must do. Subclass it, and give a fresh store in a fixture named ``store``."""
+
+    keeps_fields = True
+    """Whether the store answers with the header fields that it is given; not so a folder."""
+    looks_before_it_copies = True
+    """Whether `Copies.copy` says that there was nothing to do."""
+
+    def check_answered(self, store: Store, key: str, fields: Mapping[str, str]) -> None:
+        """Assert that ``key`` is answered with all of ``fields``, if the store keeps any."""
+        stored = store.head(key)
+        assert stored is not None
+        assert {name: stored.fields.get(name) for name in fields} == (
+            fields if self.keeps_fields else dict.fromkeys(fields)
+        )
 
     def check_holds(self, store: Store, key: str, body: bytes) -> None:
         """Assert that ``body`` is under ``key``; for a store that gives nothing back, override it."""
@@ -157,12 +172,40 @@ class StoreContract:
         store.put("a", b"one")
         store.put("c", b"two")
         assert store.copy("a", "x/b") is True
-        assert store.copy("a", "x/b") is False
+        assert store.copy("a", "x/b") is not self.looks_before_it_copies
         assert store.copy("a", "c") is True
         self.check_holds(store, "x/b", b"one")
         self.check_holds(store, "c", b"one")
         with pytest.raises(KeyNotFound):
             store.copy("unknown", "d")
+        assert store.head("d") is None
+
+    def test_fields(self, store: Store) -> None:
+        """An object is answered with the fields of its last put, and its bytes are read as they were put."""
+        packed = gzip.compress(b"a {}")
+        fields = {"Content-Type": "text/css; charset=utf-8", "Cache-Control": "max-age=60", "Content-Encoding": "gzip"}
+        store.put("a.css", packed, fields=fields)
+        self.check_answered(store, "a.css", fields)
+        self.check_holds(store, "a.css", packed)
+        store.put("a.css", b"{}", fields={"Content-Type": "application/json"}, mode="overwrite")
+        self.check_answered(store, "a.css", {"Content-Type": "application/json"})
+        stored = store.head("a.css")
+        assert stored is not None
+        assert not stored.fields.keys() & {"Cache-Control", "Content-Encoding"}
+
+    def test_fields_of_a_copy(self, store: Store) -> None:
+        """A copy is answered as its source is, or with fields of its own."""
+        if not isinstance(store, Copies):
+            pytest.skip("the store does not copy")
+        fields = {"Content-Type": "text/css", "Cache-Control": "max-age=60"}
+        store.put("a.css", b"a {}", fields=fields)
+        store.copy("a.css", "b.css")
+        self.check_answered(store, "b.css", fields)
+        other = {"Content-Type": "text/css", "Cache-Control": "no-cache", "Content-Disposition": "attachment"}
+        store.copy("a.css", "b.css", fields=other)
+        self.check_answered(store, "b.css", other)
+        self.check_answered(store, "a.css", fields)
+        self.check_holds(store, "b.css", b"a {}")
 
     def test_readers_see_all_or_nothing(self, store: Store) -> None:
         """While a key is overwritten, each read gives one body or the other, whole."""
