@@ -107,7 +107,7 @@ def test_what_a_page_names_is_there(site: Path, name: str, kind: str, wrapped: b
 
 @pytest.mark.parametrize("kind", ["WSGI", "ASGI"])
 def test_root_files_are_below_the_mount_point(site: Path, kind: str) -> None:
-    put(site / "public", {"robots.txt": "robots", "docs/index.html": "docs"})
+    put(site / "public", {"robots.txt": "robots", "docs/index.html": "docs", "app/index.html": "app"})
     serve = {"root_folder": "public", "index_file": "index.html"}
     with override_settings(ROOT_URLCONF=__name__, STORAGES=storages(**serve), STATIC_URL="static/"):
         call_command("collectstatic", "--noinput", verbosity=0)
@@ -117,6 +117,9 @@ def test_root_files_are_below_the_mount_point(site: Path, kind: str) -> None:
             assert asked("/app/docs/").body == b"docs"
             # Relative, so that it is /app/docs/ for the browser.
             assert asked("/app/docs").status == 302
+            # What is called as the mount point is below it too.
+            assert asked("/app/app/").body == b"app"
+            assert asked("/app/").status == asked("/app/index.html").status == 404
 
 
 def test_a_mount_point_gives_nothing_away(site: Path) -> None:

@@ -42,6 +42,15 @@ SERVERS = {
     "daphne": ("daphne", "-b", "{host}", "-p", "{port}", "-v", "0", MODULE + ":{way}_asgi"),
     "waitress": ("waitress", "--listen", "{host}:{port}", MODULE + ":{way}_wsgi"),
 }  # fmt: skip
+MOUNT = "/app"
+MOUNTED = {
+    **dict.fromkeys(("gunicorn-sync", "gunicorn-gthread", "gunicorn-lane"), ("--env", f"SCRIPT_NAME={MOUNT}")),
+    **dict.fromkeys(("gunicorn-asgi", "uvicorn-httptools", "uvicorn-h11", "uvicorn-lane", "hypercorn", "daphne"),
+                    ("--root-path", MOUNT)),
+    **dict.fromkeys(("granian-wsgi", "granian-asgi"), ("--url-path-prefix", MOUNT)),
+    "waitress": ("--url-prefix", MOUNT),
+}  # fmt: skip
+"""How each server is told that the application is mounted at MOUNT."""
 NEEDS = {
     "uvicorn-httptools": ("uvicorn", "httptools"), "uvicorn-h11": ("uvicorn", "h11"),
     "uvicorn-lane": ("uvicorn", "httptools"),
@@ -105,27 +114,27 @@ def wait_until_listening(port: int, process: subprocess.Popen[bytes], log: Path)
 
 
 @contextlib.contextmanager
-def start(name: str, way: str, folder: Path) -> Iterator[Server]:
+def start(name: str, way: str, folder: Path, *options: str) -> Iterator[Server]:
     """The server ``name``, running, with a new site in ``folder`` that is served in ``way``, one of `WAYS`."""
     site = Site(str(folder))
-    with launch(name, way, Path(site.root), folder / "log.txt") as (port, process):
+    with launch(name, way, Path(site.root), folder / "log.txt", *options) as (port, process):
         wire = Wire(port)
         yield Server(name, way, site, port, process, folder / "log.txt", wire)
         wire.close()
 
 
 @contextlib.contextmanager
-def launch(name: str, way: str, root: Path, log: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def launch(name: str, way: str, root: Path, log: Path, *options: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """The server ``name``, running: it serves the release in ``root`` in ``way``. Gives its port."""
     for package in NEEDS.get(name, (SERVERS[name][0],)):
         if importlib.util.find_spec(package) is None:
             missing(f"{package} is not installed")
     port = free_port()
-    program, *arguments = (part.format(host="127.0.0.1", port=port, way=way) for part in SERVERS[name])
+    program, *arguments, app = (part.format(host="127.0.0.1", port=port, way=way) for part in SERVERS[name])
     # Granian's own command is its module too; gunicorn's is gunicorn.app.wsgiapp, which -m finds by the package.
     with (
         log.open("wb") as out,
-        run([sys.executable, "-m", program, *arguments], out, root) as process,
+        run([sys.executable, "-m", program, *arguments, *options, app], out, root) as process,
     ):
         wait_until_listening(port, process, log)
         yield port, process

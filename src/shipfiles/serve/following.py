@@ -257,6 +257,10 @@ class FollowingTable:
         """As `Table.may_wait`."""
         return self._table().may_wait(path)
 
+    def is_static(self, path: str, /) -> bool:
+        """As `Table.is_static`."""
+        return self._now[1].is_static(path)
+
     def is_lost(self, path: str, /) -> bool:
         """As `Table.is_lost`."""
         return self._now[1].is_lost(path)

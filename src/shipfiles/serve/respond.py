@@ -74,9 +74,9 @@ def _respond(table: Table, request: Request) -> Response | None:
     if request.path is None:
         return None
     response = _at(table, request, request.path)
-    if response is None and request.mount:
+    if response is None and request.mount and table.is_static(whole := request.mount + request.path):
         # STATIC_URL may have the mount point in it, of which the server tells with each request alone.
-        return _at(table, request, request.mount + request.path)
+        return _at(table, request, whole)
     return response
 
 
@@ -116,7 +116,7 @@ def respond_instead(table: Table, request: Request, accept: str | None) -> Respo
         return None
     try:
         resource = table.page(path)
-        if resource is None or (mount and table.page(mount + path) is None):
+        if resource is None or (mount and table.is_static(mount + path)):
             return None
         response = _represented(resource, method, header, table.config)
     except OSError:

@@ -92,6 +92,9 @@ class Table(Protocol):
     def may_wait(self, path: str, /) -> bool:
         """Whether to find or open the file at ``path`` may take longer than an event loop should be kept."""
 
+    def is_static(self, path: str, /) -> bool:
+        """Whether ``path`` is below a prefix that is for static files alone."""
+
     def is_lost(self, path: str, /) -> bool:
         """Whether a path without a file is certainly meant for this table, so that the table itself answers 404."""
 
@@ -201,6 +204,9 @@ class FileTable:
         if self._has(name) or name in self._unknown or not _may_be_kept(name, at_root):
             return False
         return not self._others.is_known() or (self._pull is not None and not self._pull.has(name))
+
+    def is_static(self, path: str) -> bool:
+        return self._places.is_static(path)
 
     def is_lost(self, path: str) -> bool:
         """Whether ``path`` is a hashed name that no release has: no application would answer it.

@@ -75,6 +75,10 @@ class WatchTable:
         """Never: the files of development are on this disk."""
         return False
 
+    def is_static(self, path: str, /) -> bool:
+        """As `Table.is_static`."""
+        return self._places.is_static(path)
+
     def is_lost(self, _path: str, /) -> bool:
         """Never: in development the application's own 404 page says more."""
         return False
