@@ -204,6 +204,24 @@ def test_to_activate_the_current_release_puts_its_plain_names_right(store: Store
     assert len(pointer.history) == 2
 
 
+def test_what_somebody_else_put_beside_a_plain_name_of_the_current_release_stays(store: Store, write) -> None:
+    """What is damaged is put right, and so is the plain name itself."""
+    _, second = two(store, write)
+    whole = stored(store)
+    store.put("css/app.css", b"damaged")
+    store.put("css/app.css.gz", b"a backup of theirs")
+    store.put("css/app.css.br", whole["css/app.css.br"][:-1])
+    told: list[Event] = []
+    activate(store, "two", listener=told.append)
+    assert read_all(store, "css/app.css.gz") == b"a backup of theirs"
+    assert "css/app.css.gz: left as it is" in notices(told)
+    store.delete(["css/app.css.gz"])
+    activate(store, "two")
+    check_whole(store, second)
+    ours = set(second.keys())
+    assert {key: stored(store)[key] for key in ours} == {key: whole[key] for key in ours}
+
+
 @pytest.mark.parametrize("damage", ["asset", "size", "bytes", "kept source", "manifest", "no manifest"])
 def test_a_damaged_release_is_refused_and_nothing_changes(store: Store, write, damage: str) -> None:
     first, _ = two(store, write)

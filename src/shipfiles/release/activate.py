@@ -125,7 +125,8 @@ class _Activation:
         self._unsettled = Unsettled(store)
         self._before = current_id(store)
         # Who makes the current release current again asks to have its plain names put right.
-        self._given = Given(store, trusting=self._unsettled.found or self._before == record.release)
+        self._mends = self._before == record.release
+        self._given = Given(store, trusting=self._unsettled.found)
         self._result = Activated(record.release, self._before)
         key = manifest_key(record.manifest)
         body = read_all(store, key)
@@ -312,10 +313,11 @@ class _Activation:
         same = (
             there is not None and there.size == plain.size and digest_of(self._store, entry.logical)[0] == plain.digest
         )
-        if not same and not self._given.ours(entry.logical, *(() if old is None else (_plain_of(old).digest,))):
+        likely = () if old is None else (_plain_of(old).digest,)
+        if not (same or self._mends or self._given.ours(entry.logical, *likely)):
             leave(self._listener, entry.logical)
             return
-        beside = self._beside(entry, old, has)
+        beside = self._beside(entry, old, holder, has)
         # A web server sends a variant beside a file as that file: no old one may stand beside new bytes.
         for token, key in beside.items():
             if token not in plain.codings or not same:
@@ -333,7 +335,7 @@ class _Activation:
             if (target := beside.get(token)) is not None:
                 self._copy(holder + suffix(token), target, variant.size, variant.digest)
 
-    def _beside(self, entry: Entry, old: Entry | None, has: Callable[[str], bool]) -> dict[str, str]:
+    def _beside(self, entry: Entry, old: Entry | None, holder: str, has: Callable[[str], bool]) -> dict[str, str]:
         """Coding → key of each variant beside the plain name that there is, or is to be, and that is ours."""
         plain = _plain_of(entry)
         # Only what a manifest names is ours to remove.
@@ -345,11 +347,16 @@ class _Activation:
             if has(key := entry.logical + suffix(token)):
                 continue
             likely = [codings[token].digest for codings in (known, plain.codings) if token in codings]
-            if self._given.ours(key, *likely):
+            if self._given.ours(key, *likely) or (self._mends and self._is_damaged(key, token, plain, holder)):
                 beside[token] = key
             else:
                 leave(self._listener, key, entry.logical)
         return beside
+
+    def _is_damaged(self, key: str, token: str, plain: Entry | Plain, holder: str) -> bool:
+        """Whether what is under ``key``, a variant's beside a plain name, may be what damage left of it."""
+        variant = plain.codings.get(token)
+        return variant is not None and self._given.may_be_ours(key, variant.size, holder + suffix(token))
 
     def _copy(self, source: str, target: str, size: int, digest: Digest, logical: str = "") -> None:
         if isinstance(self._store, Copies):

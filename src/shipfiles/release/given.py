@@ -14,7 +14,6 @@ from ..events import Listener, Notice
 from ..records import MANIFESTS_PREFIX
 from ..stores.store import Links, Store, digest_of, read_all
 from .listed import listed
-from .pieces import Piece
 
 
 class Given:
@@ -45,20 +44,21 @@ class Given:
             return True
         return found in likely or found in self._known().get(key, ())
 
-    def may_be_ours(self, piece: Piece) -> bool:
-        """Whether what is in the place of ``piece``, a variant with other bytes, is ours, or what damage left of it.
+    def may_be_ours(self, key: str, size: int, holder: str = "") -> bool:
+        """Whether what is under ``key``, a variant that is not right, is ours, or what damage left of it.
 
-        Damage changes bytes, or cuts them off. Whoever keeps a file of their own there has bytes of another size.
+        Damage changes bytes, or cuts them off; whoever keeps a file of their own there has bytes of another size.
+        ``size`` is the variant's, and under ``holder``, if there is such a key, are its bytes.
         """
-        there = self._store.head(piece.key)
-        if there is not None and there.size in (0, piece.size):
+        there = self._store.head(key)
+        if there is not None and there.size in (0, size):
             return True
-        holder = self._store.head(piece.holder) if piece.holder else None
-        if there is not None and holder is not None and there.size <= holder.size:
-            body, wanted = read_all(self._store, piece.key), read_all(self._store, piece.holder)
+        whole = self._store.head(holder) if holder else None
+        if there is not None and whole is not None and there.size <= whole.size:
+            body, wanted = read_all(self._store, key), read_all(self._store, holder)
             if body is not None and wanted is not None and wanted.startswith(body):
                 return True
-        return self.ours(piece.key)
+        return self.ours(key)
 
     def is_taken(self, key: str) -> bool:
         """Whether a manifest names ``key`` as one of these, and somebody else has taken it."""

@@ -245,7 +245,7 @@ class Verification:
     def _is_taken(self, entry: Entry, piece: Piece, finding: Finding) -> bool:
         """Whether somebody else has put a file in the place of a variant beside a name that is not ours alone."""
         may_be_theirs = piece.coding and (piece.holder or entry.kept) and finding.kind in ("damaged", "missing")
-        return bool(may_be_theirs) and not self._given.may_be_ours(piece)
+        return bool(may_be_theirs) and not self._given.may_be_ours(piece.key, piece.size, piece.holder)
 
     @cached_property
     def _given(self) -> Given:
