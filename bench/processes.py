@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +77,39 @@ def measured(
 def tree_cpu_seconds(root: int) -> float:
     """User and system seconds so far of the running process ``root`` and of all below it."""
     return sum(sum(map(int, fields[11:15])) for fields in _tree(root).values()) / TICKS
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a running process and all below it hold."""
+
+    memory_mb: float
+    """Resident; of a page that several processes share, each counts its part (PSS in proc_pid_smaps(5))."""
+    descriptors: int
+    threads: int
+
+
+def tree_holds(root: int) -> Held:
+    """What the running process ``root`` and all below it hold now."""
+    kilobytes = descriptors = threads = 0
+    for process in _tree(root):
+        with contextlib.suppress(OSError):
+            lines = Path("/proc", str(process), "smaps_rollup").read_text().splitlines()
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            descriptors += len(os.listdir(f"/proc/{process}/fd"))
+            threads += len(os.listdir(f"/proc/{process}/task"))
+    return Held(kilobytes / 1024, descriptors, threads)
+
+
+def tree_opened(root: int) -> Counter[str]:
+    """What the running process ``root`` and all below it have open, in the kernel's words."""
+    found: Counter[str] = Counter()
+    for process in _tree(root):
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(f"/proc/{process}/fd"):
+                with contextlib.suppress(OSError):
+                    found[re.sub(r":\[[0-9]+\]", "", os.readlink(entry.path))] += 1
+    return found
 
 
 def _tree_mb(root: int) -> float:

@@ -25,9 +25,9 @@ _GUNICORN = ("gunicorn", "--workers", "1", "--worker-class", "gthread", "--threa
 _QUIET = ("--log-level", "warning")
 _BOUND = ("--host", "127.0.0.1", "--port", "{port}")
 SERVERS = {
-    "gunicorn": (*_GUNICORN, *_QUIET, "--no-control-socket", "tests.rolling.served:wsgi_app"),
-    "granian": ("granian", *_BOUND, *_QUIET, "--interface", "wsgi", "tests.rolling.served:wsgi_app"),
-    "uvicorn": ("uvicorn", *_BOUND, *_QUIET, "--no-access-log", "tests.rolling.served:asgi_app"),
+    "gunicorn": (*_GUNICORN, *_QUIET, "--no-control-socket", "tests.rolling.served:wsgi"),
+    "granian": ("granian", *_BOUND, *_QUIET, "--interface", "wsgi", "tests.rolling.served:wsgi"),
+    "uvicorn": ("uvicorn", *_BOUND, *_QUIET, "--no-access-log", "tests.rolling.served:asgi"),
 }
 
 NGINX = """
@@ -173,7 +173,7 @@ class Deployment:
         program = "django" if grace is None else "tests.rolling.impatient"
         return subprocess.Popen(
             [sys.executable, "-m", program, *arguments], cwd=REPOSITORY,
-            env={**self._environment(tree), "GRACE": str(grace)},
+            env={**self.environment(tree), "GRACE": str(grace)},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
@@ -190,7 +190,7 @@ class Deployment:
             _stop(running)
         name, port = self._servers[number], self._ports[number]
         command = [sys.executable, "-m", *(part.format(port=port) for part in SERVERS[name])]
-        environment = self._environment(tree, around=name in self._around)
+        environment = self.environment(tree, around=name in self._around)
         log = f"{name}{number}.log"
         self._processes[number] = process = self._started(command, log, environment)
         self._await(process, port, log)
@@ -209,7 +209,8 @@ class Deployment:
         paths = [*self.folder.glob("*.log"), self.folder / "nginx" / "error.log"]
         return "\n".join(f"{p.name}:\n{p.read_text(errors='replace')[-3000:]}" for p in paths if p.exists())
 
-    def _environment(self, tree: Tree, *, around: bool = False) -> dict[str, str]:
+    def environment(self, tree: Tree, *, around: bool = False) -> dict[str, str]:
+        """With which a process runs the code of ``tree``; ``around`` as for the class, but of that process."""
         site = {
             "home": str(self.folder),
             "source": str(self.folder / "source"),

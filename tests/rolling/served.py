@@ -26,8 +26,9 @@ urlpatterns = [path("page/<int:number>", page)]
 
 
 if os.environ.get("ROLLING_AROUND"):
-    from shipfiles.serve import asgi, wsgi
+    from shipfiles.serve.asgi import StaticApp as AsyncStaticApp
+    from shipfiles.serve.wsgi import StaticApp
 
-    wsgi_app, asgi_app = wsgi.StaticApp(get_wsgi_application()), asgi.StaticApp(get_asgi_application())
+    wsgi, asgi = StaticApp(get_wsgi_application()), AsyncStaticApp(get_asgi_application())
 else:
-    wsgi_app, asgi_app = get_wsgi_application(), get_asgi_application()
+    wsgi, asgi = get_wsgi_application(), get_asgi_application()

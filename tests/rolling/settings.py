@@ -9,7 +9,7 @@ SITE = json.loads(os.environ["ROLLING_SITE"])
 
 BASE_DIR = SITE["home"]
 SECRET_KEY = "x" * 50
-ALLOWED_HOSTS = ["127.0.0.1"]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "tests.rolling.served"
 INSTALLED_APPS = [*SITE["apps"], "django.contrib.staticfiles"]
 MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", *SITE["middleware"]]

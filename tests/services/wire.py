@@ -25,8 +25,7 @@ class Wire:
 
     def ask(self, method: str, target: str, fields: Mapping[str, str]) -> Answer:
         """The answer to a request."""
-        lines = [(name.encode(), value.encode("latin-1")) for name, value in fields.items()]
-        answer = self.ask_raw(method, target.encode(), lines)
+        answer = self.ask_raw(method, target.encode(), _lines(fields))
         assert answer is not None, f"{method} {target[:80]}: the connection was closed without an answer"
         return answer
 
@@ -37,8 +36,7 @@ class Wire:
 
         Raises ``AssertionError`` if the answer is no HTTP.
         """
-        head = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
-        request = method.encode() + b" " + target + b" " + version + b"\r\nHost: localhost\r\n" + head + b"\r\n"
+        request = _request(method, target, fields, version)
         used_before = self._socket is not None
         try:
             answer = self._exchange(method, request)
@@ -51,6 +49,26 @@ class Wire:
                 return self.ask_raw(method, target, fields, version)
         return answer
 
+    def ask_all(self, requests: Iterable[tuple[str, str, Mapping[str, str]]]) -> list[Answer]:
+        """The answers to requests (method, target, fields) that are sent at once (RFC 9112 section 9.3.2).
+
+        There are fewer if the server closes the connection after one of them. Raises as `ask`.
+        """
+        self.close()
+        asked = list(requests)
+        answers: list[Answer] = []
+        self._send(b"".join(_request(method, target.encode(), _lines(fields)) for method, target, fields in asked))
+        for method, _, _ in asked:
+            answer = self._answer(method)
+            if answer is None:
+                break
+            answers.append(answer)
+            if self._socket is None:
+                return answers
+        assert not self._held, f"after the end of the answers: {self._held[:80]!r}"
+        self.close()
+        return answers
+
     def close(self) -> None:
         """Close the connection. The next request opens another one."""
         if self._socket is not None:
@@ -58,12 +76,21 @@ class Wire:
         self._socket, self._held = None, b""
 
     def _exchange(self, method: str, request: bytes) -> Answer | None:
+        self._send(request)
+        answer = self._answer(method)
+        assert not self._held, f"after the end of the answer: {self._held[:80]!r}"
+        return answer
+
+    def _send(self, requests: bytes) -> None:
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=20)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A server may answer, and close, before it has read all of a request that is too long for it.
         with contextlib.suppress(ConnectionError):
-            self._socket.sendall(request)
+            self._socket.sendall(requests)
+
+    def _answer(self, method: str) -> Answer | None:
+        """The next answer; ``None`` if the connection was closed instead. It is closed here where that is said."""
         while b"\r\n\r\n" not in self._held:
             if not self._receive():
                 assert not self._held, f"half a head: {self._held[:200]!r}"
@@ -93,9 +120,7 @@ class Wire:
                 pass
             surplus = self._held
             self.close()
-        else:
-            surplus = self._held
-        assert not surplus, f"after the end of the answer: {surplus[:80]!r}"
+            assert not surplus, f"after the end of the answer: {surplus[:80]!r}"
         return Answer(answer.status, named, body)
 
     def _receive(self) -> bool:
@@ -131,3 +156,12 @@ class Wire:
             if not chunk:
                 return body
             body += chunk
+
+
+def _lines(fields: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1")) for name, value in fields.items()]
+
+
+def _request(method: str, target: bytes, fields: Iterable[tuple[bytes, bytes]], version: bytes = b"HTTP/1.1") -> bytes:
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
+    return method.encode() + b" " + target + b" " + version + b"\r\nHost: localhost\r\n" + lines + b"\r\n"
