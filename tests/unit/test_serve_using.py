@@ -39,6 +39,7 @@ from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable, Table, choose_table, read_table
 from shipfiles.serve.using import Used, log_use, read_release_file, release_to_use, write_release_file
 from shipfiles.stores.local import LocalStore
+from tests.shells import ask_asgi, ask_wsgi, environ_of, scope_of
 
 
 class Place:
@@ -306,16 +307,58 @@ def test_the_table_before_is_given_back_at_once(place: Place) -> None:
         before, kept = weakref.ref(table._now[1]), weakref.ref(table._now[1].ready)
         answering = table.ready
         assert answering
-        assert answering.find(f"/static/{first}")
+        assert answering.size > 0
         place.deploy("two", "b{}")
         assert ask(table, "/static/a.css")[2] == b"b{}"
         # A request that is being answered ends as it began.
         assert before() is not table._now[1]
+        assert answering.size == 0
         response = answering.respond(Request("GET", f"/static/{first}", lambda _: None))
         assert response
         assert (response.status, response.body) == (200, b"a{}")
         del answering
         assert (before(), kept()) == (None, None)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("kind", ["wsgi", "asgi"])
+def test_an_exception_of_the_application_keeps_no_table(place: Place, kind: str) -> None:
+    """Django's own 404 is one. With its traceback it keeps every frame on the way, until cycles are looked for."""
+    place.deploy("one", "a{}")
+    caught = []
+
+    def fail() -> None:
+        try:
+            {}["view"]
+        except LookupError as error:
+            caught.append(error)
+
+    def application(environ: Any, start: Any) -> list[bytes]:
+        fail()
+        start("404 Not Found", [])
+        return []
+
+    async def async_application(scope: Any, receive: Any, send: Any) -> None:
+        fail()
+        await send({"type": "http.response.start", "status": 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    gc.collect()
+    gc.disable()
+    try:
+        if kind == "wsgi":
+            app = wsgi.StaticApp(application, root=place.root, config=FOLLOW)
+            assert ask_wsgi(app, environ_of("GET", "/page", {})).status == 404
+        else:
+            app = asgi.StaticApp(async_application, root=place.root, config=FOLLOW)
+            assert ask_asgi(app, scope_of("GET", "/page", {})).status == 404
+        assert caught
+        before = weakref.ref(app.table._now[1])
+        place.deploy("two", "b{}")
+        assert ask(app.table, "/static/a.css")[2] == b"b{}"
+        assert before() is None
     finally:
         gc.enable()
 

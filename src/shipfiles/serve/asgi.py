@@ -61,6 +61,9 @@ class StaticApp:
             headers = list(answer.raw_headers)
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             return await _send_body(answer.body, send)
+        # A long download must not keep the table of a release that has been replaced, nor an exception that the
+        # application has caught, whose traceback leads here.
+        ready = file = None
         # Latin-1 takes any bytes; those of a query are ASCII.
         query = scope["query_string"].decode("latin-1") if scope.get("query_string") else ""
         mount = mount_point(scope, self._script_name)

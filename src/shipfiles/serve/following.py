@@ -282,6 +282,8 @@ class FollowingTable:
         return self._now[1]
 
     def _go_over(self, used: Used | None) -> None:
-        _, before = self._now
+        known, before = self._now
+        if used is known:
+            return  # another thread has done it meanwhile
         self._now = used, self._table_of(used)
         before.retire()

@@ -188,6 +188,16 @@ class Ready:
                 self._lock.release()
         return response
 
+    def clear(self) -> None:
+        """Give back all that is kept; who answers just now may keep one more."""
+        # Not for ever: in the child of a fork nobody may be there to release it.
+        if self._lock.acquire(timeout=0.1):
+            try:
+                self._files.clear()
+                self.size = 0
+            finally:
+                self._lock.release()
+
     def _forget(self, path: str) -> None:
         if self._lock.acquire(blocking=False):
             try:

@@ -156,8 +156,10 @@ class FileTable:
     # table: then the last request that this one answers gives all of it back, its memory and its descriptor.
 
     def retire(self) -> None:
-        """Keep no more answers ready, for another table answers now."""
-        self.ready = None
+        """Give back the answers that are ready, and keep no more, for another table answers now."""
+        ready, self.ready = self.ready, None
+        if ready is not None:
+            ready.clear()
 
     def find(self, path: str) -> Resource | None:
         """The file at the URL path ``path``, decoded. What it takes to answer is worked out on the first request."""

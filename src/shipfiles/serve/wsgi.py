@@ -53,6 +53,8 @@ class StaticApp:
             if answer is not None:
                 start_response(answer.status_line, answer.headers.copy())
                 return [answer.body] if answer.body else []
+        # Python keeps this frame as long as an exception that the application has caught: a while, in a cycle.
+        ready = file = None
         mount = get("SCRIPT_NAME")
         request = Request(
             environ["REQUEST_METHOD"], path, lambda field: get(_KEYS[field]), get("QUERY_STRING", ""),
