@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import FunctionType, ModuleType
 
 from ..errors import ConfigError
 
@@ -13,14 +15,15 @@ def require_server(
     version: str,
     *,
     tested: str,
-    methods: Mapping[type, Mapping[str, Sequence[str]]],
+    methods: Mapping[type | ModuleType, Mapping[str, Sequence[str]]],
+    attributes: Mapping[type | ModuleType, Collection[str]],
     instead: str,
 ) -> None:
     """Raise `ConfigError` unless the server is one that the lane can be built into.
 
     ``tested`` is the version with which the lane was tested; another major version is refused, and so is a server of
-    which one of ``methods``, with the names of their parameters, is missing or has others. ``instead`` says what to
-    use then.
+    which one of ``methods``, with the names of their parameters, is missing or has others, or one of ``attributes``,
+    also of objects, is missing. ``instead`` says what to use then.
     """
     problem = ""
     if version.partition(".")[0] != tested.partition(".")[0]:
@@ -32,8 +35,24 @@ def require_server(
                 problem = problem or f"{owner.__name__}.{method}() is gone"
             elif (got := list(inspect.signature(found).parameters)) != list(parameters):
                 problem = problem or f"{owner.__name__}.{method}() takes {', '.join(got)}, not {', '.join(parameters)}"
+    for owner, names in attributes.items():
+        for attribute in names:
+            if not _has(owner, attribute):
+                problem = problem or f"{owner.__name__}.{attribute} is gone"
     if problem:
         raise ConfigError(
             f"The fast lane of Shipfiles was tested with {name} {tested}, and this is {name} {version}: {problem}. "
             f"Until there is a Shipfiles for it, use {instead}: the same answers, more slowly."
         )
+
+
+def _has(owner: type | ModuleType, attribute: str) -> bool:
+    """Whether a class or a module has an attribute, or one of the class's methods gives it to an object."""
+    if hasattr(owner, attribute):
+        return True
+    classes = owner.__mro__ if isinstance(owner, type) else ()
+    functions = (function for one in classes for function in vars(one).values() if isinstance(function, FunctionType))
+    return any(
+        step.opname == "STORE_ATTR" and step.argval == attribute
+        for function in functions for step in dis.get_instructions(function)
+    )  # fmt: skip

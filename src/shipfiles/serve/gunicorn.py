@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import gunicorn
 from gunicorn import util
 from gunicorn.glogging import Logger
-from gunicorn.http import get_parser, wsgi
+from gunicorn.http import RequestParser, get_parser, wsgi
+from gunicorn.http.unreader import Unreader
 from gunicorn.workers import gthread
 
 from .expected import require_server
@@ -35,6 +36,7 @@ require_server(
     methods={
         gthread.ThreadWorker: {
             "enqueue_req": ("self", "conn"),
+            "finish_request": ("self", "conn", "fs"),
             "load_wsgi": ("self",),
             "murder_keepalived": ("self", "force"),
             "murder_pending": ("self",),
@@ -50,7 +52,20 @@ require_server(
             "set_timeout": ("self",),
         },
         Logger: {"access": ("self", "resp", "req", "environ", "request_time")},
+        Unreader: {"unread": ("self", "data")},
+        wsgi: {"create": ("req", "sock", "client", "server", "cfg", "response_class", "response_args")},
         wsgi.Response: {"start_response": ("self", "status", "headers", "exc_info")},
+    },
+    attributes={
+        gthread: ("DEFAULT_WORKER_DATA_TIMEOUT", "STOP_KEEPALIVE_LINGER"),
+        gthread.ThreadWorker: ("alive", "cfg", "keepalived_conns", "log", "max_keepalived", "max_requests", "nr",
+                               "nr_conns", "pending_conns", "poller", "wsgi"),
+        gthread.TConn: ("client", "data_ready", "initialized", "parser", "server", "sock", "timeout"),
+        Logger: ("access_log_enabled",),
+        RequestParser: ("unreader",),
+        util: ("http_date",),
+        wsgi: ("SERVER",),
+        wsgi.Response: ("sent",),
     },
 )  # fmt: skip
 

@@ -11,11 +11,14 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import uvicorn
+from httptools import HttpRequestParser
 from uvicorn.config import Config
 from uvicorn.logging import TRACE_LOG_LEVEL
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
+from uvicorn.server import ServerState
 
 from ..errors import ShipfilesError
 from .asgi import path_below_root
@@ -40,6 +43,16 @@ require_server(
             "_unset_keepalive_if_required": ("self",),
         },
         ProxyHeadersMiddleware: {"__call__": ("self", "scope", "receive", "send")},
+    },
+    attributes={
+        Config: ("encoded_headers", "forwarded_allow_ips", "loaded_app", "proxy_headers", "root_path"),
+        FlowControl: ("write_paused",),
+        HttpRequestParser: ("should_keep_alive", "should_upgrade"),
+        HttpToolsProtocol: ("access_log", "access_logger", "client", "connections", "cycle", "flow",
+                            "limit_concurrency", "loop", "parser", "scheme", "server_state", "tasks",
+                            "timeout_keep_alive", "timeout_keep_alive_task", "transport"),
+        RequestResponseCycle: ("response_complete",),
+        ServerState: ("default_headers", "total_requests"),
     },
 )  # fmt: skip
 
