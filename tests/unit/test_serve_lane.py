@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+import selectors
+import socket
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -12,8 +17,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shipfiles.errors import ConfigError
 from shipfiles.serve.lane import LARGEST, Classifier, LaneRequest
 from shipfiles.serve.ready import ODD as ODD_FIELDS
+from shipfiles.serve.table import Table
 
 USUAL = (
     b"GET /static/css/site.0123456789ab.css HTTP/1.1\r\nHost: example.org\r\nUser-Agent: Mozilla/5.0 (X11; Linux)\r\n"
@@ -359,3 +366,107 @@ def test_uvicorn_answers_itself_where_its_lane_fails(
     static = SimpleNamespace(classify=Classifier().classify, is_mounted=False, lane=Broken(error, late=late))
     assert protocol._took(static, USUAL) is False
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("nobody said"), PermissionError(13, "not allowed"), KeyError("STATIC_ROOT")]
+)
+def test_uvicorn_answers_itself_where_there_is_no_lane(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If a connection's protocol cannot be made, event loops leave its client waiting for ever."""
+    uvicorn = pytest.importorskip("uvicorn")
+    pytest.importorskip("httptools")
+    from shipfiles.serve import default
+    from shipfiles.serve.uvicorn import StaticProtocol
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    def fail() -> Table:
+        raise error
+
+    monkeypatch.setattr(default, "_provider", fail)
+    config = uvicorn.Config(application, http=StaticProtocol, log_config=None, proxy_headers=False)
+    config.load()
+    loop = asyncio.new_event_loop()
+    try:
+        # For two connections; it is said once.
+        for _ in range(2):
+            assert StaticProtocol(config, uvicorn.server.ServerState(), {}, loop)._static is None
+    finally:
+        loop.close()
+    assert caplog.text.count("The fast lane of Shipfiles is closed") == 1
+    assert str(error) in caplog.text
+
+
+class Finished:
+    """A worker of gunicorn with one connection, with which a thread of its pool has just finished."""
+
+    def __init__(self) -> None:
+        from gunicorn.config import Config
+        from gunicorn.workers.gthread import TConn
+
+        from shipfiles.serve.gunicorn import ThreadWorker
+
+        self.worker = object.__new__(ThreadWorker)
+        vars(self.worker).update(_lane=object(), _leaving={}, poller=selectors.DefaultSelector(), nr_conns=1)
+        server, self.client = socket.socketpair()
+        self.conn = TConn(Config(), server, ("10.0.0.1", 1), ("10.0.0.2", 80))
+        server.setblocking(True)
+
+    def finish(self) -> None:
+        """The thread says that the connection is to be closed."""
+        future: Future[bool] = Future()
+        future.set_result(False)
+        self.worker.finish_request(self.conn, future)
+
+    def dispatch(self) -> None:
+        """What the worker does in a turn of its loop."""
+        for key, _ in self.worker.poller.select(5):
+            key.data(key.fileobj)
+
+    def close(self) -> None:
+        self.client.close()
+        self.conn.sock.close()
+        self.worker.poller.close()
+
+
+@pytest.fixture
+def finished() -> Iterator[Finished]:
+    pytest.importorskip("gunicorn")
+    made = Finished()
+    yield made
+    made.close()
+
+
+def test_gunicorns_thread_waits_for_no_client_that_does_not_close(finished: Finished) -> None:
+    finished.finish()
+    # Still open towards the server, and counted; the client has been told.
+    assert finished.conn in finished.worker._leaving
+    assert finished.worker.nr_conns == 1
+    assert finished.client.recv(1) == b""
+    finished.client.sendall(b"more of a body that nobody wants")
+    finished.dispatch()
+    assert finished.worker.nr_conns == 1
+    finished.client.shutdown(socket.SHUT_WR)
+    finished.dispatch()
+    assert finished.worker.nr_conns == 0
+    assert finished.conn.sock.fileno() == -1
+    assert not finished.worker._leaving
+
+
+def test_a_client_that_does_not_close_is_left_at_last(finished: Finished) -> None:
+    finished.finish()
+    finished.worker._leaving[finished.conn].deadline = 0.0
+    vars(finished.worker).update(pending_conns=deque(), _next_look=0.0)
+    finished.worker.murder_pending()
+    assert finished.worker.nr_conns == 0
+    assert finished.conn.sock.fileno() == -1
+
+
+def test_a_connection_that_gunicorn_has_closed_is_counted_once(finished: Finished) -> None:
+    """gunicorn does so where an application fails in the middle of an answer."""
+    finished.conn.sock.close()
+    finished.finish()
+    assert finished.worker.nr_conns == 0

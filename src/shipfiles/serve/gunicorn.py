@@ -158,6 +158,24 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if not self._took(conn, self.keepalived_conns):
             super().on_client_socket_readable(conn, client)
 
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """A thread has answered. A connection that is to be closed waits beside all others for its client to close.
+
+        gunicorn would wait for it here, up to two seconds, in which nobody else is answered.
+        """
+        if self._lane is None or not (fs.cancelled() or (fs.exception() is None and not fs.result())):
+            super().finish_request(conn, fs)
+            return
+        try:
+            conn.sock.setblocking(False)
+            self.poller.register(conn.sock, EVENT_READ)
+        except (OSError, ValueError):
+            # gunicorn has closed it already, in the middle of an answer.
+            self.nr_conns -= 1
+            conn.close()
+        else:
+            self._linger(conn)
+
     def _took(self, conn: Any, queue: Any) -> bool:
         """Answer what ``conn``, which stands in ``queue``, has sent; ``False`` if that is for gunicorn."""
         if self._lane is None:

@@ -106,6 +106,9 @@ def _lane_of(config: Config) -> _UvicornLane | None:
             lane = _UvicornLane(config)
         except ShipfilesError as error:
             obstacle = str(error)
+        except Exception:
+            # Of the settings or of the disk. Where a protocol cannot be made, event loops let its client wait for ever.
+            logger.exception("The fast lane of Shipfiles is closed.")
     if obstacle:
         logger.error("The fast lane of Shipfiles is closed: %s", obstacle)
     _lanes[config] = lane
