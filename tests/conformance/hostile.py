@@ -17,6 +17,8 @@ WHOLE = {
     if body is not None
 }
 """Every representation that a site has."""
+# RFC 9110 section 10.2.2: a folder beside what was asked for, or the one that it is in; never another host.
+_LOCATION = re.compile(r"\./(?:[^/\\?#\x00-\x20]+/)?(?:\?[!-~]*)?")
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 
 _PATH_PIECES = (
@@ -25,7 +27,8 @@ _PATH_PIECES = (
     b"%252e", b"%", b"%zz", b"%ff", b"%ed%a0%80", b"%0d%0a", b"%0a", b";", b"?", b"~", b"secret.txt", b".shipfiles/",
     b"current.json", b"releases", b"manifests", b"plain", b".env", b"link.txt", b"stray.txt", b"staticfiles.json",
     b"css/site.css", b"css", b".br", b".gz", b"a" * 300, b"etc/passwd", b"root", b"%20", b"\xff", b"\xc3\xa9",
-    b"+", b"*",
+    b"+", b"*", b"site-root/", b"robots.txt", b"docs", b"docs/", b"index.html", b"a:b", b"na%c3%afve%20%e2%98%83",
+    b"favicon.ico", b"?x=%0d%0a&y=",
 )  # fmt: skip
 _FIELDS = (
     "Accept-Encoding",
@@ -47,7 +50,7 @@ _VALUE_PIECES = (
 
 def target(chance: random.Random) -> bytes:
     """A path that may be anything but has no space, CR or LF, so that the request line stays one."""
-    return PREFIX.encode() + b"".join(chance.choices(_PATH_PIECES, k=chance.randint(1, 8)))
+    return chance.choice((PREFIX.encode(), b"/")) + b"".join(chance.choices(_PATH_PIECES, k=chance.randint(1, 8)))
 
 
 def fields(chance: random.Random, tag: str, date: str) -> dict[str, str]:
@@ -79,6 +82,8 @@ def judge(answer: Answer, site: Site) -> None:
         assert any(len(body) == size and body[first : last + 1] == answer.body for body in WHOLE)
     elif answer.status == 304:
         assert answer.body == b""
+    elif answer.status == 302:
+        assert _LOCATION.fullmatch(answer.get("location") or ""), answer.fields
     else:
         assert answer.status >= 400, answer
         assert len(answer.body) < 4096, answer.body[:200]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shipfiles.testing import PREFIX, Ask, Site
 
 from . import hostile
-from .test_http_contract import WAYS
+from .test_http_contract import CONFIGURED, WAYS
 
 TEXT = st.text(st.characters(max_codepoint=255), max_size=60)
 FIELDS = st.dictionaries(st.sampled_from(hostile._FIELDS), TEXT, max_size=4)
@@ -23,9 +23,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(str(tmp_path_factory.mktemp("site")))
 
 
-@pytest.fixture(scope="module")
-def ask(site: Site) -> Ask:
-    return WAYS["respond"](site)
+@pytest.fixture(scope="module", params=[None, CONFIGURED], ids=["default", "configured"])
+def ask(site: Site, request: pytest.FixtureRequest) -> Ask:
+    return WAYS["respond"](site, request.param)
 
 
 @given(method=st.sampled_from(["GET", "HEAD", "POST", "OPTIONS", "get", ""]), known=st.integers(0, 11), fields=FIELDS)
@@ -35,16 +35,18 @@ def test_any_fields(ask: Ask, site: Site, method: str, known: int, fields: dict[
     hostile.judge(ask(method, list(hostile.known_targets(site))[known], fields), site)
 
 
-@given(path=st.one_of(st.text(max_size=60), TEXT.map(lambda text: PREFIX + text)))
+@given(
+    path=st.one_of(st.text(max_size=60), TEXT.map(lambda text: PREFIX + text), TEXT.map(lambda text: "/docs" + text))
+)
 @settings(deadline=None)
 def test_any_path(ask: Ask, site: Site, path: str) -> None:
     hostile.judge(ask("GET", path.encode("utf-8", "surrogatepass").decode("latin-1"), {}), site)
 
 
 def test_pieces_that_have_a_meaning(ask: Ask, site: Site) -> None:
-    chance = random.Random(6)
+    chance, elsewhere = random.Random(6), random.Random(6)
     known = list(hostile.known_targets(site))
-    seen = set()
+    seen, told = set(), set()
     for _ in range(3000):
         at = chance.choice(known)
         whole = ask("HEAD", at, {})
@@ -52,8 +54,11 @@ def test_pieces_that_have_a_meaning(ask: Ask, site: Site) -> None:
         answer = ask("GET", at, fields)
         hostile.judge(answer, site)
         seen.add(answer.status)
-        hostile.judge(ask("GET", hostile.target(chance).decode("latin-1"), fields), site)
+        answer = ask("GET", hostile.target(elsewhere).decode("latin-1"), fields)
+        hostile.judge(answer, site)
+        told.add(answer.status)
     assert seen == {200, 206, 304, 412, 416}
+    assert (302 in told) == (ask("GET", "/docs", {}).status == 302)
 
 
 def test_judge_finds_what_is_not_public(site: Site) -> None:
@@ -64,6 +69,10 @@ def test_judge_finds_what_is_not_public(site: Site) -> None:
         type(answer)(200, (), Path(site.path("staticfiles.json")).read_bytes()),
         type(answer)(206, answer.fields, b"123456789X"),
         type(answer)(404, (), site.secret),
+        *(
+            type(answer)(302, (("Location", to),), b"")
+            for to in (".//evil.example/", "//evil.example/", "./a\\b/", "./a/?\r")
+        ),
         type(answer)(500, (), b""),
     ):
         with pytest.raises(AssertionError):

@@ -14,6 +14,7 @@ import pytest
 from shipfiles.testing import CONFIGURED_CASES, HTTP_CASES, HttpContract
 from tests.conformance import hostile
 from tests.conformance.differences import expected
+from tests.conformance.test_http_contract import CONFIGURED
 from tests.conformance.test_http_contract import WAYS as WAYS_IN_PROCESS
 
 from .servers import SERVERS, WAYS, Server, start
@@ -59,7 +60,7 @@ def test_hostile_requests(server: Server) -> None:
     """Any path gets what is public; any fields get from a server what `respond` says."""
     seed = random.SystemRandom().randrange(1 << 32)
     chance = random.Random(seed)
-    right = WAYS_IN_PROCESS["respond"](server.site)
+    right = WAYS_IN_PROCESS["respond"](server.site, CONFIGURED)
     known = list(hostile.known_targets(server.site))
     for _ in range(150):
         at, method = chance.choice(known), chance.choice(("GET", "GET", "HEAD"))
