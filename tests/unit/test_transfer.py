@@ -572,7 +572,8 @@ class TestHostileArchives:
     @pytest.mark.parametrize(
         "name",
         ["../out", "/etc/passwd", "a/../../out", ".", "", "a//b", "a\\..\\b", ".shipfiles/current.json",
-         ".SHIPFILES/current.json", "a\nb", "a\0b"],
+         ".SHIPFILES/current.json", "SHIPFI~1/current.json", ".ship\u200cfiles/lock", "css/.shipfiles-1a-0", "a\nb",
+         "a\0b"],
     )  # fmt: skip
     def test_names_that_lead_elsewhere(self, tmp_path, name):
         for bad in (entry(name, "a.0123456789ab.txt", b"a"), entry("a.txt", name, b"a")):
