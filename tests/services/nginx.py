@@ -81,7 +81,7 @@ def start_nginx(folder: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def launch_nginx(folder: Path, root: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """nginx, running, with the release in ``root``; what it writes is in ``folder``. Gives its port."""
+    """nginx, running, with the release in ``root``; what it writes is in ``folder``. Gives its port and process."""
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if program is None:
         missing("nginx is not installed (Debian: apt-get install nginx-light)")

@@ -125,7 +125,7 @@ def start(name: str, way: str, folder: Path, *options: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def launch(name: str, way: str, root: Path, log: Path, *options: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """The server ``name``, running: it serves the release in ``root`` in ``way``. Gives its port."""
+    """The server ``name``, running: it serves the release in ``root`` in ``way``. Gives its port and its process."""
     for package in NEEDS.get(name, (SERVERS[name][0],)):
         if importlib.util.find_spec(package) is None:
             missing(f"{package} is not installed")
