@@ -199,6 +199,12 @@ def release_to_use(config: StaticConfig) -> Used | None:
     return used
 
 
+def may_be_pinned(config: StaticConfig) -> bool:
+    """Whether a process may use another release than the current one."""
+    named = config.release_id is not None or config.release_id_strategy is not None or bool(config.release_file)
+    return named and not config.serve.follow_current
+
+
 def release_of_processes(config: StaticConfig) -> Used | None:
     """The release that a web process uses which starts with these settings now; ``None`` if there is none yet.
 

@@ -75,9 +75,12 @@ def abbreviated(ids: Sequence[str]) -> list[str]:
 
 
 def pinned_elsewhere(release: str) -> str:
-    """Which release web processes use that start now, where that is not ``release``; empty if it is."""
+    """Which release web processes use that start now, if not ``release``, the current one; else empty."""
+    config = static_storage().config
+    if not conf.may_be_pinned(config):
+        return ""
     try:
-        used = conf.release_of_processes(static_storage().config)
+        used = conf.release_of_processes(config)
     except ShipfilesError as error:
         return f"A process that starts with these settings does not start. {error}"
     if used is None or used.release == release:
