@@ -128,7 +128,7 @@ def _as_dumped(body: bytes, where: str) -> ManifestText | None:
     check_schema(head, where)
     start = body.index(b"\n") + 1
     end = max(start, len(body) - len(END))
-    if end > start and (body[start : start + 1] != b'"' or _KEY_END not in body[start : end + 1]):
+    if end > start and (body[start : start + 1] != b'"' or body.find(_KEY_END, start, end + 1) < 0):
         return None
     return ManifestText(body, start, end, head.get("linked") is True, where)
 
