@@ -171,6 +171,33 @@ def test_after_a_run_that_did_not_end_all_plain_names_are_put_right(tmp_path: Pa
     check_whole(store, first)
 
 
+def test_what_a_killed_run_left_of_a_file_is_known_for_ours_when_the_file_comes_back(tmp_path: Path, write) -> None:
+    """Killed while it put copies of a file that the release which is activated next does not have."""
+    seen = 0
+    for steps in range(1, 60):
+        store = LocalStore(str(tmp_path / f"root{steps}"))
+        root = write({"logo.svg": SVG, "app.css": CSS.replace("img/x", "logo")})
+        publish(made(root), store, FAST, release="with")
+        (root / "logo.svg").unlink()
+        (root / "app.css").unlink()
+        without = publish(made(write({"a.txt": "a" * 500})), store, FAST, release="without").manifest
+        activate(store, "with")
+        write({"logo.svg": SVG + "<!-- killed -->", "app.css": CSS.replace("img/x", "logo") + "/* killed */"})
+        try:
+            publish(made(root), Dying(store, steps, after=True), FAST)
+        except Killed:
+            seen += b"killed" in (read_all(store, "logo.svg") or b"")
+        else:
+            break
+        activate(store, "without")
+        check_whole(store, without)
+        write({"logo.svg": SVG + "<!-- back -->", "app.css": CSS.replace("img/x", "logo") + "/* back */"})
+        back = publish(made(root), store, FAST, release="back").manifest
+        check_whole(store, back)
+        (root / "a.txt").unlink()
+    assert seen > 2
+
+
 def test_files_that_are_no_release_are_put_right_by_the_next_activation(store: Store, write) -> None:
     first, _ = two(store, write)
     publish_plain(made(write({"empty.txt": "copied"})), store)

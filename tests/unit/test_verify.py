@@ -413,7 +413,11 @@ def test_a_stale_variant_beside_a_plain_name(store: Store, tmp_path: Path) -> No
     assert "img/logo.png.gz" in found.notes[0]
 
 
-@pytest.mark.parametrize("theirs", [b"a backup of theirs", gzip.compress(b"another file"), brotli.compress(b"more")])
+@pytest.mark.parametrize(
+    "theirs",
+    [b"a backup of theirs", gzip.compress(b"another file", mtime=0), brotli.compress(b"more")],
+    ids=["text", "gzip", "br"],
+)
 @pytest.mark.parametrize("before", [True, False])
 def test_what_somebody_else_put_in_a_variants_place_is_told_and_stays(
     store: Store, tmp_path: Path, before: bool, theirs: bytes

@@ -278,7 +278,8 @@ class _Activation:
         body = dump(whole)
         sizes = [size_of(entry) for entry in whole.entries.values()]
         record = record_of(self._record.release, digest_bytes(body), sizes, self._record.new_bytes)
-        self._pointing.record(record, body)
+        self._pointing.manifest(body)
+        self._pointing.record(record)
         names = sorted(fixed)
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         what = "are missing, or were made anew with other settings: the release goes on with those that are there"

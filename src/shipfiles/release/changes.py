@@ -111,7 +111,7 @@ def publish_again(found: Found, state: State, store: Store, making: Making, list
     published = Published(making.release, unchanged=sorted(base.files))
     pointing = Pointing(store, _began_at(state, making), published.changed.append, listener)
     published.sizes = [size_of_raw(logical, raw) for logical, raw in base.files.items()]
-    pointing.record(record_of(making.release, digest_bytes(base.body), published.sizes, 0), base.body)
+    pointing.record(record_of(making.release, digest_bytes(base.body), published.sizes, 0))
     published.before = pointing.point(making.release)
     fresh = replace(state.looked_again(found, ()), release=making.release, objects=objects_of(store.versions()))
     write_state(store, fresh, listener)

@@ -78,32 +78,43 @@ class Placer:
         gathers results."""
 
     def asset(self, content: Content) -> Placed:
-        """Put ``content`` and its variants under its hashed names."""
+        """Put ``content`` and its variants under its hashed names, and where the source of a rewritten file is kept."""
         placed = Placed()
-        first = content.assets[0]
-        for name in content.assets:
+        for number, name in enumerate(content.assets):
             change = Changed(name, "write", content.size)
             if name in content.kept:
                 # In the words of Django's command, a copy of the source.
                 change = Changed(name, "write", content.size, name, "plain", content.kept[name])
                 self._drop_variants(name, content, placed, changed=True)
             before = len(placed.changed)
-            if name == first:
+            if number == 0:
                 self._put(name, content, change, placed)
             else:
-                self._copy(first, name, content, change, placed)
+                self._copy(content.assets[0], name, content, change, placed)
             if name in content.kept and len(placed.changed) == before:
                 placed.unchanged.append(name)
         names = [name for name in content.assets if name in content.compressible]
         tokens = self._place_variants(content, names, content.kept, placed, spare=False)
         for name in content.kept:
             self._drop_variants(name, content, placed, changed=False, made=tokens)
+        if content.spare and not self._link:
+            # The next release may replace the plain copy, and no asset need have these bytes.
+            keeper = plain_key(content.digest)
+            change = Changed(keeper, "write", content.size, kind="spare")
+            if content.assets:
+                self._copy(content.assets[0], keeper, content, change, placed)
+            else:
+                self._put(keeper, content, change, placed)
+            keepers = [keeper] if content.spare & content.compressible else []
+            self._place_variants(content, keepers, (), placed, spare=True)
         return placed
 
     def plain(self, content: Content) -> Placed:
         """Put ``content`` and its variants under its plain names, or links to the sources."""
         placed = Placed()
-        holder = content.assets[0] if content.assets and not self._only_plain else ""
+        holder = ""
+        if not self._only_plain and (content.assets or not self._link):
+            holder = content.assets[0] if content.assets else plain_key(content.digest)
         for logical, path in content.plains:
             # A web server sends a variant beside a file as that file: no old one may stand beside new bytes.
             self._drop_variants(logical, content, placed, changed=True)
@@ -123,14 +134,7 @@ class Placer:
         for spare in (False, True):
             names = [logical for logical, _ in content.plains if (logical in content.spare) == spare]
             wanted = [logical for logical in names if logical in content.compressible and not self._link]
-            beside = tuple(wanted)
-            if spare and names and not self._link and not self._only_plain:
-                # The next release may replace the plain copy, and no asset has these bytes.
-                keeper = plain_key(content.digest)
-                self._copy(names[0], keeper, content, Changed(keeper, "write", content.size, kind="spare"), placed)
-                # First: nobody else has that name.
-                wanted = [keeper, *wanted] if wanted else []
-            tokens = self._place_variants(content, wanted, beside, placed, spare=spare)
+            tokens = self._place_variants(content, wanted, wanted, placed, spare=spare)
             if not self._only_plain:
                 # A run that only copies makes no variants, and those of the live release may stay.
                 for logical in names:

@@ -42,13 +42,16 @@ class Pointing:
         self.alone = True
         """Whether no other run was seen to move the pointer since this one began."""
 
-    def record(self, record: Record, manifest: bytes) -> Record:
-        """Put the ``manifest`` and the ``record`` that has it; what the record is now.
+    def manifest(self, body: bytes) -> None:
+        """Put a manifest."""
+        self.put_small(manifest_key(digest_bytes(body)), body)
+        self.settle()
+
+    def record(self, record: Record) -> Record:
+        """Put the ``record`` of a release whose manifest is there; what it is now.
 
         A release that is recorded already keeps the time when it was made.
         """
-        self.put_small(manifest_key(digest_bytes(manifest)), manifest)
-        self.settle()
         body = read_all(self._store, record_key(record.release))
         if body is not None:
             try:

@@ -1,7 +1,9 @@
 """Publish a build into a store as a release, in an order that may be interrupted anywhere.
 
-Assets and their variants first, then the plain-named copies, then the release's manifest, then the pointer. Killed
-between any two steps, the release that was current before is whole and still current, and the next run heals.
+Everything under a name that stands for its bytes first, then the release's manifest, then the plain-named copies, then
+the record and the pointer. Killed between any two steps, the release that was current before is whole and still
+current, and the next run heals. Whatever lies under a plain name, a manifest in the store says so: that is how a later
+run knows it for ours.
 """
 
 from __future__ import annotations
@@ -84,6 +86,7 @@ def publish(
         run.make_way(all_of_them=clear)
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
             run.place_assets(progress)
+        run.describe()
         run.place_plains()
         run.point(manifest_name)
         if clear:
@@ -119,8 +122,9 @@ def publish_part(
     run.refuse_taken_id({logical: entry["name"] for logical, entry in base.files.items()})
     with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
         run.place_assets(progress)
+    run.describe_over(base)
     run.place_plains()
-    run.point_over(base, manifest_name)
+    run.point(manifest_name, part=True)
     return run.result
 
 
@@ -173,6 +177,8 @@ class _Publication:
         self.result = Published()
         self._release = release
         self._own: tuple[str, ...] = ()
+        self._manifest = Digest("")
+        self._names: Mapping[str, str] = {}
         self._pointing = Pointing(store, began_at, self._tell, listener)
         self._unsettled = Unsettled(store)
         self._given = Given(store, trusting=self._unsettled.found)
@@ -236,8 +242,8 @@ class _Publication:
         )
 
     def place_assets(self, progress: Callable[[int, int], None]) -> None:
-        """Put every asset and its variants. Nothing that is live changes: the keys are new, or hold these bytes."""
-        wanted = [content for content in self._contents if content.assets]
+        """Put all that stands for its bytes. Nothing that is live changes: the keys are new, or hold these bytes."""
+        wanted = [content for content in self._contents if content.assets or content.spare]
         for content, placed in in_parallel(self._placer.asset, wanted, self._workers, heavy=self._is_heavy):
             self._note(content, placed)
             progress(len(content.assets), content.size * len(content.assets))
@@ -255,37 +261,45 @@ class _Publication:
                 progress(len(content.plains), content.size * len(content.plains))
             self._settle()
 
-    def point(self, manifest_name: str) -> None:
-        """Write the release's manifest, then swap the pointer, then the manifest that stock Django reads."""
+    def describe(self) -> None:
+        """Write the release's manifest."""
         entries = {asset.logical: self._entry(asset) for asset in self._built.assets}
         self.result.manifest = manifest = Manifest(entries, settings_of(self._config), self._link)
         self.result.sizes = [size_of(entry) for entry in entries.values()]
-        self._point(dump(manifest), manifest.names(), manifest_name, part=False)
+        self._describe(dump(manifest), manifest.names())
 
-    def point_over(self, base: Base, manifest_name: str) -> None:
+    def describe_over(self, base: Base) -> None:
         """The same, where the assets replace some of ``base``."""
         entries = {asset.logical: self._entry(asset) for asset in self._built.assets}
         names = {logical: entry["name"] for logical, entry in base.files.items()}
         names.update((logical, entry.name) for logical, entry in entries.items())
-        body = replaced(base.body, base.files, entries)
         self.result.sizes = [
             size_of(entries[logical]) if logical in entries else size_of_raw(logical, raw)
             for logical, raw in base.files.items()
         ]
-        self._point(body, names, manifest_name, part=True)
+        self._describe(replaced(base.body, base.files, entries), names)
 
-    def _point(self, body: bytes, names: Mapping[str, str], manifest_name: str, *, part: bool) -> None:
-        manifest = digest_bytes(body)
-        self.result.release = release = self._release or content_id(manifest)
+    def _describe(self, body: bytes, names: Mapping[str, str]) -> None:
+        self._manifest = digest_bytes(body)
+        self._names = names
+        self.result.release = release = self._release or content_id(self._manifest)
+        if self._unclear is not None and not has_manifest(self._store, release, self._manifest):
+            raise self._unclear
+        self._pointing.manifest(body)
+
+    def point(self, manifest_name: str, *, part: bool = False) -> None:
+        """Record the release, then swap the pointer, then write the manifest that stock Django reads.
+
+        ``part`` if not all plain names were placed.
+        """
+        release = self.result.release
         kept = {asset.name for asset in self._built.assets if asset.kept}
         new = sum(c.size for c in self.result.changed if c.kind in ("asset", "variant", "spare") or c.key in kept)
-        if self._unclear is not None and not has_manifest(self._store, release, manifest):
-            raise self._unclear
-        self._pointing.record(record_of(release, manifest, self.result.sizes, new), body)
-        self._own = (record_key(release), manifest_key(manifest))
+        self._pointing.record(record_of(release, self._manifest, self.result.sizes, new))
+        self._own = (record_key(release), manifest_key(self._manifest))
         self.result.before = self._pointing.point(release)
         try:
-            self._pointing.put_small(manifest_name, dump_django(names))
+            self._pointing.put_small(manifest_name, dump_django(self._names))
             self._settle()
         except StoreError as error:
             raise StoreError(error.key, f"{error.what}. The new release {release} is live all the same.") from error
