@@ -565,7 +565,7 @@ def test_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("s3://bucket/static", r"^here: there is no store for s3:// yet\. It can be .* folder"),
+        ("gs://bucket/static", r"^here: there is no store for gs:// yet\. It can be .* folder"),
         ("file://server/share", "names another machine"),
         ("./releases", "must be absolute"),
         ("", "must be absolute"),

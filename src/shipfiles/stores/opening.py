@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
-from typing import cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
+from ..config import from_mapping
 from ..dotted import imported
 from ..errors import ConfigError
 from .local import LocalStore
 from .store import Store
 
+if TYPE_CHECKING:
+    from .azure import Azure
+    from .s3 import S3
+
 _VERBS = ("put", "swap", "head", "read", "list", "delete")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_BUCKETS = frozenset({"s3", "az"})
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 
 
-def open_store(place: object, where: str) -> Store:
+def open_store(place: object, where: str, options: Mapping[str, Any] | None = None) -> Store:
     """The store that ``place`` means; ``where`` names the option in errors. Raises `ConfigError`.
 
-    A store itself; the absolute path of a folder, or its ``file://`` URL; or the dotted path of a store or of a
-    callable without arguments that gives one.
+    A store itself; the absolute path of a folder, or its ``file://`` URL; ``s3://bucket/folder`` with the options of
+    `S3`, ``az://container/folder`` with those of `Azure`; or the dotted path of a store or of a callable without
+    arguments that gives one. Nothing is asked over the network yet.
     """
     if isinstance(place, str) and (scheme := _SCHEME.match(place)):
+        if scheme[1].lower() in _BUCKETS:
+            return _bucket(place, scheme[1].lower(), options or {}, where)
         if scheme[1].lower() != "file":
             raise ConfigError(
                 f"{where}: there is no store for {scheme[1]}:// yet. It can be the absolute path of a folder, a "
-                "file:// URL, or a store object of your own or its dotted path."
+                "file://, s3:// or az:// URL, or a store object of your own or its dotted path."
             )
+        if options:
+            raise ConfigError(f"{where}: a folder has no options.")
         url = urlsplit(place)
         if url.netloc not in ("", "localhost"):
             raise ConfigError(f"{where}: {place!r} names another machine. Write file:///, with three slashes.")
         return LocalStore(_absolute(unquote(url.path), where))
+    if options:
+        raise ConfigError(f"{where}: only a store at s3:// or az:// has options, not {place!r}.")
     if isinstance(place, os.PathLike) or (isinstance(place, str) and not _DOTTED.fullmatch(place)):
         return LocalStore(_absolute(os.fspath(place), where))
     found = imported(place, where) if isinstance(place, str) else place
@@ -41,6 +56,34 @@ def open_store(place: object, where: str) -> Store:
     if not _is_store(found) or isinstance(found, type):
         raise ConfigError(f"{where}: {place!r} is no store: it must have {', '.join(_VERBS)}.")
     return cast("Store", found)
+
+
+def _bucket(place: str, scheme: str, options: Mapping[str, Any], where: str) -> Store:
+    """The bucket or container at the URL ``place``."""
+    # Loaded when there is one: what a site with a folder does not use costs it nothing.
+    kind: type[S3 | Azure]
+    if scheme == "s3":
+        from .s3 import S3
+
+        kind, bucket_option = S3, "bucket_name"
+    else:
+        from .azure import Azure
+
+        kind, bucket_option = Azure, "azure_container"
+    bucket, _, location = place[len(scheme) + 3 :].partition("/")
+    if "@" in bucket:
+        raise ConfigError(f"{where}: credentials do not belong in the URL of a store, but in options of their own.")
+    if "?" in place or "#" in place:
+        raise ConfigError(f"{where}: {place!r} must be {scheme}://bucket/folder; options are given besides.")
+    found = dict(options)
+    for name, value in ((bucket_option, bucket), ("location", location.strip("/"))):
+        if value and found.setdefault(name, value) != value:
+            raise ConfigError(f"{where}: {name} is {found[name]!r} in the options and {value!r} in {place!r}.")
+    secrets = {f.name for f in dataclasses.fields(kind) if not f.repr} - {"token_credential"}
+    for name in secrets & found.keys():
+        if not isinstance(found[name], str | None):
+            raise ConfigError(f"{where}[{name!r}] must be a string.")
+    return from_mapping(kind, found, where).store()
 
 
 def _absolute(path: str | bytes, where: str) -> str:

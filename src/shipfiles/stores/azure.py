@@ -1,0 +1,162 @@
+"""Azure Blob Storage."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from ..errors import ConfigError
+from .object_connection import Limits, trust
+from .object_fields import checked_parameters, folder
+from .objects import ObjectStore
+from .s3 import checked_endpoint
+
+# https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+_CONTAINER = re.compile(r"(?!.*--)[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]|\$root|\$web")
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_SCOPE = "https://storage.azure.com/.default"
+_FIELDS = {
+    "cache_control": "Cache-Control",
+    "content_disposition": "Content-Disposition",
+    "content_encoding": "Content-Encoding",
+    "content_language": "Content-Language",
+    "content_type": "Content-Type",
+}
+
+
+@dataclass(frozen=True)
+class Azure:
+    """A container and the way to it, in the words of django-storages."""
+
+    azure_container: str
+    """The container."""
+    location: str = ""
+    """The folder in it under which everything is."""
+    account_name: str | None = None
+    """The storage account. Default: ``AZURE_STORAGE_ACCOUNT_NAME``."""
+    account_key: str | None = field(default=None, repr=False)
+    """Its key. Default of all credentials: the environment, the managed identity of the machine."""
+    sas_token: str | None = field(default=None, repr=False)
+    """A shared access signature."""
+    connection_string: str | None = field(default=None, repr=False)
+    """All of these in one, as Azure's portal shows it."""
+    token_credential: object = field(default=None, repr=False)
+    """A credential of ``azure-identity``."""
+    endpoint_suffix: str = "core.windows.net"
+    """The cloud that the account is in."""
+    endpoint_url: str | None = None
+    """The address of the account, where it is another than its name and ``endpoint_suffix`` make."""
+    azure_ssl: bool = True
+    """False asks without encryption. An ``endpoint_url`` says it itself."""
+    verify: bool | str | None = None
+    """False trusts every certificate; a path is that of certificates to trust beside the system's."""
+    cache_control: str | None = None
+    """The Cache-Control of every object whose put does not say another."""
+    object_parameters: Mapping[str, object] = field(default_factory=dict)
+    """What every object gets unless its put says otherwise: ``cache_control``, ``content_disposition``,
+    ``content_encoding``, ``content_language``, ``content_type``, ``metadata``."""
+    limits: Limits = field(default_factory=Limits)
+    """How long the store is waited for."""
+
+    extra = "azure"
+    own = "x-ms-meta-"
+    batch = 256
+    conditional = True
+    write_headers: ClassVar[Mapping[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        if not _CONTAINER.fullmatch(self.azure_container):
+            raise ConfigError(f"azure_container {self.azure_container!r} cannot be the name of a container.")
+        if self.account_name is not None and not _ACCOUNT.fullmatch(self.account_name):
+            raise ConfigError(f"account_name {self.account_name!r} cannot be the name of a storage account.")
+        ways = ("account_key", "sas_token", "connection_string", "token_credential")
+        given = [name for name in ways if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ConfigError(f"{' and '.join(given)} are several credentials: give one of them.")
+        if self.connection_string is not None and self.account_name is not None:
+            raise ConfigError("account_name is in the connection_string already: give one of them.")
+        if self.endpoint_url is not None:
+            checked_endpoint(self.endpoint_url)
+        folder(self.location)
+        self.access()
+        _ = self.fields
+
+    def store(self) -> ObjectStore:
+        """The container as a store.
+
+        It does not copy: Azure may copy later, and the copy is there, not whole, before.
+        https://learn.microsoft.com/en-us/rest/api/storageservices/copy-blob
+        """
+        return ObjectStore(self)
+
+    @property
+    def name(self) -> str:
+        """The store as people know it."""
+        return f"az://{self.azure_container}/{self.prefix}".rstrip("/")
+
+    @property
+    def prefix(self) -> str:
+        """Before all keys."""
+        return folder(self.location)
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What every object answers with."""
+        first = {"Cache-Control": self.cache_control} if self.cache_control else {}
+        return first | checked_parameters(self.object_parameters, _FIELDS, self.own)
+
+    def access(self) -> dict[str, Any]:
+        """Account, address and key as obstore takes them. Raises `ConfigError`."""
+        scheme = "https" if self.azure_ssl else "http"
+        account, key, token = self.account_name, self.account_key, self.sas_token
+        suffix, endpoint = self.endpoint_suffix, self.endpoint_url
+        if self.connection_string is not None:
+            parts = _parts(self.connection_string)
+            account, key, token = parts.get("accountname"), parts.get("accountkey"), parts.get("sharedaccesssignature")
+            scheme = parts.get("defaultendpointsprotocol", scheme)
+            suffix = parts.get("endpointsuffix", suffix)
+            endpoint = endpoint or parts.get("blobendpoint")
+        account = account or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+        if account is None:
+            raise ConfigError("account_name is needed, or a connection_string that has it.")
+        config = {"account_name": account, "endpoint": endpoint or f"{scheme}://{account}.blob.{suffix}"}
+        checked_endpoint(config["endpoint"])
+        # Said outright, so that nothing in the environment is taken instead.
+        if key is not None:
+            config |= {"account_key": key, "credential_type": "access_key"}
+        elif token is not None:
+            config |= {"sas_key": token.removeprefix("?"), "credential_type": "sas_token"}
+        return config
+
+    def client(self, module: Any, headers: Mapping[str, str]) -> Any:
+        """A client of obstore's ``module`` that sends ``headers`` with every request."""
+        config = self.access()
+        options = self.limits.client_options() | trust(self.verify)
+        options |= {"default_headers": dict(headers), "allow_http": config["endpoint"].startswith("http://")}
+        return module._store.AzureStore(
+            self.azure_container,
+            config=config,
+            client_options=options,
+            retry_config=self.limits.retry_config(),
+            credential_provider=None if self.token_credential is None else _bearer(self.token_credential),
+        )
+
+
+def _parts(text: str) -> dict[str, str]:
+    """A connection string's names, in lower case, and values."""
+    pairs = (part.partition("=") for part in text.strip().split(";") if part.strip())
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _bearer(credential: Any) -> Callable[[], dict[str, Any]]:
+    """What obstore asks for a token, from a credential of azure-identity."""
+
+    def token() -> dict[str, Any]:
+        found = credential.get_token(_SCOPE)
+        return {"token": found.token, "expires_at": datetime.fromtimestamp(found.expires_on, UTC)}
+
+    return token

@@ -1,0 +1,217 @@
+"""One object store, as this process speaks with it.
+
+Nothing is opened before the first use, nor kept over a fork: see `engine`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+from ..digest import Digest
+from ..errors import ConfigError, os_reason, printable
+from ..regular import open_regular
+from .engine import call, engine
+from .object_faults import NoAnswer, fault
+
+_T = TypeVar("_T")
+
+_LARGE_AT_ONCE = 4
+_REMEMBERED = 64
+_CLIENTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a store is waited for. Seconds."""
+
+    connect: float = 5.0
+    """For a connection."""
+    request: float = 60.0
+    """For one request with its body, of at most 5 MiB, and its answer."""
+    retries: int = 6
+    """How often a request is repeated, after ever longer pauses."""
+    total: float = 150.0
+    """After which no further attempt is begun."""
+
+    def client_options(self) -> dict[str, Any]:
+        """As obstore takes the first two."""
+        return {"connect_timeout": timedelta(seconds=self.connect), "timeout": timedelta(seconds=self.request)}
+
+    def retry_config(self) -> dict[str, Any]:
+        """As obstore takes the others."""
+        return {
+            "max_retries": self.retries,
+            "retry_timeout": timedelta(seconds=self.total),
+            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
+        }
+
+
+def trust(verify: bool | str | None) -> dict[str, Any]:
+    """The option ``verify`` as obstore takes it. Raises `ConfigError` for a file that cannot be read."""
+    if not isinstance(verify, str):
+        return {"allow_invalid_certificates": verify is False}
+    try:
+        with open_regular(verify) as file:
+            return {"root_certificate": file.read()}
+    except OSError as error:
+        raise ConfigError(f"verify: {printable(verify)} cannot be read: {os_reason(error)}.") from None
+
+
+class Service(Protocol):
+    """What is different from one kind of object store to the other."""
+
+    @property
+    def name(self) -> str:
+        """The store as people know it, without credentials."""
+        ...
+
+    @property
+    def extra(self) -> str:
+        """The extra of this package that brings what it needs."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """Before all keys; empty, or with a slash at its end."""
+        ...
+
+    @property
+    def own(self) -> str:
+        """With what the names of own metadata begin: ``x-amz-meta-``."""
+        ...
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What every object answers with, unless its put says otherwise."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """How long it is waited for."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many keys one request can delete."""
+        ...
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it puts on a condition."""
+        ...
+
+    @property
+    def write_headers(self) -> Mapping[str, str]:
+        """Header fields of every request that writes."""
+        ...
+
+    def client(self, module: Any, headers: Mapping[str, str]) -> Any:
+        """A client of obstore's ``module`` that sends ``headers`` with every request."""
+        ...
+
+
+class _Session:
+    """What one process has open."""
+
+    def __init__(self, module: Any, parents: _Session | None) -> None:
+        self.module = module
+        self.parents = parents  # kept: to close it would wait for threads that this process does not have
+        self.guard = threading.Lock()
+        self.large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
+        self.clients: OrderedDict[tuple[tuple[str, str], ...], Any] = OrderedDict()
+        self.seen: OrderedDict[str, tuple[str, Digest]] = OrderedDict()
+
+
+class Connection:
+    """What asks a ``service``, and remembers the versions (ETags) of small objects.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._session: _Session | None = None
+
+    @property
+    def module(self) -> Any:
+        """obstore, as this process can use it."""
+        return self._open().module
+
+    @property
+    def large(self) -> threading.BoundedSemaphore:
+        """Held while a large body is on its way."""
+        return self._open().large
+
+    def client(self, headers: Mapping[str, str] = {}) -> Any:
+        """A client that sends ``headers`` with every request."""
+        session = self._open()
+        wanted = tuple(sorted(headers.items()))
+        with session.guard:
+            client = session.clients.get(wanted)
+            if client is None:
+                client = session.clients[wanted] = self._service.client(session.module, headers)
+                if len(session.clients) > _CLIENTS:
+                    session.clients.popitem(last=False)
+            session.clients.move_to_end(wanted)
+        return client
+
+    def ask(self, key: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
+        """What ``function`` of obstore gives. Raises `StoreError` as `fault` says it."""
+        errors = (self.module.exceptions.BaseError, OSError, ValueError)
+        try:
+            return call(function, *arguments, **options)
+        except errors as error:
+            # Without the cause, which shows addresses and what the store made of a signature.
+            raise fault(error, key, self._service.name) from None
+
+    def insist(self, key: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
+        """The same, repeated after no answer.
+
+        obstore does so of itself with what it takes to be repeatable. A delete is as well, and a put on a condition
+        that knows its own object.
+        """
+        end = time.monotonic() + self._service.limits.total
+        for left in range(self._service.limits.retries, -1, -1):
+            try:
+                return self.ask(key, function, *arguments, **options)
+            except NoAnswer as error:
+                if not error.timed_out or not left or time.monotonic() >= end:
+                    raise
+        raise AssertionError
+
+    def remember(self, key: str, version: str, digest: Digest) -> None:
+        """Of the bytes with ``digest`` under ``key``, ``version`` is the store's word."""
+        session = self._open()
+        with session.guard:
+            session.seen[key] = (version, digest)
+            session.seen.move_to_end(key)
+            if len(session.seen) > _REMEMBERED:
+                session.seen.popitem(last=False)
+
+    def remembered(self, key: str, digest: Digest) -> str:
+        """The version of ``key``, if its bytes last had the ``digest``; else empty."""
+        session = self._open()
+        with session.guard:
+            version, seen = session.seen.get(key, ("", None))
+        return version if seen == digest else ""
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Let go of what was remembered."""
+        session = self._open()
+        with session.guard:
+            for key in keys:
+                session.seen.pop(key, None)
+
+    def _open(self) -> _Session:
+        """The session of this process."""
+        module = engine(self._service.extra)
+        session = self._session
+        if session is None or session.module is not module:
+            session = self._session = _Session(module, session)
+        return session

@@ -1,0 +1,121 @@
+"""What an object store's refusals mean.
+
+The text that obstore gives holds the address, the answer and sometimes what the store made of a signature; of all that
+only the status, the code and the kind of failure are read, so that no credential comes into an error of ours.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import KeyExists, KeyNotFound, StoreError, printable
+
+_STATUS = re.compile(r"\bstatus: (\d{3})\b|\bstatus code: (\d{3})\b|code: \"(\d{3})\"")
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_KIND = re.compile(r"\bkind: (Timeout|Connect|Decode|Request|Interrupted)\b")
+_BAD_NAME = re.compile(r'Path "(?P<name>[^"\n]{1,1024})" contained')
+
+_NO_CONTAINER = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})
+_MEANINGS = {
+    "AccessDenied": "access denied: these credentials may not do that there",
+    "AccountProblem": "the store says that there is a problem with the account",
+    "AllAccessDisabled": "access denied: the store has disabled all access to this bucket",
+    "AuthenticationFailed": "access denied: the store does not accept the signature. Is the account's key right?",
+    "AuthorizationFailure": "access denied: these credentials may not do that there",
+    "AuthorizationHeaderMalformed": "the store does not accept the signature: the bucket is in another region. Set "
+    "region_name to its own",
+    "AuthorizationPermissionMismatch": "access denied: these credentials may not do that there",
+    "BadDigest": "the bytes that arrived are not those that were sent; run again",
+    "ContainerNotFound": "there is no such container; make it first",
+    "EntityTooLarge": "it is larger than the store takes",
+    "ExpiredToken": "access denied: the credentials have expired",
+    "InvalidAccessKeyId": "access denied: the store does not know this access key",
+    "InvalidBucketName": "that cannot be the name of a bucket",
+    "InvalidDigest": "the bytes that arrived are not those that were sent; run again",
+    "InvalidToken": "access denied: the store does not accept the security token",
+    "InsufficientAccountPermissions": "access denied: these credentials may not do that there",
+    "InternalError": "the store has an error of its own",
+    "KeyTooLongError": "the name is too long for the store; shorten it",
+    "NoSuchBucket": "there is no such bucket; make it first, or check the name and the region",
+    "NoSuchUpload": "the store has lost the upload; run again",
+    "NotImplemented": "the store cannot do that",
+    "PermanentRedirect": "the bucket is in another region. Set region_name, or endpoint_url, to its own",
+    "QuotaExceeded": "the store's quota is used up",
+    "RequestTimeTooSkewed": "this machine's clock is too far from the store's: set it right (NTP), and run again",
+    "RequestTimeout": "the store has waited too long for the body",
+    "ServiceUnavailable": "the store is not available",
+    "SignatureDoesNotMatch": "access denied: the store does not accept the signature. Is the secret key right, and "
+    "region_name?",
+    "SlowDown": "the store asks for fewer requests at once",
+    "ServerBusy": "the store asks for fewer requests at once",
+    "XAmzContentSHA256Mismatch": "the bytes that arrived are not those that were sent; run again",
+}
+_OF_STATUS = {
+    "301": _MEANINGS["PermanentRedirect"],
+    "307": _MEANINGS["PermanentRedirect"],
+    "401": "access denied: the store does not accept these credentials",
+    "403": "access denied. Where one may not list, a store says so of a key that is not there, too",
+    "404": "the store does not find it",
+    "413": "it is larger than the store takes",
+    "429": _MEANINGS["SlowDown"],
+    "500": _MEANINGS["InternalError"],
+    "502": "a gateway before the store does not reach it",
+    "503": _MEANINGS["ServiceUnavailable"],
+    "504": "a gateway before the store has waited too long",
+}
+_OF_KIND = {
+    "Timeout": "the store did not answer in time",
+    "Connect": "the store cannot be reached",
+    "Request": "the connection to the store broke",
+    "Decode": "the connection to the store broke",
+    "Interrupted": "the connection to the store broke",
+}
+
+
+class OtherVersion(StoreError):
+    """What was to be replaced is not there any more."""
+
+
+class NoAnswer(StoreError):
+    """Whether the store did what it was asked cannot be told: no answer came, or none that says it."""
+
+    def __init__(self, key: str, what: str, *, timed_out: bool = False) -> None:
+        self.timed_out = timed_out
+        super().__init__(key, what)
+
+
+def fault(error: BaseException, key: str, store: str) -> StoreError:
+    """The error of ours for what obstore raised when the ``store`` was asked about ``key``."""
+    text, name = str(error), type(error).__name__
+    code = found[1] if (found := _CODE.search(text)) else ""
+    if code in _NO_CONTAINER:
+        return StoreError(key, f"{_MEANINGS.get(code, 'the container is being deleted')} ({code}, {store})")
+    if isinstance(error, FileNotFoundError) and code != "NoSuchUpload":
+        return KeyNotFound(key)
+    if name == "AlreadyExistsError":
+        return KeyExists(key)
+    if name == "PreconditionError":
+        return OtherVersion(key, f"changed meanwhile in {store}")
+    if name == "InvalidPathError" and (bad := _BAD_NAME.search(text)):
+        return StoreError(
+            key or ".",
+            f"{store} holds an object named {printable(bad['name'])!r}, with an empty part or a character that no file "
+            "can have: remove it, or use another location",
+        )
+    if "redirect without LOCATION" in text:  # so S3 answers, and obstore says it without the status
+        code = "PermanentRedirect"
+    status = next(filter(None, match.groups()), "") if (match := _STATUS.search(text)) else ""
+    kinds = _KIND.findall(text)
+    kind = "Timeout" if "Timeout" in kinds else next(iter(kinds), "")
+    if meaning := _MEANINGS.get(code) or _OF_STATUS.get(status):
+        told = " ".join(filter(None, (status, code)))
+        made: type[StoreError] = (
+            NoAnswer if status[:1] == "5" or status == "429" or code == "NoSuchUpload" else StoreError
+        )
+        return made(key or ".", f"{meaning} ({told}, {store})")
+    if meaning := _OF_KIND.get(kind):
+        return NoAnswer(key or ".", f"{meaning} ({store})", timed_out=kind == "Timeout")
+    if "redential" in text or name == "UnauthenticatedError":
+        return StoreError(key or ".", f"no credentials for {store} are found, or none that are accepted")
+    said = " ".join(filter(None, (status, code))) or name
+    return StoreError(key or ".", f"the store refused ({said}, {store})")

@@ -1,0 +1,103 @@
+"""The header fields that an object answers with, in HTTP's words and in obstore's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import ConfigError, StoreError, did_you_mean, nearest_names
+from ..paths import path_fault
+
+_NAMES = {
+    name.lower(): name
+    for name in ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type")
+}
+_STORAGE_CLASS = "Storage-Class"
+_TOKEN = "shipfiles"  # letters only: Azure takes no others, and some proxies drop fields with an underscore
+"""The name of the metadata by which a put knows its own object again, if the answer to it was lost."""
+
+
+def canonical(fields: Mapping[str, str], own: str, key: str) -> dict[str, str]:
+    """``fields`` as obstore takes them, for an object ``key`` of a store whose own metadata begin with ``own``.
+
+    Raises `StoreError` for a field that an object cannot answer with, and for a value that is none.
+    """
+    found = {}
+    for name, value in fields.items():
+        lower = name.lower()
+        if lower in _NAMES:
+            known = _NAMES[lower]
+        elif lower.startswith(own) and lower[len(own) :] not in ("", _TOKEN):
+            known = lower[len(own) :]
+        elif name == _STORAGE_CLASS:
+            known = name
+        else:
+            raise StoreError(
+                key, f"an object cannot answer with {name}, only with {', '.join(_NAMES.values())} and {own}..."
+            )
+        if not (value.isascii() and value.isprintable()):
+            raise StoreError(key, f"the value of {name} has characters that a header cannot have: {value!r}")
+        found[known] = value
+    return found
+
+
+def told(attributes: Mapping[str, str], own: str) -> dict[str, str]:
+    """The reverse: what an object with these ``attributes`` answers with."""
+    return {
+        name if name in _NAMES.values() else own + name: value
+        for name, value in attributes.items()
+        if name not in (_TOKEN, _STORAGE_CLASS)
+    }
+
+
+def as_headers(attributes: Mapping[str, str], own: str) -> dict[str, str]:
+    """``attributes`` as the header fields of a request that S3 makes a copy with."""
+    return {
+        "x-amz-storage-class"
+        if name == _STORAGE_CLASS
+        else (name.lower() if name in _NAMES.values() else own + name): value
+        for name, value in attributes.items()
+    }
+
+
+def marked(attributes: Mapping[str, str], token: str) -> dict[str, str]:
+    """``attributes`` with the ``token`` of a put."""
+    return {**attributes, _TOKEN: token}
+
+
+def token_of(attributes: Mapping[str, str]) -> str:
+    """The token of the put that made an object with ``attributes``; empty if it had none."""
+    return attributes.get(_TOKEN, "")
+
+
+def checked_parameters(
+    given: Mapping[str, object], names: Mapping[str, str], own: str, also: Mapping[str, str] = {}
+) -> dict[str, str]:
+    """The option ``object_parameters`` as header fields; ``names`` are its words for them, ``also`` those for other
+    things. Raises `ConfigError`."""
+    fields: dict[str, str] = {}
+    for name, value in given.items():
+        if name in also:
+            continue
+        if name.lower() == "metadata" and isinstance(value, Mapping):
+            fields |= {f"{own}{key}": text for key, text in value.items()}
+        elif name in names and isinstance(value, str):
+            fields[names[name]] = value
+        elif name in names or name.lower() == "metadata":
+            raise ConfigError(f"object_parameters[{name!r}] cannot be {value!r}.")
+        else:
+            known = {*names, *also, "Metadata" if names.keys() >= {"CacheControl"} else "metadata"}
+            nearest = did_you_mean(nearest_names(name, known))
+            raise ConfigError(f"object_parameters[{name!r}] is none that an object gets here{nearest}", sorted(known))
+    try:
+        canonical(fields, own, "object_parameters")
+    except StoreError as error:
+        raise ConfigError(str(error)) from None
+    return fields
+
+
+def folder(location: str) -> str:
+    """The option ``location`` as a prefix of keys. Raises `ConfigError`."""
+    prefix = location.strip("/")
+    if prefix and (fault := path_fault(prefix)):
+        raise ConfigError(f"location {location!r} cannot be used: {fault}")
+    return f"{prefix}/" if prefix else ""

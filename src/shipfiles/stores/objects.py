@@ -1,0 +1,299 @@
+"""Object stores as a `Store`: S3 and what speaks it, Azure Blob.
+
+What it costs, in requests: a put 1 (of more than 5 MiB one for each 5 MiB and 2), a create-only put 1, `head` 1, `read`
+1, `swap` 2, or 1 after this object has read or written the key, `delete` 1 for as many keys as the store takes at once,
+`copy` 1, `list` 1 for 1,000 keys.
+
+An answer may be lost though the store did what it was asked, and the next attempt would then find its own object in the
+way. What is put on a condition therefore has a token in its metadata, by which it is known again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from ..digest import Digest, Digester, digest_bytes
+from ..errors import KeyExists, KeyNotFound, StoreError
+from .object_connection import Connection, Service
+from .object_faults import NoAnswer, OtherVersion
+from .object_fields import as_headers, canonical, marked, token_of, told
+from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
+
+_CHUNK = 1 << 20
+_PART = 5 << 20  # the least that S3 takes as a part of an upload, and the most that is held whole
+_PARTS_AT_ONCE = 3
+_LARGE = 1 << 20
+_SMALL = 1 << 20  # up to this size the version of what was read is remembered
+_TRIES = 10
+
+
+class ObjectStore:
+    """The keys under a prefix of a bucket or container.
+
+    An overwrite is at one instant, and so are a create-only put and a swap where the store puts on conditions
+    (`Service` says it; else they look first). A create-only put of more than 5 MiB looks first, too: uploads in parts
+    know no condition. Safe to use from several threads; of what is large, four bodies are on their way at once.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._connection = Connection(service)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._service.name!r})"
+
+    def __str__(self) -> str:
+        """As people know it."""
+        return self._service.name
+
+    def put(
+        self,
+        key: str,
+        body: Body,
+        *,
+        mode: PutMode = "overwrite",
+        digest: Digest | None = None,
+        fields: Mapping[str, str] = {},
+    ) -> Stored:
+        check_key(key)
+        attributes = canonical({**self._service.fields, **fields}, self._service.own, key)
+        chunks = chunks_of(body, key)
+        held: list[bytes] = []
+        size = 0
+        with ExitStack() as gate:
+            for chunk in chunks:
+                held.append(chunk)
+                if size <= _LARGE < size + len(chunk):
+                    gate.enter_context(self._connection.large)
+                size += len(chunk)
+                if size > _PART:
+                    break
+            else:
+                whole = b"".join(held)
+                if digest is not None:
+                    check_digest(key, digest_bytes(whole), digest)
+                if mode == "overwrite":
+                    self._send(key, whole, attributes, "overwrite")
+                elif not self._create(key, whole, attributes):
+                    raise KeyExists(key)
+                return Stored(key, size)
+            if mode == "create" and self._look(key) is not None:
+                raise KeyExists(key)
+            return self._send_in_parts(key, itertools.chain(held, chunks), digest, attributes)
+
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        check_key(key)
+        attributes = canonical(self._service.fields, self._service.own, key)
+        if expected is None:
+            return self._create(key, body, attributes)
+        token = secrets.token_hex(16)
+        version = self._connection.remembered(key, digest_bytes(expected))
+        for _ in range(_TRIES):
+            if not version:
+                found, there, version = self._read_small(key)
+                if found == token:
+                    return True
+                if there != expected:
+                    return False
+            try:
+                mode = {"e_tag": version} if self._service.conditional else "overwrite"
+                self._send(key, body, marked(attributes, token), mode)
+            except (OtherVersion, KeyExists, KeyNotFound):
+                # Changed by another, or by this very put, the answer to which was lost; or written again as it was.
+                version = ""
+            except NoAnswer:
+                if self._arrived(key, token):
+                    return True
+                raise
+            else:
+                return True
+        raise StoreError(key, f"others keep writing it in {self}; run again")
+
+    def head(self, key: str) -> Stored | None:
+        check_key(key)
+        found = self._look(key)
+        if found is None:
+            return None
+        meta = found.meta
+        fields = told(found.attributes, self._service.own)
+        return Stored(key, meta["size"], meta["last_modified"].timestamp(), fields=fields)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        check_key(key)
+        module = self._connection.module
+        result = self._connection.ask(key, module.get, self._connection.client(), self._path(key))
+        size, version = result.meta["size"], result.meta["e_tag"]
+        digester = Digester()
+        begun = 0
+        stream = result.stream(min_chunk_size=_CHUNK)
+        while digester.size < size:
+            try:
+                body = bytes(self._connection.ask(key, next, stream))
+            except (NoAnswer, StopIteration) as error:
+                # obstore has tried to go on already; what has got on since is worth another time limit.
+                if digester.size == begun or not version:
+                    raise NoAnswer(key, f"the connection to the store broke ({self})") from error
+                begun = digester.size
+                options = {"range": {"offset": begun}, "if_match": version}
+                result = self._connection.ask(
+                    key, module.get, self._connection.client(), self._path(key), options=options
+                )
+                stream = result.stream(min_chunk_size=_CHUNK)
+                continue
+            digester.update(body)
+            if size <= _SMALL and digester.size == size and version:
+                self._connection.remember(key, version, digester.digest())
+            for start in range(0, len(body), _CHUNK):
+                yield body[start : start + _CHUNK]
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        # Stores list by whole folders here.
+        folder = self._service.prefix + prefix[: prefix.rfind("/") + 1]
+        listed = self._connection.module.list(
+            self._connection.client(), prefix=folder.rstrip("/") or None, chunk_size=1000
+        )
+        while found := self._connection.ask(prefix, next, listed, None):
+            for meta in found:
+                key = meta["path"][len(self._service.prefix) :]
+                if key.startswith(prefix):
+                    yield Stored(key, meta["size"], meta["last_modified"].timestamp())
+
+    def delete(self, keys: Iterable[str]) -> None:
+        batch: list[str] = []
+        for key in keys:
+            check_key(key)
+            batch.append(key)
+            if len(batch) == self._service.batch:
+                self._delete(batch)
+                batch = []
+        if batch:
+            self._delete(batch)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        module = self._connection.module
+        paths = [self._path(key) for key in keys]
+        # Azure tells of one that is not there, and has deleted the others.
+        with suppress(KeyNotFound):
+            self._connection.insist(keys[0], module.delete, self._connection.client(), paths)
+        self._connection.forget(keys)
+
+    def _create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
+        """Put ``body`` if there is nothing under ``key``; whether there was nothing."""
+        if not self._service.conditional:
+            if self._look(key) is not None:
+                return False
+            self._send(key, body, attributes, "overwrite")
+            return True
+        token = secrets.token_hex(16)
+        for _ in range(_TRIES):
+            try:
+                self._send(key, body, marked(attributes, token), "create")
+            except (KeyExists, OtherVersion):
+                there = self._look(key)
+                if there is not None:
+                    return token_of(there.attributes) == token
+                # S3 answers 409 while another writes or deletes the key, who may have deleted it.
+            except NoAnswer:
+                if self._arrived(key, token):
+                    return True
+                raise
+            else:
+                return True
+        raise StoreError(key, f"others keep writing it in {self}; run again")
+
+    def _send(self, key: str, body: bytes, attributes: Mapping[str, str], mode: object) -> None:
+        """Put ``body`` with one request. Forgets the version of ``key``, or remembers the new one."""
+        module, client = self._connection.module, self._connection.client(self._service.write_headers)
+        self._connection.forget([key])
+        ask = self._connection.ask if mode == "overwrite" else self._connection.insist
+        sent = ask(
+            key, module.put, client, self._path(key), body, attributes=dict(attributes), mode=mode, use_multipart=False
+        )
+        if len(body) <= _SMALL and sent["e_tag"]:
+            self._connection.remember(key, sent["e_tag"], digest_bytes(body))
+
+    def _send_in_parts(
+        self, key: str, chunks: Iterator[bytes], digest: Digest | None, attributes: Mapping[str, str]
+    ) -> Stored:
+        digester = Digester()
+
+        def checked() -> Iterator[bytes]:
+            for chunk in chunks:
+                digester.update(chunk)
+                yield chunk
+            # An error here gives the upload up: nothing is under the key before its last request.
+            check_digest(key, digester.digest(), digest)
+
+        token = secrets.token_hex(16)
+        module, client = self._connection.module, self._connection.client(self._service.write_headers)
+        self._connection.forget([key])
+        try:
+            self._connection.ask(
+                key, module.put, client, self._path(key), checked(), attributes=marked(attributes, token),
+                use_multipart=True, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE,
+            )  # fmt: skip
+        except NoAnswer:
+            # The last request may have been done, and its repetition does not find the upload any more.
+            if not self._arrived(key, token):
+                raise
+        return Stored(key, digester.size)
+
+    def _look(self, key: str) -> Any:
+        """obstore's answer to a HEAD request, ``None`` if there is nothing."""
+        module = self._connection.module
+        try:
+            return self._connection.ask(
+                key, module.get, self._connection.client(), self._path(key), options={"head": True}
+            )
+        except KeyNotFound:
+            return None
+
+    def _arrived(self, key: str, token: str) -> bool:
+        """Whether under ``key`` is what was put with ``token``."""
+        try:
+            there = self._look(key)
+        except StoreError:
+            return False
+        return there is not None and token_of(there.attributes) == token
+
+    def _read_small(self, key: str) -> tuple[str, bytes | None, str]:
+        """The token of the object under ``key``, its bytes, and its version."""
+        module = self._connection.module
+        try:
+            result = self._connection.ask(key, module.get, self._connection.client(), self._path(key))
+            body = bytes(self._connection.ask(key, result.bytes))
+        except KeyNotFound:
+            return "", None, ""
+        version = result.meta["e_tag"]
+        if not version:
+            raise StoreError(key, f"{self} tells no version (ETag) of it, without which nothing can be swapped")
+        return token_of(result.attributes), body, version
+
+    def _path(self, key: str) -> str:
+        return self._service.prefix + key
+
+
+class CopyingObjectStore(ObjectStore):
+    """An object store that copies at one instant, and can give the copy other fields: S3."""
+
+    def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
+        """Make ``target`` a copy of ``source``. True also if it was one: to look would cost as much as to copy."""
+        check_key(source)
+        check_key(target)
+        headers = dict(self._service.write_headers)
+        if fields:
+            attributes = canonical({**self._service.fields, **fields}, self._service.own, target)
+            headers |= {"x-amz-metadata-directive": "REPLACE", **as_headers(attributes, self._service.own)}
+        module = self._connection.module
+        self._connection.forget([target])
+        try:
+            self._connection.ask(
+                target, module.copy, self._connection.client(headers), self._path(source), self._path(target)
+            )
+        except KeyNotFound:
+            raise KeyNotFound(source) from None
+        return True

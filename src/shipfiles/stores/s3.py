@@ -1,0 +1,237 @@
+"""S3 and what speaks it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import ConfigError
+from .object_connection import Limits, trust
+from .object_fields import checked_parameters, folder
+from .objects import CopyingObjectStore, ObjectStore
+from .providers import PROVIDERS, Provider, ProviderName
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_FIELDS = {
+    "CacheControl": "Cache-Control",
+    "ContentDisposition": "Content-Disposition",
+    "ContentEncoding": "Content-Encoding",
+    "ContentLanguage": "Content-Language",
+    "ContentType": "Content-Type",
+    "StorageClass": "Storage-Class",
+}
+_CONFIG = {
+    "ServerSideEncryption": "server_side_encryption",
+    "SSEKMSKeyId": "sse_kms_key_id",
+    "BucketKeyEnabled": "sse_bucket_key_enabled",
+    "RequestPayer": "request_payer",
+}
+_STYLES = ("auto", "path", "virtual")
+_PROFILE_FILES = (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", "~/.aws/config"))
+# With these obstore finds credentials by itself.
+_OWN_SOURCES = (
+    "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class S3:
+    """A bucket and the way to it, in the words of django-storages."""
+
+    bucket_name: str
+    """The bucket."""
+    location: str = ""
+    """The folder in it under which everything is."""
+    provider: ProviderName = ""
+    """Whose bucket it is: ``aws``, ``backblaze``, ``cloudflare``, ``digitalocean``, ``hetzner``, ``scaleway`` or
+    ``wasabi``; sets what is different there. Default: whoever is behind ``endpoint_url``, else AWS."""
+    access_key: str | None = field(default=None, repr=False)
+    """The key's id. Default: the environment, a profile of AWS's tools (with ``shipfiles[aws]``), the role of the
+    machine or of the container."""
+    secret_key: str | None = field(default=None, repr=False)
+    """The key."""
+    security_token: str | None = field(default=None, repr=False)
+    """The token that belongs to a key for a time."""
+    session_profile: str | None = None
+    """The profile of AWS's tools that credentials come from; needs ``shipfiles[aws]``. Default: ``AWS_PROFILE``."""
+    region_name: str | None = None
+    """The region of the bucket. Default: ``AWS_REGION``, the profile's, ``us-east-1``."""
+    endpoint_url: str | None = None
+    """The address of the store, without the bucket. Default: the provider's; for none, ``AWS_ENDPOINT_URL_S3`` and
+    ``AWS_ENDPOINT_URL``."""
+    addressing_style: str | None = None
+    """Where the bucket's name is: in the ``path`` or in the host name (``virtual``). ``auto``, the default: the latter
+    without an ``endpoint_url``, if the name has no dot."""
+    default_acl: str | None = None
+    """A canned ACL for everything that is put, such as ``public-read``. Most buckets of today refuse any."""
+    object_parameters: Mapping[str, object] = field(default_factory=dict)
+    """What every object gets unless its put says otherwise, in boto3's words: ``CacheControl``, ``ContentDisposition``,
+    ``ContentEncoding``, ``ContentLanguage``, ``ContentType``, ``Metadata``, ``StorageClass``, ``ServerSideEncryption``,
+    ``SSEKMSKeyId``, ``BucketKeyEnabled``, ``RequestPayer``, ``ACL``."""
+    use_ssl: bool = True
+    """False asks a provider without encryption. An ``endpoint_url`` says it itself."""
+    verify: bool | str | None = None
+    """False trusts every certificate; a path is that of certificates to trust beside the system's."""
+    limits: Limits = field(default_factory=Limits)
+    """How long the store is waited for."""
+
+    extra = "s3"
+    own = "x-amz-meta-"
+    batch = 1000
+
+    def __post_init__(self) -> None:
+        if not _BUCKET.fullmatch(self.bucket_name):
+            raise ConfigError(f"bucket_name {self.bucket_name!r} cannot be the name of a bucket.")
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ConfigError("access_key and secret_key belong together: give both or neither.")
+        if self.access_key is not None and self.session_profile is not None:
+            raise ConfigError("session_profile and access_key are two credentials: give one of them.")
+        if self.access_key is None and self.security_token is not None:
+            raise ConfigError("security_token belongs to an access_key, which is not given.")
+        if self.addressing_style not in (None, *_STYLES):
+            raise ConfigError(f"addressing_style must be one of {', '.join(_STYLES)}, not {self.addressing_style!r}.")
+        if self.write_headers and not self.preset.acl:
+            raise ConfigError(f"default_acl: objects of {self.provider} have no ACL. Make the bucket public there.")
+        folder(self.location)
+        self.endpoint()
+        _ = self.fields
+
+    def store(self) -> ObjectStore:
+        """The bucket as a store."""
+        return CopyingObjectStore(self) if self.preset.copies else ObjectStore(self)
+
+    @property
+    def preset(self) -> Provider:
+        """What is different with its provider."""
+        return PROVIDERS[self.provider]
+
+    @property
+    def name(self) -> str:
+        """The store as people know it."""
+        return f"s3://{self.bucket_name}/{self.prefix}".rstrip("/")
+
+    @property
+    def prefix(self) -> str:
+        """Before all keys."""
+        return folder(self.location)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it puts on a condition."""
+        return self.preset.conditional
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What every object answers with."""
+        return checked_parameters(self.object_parameters, _FIELDS, self.own, {**_CONFIG, "ACL": ""})
+
+    @property
+    def write_headers(self) -> Mapping[str, str]:
+        """With every request that writes."""
+        acl = self.default_acl or self.object_parameters.get("ACL")
+        return {"x-amz-acl": str(acl)} if acl else {}
+
+    def endpoint(self) -> str | None:
+        """Where to ask, without the bucket; ``None`` for AWS. Raises `ConfigError`."""
+        preset, endpoint = self.preset, self.endpoint_url
+        if endpoint is None and not self.provider:
+            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        if endpoint is None and preset.advice:
+            raise ConfigError(f"provider {self.provider!r} needs endpoint_url: {preset.advice}")
+        if endpoint is None and preset.endpoint:
+            if self.region_name is None:
+                raise ConfigError(f"provider {self.provider!r} needs region_name.")
+            endpoint = preset.endpoint.format(region=self.region_name)
+            if not self.use_ssl:
+                endpoint = endpoint.replace("https://", "http://")
+        if endpoint is None:
+            if not self.use_ssl:
+                raise ConfigError("use_ssl: AWS is asked with encryption only.")
+            return None
+        checked_endpoint(endpoint)
+        return endpoint.rstrip("/")
+
+    def client(self, module: Any, headers: Mapping[str, str]) -> Any:
+        """A client of obstore's ``module`` that sends ``headers`` with every request."""
+        endpoint = self.endpoint()
+        virtual = self.addressing_style == "virtual"
+        if self.addressing_style in (None, "auto"):
+            virtual = endpoint is None and "." not in self.bucket_name
+        config: dict[str, Any] = {"virtual_hosted_style_request": virtual, "conditional_put": "etag"}
+        if endpoint is not None:
+            address = urlsplit(endpoint)
+            # obstore wants the bucket in it; this key is the one that no variable of the environment overrides.
+            host = address._replace(netloc=f"{self.bucket_name}.{address.netloc}").geturl() if virtual else endpoint
+            config["aws_endpoint_url_s3"] = host
+        if region := self.preset.region or self.region_name:
+            config["region"] = region
+        if self.preset.checksum:
+            config["checksum_algorithm"] = "sha256"
+        config |= {_CONFIG[name]: value for name, value in self.object_parameters.items() if name in _CONFIG}
+        options = self.limits.client_options() | trust(self.verify)
+        options |= {"default_headers": dict(headers), "allow_http": bool(endpoint and endpoint.startswith("http://"))}
+        return module._store.S3Store(
+            self.bucket_name,
+            config=config,
+            client_options=options,
+            retry_config=self.limits.retry_config(),
+            credential_provider=self._credentials(),
+        )
+
+    def _credentials(self) -> Any:
+        """What gives obstore credentials; ``None`` if it finds them itself. Raises `ConfigError`."""
+        if self.access_key is not None:
+            # Given this way, no token of the environment, which belongs to another key, is added.
+            given = {
+                "access_key_id": self.access_key,
+                "secret_access_key": self.secret_key,
+                "token": self.security_token,
+                "expires_at": None,
+            }
+            return lambda: given
+        if self.session_profile is None and any(os.environ.get(name) for name in _OWN_SOURCES):
+            return None
+        profile = self.session_profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+        files = (os.path.expanduser(os.environ.get(name) or path) for name, path in _PROFILE_FILES)
+        if profile is None and not any(map(os.path.exists, files)):
+            return None
+        return _of_profile(profile)
+
+
+def checked_endpoint(url: str) -> None:
+    """Raise `ConfigError` unless ``url`` can be the address of a store."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ConfigError("endpoint_url is no URL.") from None
+    if parts.username or parts.password:
+        raise ConfigError("endpoint_url must not hold credentials: give them in options of their own.")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigError(f"endpoint_url must be the address of a store, https://s3.example.com, not {url!r}.")
+
+
+def _of_profile(profile: str | None) -> Any:
+    try:
+        boto3, botocore = import_module("boto3"), import_module("botocore.exceptions")
+        provider = import_module("obstore.auth.boto3").Boto3CredentialProvider
+    except ImportError as error:
+        if profile is None:
+            return None
+        raise ConfigError(
+            f"The AWS profile {profile!r} needs boto3, which cannot be imported: {error}. "
+            "Run: pip install 'shipfiles[aws]'."
+        ) from None
+    try:
+        return provider(boto3.Session(profile_name=profile))
+    except ValueError:
+        # A profile without credentials: the role of the machine has them.
+        return None
+    except botocore.BotoCoreError as error:
+        raise ConfigError(f"The AWS profile {profile!r} cannot be used: {error}") from None

@@ -1,0 +1,234 @@
+"""A bucket of our own, which can be told to fail: as much of S3 as `ObjectStore` asks for, and what it was asked.
+
+Signatures are not looked at. What it answers is taken from https://docs.aws.amazon.com/AmazonS3/latest/API/.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "content-type")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is said to one."""
+
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Fault = Callable[[Asked, Callable[[], Answer]], Answer | None]
+"""What to answer instead; it may let the request be done. ``None`` hangs up without an answer."""
+
+
+def refused(status: int, code: str) -> Answer:
+    """An error as S3 words it, with what it tells of a wrong signature."""
+    told = "<AWSAccessKeyId>id-of-the-key</AWSAccessKeyId><StringToSign>AWS4-HMAC-SHA256 ...</StringToSign>"
+    return Answer(status, f"<Error><Code>{code}</Code><Message>no</Message>{told}</Error>".encode())
+
+
+class Bucket:
+    """The bucket ``bucket``, at `url`."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
+        self.times: dict[str, datetime] = {}
+        self.uploads: dict[str, dict[int, bytes]] = {}
+        self.asked: list[Asked] = []
+        self.fault: Fault | None = None
+        self._guard = threading.RLock()
+        bucket = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *arguments: Any) -> None:
+                """Say nothing."""
+
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                asked = Asked(self.command, self.path, headers, body)
+                bucket.asked.append(asked)
+                given = bucket.done(asked) if bucket.fault is None else bucket.fault(asked, lambda: bucket.done(asked))
+                if given is None:
+                    self.close_connection = True
+                    return
+                self.send_response(given.status)
+                for name, value in ({"Content-Length": str(len(given.body))} | given.headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(given.body)
+                    # A body that is shorter than it was said to be has been cut.
+                    self.close_connection |= int(given.headers.get("Content-Length", 0)) > len(given.body)
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *arguments: Any) -> None:
+                """A client that has gone away is part of the tests."""
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def methods(self) -> list[str]:
+        """Those of all requests, in their order."""
+        return [asked.method for asked in self.asked]
+
+    def done(self, asked: Asked) -> Answer:
+        """The answer to what was asked, after it has been done."""
+        with self._guard:
+            parts = urlsplit(asked.path)
+            query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+            bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+            if bucket != "bucket":
+                return refused(404, "NoSuchBucket")
+            if asked.method == "PUT":
+                return self._put(key, query, asked)
+            if asked.method == "POST":
+                return self._post(key, query, asked)
+            if asked.method == "DELETE":
+                if (upload := query.get("uploadId")) is None:
+                    self.objects.pop(key, None)
+                elif self.uploads.pop(upload, None) is None:
+                    return refused(404, "NoSuchUpload")
+                return Answer(204)
+            if "list-type" in query:
+                return self._list(query.get("prefix", ""))
+            return self._get(key, asked)
+
+    def _keep(self, key: str, body: bytes, kept: dict[str, str]) -> None:
+        self.objects[key] = (body, kept)
+        self.times[key] = datetime.now(UTC).replace(microsecond=0)
+
+    def _put(self, key: str, query: dict[str, str], asked: Asked) -> Answer:
+        headers, body = asked.headers, asked.body
+        if "uploadId" in query:
+            self.uploads[query["uploadId"]][int(query["partNumber"])] = body
+            return Answer(200, headers={"ETag": etag(body)})
+        wanted = headers.get("x-amz-checksum-sha256")
+        if wanted is not None and base64.b64decode(wanted) != hashlib.sha256(body).digest():
+            return refused(400, "BadDigest")
+        there = self.objects.get(key)
+        if headers.get("if-none-match") == "*" and there is not None:
+            return refused(412, "PreconditionFailed")
+        if (version := headers.get("if-match")) is not None:
+            if there is None:
+                return refused(404, "NoSuchKey")
+            if version != etag(there[0]):
+                return refused(412, "PreconditionFailed")
+        kept = {name: value for name, value in headers.items() if name in KEPT or name.startswith("x-amz-meta-")}
+        if (source := headers.get("x-amz-copy-source")) is not None:
+            found = self.objects.get(unquote(source).removeprefix("bucket/"))
+            if found is None:
+                return refused(404, "NoSuchKey")
+            replaced = headers.get("x-amz-metadata-directive") == "REPLACE"
+            self._keep(key, found[0], kept if replaced else found[1])
+            return Answer(200, f"<CopyObjectResult><ETag>{etag(found[0])}</ETag></CopyObjectResult>".encode())
+        self._keep(key, body, kept)
+        return Answer(200, headers={"ETag": etag(body)})
+
+    def _post(self, key: str, query: dict[str, str], asked: Asked) -> Answer:
+        if "delete" in query:
+            root = ET.fromstring(asked.body)
+            gone = [found.text or "" for found in root.iter() if found.tag.rpartition("}")[2] == "Key"]
+            for name in gone:
+                self.objects.pop(name, None)
+            told = "".join(f"<Deleted><Key>{escape(name)}</Key></Deleted>" for name in gone)
+            return Answer(200, f"<DeleteResult>{told}</DeleteResult>".encode())
+        if "uploads" in query:
+            kept = {n: v for n, v in asked.headers.items() if n in KEPT or n.startswith("x-amz-meta-")}
+            name = f"upload{len(self.asked)}"
+            self.uploads[name] = {}
+            self.kept = kept
+            told = f"<Bucket>bucket</Bucket><Key>{escape(key)}</Key><UploadId>{name}</UploadId>"
+            return Answer(200, f"<InitiateMultipartUploadResult>{told}</InitiateMultipartUploadResult>".encode())
+        parts = self.uploads.pop(query["uploadId"], None)
+        if parts is None:
+            return refused(404, "NoSuchUpload")
+        body = b"".join(parts[number] for number in sorted(parts))
+        self._keep(key, body, self.kept)
+        told = f"<Key>{escape(key)}</Key><ETag>{etag(body)}</ETag>"
+        return Answer(200, f"<CompleteMultipartUploadResult>{told}</CompleteMultipartUploadResult>".encode())
+
+    def _get(self, key: str, asked: Asked) -> Answer:
+        there = self.objects.get(key)
+        if there is None:
+            return refused(404, "NoSuchKey")
+        body, kept = there
+        headers = {**kept, "ETag": etag(body), "Last-Modified": format_datetime(self.times[key], usegmt=True)}
+        if (version := asked.headers.get("if-match")) is not None and version != etag(body):
+            return refused(412, "PreconditionFailed")
+        if (wanted := asked.headers.get("range")) is not None:
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            start, end = int(first), min(int(last or len(body)), len(body) - 1)
+            headers["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
+            return Answer(206, body[start : end + 1], headers)
+        if asked.method == "HEAD":
+            headers["Content-Length"] = str(len(body))
+        return Answer(200, body, headers)
+
+    def _list(self, prefix: str) -> Answer:
+        told = "".join(
+            f"<Contents><Key>{escape(key)}</Key><LastModified>{self.times[key]:%Y-%m-%dT%H:%M:%S}.000Z</LastModified>"
+            f"<ETag>{etag(body)}</ETag><Size>{len(body)}</Size></Contents>"
+            for key, (body, _) in sorted(self.objects.items())
+            if key.startswith(prefix)
+        )
+        return Answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{told}</ListBucketResult>".encode())
+
+
+def etag(body: bytes) -> str:
+    """As S3 makes them of what was put at once and is not encrypted with a key of its own."""
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+
+
+@contextmanager
+def running() -> Iterator[Bucket]:
+    """A bucket that answers."""
+    bucket = Bucket()
+    threading.Thread(target=bucket.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield bucket
+    finally:
+        bucket.server.shutdown()
+        bucket.server.server_close()
+
+
+def stalls(seconds: float) -> Fault:
+    """No answer for so long."""
+
+    def stall(asked: Asked, do: Callable[[], Answer]) -> Answer | None:
+        time.sleep(seconds)
+        return None
+
+    return stall

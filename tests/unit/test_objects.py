@@ -1,0 +1,519 @@
+"""Object stores: the contract, and what is theirs alone, on a bucket of our own that can be told to fail."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipfiles.digest import digest_bytes
+from shipfiles.errors import KeyExists, KeyNotFound, StoreError
+from shipfiles.stores.opening import open_store
+from shipfiles.stores.store import Copies, Store, read_all
+from shipfiles.testing.store import StoreContract
+from tests.bucket import Answer, Asked, Bucket, refused, running
+
+SECRET = "not-to-be-shown-to-anybody"
+LIMITS = {"connect": 1, "request": 5, "retries": 2, "total": 10}
+MIB = 1 << 20
+
+
+def store_of(url: str, location: str = "site", **options: Any) -> Store:
+    keys = {"access_key": "id-of-the-key", "secret_key": SECRET, "region_name": "eu-central-1", "limits": LIMITS}
+    return open_store(f"s3://bucket/{location}", "here", {**keys, "endpoint_url": url, **options})
+
+
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    with running() as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def store(bucket: Bucket) -> Store:
+    return store_of(bucket.url)
+
+
+class TestOwnBucket(StoreContract):
+    looks_before_it_copies = False
+
+    @pytest.fixture
+    def store(self, bucket: Bucket) -> Store:
+        return store_of(bucket.url)
+
+
+class TestWithoutConditions(StoreContract):
+    """As Backblaze has it: the store looks before it puts, which is all that can be done there."""
+
+    looks_before_it_copies = False
+    test_of_several_who_swap_one_succeeds = None
+
+    @pytest.fixture
+    def store(self, bucket: Bucket) -> Store:
+        return store_of(bucket.url, provider="backblaze")
+
+
+class Once:
+    """A fault that happens to the first request that ``fits``."""
+
+    def __init__(self, fits: Callable[[Asked], object], fault: Callable[[Asked, Callable[[], Answer]], Answer | None]):
+        self.fits, self.fault, self.left = fits, fault, 1
+
+    def __call__(self, asked: Asked, do: Callable[[], Answer]) -> Answer | None:
+        if self.left and self.fits(asked):
+            self.left -= 1
+            return self.fault(asked, do)
+        return do()
+
+
+def lost(asked: Asked, do: Callable[[], Answer]) -> None:
+    """It is done, and nobody is told."""
+    do()
+
+
+# Requests
+
+
+def test_small_objects_cost_one_request_each(bucket: Bucket, store: Store) -> None:
+    def methods(work: Callable[[], object]) -> list[str]:
+        bucket.asked.clear()
+        work()
+        return bucket.methods
+
+    assert methods(lambda: store.put("a", b"one")) == ["PUT"]
+    assert methods(lambda: store.put("b", b"one", mode="create")) == ["PUT"]
+    assert methods(lambda: store.head("a")) == ["HEAD"]
+    assert methods(lambda: store.head("unknown")) == ["HEAD"]
+    assert methods(lambda: read_all(store, "a")) == ["GET"]
+    assert methods(lambda: store.swap("new", None, b"one")) == ["PUT"]
+    assert methods(lambda: [store.put(f"many/{i}", b"") for i in range(3)]) == ["PUT"] * 3
+    assert methods(lambda: list(store.list())) == ["GET"]
+    assert methods(lambda: store.delete([f"many/{i}" for i in range(1000)])) == ["POST"]
+    assert isinstance(store, Copies)
+    assert methods(lambda: store.copy("a", "c", fields={"Content-Type": "text/css"})) == ["PUT"]
+
+
+def test_a_swap_after_a_read_costs_one_request(bucket: Bucket, store: Store) -> None:
+    other = store_of(bucket.url)
+    store.put("a", b"one")
+    assert read_all(other, "a") == b"one"
+    bucket.asked.clear()
+    assert other.swap("a", b"one", b"two")
+    assert other.swap("a", b"two", b"three")
+    assert bucket.methods == ["PUT", "PUT"]
+    # What another has changed since is seen all the same.
+    assert not store.swap("a", b"one", b"four")
+    assert read_all(store, "a") == b"three"
+
+
+def test_a_swap_without_a_read_costs_two(bucket: Bucket, store: Store) -> None:
+    store_of(bucket.url).put("a", b"one")
+    bucket.asked.clear()
+    assert store.swap("a", b"one", b"two")
+    assert bucket.methods == ["GET", "PUT"]
+
+
+def test_what_was_written_again_as_it_was_can_be_swapped(bucket: Bucket, store: Store) -> None:
+    read_all(store, "a")
+    store.put("a", b"one")
+    # Versions of Azure are new with every put.
+    bucket.fault = Once(lambda asked: "if-match" in asked.headers, lambda asked, do: refused(412, "PreconditionFailed"))
+    assert store.swap("a", b"one", b"two")
+
+
+# Integrity
+
+
+def test_a_checksum_is_sent_with_the_bytes(bucket: Bucket, store: Store) -> None:
+    store.put("a", b"one")
+    wanted = base64.b64encode(hashlib.sha256(b"one").digest()).decode()
+    assert bucket.asked[-1].headers["x-amz-checksum-sha256"] == wanted
+    assert bucket.asked[-1].headers["x-amz-content-sha256"] == hashlib.sha256(b"one").hexdigest()
+
+
+def test_no_checksum_for_whom_it_is_an_error(bucket: Bucket) -> None:
+    store_of(bucket.url, provider="backblaze").put("a", b"one")
+    assert "x-amz-checksum-sha256" not in bucket.asked[-1].headers
+    assert bucket.asked[-1].headers["x-amz-content-sha256"] == hashlib.sha256(b"one").hexdigest()
+
+
+def test_a_large_file_goes_in_parts(bucket: Bucket, store: Store, tmp_path: Path) -> None:
+    body = os.urandom(12 * MIB + 5)
+    source = tmp_path / "film"
+    source.write_bytes(body)
+    stored = store.put("film", str(source), digest=digest_bytes(body), fields={"Content-Type": "video/mp4"})
+    assert stored.size == len(body)
+    assert bucket.objects["site/film"][0] == body
+    parts = [len(asked.body) for asked in bucket.asked if asked.method == "PUT"]
+    assert sorted(parts) == [2 * MIB + 5, 5 * MIB, 5 * MIB]
+    assert b"".join(store.read("film")) == body
+    assert max(map(len, store.read("film"))) <= MIB
+    head = store.head("film")
+    assert head is not None
+    assert head.fields == {"Content-Type": "video/mp4"}
+    with pytest.raises(KeyExists):
+        store.put("film", str(source), mode="create")
+
+
+@pytest.mark.parametrize("as_path", [True, False])
+def test_a_large_file_that_changes_meanwhile_is_given_up(
+    bucket: Bucket, store: Store, tmp_path: Path, as_path: bool
+) -> None:
+    body = os.urandom(7 * MIB)
+    (tmp_path / "film").write_bytes(body)
+    with pytest.raises(StoreError, match=r"^film: the file changed while it was read"):
+        store.put("film", str(tmp_path / "film") if as_path else body, digest=digest_bytes(b"other"))
+    assert bucket.objects == {}
+    assert bucket.uploads == {}
+
+
+@pytest.mark.parametrize("cut", [0, MIB // 2, 2 * MIB])
+def test_a_body_that_is_cut_is_read_on(bucket: Bucket, store: Store, cut: int) -> None:
+    body = os.urandom(3 * MIB)
+    store.put("a", body)
+
+    def cut_short(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        given = do()
+        return Answer(given.status, given.body[:cut], {**given.headers, "Content-Length": str(len(given.body))})
+
+    bucket.fault = Once(lambda asked: asked.method == "GET", cut_short)
+    assert b"".join(store.read("a")) == body
+
+
+def test_what_is_replaced_while_it_is_read_is_not_mixed(bucket: Bucket, store: Store) -> None:
+    first, second = os.urandom(4 * MIB), os.urandom(4 * MIB)
+    store.put("a", first)
+
+    def cut_short(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        given = do()
+        bucket._keep("site/a", second, {})
+        return Answer(given.status, given.body[: 2 * MIB], {**given.headers, "Content-Length": str(len(given.body))})
+
+    bucket.fault = Once(lambda asked: asked.method == "GET", cut_short)
+    with pytest.raises(StoreError, match=r"^a: "):
+        b"".join(store.read("a"))
+
+
+# Fields
+
+
+def test_the_fields_of_the_store_and_of_a_put(bucket: Bucket) -> None:
+    given = {"CacheControl": "max-age=60", "ContentLanguage": "de", "Metadata": {"team": "web"}}
+    store = store_of(bucket.url, object_parameters=given)
+    store.put("a", b"", fields={"cache-control": "no-cache", "x-amz-meta-own": "1"})
+    found = store.head("a")
+    assert found is not None
+    assert found.fields == {
+        "Cache-Control": "no-cache", "Content-Language": "de", "x-amz-meta-team": "web", "x-amz-meta-own": "1",
+    }  # fmt: skip
+    assert isinstance(store, Copies)
+    store.copy("a", "b", fields={"Content-Type": "text/css"})
+    copied = store.head("b")
+    assert copied is not None
+    assert copied.fields == {
+        "Cache-Control": "max-age=60", "Content-Language": "de", "Content-Type": "text/css", "x-amz-meta-team": "web",
+    }  # fmt: skip
+
+
+def test_the_token_of_a_put_is_nobodys_field(bucket: Bucket, store: Store) -> None:
+    store.put("a", b"", mode="create")
+    found = store.head("a")
+    assert found is not None
+    assert found.fields == {}
+    assert len(bucket.objects["site/a"][1]["x-amz-meta-shipfiles"]) == 32
+
+
+@pytest.mark.parametrize("fields", [{"X-Frame-Options": "DENY"}, {"Content-Type": "a\r\nb: c"}, {"x-amz-meta-a": "é"}])
+def test_a_field_that_an_object_cannot_answer_with(bucket: Bucket, store: Store, fields: dict[str, str]) -> None:
+    with pytest.raises(StoreError, match=f"^a: .*{next(iter(fields))}"):
+        store.put("a", b"", fields=fields)
+    assert bucket.asked == []
+
+
+def test_an_acl_is_sent_with_what_is_written(bucket: Bucket, tmp_path: Path) -> None:
+    store = store_of(bucket.url, default_acl="public-read")
+    store.put("a", b"")
+    store.put("large", bytes(6 * MIB))
+    assert isinstance(store, Copies)
+    store.copy("a", "b", fields={"Content-Type": "text/css"})
+    assert {asked.headers.get("x-amz-acl") for asked in bucket.asked} == {"public-read"}
+    assert all("x-amz-acl" in asked.headers["authorization"] for asked in bucket.asked)
+    bucket.asked.clear()
+    read_all(store, "a")
+    store.head("a")
+    assert [asked.headers.get("x-amz-acl") for asked in bucket.asked] == [None, None]
+
+
+# Lost answers
+
+
+def test_a_create_whose_answer_is_lost_finds_its_own_object(bucket: Bucket, store: Store) -> None:
+    bucket.fault = Once(lambda asked: asked.method == "PUT", lost)
+    store.put("a", b"one", mode="create")
+    assert bucket.methods == ["PUT", "PUT", "HEAD"]
+    assert store.swap("a", b"one", b"two")
+
+
+def test_another_object_with_the_same_bytes_is_not_ones_own(bucket: Bucket, store: Store) -> None:
+    store_of(bucket.url).put("a", b"one", mode="create")
+    with pytest.raises(KeyExists):
+        store.put("a", b"one", mode="create")
+    assert not store.swap("a", None, b"one")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_swap_whose_answer_is_lost_has_succeeded(bucket: Bucket, store: Store, known: bool) -> None:
+    (store if known else store_of(bucket.url)).put("a", b"one")
+    bucket.fault = Once(lambda asked: asked.method == "PUT", lost)
+    assert store.swap("a", b"one", b"two")
+    assert read_all(store, "a") == b"two"
+
+
+def test_a_swap_that_another_has_won_has_not(bucket: Bucket, store: Store) -> None:
+    other = store_of(bucket.url)
+    store.put("a", b"one")
+
+    def before(asked: Asked, do: Callable[[], Answer]) -> None:
+        bucket.fault = None
+        assert other.swap("a", b"one", b"two")
+
+    bucket.fault = Once(lambda asked: asked.method == "PUT", before)
+    assert not store.swap("a", b"one", b"two")
+
+
+def test_a_create_that_meets_a_delete_is_repeated(bucket: Bucket, store: Store) -> None:
+    bucket.fault = Once(
+        lambda asked: asked.method == "PUT", lambda asked, do: refused(409, "ConditionalRequestConflict")
+    )
+    store.put("a", b"one", mode="create")
+    assert bucket.methods == ["PUT", "HEAD", "PUT"]
+
+
+def test_an_upload_in_parts_whose_last_answer_is_lost(bucket: Bucket, store: Store) -> None:
+    bucket.fault = Once(lambda asked: asked.method == "POST" and "uploadId" in asked.path, lost)
+    store.put("a", bytes(6 * MIB))
+    assert len(bucket.objects["site/a"][0]) == 6 * MIB
+
+
+# Faults and stalls
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_what_passes_is_waited_for(bucket: Bucket, store: Store, status: int) -> None:
+    for work in (
+        lambda: store.put("a", b"one"),
+        lambda: store.put("b", b"one", mode="create"),
+        lambda: store.delete(["b"]),
+        lambda: read_all(store, "a"),
+    ):
+        bucket.fault = Once(lambda asked: True, lambda asked, do: refused(status, "SlowDown"))
+        work()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+VERBS: dict[str, Callable[[Store], object]] = {
+    "put": lambda store: store.put("a", b"one"),
+    "create": lambda store: store.put("a", b"one", mode="create"),
+    "swap": lambda store: store.swap("a", b"one", b"two"),
+    "head": lambda store: store.head("a"),
+    "read": lambda store: read_all(store, "a"),
+    "list": lambda store: list(store.list("a")),
+    "delete": lambda store: store.delete(["a"]),
+    "copy": lambda store: store.copy("a", "b"),  # type: ignore[attr-defined]
+    "large": lambda store: store.put("a", bytes(6 * MIB)),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_store_that_never_answers_is_given_up(silent: str, verb: str) -> None:
+    store = store_of(silent, limits={"connect": 0.5, "request": 0.1, "retries": 1, "total": 0.5})
+    with pytest.raises(StoreError, match=r"^\w: the store did not answer in time \(s3://bucket/site\)$"):
+        VERBS[verb](store)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_store_that_is_not_there(silent: str, verb: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    store = store_of(url, limits={"retries": 1, "total": 0.5})
+    with pytest.raises(StoreError, match=r"^\w: the store cannot be reached \(s3://bucket/site\)$"):
+        VERBS[verb](store)
+
+
+def test_a_put_that_arrived_late_is_ones_own(bucket: Bucket) -> None:
+    store = store_of(bucket.url, limits={"request": 0.5, "retries": 2, "total": 5})
+
+    def late(asked: Asked, do: Callable[[], Answer]) -> Answer | None:
+        given = do()
+        released.wait(20)
+        return given
+
+    released = threading.Event()
+    bucket.fault = Once(lambda asked: asked.method == "PUT", late)
+    try:
+        store.put("a", b"one", mode="create")
+    finally:
+        released.set()
+    assert bucket.methods == ["PUT", "PUT", "HEAD"]
+
+
+# Errors
+
+REFUSALS = [
+    (403, "AccessDenied", "access denied"),
+    (403, "InvalidAccessKeyId", "does not know this access key"),
+    (403, "SignatureDoesNotMatch", "does not accept the signature"),
+    (403, "RequestTimeTooSkewed", "clock"),
+    (400, "ExpiredToken", "have expired"),
+    (404, "NoSuchBucket", "no such bucket"),
+    (301, "PermanentRedirect", "another region"),
+    (400, "AuthorizationHeaderMalformed", "another region"),
+    (400, "BadDigest", "not those that were sent"),
+    (400, "EntityTooLarge", "larger than the store takes"),
+    (507, "QuotaExceeded", "quota"),
+    (400, "SomethingNew", "SomethingNew"),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "said"), REFUSALS)
+def test_a_refusal_is_said_plainly_and_without_credentials(bucket: Bucket, status: int, code: str, said: str) -> None:
+    store = store_of(bucket.url, limits={"retries": 0, "total": 1})
+    bucket.fault = lambda asked, do: refused(status, code)
+    for verb in VERBS.keys() - {"head"}:
+        with pytest.raises(StoreError, match=r"^\w: ") as caught:
+            VERBS[verb](store)
+        assert said in str(caught.value)
+        assert "s3://bucket/site" in str(caught.value)
+        shown = "".join(traceback.format_exception(caught.value))
+        for secret in (SECRET, "id-of-the-key", "AWS4-HMAC", "StringToSign"):
+            assert secret not in shown
+    assert SECRET not in repr(store) + str(store)
+
+
+def test_a_missing_bucket_is_no_missing_key(bucket: Bucket) -> None:
+    store = open_store("s3://other/site", "here", {"endpoint_url": bucket.url, "access_key": "a", "secret_key": "b"})
+    for verb in ("read", "swap", "list", "copy", "put"):
+        with pytest.raises(StoreError, match="no such bucket") as caught:
+            VERBS[verb](store)
+        assert not isinstance(caught.value, KeyNotFound)
+
+
+def test_a_name_that_cannot_be_listed(bucket: Bucket, store: Store) -> None:
+    bucket._keep("site/a//b", b"", {})
+    with pytest.raises(StoreError, match=r"s3://bucket/site holds an object named 'site/a//b'"):
+        list(store.list())
+
+
+def test_keys_of_others_are_not_listed(bucket: Bucket, store: Store) -> None:
+    for key in ("site/a", "site-two/b", "c", "sites/d"):
+        bucket._keep(key, b"", {})
+    assert [stored.key for stored in store.list()] == ["a"]
+    assert {stored.key for stored in store_of(bucket.url, "").list()} == {"site/a", "site-two/b", "c", "sites/d"}
+
+
+# Processes
+
+PROGRAM = """
+import os, signal, sys
+from shipfiles.stores.opening import open_store
+store = open_store("s3://bucket/site", "here", {"endpoint_url": sys.argv[1], "access_key": "a", "secret_key": "b"})
+def use(key):
+    store.put(key, key.encode(), mode="create")
+    assert b"".join(store.read(key)) == key.encode()
+    assert store.swap(key, key.encode(), b"swapped")
+def child(work):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        work()
+        sys.stdout.flush()
+        sys.exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+def run(bucket: Bucket, program: str) -> None:
+    # Python warns of a fork while there are threads, which is what is tried out here.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM + textwrap.dedent(program), bucket.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_of_a_process_that_used_the_store_can_use_it(bucket: Bucket) -> None:
+    run(bucket, """
+        import obstore.exceptions
+        before = obstore.exceptions.BaseError
+        use("parent")
+        def first():
+            use("child")
+            child(lambda: use("grandchild"))
+            use("child again")
+            assert sys.modules["obstore.exceptions"].BaseError is before
+        child(first)
+        child(lambda: use("second child"))
+        use("parent again")
+    """)  # fmt: skip
+    keys = {"parent", "child", "grandchild", "child again", "second child", "parent again"}
+    assert {key: body for key, (body, _) in bucket.objects.items()} == {f"site/{key}": b"swapped" for key in keys}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_of_a_process_that_only_has_the_store_can_use_it(bucket: Bucket) -> None:
+    run(bucket, "child(lambda: use('child')); use('parent')")
+
+
+def test_a_process_that_used_the_store_ends_well(bucket: Bucket) -> None:
+    for i in range(3):
+        run(bucket, f"use('{i}'); list(store.list()); store.delete(['{i}'])")
+
+
+def test_a_process_may_end_in_the_middle_of_a_read(bucket: Bucket) -> None:
+    bucket._keep("site/large", bytes(20 * MIB), {})
+    run(bucket, "stream = store.read('large'); next(stream)")
+
+
+def test_nothing_of_it_is_loaded_before_it_is_used() -> None:
+    program = """
+        import sys
+        from shipfiles.stores.opening import open_store
+        open_store("s3://bucket", "here", {"access_key": "a", "secret_key": "b"})
+        open_store("az://container", "here", {"account_name": "name"})
+        assert not {"obstore", "boto3", "gevent"} & sys.modules.keys()
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
+
+
+@pytest.mark.parametrize(("place", "extra"), [("s3://bucket", "s3"), ("az://container", "azure")])
+def test_a_missing_extra_is_named(place: str, extra: str) -> None:
+    program = f"""
+        import sys
+        sys.modules["obstore"] = None
+        from shipfiles.errors import ConfigError
+        from shipfiles.stores.opening import open_store
+        options = {{"account_name": "name"}} if "az" in {place!r} else {{}}
+        try:
+            open_store({place!r}, "here", options).head("a")
+        except ConfigError as error:
+            assert "pip install 'shipfiles[{extra}]'" in str(error), error
+        else:
+            raise AssertionError
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
