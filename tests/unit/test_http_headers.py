@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from shipfiles.config import ServeConfig
@@ -59,3 +61,15 @@ def test_no_header_makes_another_one(harm: str) -> None:
         with pytest.raises(ValueError, match="cannot be sent"):
             Answer(200, list(headers), b"")
     assert encoded((("X-A", "\xe4\t!"),)) == ((b"x-a", b"\xe4\t!"),)
+
+
+def test_what_a_client_wrote_is_not_remembered() -> None:
+    """A redirect repeats the query, and there is no end of different ones."""
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            assert encoded((("Location", f"./docs/?{number}{'x' * 50_000}"),))[0][0] == b"location"
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipfiles.http.negotiation import IDENTITY, preferred, weights
+from shipfiles.http.negotiation import IDENTITY, accepts, preferred, weights
 
 BOTH = ("br", "gzip")
 
@@ -65,3 +65,11 @@ def test_order(field: str | None, expected: tuple[str, ...]) -> None:
 
 def test_a_file_without_codings_is_not_negotiated() -> None:
     assert preferred("br", ()) == ("identity",)
+
+
+def test_a_field_with_more_members_than_any_client_sends_is_not_read() -> None:
+    """Section 12.5.3 allows identity whatever the field says; reading 50,000 members takes as long as 100 answers."""
+    assert preferred("br, " + "x," * 50_000, BOTH) == ("identity",)
+    assert preferred("br, " + "x," * 900, BOTH) == ("br", "identity")
+    assert not accepts("text/html, " + "x/y," * 50_000, "text/html")
+    assert accepts("text/html, " + "x/y," * 900, "text/html")

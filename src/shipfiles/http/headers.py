@@ -116,10 +116,21 @@ def cross_origin_headers(config: ServeConfig) -> tuple[Header, ...]:
     return (("Access-Control-Allow-Origin", "*"),) if config.allow_all_origins else ()
 
 
-@lru_cache(maxsize=1024)
+# Longer ones have what a client wrote, a query for one, and there is no end of those. Characters of values.
+_LONGEST_REMEMBERED = 2048
+
+
 def encoded(headers: tuple[Header, ...]) -> tuple[tuple[bytes, bytes], ...]:
     """Headers as ASGI wants them: names in lower case, all of it bytes. Raises ``ValueError`` as `checked`."""
+    is_short = sum([len(value) for _, value in headers]) <= _LONGEST_REMEMBERED
+    return _remembered(headers) if is_short else _encoded(headers)
+
+
+def _encoded(headers: tuple[Header, ...]) -> tuple[tuple[bytes, bytes], ...]:
     return tuple((name.lower().encode("ascii"), value.encode("latin-1")) for name, value in checked(headers))
+
+
+_remembered = lru_cache(maxsize=1024)(_encoded)
 
 
 def not_modified_headers(headers: Iterable[Header]) -> list[Header]:

@@ -21,6 +21,9 @@ _ALIASES = {"x-gzip": "gzip"}
 # A field this long was written by nobody who will send it twice, so that remembering it only costs memory.
 _LONGEST_REMEMBERED = 256
 
+# Nor one with so many members by a client; each costs a microsecond, and some servers set no limit to a field.
+_MOST_MEMBERS = 1000
+
 
 def preferred(accept_encoding: str | None, available: tuple[str, ...]) -> tuple[str, ...]:
     """The codings in which a file may be sent, best first; ``identity`` is always among them.
@@ -32,11 +35,14 @@ def preferred(accept_encoding: str | None, available: tuple[str, ...]) -> tuple[
     * No field at all: section 12.5.3 lets the server choose; a client that says nothing often cannot decode anything.
     * ``identity;q=0`` where nothing else is acceptable: "the origin server SHOULD send a response without any
       content coding", so identity stays as the last resort, and there is no 406.
-    * A member that cannot be read counts as refused, even under ``*``: what was not understood is no consent.
+    * A member that cannot be read counts as refused, even under ``*``: what was not understood is no consent. Nor is
+      a field with more members than `_MOST_MEMBERS`, which is not read.
     """
     if accept_encoding is None or not available:
         return (IDENTITY,)
     if len(accept_encoding) > _LONGEST_REMEMBERED:
+        if accept_encoding.count(",") >= _MOST_MEMBERS:
+            return (IDENTITY,)
         return _preferred(accept_encoding, available)
     return _remembered(accept_encoding, available)
 
@@ -64,8 +70,13 @@ def _preferred(accept_encoding: str, available: tuple[str, ...]) -> tuple[str, .
 
 
 def accepts(accept: str | None, media_type: str) -> bool:
-    """Whether an Accept field (RFC 9110 section 12.5.1) names ``media_type`` itself, not only as part of a range."""
-    for member in (accept or "").split(","):
+    """Whether an Accept field (RFC 9110 section 12.5.1) names ``media_type`` itself, not only as part of a range.
+
+    Not if it has more members than anybody means.
+    """
+    if accept is None or accept.count(",") >= _MOST_MEMBERS:
+        return False
+    for member in accept.split(","):
         range_, *parameters = (part.strip(" \t").lower() for part in member.split(";"))
         if range_ == media_type:
             return not any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
