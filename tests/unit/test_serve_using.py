@@ -293,6 +293,37 @@ def test_it_goes_over_and_back_and_old_names_are_served_on(place: Place) -> None
 
 
 @pytest.mark.usefixtures("at_once")
+def test_a_file_is_never_labelled_with_another_release(place: Place) -> None:
+    place.deploy("one", "a{}")
+    table = choose_table(None, place.root, None, replace(FOLLOW, memory=0))
+    assert isinstance(table, FollowingTable)
+    make, go_on = table._table_of, threading.Event()
+
+    def slow_to_make(used: Used | None) -> FileTable:
+        assert go_on.wait(60)
+        return make(used)
+
+    table._table_of = slow_to_make
+    place.deploy("two", "b{}")
+
+    def run() -> None:
+        deadline = time.monotonic() + 60
+        while names(table.following.latest()) != "two" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        # The pointer is read, the new table is being made, and the one before answers.
+        status, headers, body = ask(table, "/static/a.css")
+        assert (status, headers["X-Release"], body) == (200, "one", b"a{}")
+
+    async def in_loop() -> None:
+        run()
+
+    try:
+        asyncio.run(in_loop())
+    finally:
+        go_on.set()
+
+
+@pytest.mark.usefixtures("at_once")
 def test_the_table_before_is_given_back_at_once(place: Place) -> None:
     """Not when Python next looks for cycles, which may be many releases later: it holds answers, and a descriptor."""
     first = place.deploy("one", "a{}")

@@ -179,6 +179,11 @@ def one_release(table: Table) -> AbstractContextManager[None]:
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
+def table_now(table: Table) -> Table:
+    """The table for all of an answer: a file and the header that names its release are of one."""
+    return table.now() if isinstance(table, FollowingTable) else table
+
+
 class Pieces(Generic[_T]):
     """``pieces`` of a page that are made while they are sent, each with the release that counts now."""
 
@@ -247,15 +252,15 @@ class FollowingTable:
     @property
     def ready(self) -> Ready | None:
         """Those of the release that is current now."""
-        return self._table().ready
+        return self.now().ready
 
     def find(self, path: str, /) -> Resource | None:
         """As `Table.find`, in the release that is current now; names of those before are found by their manifests."""
-        return self._table().find(path)
+        return self.now().find(path)
 
     def may_wait(self, path: str, /) -> bool:
         """As `Table.may_wait`."""
-        return self._table().may_wait(path)
+        return self.now().may_wait(path)
 
     def is_static(self, path: str, /) -> bool:
         """As `Table.is_static`."""
@@ -267,13 +272,14 @@ class FollowingTable:
 
     def redirect(self, path: str, /) -> str | None:
         """As `Table.redirect`."""
-        return self._table().redirect(path)
+        return self.now().redirect(path)
 
     def page(self, path: str, /) -> Resource | None:
         """As `Table.page`, in the release that is current now."""
-        return self._table().page(path)
+        return self.now().page(path)
 
-    def _table(self) -> FileTable:
+    def now(self) -> FileTable:
+        """That of the release that is current now."""
         used = self.following.latest()
         known, _ = self._now
         # One thread makes the table, which takes a while; the one before has the files of all releases too.

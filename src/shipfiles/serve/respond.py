@@ -13,6 +13,7 @@ from ..http.headers import ALLOWED_METHODS, Header, not_modified_headers, option
 from ..http.negotiation import accepts, preferred
 from ..http.preconditions import evaluate, names_tag, range_applies
 from ..http.ranges import select
+from .following import table_now
 from .opened import SMALL, Opened, Span, read_exactly
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Response(NamedTuple):
 
 def respond(table: Table, request: Request) -> Response | None:
     """The answer of ``table`` to ``request``; ``None`` if it is not the table's to answer."""
+    table = table_now(table)
     response = _respond(table, request)
     return None if response is None else _labelled(response, table)
 
@@ -106,6 +108,7 @@ def respond_instead(table: Table, request: Request, accept: str | None) -> Respo
     Only for who asks for a page: a browser that navigates says so in its Accept field, ``accept``, and scripts,
     images and programs do not. ``None`` if the application's own answer counts.
     """
+    table = table_now(table)
     method, path, header, _, mount = request
     if (
         path is None
