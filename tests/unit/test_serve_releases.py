@@ -410,3 +410,17 @@ def test_only_foreign_names_are_kept(deploy, project: Path) -> None:
     assert set(table._others._places) == foreign
     for name in foreign:
         assert ask(table, name).status == 200
+
+
+def test_a_manifest_that_is_written_over_while_it_is_in_use_is_no_exception(
+    deploy, project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, _ = deploy("one")
+    second, table = deploy("two")
+    for path in manifests_of(project):
+        if load(path.read_bytes(), "m").entries["a.css"].name == second:
+            os.truncate(path, 0)
+    for name in (first, second, "a.0123456789ab.css"):
+        assert ask(table, name).status == 404
+    assert "Restart the process" in caplog.text
+    assert len(caplog.messages) == len(set(caplog.messages))

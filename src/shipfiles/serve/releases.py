@@ -130,7 +130,7 @@ class Releases:
             if error.errno in BUSY:
                 raise
             self._report((self._folder, error.errno), f"{self._folder}: cannot be read: {error.strerror}.")
-            self._looked, self._listed, self._next = changed, None, time.monotonic() + self._AGAIN
+            self._later(changed)
             return
         if states != self._read:
             new = states.keys() - self._read.keys()
@@ -139,7 +139,13 @@ class Releases:
             if self._read.items() - states.items() or any(states[name] < newest for name in new):
                 # One went or was replaced, and what it had may be in an older one; or an older one came.
                 places, new = {}, set(states)
-            own = as_written(self._own)
+            try:
+                own = as_written(self._own)
+            except ManifestError as error:
+                # The process's own, written over while it is in use.
+                self._report((self._folder, str(error)), f"{error} Files of other releases are not served.")
+                self._later(changed)
+                return
             # Where two releases have a name, the later one has written the variants that lie beside it.
             for name in sorted(new, key=lambda name: states[name]):
                 path = os.path.join(self._folder, name)
@@ -156,6 +162,10 @@ class Releases:
         self._looked, self._unread = changed, unread
         self._listed = changed if age > self._SETTLED and not unread else None
         self._next = time.monotonic() + self._AGAIN if unread or age < 0 else 0.0
+
+    def _later(self, changed: int) -> None:
+        """Look through the folder, whose time is ``changed``, again in a while."""
+        self._looked, self._listed, self._next = changed, None, time.monotonic() + self._AGAIN
 
     def _states(self, unread: set[str]) -> dict[str, _State]:
         """What the files of the folder look like: those that can be read. ``unread`` gets the names of the others.
