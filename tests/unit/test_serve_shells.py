@@ -103,6 +103,64 @@ def test_wsgi_closes_the_file_if_the_server_refuses_the_headers(table: FileTable
         wsgi.StaticApp(application, table=table)(environ_of(FILM), refuse)
 
 
+@pytest.mark.usefixtures("descriptors")
+@pytest.mark.parametrize("way", ["app", "middleware"])
+def test_wsgi_a_file_that_is_cut_while_a_server_sends_it_breaks_the_connection(tmp_path: Path, way: str) -> None:
+    """RFC 9112 section 6.3: fewer bytes than Content-Length says are no answer, and no other one may follow them."""
+    from wsgiref.util import FileWrapper
+
+    site = Site(str(tmp_path / "site"))
+    path = site.path(site.manifest.entries["big.bin"].name)
+    environ = environ_of(
+        site.hashed_url("big.bin"), SERVER_NAME="x", SERVER_PORT="80",
+        **{"wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http", "wsgi.file_wrapper": FileWrapper},
+    )  # fmt: skip
+    middleware = ["shipfiles.django.middleware.ShipfilesMiddleware"]
+    with override_settings(MIDDLEWARE=middleware, STATIC_ROOT=site.root):
+        app = WSGIHandler() if way == "middleware" else wsgi.StaticApp(application, root=site.root)
+        by_server, by_kernel, undisturbed = (app(environ, lambda status, headers: None) for _ in range(3))
+        assert all(isinstance(result, FileWrapper) for result in (by_server, by_kernel, undisturbed))
+        undisturbed.close()
+        assert len(next(by_server)) == 65536
+        os.truncate(path, 100_000)
+        assert len(next(by_server)) == 100_000 - 65536
+        with pytest.raises(OSError, match="was cut"):
+            next(by_server)
+        # A kernel that was told to send the file ends without a word.
+        for result in (by_server, by_kernel):
+            with pytest.raises(OSError, match="was cut"):
+                result.close()
+
+
+@pytest.mark.usefixtures("descriptors")
+@pytest.mark.parametrize("way", ["app", "middleware"])
+@pytest.mark.parametrize("fields", [{}, {"HTTP_RANGE": "bytes=100000-"}])
+@pytest.mark.parametrize("logical", ["big.bin", "film.mp4"])
+def test_waitress_holds_nothing_of_a_large_body(site: Site, way: str, fields: dict[str, str], logical: str) -> None:
+    """Of all but its own file wrapper it keeps what the client has not taken: 1 MB in memory, the rest on the disk."""
+    buffers = pytest.importorskip("waitress.buffers")
+    environ = environ_of(
+        site.hashed_url(logical), SERVER_NAME="x", SERVER_PORT="80", **fields,
+        **{"wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http", "wsgi.file_wrapper": buffers.ReadOnlyFileBasedBuffer},
+    )  # fmt: skip
+    middleware = ["shipfiles.django.middleware.ShipfilesMiddleware"]
+    with override_settings(MIDDLEWARE=middleware, STATIC_ROOT=site.root):
+        app = WSGIHandler() if way == "middleware" else wsgi.StaticApp(application, root=site.root)
+        for _ in range(3):  # film.mp4 is ready in memory from then on
+            headers: dict[str, str] = {}
+            result = app(environ, lambda _, given, headers=headers: headers.update(given))
+            assert type(result) is buffers.ReadOnlyFileBasedBuffer
+            # As waitress does it: a piece is looked at, and passed over when the client has it.
+            assert result.prepare(int(headers["Content-Length"])) == int(headers["Content-Length"])
+            body = b""
+            while piece := result.get(2_500_000):
+                assert len(piece) <= 65536 or logical == "film.mp4"
+                assert result.get(len(piece), skip=True) == piece
+                body += piece
+            assert body == FILES[logical].body[100_000 if fields else 0 :]
+            result.close()
+
+
 def test_wsgi_headers_are_a_list_of_its_own_each_time(table: FileTable) -> None:
     seen = []
     app = wsgi.StaticApp(application, table=table)
@@ -401,6 +459,19 @@ def test_middleware_in_development(settings, tmp_path: Path) -> None:
             assert middleware(RequestFactory().get("/static/" + name)).status_code == 404
     finally:
         get_finder.cache_clear()
+
+
+def test_djangos_test_client_follows_our_redirects(project: Path, write, settings) -> None:
+    from django.test import Client
+
+    write({"docs/index.html": "<p>"})
+    settings.MIDDLEWARE = ["shipfiles.django.middleware.ShipfilesMiddleware"]
+    options = {"serve": {"index_file": "index.html"}}
+    settings.STORAGES = {"staticfiles": {"BACKEND": "shipfiles.django.storage.StaticStorage", "OPTIONS": options}}
+    call_command("collectstatic", "--noinput", verbosity=0)
+    response = Client().get("/static/docs", follow=True)
+    assert (response.status_code, response.content) == (200, b"<p>")
+    assert response.redirect_chain == [("./docs/", 302)]
 
 
 # From settings ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -22,6 +23,7 @@ from shipfiles.serve.default import default_table, set_provider
 from shipfiles.serve.opened import PIECE, DigestMemory, Opened, Span, digest_open
 from shipfiles.serve.respond import Request, Response, respond
 from shipfiles.serve.table import FileTable, Table, read_table
+from shipfiles.serve.waiting import respond_soon
 from shipfiles.serve.watch import WatchTable
 from shipfiles.testing import Site
 from shipfiles.testing.site import FILES
@@ -123,6 +125,35 @@ def test_a_large_plain_copy_is_digested_once_it_has_settled(site: Site, monkeypa
         assert response is not None
         assert response.status == 200
     assert len(read) == 1
+
+
+@pytest.mark.parametrize("moment", [1e9, 4e9])
+def test_an_event_loop_digests_no_large_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: float) -> None:
+    """It is read in a thread, once, whether its time is past or, as in an archive, to come."""
+    (tmp_path / "film.mp4").write_bytes(b"x" * 2_000_000)
+    (tmp_path / "small.css").write_bytes(b"x" * 200_000)
+    os.utime(tmp_path / "film.mp4", (moment, moment))
+    # The change time cannot be set, so the clock is.
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 10)
+    threads: list[str] = []
+    config = ServeConfig(add_headers=lambda headers, path, url: threads.append(threading.current_thread().name))
+    names = {"film.mp4": "film.0123456789ab.mp4", "small.css": "small.0123456789ab.css"}
+    served = FileTable(Manifest({}), str(tmp_path), "/static/", config, names=names)
+
+    async def head(name: str) -> int | None:
+        response = await respond_soon(served, Request("HEAD", f"/static/{name}", {}.get))
+        return response and response.status
+
+    for name in ("film.mp4", "film.mp4", "small.css"):
+        assert asyncio.run(head(name)) == 200
+    main = threading.current_thread().name
+    assert [name == main for name in threads] == [False, True, True]
+    assert not served.may_wait("/static/film.mp4")
+    (tmp_path / "film.mp4").write_bytes(b"y" * 2_000_001)
+    assert served.may_wait("/static/film.mp4")
+    (tmp_path / "film.mp4").unlink()
+    assert not served.may_wait("/static/film.mp4")
 
 
 def test_a_file_cut_while_it_is_sent_ends_with_an_error(tmp_path: Path) -> None:

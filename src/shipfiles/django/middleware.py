@@ -13,11 +13,12 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase, ResponseHeaders
 
 from ..serve.following import AsyncPieces, FollowingTable, Pieces, one_release
-from ..serve.opened import PIECE, Span
+from ..serve.opened import PIECE, SentFile, Span, cut_short
 from ..serve.ready import ODD, Answer, ready_respond
 from ..serve.respond import FIELDS, Request, Response, respond_instead
 from ..serve.table import Table
 from ..serve.waiting import respond_instead_soon, respond_soon
+from ..serve.wsgi import given_to_wrapper
 from . import conf
 
 _KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
@@ -67,7 +68,7 @@ class ShipfilesMiddleware:
             return ready
         response = await respond_soon(self.table, _asked(request))
         if response is not None:
-            return _to_django(response, is_asgi=isinstance(request, ASGIRequest))
+            return _to_django(response, request)
         with one_release(self.table):
             answer = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
             if self._is_lost(request, answer):
@@ -87,7 +88,7 @@ class ShipfilesMiddleware:
         if instead is None:
             return self._finished(made)
         # Not closed: that would tell all who listen that the request is over.
-        return _to_django(instead, is_asgi=isinstance(request, ASGIRequest))
+        return _to_django(instead, request)
 
     def _finished(self, response: HttpResponseBase) -> HttpResponseBase:
         """A response of Django's own: with the id of the release, if the options ask for it, and all of it of that."""
@@ -109,15 +110,15 @@ class ShipfilesMiddleware:
         if ready is not None:
             return ready
         response = ready_respond(self.table, _asked(request))
-        return None if response is None else _to_django(response, is_asgi=isinstance(request, ASGIRequest))
+        return None if response is None else _to_django(response, request)
 
-    def _ready_answer(self, request: HttpRequest) -> HttpResponse | None:
+    def _ready_answer(self, request: HttpRequest) -> HttpResponseBase | None:
         ready = self.table.ready
         if ready is None or (file := ready.find(request.path_info)) is None or not _ODD.isdisjoint(request.META):
             return None
         get = request.META.get
         answer = file.answer(request.method or "", get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"))
-        return None if answer is None else _ReadyResponse(answer)
+        return None if answer is None else _from_ready(answer, request)
 
 
 def _asked(request: HttpRequest) -> Request:
@@ -131,18 +132,40 @@ def _asked(request: HttpRequest) -> Request:
     )  # fmt: skip
 
 
-def _to_django(response: Response, *, is_asgi: bool) -> HttpResponseBase:
+def _to_django(response: Response, request: HttpRequest) -> HttpResponseBase:
     status, headers, body = response
     answer: HttpResponseBase
-    if isinstance(body, Span):
-        answer = StreamingHttpResponse(_AsyncSpan(body), status=status) if is_asgi else _SpanResponse(body, status)
+    if isinstance(body, Span) and isinstance(request, ASGIRequest):
+        answer = StreamingHttpResponse(_AsyncSpan(body), status=status)
+    elif isinstance(body, Span):
+        answer = _FileResponse(body, status, _for_wrapper(body, request))
+    elif body and (file := _for_wrapper(body, request)) is not None:
+        answer = _FileResponse([body], status, file)
     else:
-        answer = HttpResponse(body or b"", status=status)
+        answer = (_Redirect if status == 302 else HttpResponse)(body or b"", status=status)
     # Django's own default, which would call a 304 HTML.
     del answer.headers["Content-Type"]
     for name, value in headers:
         answer.headers[name] = value
     return answer
+
+
+def _for_wrapper(body: Span | bytes, request: HttpRequest) -> SentFile | io.BytesIO | None:
+    return given_to_wrapper(body, request.META.get("wsgi.file_wrapper"))
+
+
+def _from_ready(answer: Answer, request: HttpRequest) -> HttpResponseBase:
+    if len(answer.body) > PIECE and _for_wrapper(answer.body, request) is not None:
+        return _to_django(Response(answer.status, answer.headers, answer.body), request)
+    return _ReadyResponse(answer)
+
+
+class _Redirect(HttpResponse):
+    """To another address of ours. Django's test client and its assertions ask for ``url``."""
+
+    @property
+    def url(self) -> str:
+        return self.headers["Location"]
 
 
 class _ReadyHeaders(ResponseHeaders):
@@ -167,17 +190,22 @@ class _ReadyResponse(HttpResponse):
         self.headers = _ReadyHeaders(checked)
 
 
-class _SpanResponse(StreamingHttpResponse):
+class _FileResponse(StreamingHttpResponse):
     """A large body under WSGI. Closing the response closes the file."""
 
     block_size = PIECE
-    file_to_stream: io.FileIO | None = None
 
-    def __init__(self, span: Span, status: int) -> None:
-        super().__init__(span, status=status)
-        if span.whole:
-            # Django's WSGI handler gives this to the server's own file wrapper, which may send it without Python.
-            self.file_to_stream = span.file
+    def __init__(self, pieces: Iterable[bytes], status: int, file: SentFile | io.BytesIO | None) -> None:
+        super().__init__(pieces, status=status)
+        # Django's WSGI handler gives this to the server's own file wrapper, which may send it without Python.
+        self.file_to_stream = file
+
+    def close(self) -> None:
+        # This takes the place of the file's own, which would say so.
+        is_cut = isinstance(self.file_to_stream, SentFile) and self.file_to_stream.is_cut()
+        super().close()
+        if is_cut:
+            raise cut_short()
 
     def _set_streaming_content(self, value: Iterable[bytes]) -> None:
         # As in Django's FileResponse: a middleware that puts another body here, compressed for one, means that body

@@ -42,14 +42,52 @@ class Opened:
     """The bytes, if they had to be read in order to know them."""
 
 
+def cut_short() -> OSError:
+    """What is raised when there are fewer bytes than was announced."""
+    return OSError(errno.EIO, "the file was cut while it was being sent")
+
+
+class SentFile(io.FileIO):
+    """An open file of which a server is told that it goes on to ``stop``: then an end before that is an error.
+
+    The length is sent already, and only a broken connection can tell the client that what came is not all. A server
+    that took the end for the end would wait, or keep the connection for a next request.
+    """
+
+    def __init__(self, fd: int, stop: int) -> None:
+        # Rather than a bare descriptor: if a server forgets to close the body, it still is closed.
+        super().__init__(fd, "rb")
+        self._stop = stop
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file, but at most `PIECE` at once: waitress asks for what a socket might take, megabytes.
+
+        Raises ``OSError`` if it has become shorter than was announced.
+        """
+        piece = super().read(min(size, PIECE) if size else size) or b""
+        if not piece and size != 0 and self.tell() < self._stop:
+            raise cut_short()
+        return piece
+
+    def is_cut(self) -> bool:
+        """Whether the file has become shorter than was announced."""
+        return not self.closed and os.fstat(self.fileno()).st_size < self._stop
+
+    def close(self) -> None:
+        """Raises ``OSError`` if the file has become shorter, of which a server learns that had the kernel send it."""
+        cut = self.is_cut()
+        super().close()
+        if cut:
+            raise cut_short()
+
+
 class Span:
     """A part of an open file that is still to be sent. Its owner must `close` it; reading past the end is an error."""
 
     __slots__ = ("file", "left", "size", "whole")
 
     def __init__(self, fd: int, start: int, stop: int, *, whole: bool) -> None:
-        # A file object rather than a bare descriptor: if a server forgets to close the body, it still is closed.
-        self.file = io.FileIO(fd, "rb")
+        self.file = SentFile(fd, stop)
         self.size = self.left = stop - start
         self.whole = whole
         """Whether it is the file from its first byte to its last, so that a server may send it by itself."""
@@ -64,9 +102,6 @@ class Span:
         if self.left <= 0:
             raise StopIteration
         chunk = self.file.read(min(self.left, PIECE))
-        if not chunk:
-            # The length is already sent. Only a broken connection can tell the client that this is not all.
-            raise OSError(errno.EIO, "the file was cut while it was being sent")
         self.left -= len(chunk)
         return chunk
 
@@ -74,16 +109,14 @@ class Span:
         """All bytes of a whole file, which is then as unsent as before; ``None`` if they cannot be read."""
         try:
             self.file.seek(0)
-            body = self.file.read(self.size)
-            while body and len(body) < self.size and (more := self.file.read(self.size - len(body))):
-                body += more
+            body = read_exactly(self.file.fileno(), self.size)
             self.file.seek(0)
         except OSError:
             return None
-        return body if len(body) == self.size else None
+        return body
 
     def close(self) -> None:
-        """Give the descriptor back. May be called again."""
+        """Give the descriptor back. May be called again, and raises nothing."""
         io.FileIO.close(self.file)
 
 
@@ -98,9 +131,13 @@ class DigestMemory:
     def __init__(self) -> None:
         self._known: tuple[tuple[int, ...], Digest] | None = None
 
+    def is_known(self, status: os.stat_result) -> bool:
+        """Whether `digest_of` can tell that of a file with this ``status`` without reading it."""
+        return self._known is not None and self._known[0] == _disk_state(status)
+
     def digest_of(self, fd: int, status: os.stat_result) -> Digest | None:
         """The digest of the open file, whose ``status`` is of now; ``None`` if it changes while being read."""
-        state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        state = _disk_state(status)
         if self._known is not None and self._known[0] == state:
             return self._known[1]
         with io.FileIO(fd, "rb", closefd=False) as file:
@@ -108,9 +145,15 @@ class DigestMemory:
             file.seek(0)
         if size != status.st_size:
             return None
-        if time.time() - max(status.st_mtime, status.st_ctime) > self._SETTLED:
+        now = time.time()
+        # Times to come, of an archive or of a clock that was ahead, are as good: a write now would leave others.
+        if min(abs(now - status.st_mtime), abs(now - status.st_ctime)) > self._SETTLED:
             self._known = state, digest
         return digest
+
+
+def _disk_state(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def opened_regular(path: str) -> tuple[int, os.stat_result] | None:

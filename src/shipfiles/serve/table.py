@@ -27,7 +27,7 @@ from .following import Following, FollowingTable
 from .opened import DigestMemory, Opened, digest_open, modified_at, opened_regular
 from .places import Place, Places, may_be_hashed
 from .pull import Pull
-from .ready import Ready
+from .ready import LARGEST, Ready
 from .releases import Releases
 from .using import Used, log_use, release_to_use
 
@@ -196,14 +196,17 @@ class FileTable:
         places = self._places
         if (place := places.below_prefix(path) or places.at_root(path)) is None:
             return False
-        if self._pull is None and path in self._resources:
-            return False
+        if self._pull is None and (found := self._resources.get(path)) is not None:
+            return found.must_be_digested()
         name, at_root, is_alias = place
         if is_alias and self._pull is None:
             return False
         if self._asked(self._hashed.__contains__, name):
             return self._pull is not None and not self._pull.has(name)
-        if self._has(name) or name in self._unknown or not _may_be_kept(name, at_root):
+        if self._has(name) or name in self._unknown:
+            found = self._resources.get(path) or self._find(path, place)
+            return found is not None and found.must_be_digested()
+        if not _may_be_kept(name, at_root):
             return False
         return not self._others.is_known() or (self._pull is not None and not self._pull.has(name))
 
@@ -355,6 +358,12 @@ class _StoredFile:
     def distrust(self, coding: str) -> None:
         self._representations[coding].distrust()
 
+    def must_be_digested(self) -> bool:
+        """Whether a large file has to be read from end to end before it can be answered with."""
+        return any(
+            isinstance(made, _ChangingFile) and made.must_be_digested() for made in self._representations.values()
+        )
+
 
 _State = tuple[int, int, int]
 _MOST_WRONG = 1024
@@ -434,6 +443,14 @@ class _ChangingFile:
         if opened is None:
             self._faults.say_of_file(self._path, "cannot be read as a file")
         return opened
+
+    def must_be_digested(self) -> bool:
+        """As of a `_StoredFile`."""
+        try:
+            status = os.stat(self._path)
+        except (OSError, ValueError):
+            return False
+        return status.st_size > LARGEST and not self._memory.is_known(status)
 
     def distrust(self) -> None:
         """Its tag is that of the bytes it has, whatever these are."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..config import ServeConfig
 from .following import FollowingTable, Pieces, one_release
-from .opened import PIECE, Span
+from .opened import PIECE, SentFile, Span
 from .ready import ODD, ready_respond, status_line
 from .respond import FIELDS, Request, Response, respond_instead
 from .table import Table, choose_table
@@ -52,7 +53,10 @@ class StaticApp:
             answer = file.answer(environ["REQUEST_METHOD"], get("HTTP_ACCEPT_ENCODING"), get("HTTP_IF_NONE_MATCH"))
             if answer is not None:
                 start_response(answer.status_line, answer.headers.copy())
-                return [answer.body] if answer.body else []
+                body = answer.body
+                if len(body) > PIECE:
+                    return _sendable(body, get("wsgi.file_wrapper"))
+                return [body] if body else []
         # Python keeps this frame as long as an exception that the application has caught: a while, in a cycle.
         ready = file = None
         mount = get("SCRIPT_NAME")
@@ -141,8 +145,7 @@ def _send(response: Response, environ: WSGIEnvironment, start_response: StartRes
     status, headers, body = response
     if not isinstance(body, Span):
         start_response(status_line(status), headers)
-        # A list, which servers know to be whole: granian sends it at once.
-        return [] if body is None else [body]
+        return [] if body is None else _sendable(body, environ.get("wsgi.file_wrapper"))
     try:
         start_response(status_line(status), headers)
         return _sendable(body, environ.get("wsgi.file_wrapper"))
@@ -159,12 +162,23 @@ def _decoded(path_info: str) -> str | None:
         return None
 
 
-def _sendable(span: Span, file_wrapper: Callable[..., Any] | None) -> Iterable[bytes]:
-    """What a server gets for a large body: its own file wrapper for a whole file, which it may hand to the kernel.
+def given_to_wrapper(body: Span | bytes, file_wrapper: object) -> SentFile | io.BytesIO | None:
+    """The file with which a server's own wrapper is to send ``body``; ``None`` if it is better sent by us.
 
-    A wrapper sends to the end of the file, so a range is sent by us. The server closes either.
+    That of a large file, which the server may hand to the kernel. A wrapper sends to the end of the file, so a part is
+    sent by us; but waitress, which keeps to Content-Length, would hold up to 1 MB of all else that a client has not
+    taken yet, and write more to the disk.
     """
-    if span.whole and file_wrapper is not None:
-        wrapped: Iterable[bytes] = file_wrapper(span.file, PIECE)
+    holds_the_rest = getattr(file_wrapper, "__module__", None) == "waitress.buffers"
+    if isinstance(body, Span):
+        return body.file if body.whole or holds_the_rest else None
+    return io.BytesIO(body) if holds_the_rest and len(body) > PIECE else None
+
+
+def _sendable(body: Span | bytes, file_wrapper: Callable[..., Any] | None) -> Iterable[bytes]:
+    """What a server gets for a body. The server closes it."""
+    if file_wrapper is not None and (file := given_to_wrapper(body, file_wrapper)) is not None:
+        wrapped: Iterable[bytes] = file_wrapper(file, PIECE)
         return wrapped
-    return span
+    # A list, which servers know to be whole: granian sends it at once.
+    return body if isinstance(body, Span) else [body]

@@ -13,7 +13,8 @@ class WhiteNoiseMiddleware(middleware.ShipfilesMiddleware):
     FOREVER = ServeConfig().immutable_max_age
 
 
-def WhiteNoiseFileResponse(file: Any) -> middleware._SpanResponse:
+def WhiteNoiseFileResponse(file: Any) -> middleware._FileResponse:
     size = os.fstat(file.fileno()).st_size
     with file:
-        return middleware._SpanResponse(Span(os.dup(file.fileno()), 0, size, whole=True), 200)
+        span = Span(os.dup(file.fileno()), 0, size, whole=True)
+    return middleware._FileResponse(span, 200, span.file)
