@@ -394,6 +394,38 @@ def test_an_exception_of_the_application_keeps_no_table(place: Place, kind: str)
         gc.enable()
 
 
+@pytest.mark.usefixtures("at_once")
+def test_a_task_that_outlives_its_request_keeps_no_release(place: Place) -> None:
+    """It has a copy of the request's context; what it asks for after that is of the release that is current then."""
+    place.deploy("one", "a{}")
+    place.deploy("two", "b{}")
+    place.activate("one")
+    followed = Following(place.root, place.use(follow=True))
+
+    async def request() -> tuple[list[str], Used | None]:
+        seen, is_over = [], asyncio.Event()
+
+        async def task() -> None:
+            seen.append(names(followed.used()))
+            await is_over.wait()
+            seen.append(names(followed.used()))
+
+        with followed.pinned():
+            used = weakref.ref(followed.used())
+            started = asyncio.create_task(task())
+            place.activate("two")
+            await asyncio.sleep(0)
+            assert names(followed.used()) == "one"
+        # In an event loop another thread looks, here this one.
+        await asyncio.to_thread(followed.used)
+        still = used()
+        is_over.set()
+        await started
+        return seen, still
+
+    assert asyncio.run(request()) == (["one", "two"], None)
+
+
 def test_it_looks_no_more_than_once_an_interval(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.deploy("one", "a{}")
     monkeypatch.setattr(Following, "INTERVAL", 3600.0)

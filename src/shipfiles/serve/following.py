@@ -29,7 +29,31 @@ logger = logging.getLogger("shipfiles")
 _State = tuple[int, int, int, int]
 _T = TypeVar("_T")
 
-_pinned: ContextVar[tuple[Following, Used | None] | None] = ContextVar("shipfiles_release", default=None)
+
+class _Pin:
+    """What a request holds on to until it is answered.
+
+    Tasks and threads that it starts have a copy of its context, and may outlive it: what they have is this, which then
+    says nothing any more, and not a release that nobody else uses.
+    """
+
+    __slots__ = ("following", "used")
+
+    def __init__(self, following: Following | None, used: Used | None) -> None:
+        self.following = following
+        self.used = used
+
+    def end(self) -> None:
+        self.following = self.used = None
+
+
+_pinned: ContextVar[_Pin | None] = ContextVar("shipfiles_release", default=None)
+
+
+def _same_pin() -> _Pin | None:
+    """One for what is still to be done when the request is over."""
+    pin = _pinned.get()
+    return None if pin is None else _Pin(pin.following, pin.used)
 
 
 class _Locks:
@@ -110,16 +134,18 @@ class Following:
     def used(self) -> Used | None:
         """The release for the request that is being answered: the same from its beginning to its end."""
         pinned = _pinned.get()
-        return pinned[1] if pinned is not None and pinned[0] is self else self.latest()
+        return pinned.used if pinned is not None and pinned.following is self else self.latest()
 
     @contextmanager
     def pinned(self) -> Iterator[None]:
         """While this lasts, in this thread or task, `used` gives one release."""
-        token = _pinned.set((self, self.latest()))
+        pin = _Pin(self, self.latest())
+        token = _pinned.set(pin)
         try:
             yield
         finally:
             _pinned.reset(token)
+            pin.end()
 
     def latest(self) -> Used | None:
         """The release that is current, or was a second ago."""
@@ -192,7 +218,7 @@ class Pieces(Generic[_T]):
     def __init__(self, pieces: Iterable[_T]) -> None:
         self._pieces = pieces
         self._rest = iter(pieces)
-        self._pin = _pinned.get()
+        self._pin = _same_pin()
 
     def __iter__(self) -> Iterator[_T]:
         return self
@@ -215,7 +241,7 @@ class AsyncPieces(Generic[_T]):
 
     def __init__(self, pieces: AsyncIterable[_T]) -> None:
         self._rest = aiter(pieces)
-        self._pin = _pinned.get()
+        self._pin = _same_pin()
 
     def __aiter__(self) -> AsyncIterator[_T]:
         return self
