@@ -76,6 +76,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rate", type=float, default=40.0, help="requests a second to each (default: %(default)s)")
     parser.add_argument("--seed", default="1", help="what is asked and released follows from it (default: %(default)s)")
+    parser.add_argument(
+        "--malloc",
+        choices=("tight", "usual"),
+        default="tight",
+        help="tight: glibc gives memory back to the system at once, so that leaks show (default: %(default)s)",
+    )
     parser.add_argument("--json", type=Path, help="write every sample and count to this file")
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where to work (default: .work/bench)")
     parser.add_argument("--quick", action="store_true", help=f"a smoke run of {QUICK_SECONDS:.0f} seconds")
@@ -92,12 +98,14 @@ def main() -> None:
     work = asked.folder.resolve()
     work.mkdir(parents=True, exist_ok=True)
     enter_environment(work, enough=NEEDED)
-    from soak_servers import soak
+    from soak_servers import MALLOC, soak
 
     about: Mapping[str, object] = {"machine": figures.machine(), "versions": figures.versions(PACKAGES)}
     print(json.dumps(about), end="\n\n", flush=True)
     seconds = QUICK_SECONDS if asked.quick else asked.seconds
-    soaked, done = soak(names, work / "soak", seconds, asked.rate, asked.seed)
+    soaked, done = soak(
+        names, work / "soak", seconds, asked.rate, asked.seed, MALLOC if asked.malloc == "tight" else {}
+    )
     print(f"{seconds:.0f} seconds; {', '.join(f'{done.count(what)} times {what}' for what in dict.fromkeys(done))}\n")
     print(report(soaked))
     print(f"\nLoad at the end: {figures.machine()['load']}")

@@ -36,6 +36,8 @@ COMMANDS: dict[str, Callable[[int], list[str]]] = {
     "granian-wsgi": lambda port: granian(APP, port, "wsgi"),
     "granian-asgi": lambda port: granian(APP, port, "asginl"),
 }
+MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""So that memory that is given back goes back to the system (mallopt(3)), and what is not shows."""
 _SWITCHES = 30
 """How often another release becomes current, if there is time; every second time a prune follows."""
 _SAMPLES = 120
@@ -65,15 +67,18 @@ class Soaked:
 
 
 def soak(
-    names: Sequence[str], folder: Path, seconds: float, rate: float, seed: str
+    names: Sequence[str], folder: Path, seconds: float, rate: float, seed: str, malloc: Mapping[str, str]
 ) -> tuple[list[Soaked], Sequence[str]]:
-    """Keep the servers busy so long; what is known of each, and what was done to the site."""
+    """Keep the servers busy so long; what is known of each, and what was done to the site.
+
+    ``malloc`` is added to the environment of the servers.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     every = max(2.0, seconds / _SWITCHES)
     site = Site(folder, seed, keep=1.5 * every)
     first = site.carry_out(*site.plan())
     with ExitStack() as stack:
-        soaked = [stack.enter_context(_running(name, site, folder)) for name in names]
+        soaked = [stack.enter_context(_running(name, site, folder, malloc)) for name in names]
         crowds = [stack.enter_context(_crowd(one, site, seed, rate)) for one in soaked]
         tell(crowds, site.describe(), first)
         begun = time.monotonic()
@@ -126,11 +131,11 @@ def _hear(one: Soaked, crowd: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def _running(name: str, site: Site, folder: Path) -> Iterator[Soaked]:
+def _running(name: str, site: Site, folder: Path, malloc: Mapping[str, str]) -> Iterator[Soaked]:
     """A server that runs as long as the context lasts."""
     kind, _, way = name.partition("/")
     port, log = free_port(), folder / f"{kind}{way}.log"
-    environment = site.deployment.environment(site.tree, around=not way)
+    environment = {**site.deployment.environment(site.tree, around=not way), **malloc}
     with server(
         COMMANDS[kind](port), port, folder=REPOSITORY, environment=environment, output=log, core=None
     ) as process:
