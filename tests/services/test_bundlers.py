@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from shipfiles.records import read_current
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import read_table
 from tests.django.test_collectstatic import collect
-from tests.oracles.corpora import WORK, missing
 
-from .fetched import one_at_a_time
+from .fetched import npm_installed
 
 pytestmark = pytest.mark.services
 
@@ -80,19 +78,7 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def packages() -> Path:
     """A folder with the bundlers in ``node_modules``."""
-    npm = shutil.which("npm")
-    if not npm or not shutil.which("node"):
-        missing("needs node and npm (Debian, Ubuntu: apt-get install npm)")
-    folder = WORK / "node" / "-".join(PACKAGES)
-    folder.mkdir(parents=True, exist_ok=True)
-    with one_at_a_time(WORK / "bundlers.lock"):
-        if not (folder / "installed").exists():
-            arguments = ("install", "--silent", "--no-save", "--ignore-scripts", "--prefix", str(folder), *PACKAGES)
-            made = subprocess.run([str(npm), *arguments], capture_output=True, text=True, check=False)
-            if made.returncode:
-                missing(f"the bundlers could not be fetched: {(made.stdout + made.stderr).strip()[-1000:]}")
-            (folder / "installed").touch()
-    return folder / "node_modules"
+    return npm_installed(*PACKAGES)
 
 
 def run(command: list[str], folder: Path) -> str:

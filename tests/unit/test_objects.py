@@ -376,6 +376,17 @@ def test_a_put_that_arrived_late_is_ones_own(bucket: Bucket) -> None:
 
 # Errors
 
+
+def test_a_key_that_must_not_be_deleted(bucket: Bucket, store: Store) -> None:
+    # The answer to a DeleteObjects request has errors in it, one for each key.
+    told = (
+        b"<DeleteResult><Error><Key>site/a</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>"
+    )
+    bucket.fault = lambda asked, do: Answer(200, told)
+    with pytest.raises(StoreError, match=r"^a: access denied: .* \(AccessDenied, s3://bucket/site\)$"):
+        store.delete(["a"])
+
+
 REFUSALS = [
     (403, "AccessDenied", "access denied"),
     (403, "InvalidAccessKeyId", "does not know this access key"),

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ..errors import ConfigError, StoreError
 
@@ -79,10 +79,20 @@ def engine(extra: str) -> Any:
 def call(function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
     """What ``function`` gives; meanwhile other greenlets run, where there are any."""
     patched = sys.modules.get("gevent.monkey")
-    if patched is not None and patched.is_module_patched("socket"):
-        result: _T = import_module("gevent").get_hub().threadpool.apply(function, arguments, options)
-        return result
-    return function(*arguments, **options)
+    if patched is None or not patched.is_module_patched("socket"):
+        return function(*arguments, **options)
+
+    def caught() -> tuple[_T | None, Exception | None]:
+        # Errors are handed over: gevent would print them, with all that the store has answered.
+        try:
+            return function(*arguments, **options), None
+        except Exception as error:  # noqa: BLE001
+            return None, error
+
+    result, error = import_module("gevent").get_hub().threadpool.apply(caught)
+    if error is not None:
+        raise error
+    return cast("_T", result)
 
 
 def _second_copy(path: str) -> Any:

