@@ -9,6 +9,7 @@ import socket
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,8 +19,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shipfiles.errors import ConfigError
+from shipfiles.serve.held import Held
 from shipfiles.serve.lane import LARGEST, Classifier, LaneRequest
 from shipfiles.serve.ready import ODD as ODD_FIELDS
+from shipfiles.serve.ready import Answer
 from shipfiles.serve.table import Table
 
 USUAL = (
@@ -410,7 +413,9 @@ class Finished:
         from shipfiles.serve.gunicorn import ThreadWorker
 
         self.worker = object.__new__(ThreadWorker)
-        vars(self.worker).update(_lane=object(), _leaving={}, poller=selectors.DefaultSelector(), nr_conns=1)
+        vars(self.worker).update(
+            _lane=object(), _leaving={}, _held=Held(), poller=selectors.DefaultSelector(), nr_conns=1
+        )
         server, self.client = socket.socketpair()
         self.conn = TConn(Config(), server, ("10.0.0.1", 1), ("10.0.0.2", 80))
         server.setblocking(True)
@@ -470,3 +475,82 @@ def test_a_connection_that_gunicorn_has_closed_is_counted_once(finished: Finishe
     finished.conn.sock.close()
     finished.finish()
     assert finished.worker.nr_conns == 0
+
+
+class Bodies:
+    """A lane that has one body at each path."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self._answers = {path: Answer(200, [], bytes(size)) for path, size in sizes.items()}
+
+    def answer(self, method: str, path: str, fields: object) -> Answer:
+        return self._answers[path]
+
+
+class Answering:
+    """A worker of gunicorn with a lane, and clients that read nothing."""
+
+    def __init__(self, lane: Bodies) -> None:
+        from gunicorn.config import Config
+        from gunicorn.workers.gthread import TConn
+
+        from shipfiles.serve.gunicorn import ThreadWorker
+
+        self._connection = partial(TConn, Config())
+        self.worker = object.__new__(ThreadWorker)
+        vars(self.worker).update(
+            _lane=lane, _classifier=Classifier(), _logs=False, _keepalive=2, _leaving={}, _held=Held(), _second=0,
+            _ends=(b"", b""), poller=selectors.DefaultSelector(), nr_conns=0, nr=0, alive=True, max_requests=1000,
+            max_keepalived=1000, keepalived_conns=deque(), pending_conns=deque(),
+            log=logging.getLogger("gunicorn.error"),
+        )  # fmt: skip
+        self.clients: list[socket.socket] = []
+        self.servers: list[socket.socket] = []
+
+    def ask(self, path: str) -> bool:
+        """Whether the lane answers a new client."""
+        server, client = socket.socketpair()
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.clients.append(client)
+        self.servers.append(server)
+        conn = self._connection(server, ("10.0.0.1", 1), ("10.0.0.2", 80))
+        self.worker.nr_conns += 1
+        self.worker.enqueue_req(conn)
+        client.sendall(request(b"GET " + path.encode() + b" HTTP/1.1"))
+        return self.worker._took(conn, self.worker.pending_conns)
+
+    def leave(self, number: int) -> None:
+        """The client with this number closes its connection, and the worker notices."""
+        self.clients[number].close()
+        for key, events in self.worker.poller.select(5):
+            if key.fileobj is self.servers[number] and events & selectors.EVENT_WRITE:
+                key.data(key.fileobj)
+
+    def close(self) -> None:
+        for one in (*self.clients, *self.servers):
+            one.close()
+        self.worker.poller.close()
+
+
+def test_slow_clients_do_not_fill_the_memory_with_bodies_of_gunicorns_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others are sent meanwhile may have left the memory of the table long ago."""
+    gunicorn = pytest.importorskip("shipfiles.serve.gunicorn")
+    monkeypatch.setattr(gunicorn, "_MOST_HELD", 1_000_000)
+    large = {f"/{i}": 600_000 for i in range(4)}
+    answering = Answering(Bodies({**large, "/small": 10_000}))
+    try:
+        assert answering.ask("/0")
+        assert answering.ask("/1")
+        assert len(answering.worker._leaving) == 2
+        # A third body is gunicorn's; one of the others costs nothing more, and a small one little.
+        assert not answering.ask("/2")
+        assert answering.ask("/0")
+        assert answering.ask("/small")
+        answering.leave(0)
+        assert not answering.ask("/3")
+        answering.leave(3)
+        assert answering.worker._held.size == 600_000
+        assert answering.ask("/3")
+        assert not answering.ask("/2")
+    finally:
+        answering.close()

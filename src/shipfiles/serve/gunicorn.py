@@ -26,6 +26,7 @@ from gunicorn.workers import gthread
 
 from .expected import require_server
 from .following import never_wait_here
+from .held import Held
 from .lane import LARGEST, Classifier, Lane, table_of
 from .ready import Answer
 
@@ -71,6 +72,9 @@ require_server(
 
 # Larger bodies are not copied behind their header fields but sent from where they are.
 _COPIED = 16 * 1024
+# Bytes in such bodies that wait for slow clients, and may have left the table's memory: as much again as that has by
+# default. Above it, other bodies are gunicorn's.
+_MOST_HELD = 32 * 1024 * 1024
 # Seconds without a byte taken by the client after which the rest of an answer is given up. nginx gives 60.
 _STALLED = 60.0
 # Seconds that a client has to close after the last answer, and what it may still send, as in gunicorn's close_graceful.
@@ -97,11 +101,13 @@ class _Exchange(NamedTuple):
 class _Leaving:
     """A connection that is still busy with an answer of the lane: sending the rest of it, or waiting for the end."""
 
-    __slots__ = ("close", "deadline", "done", "drained", "parts")
+    __slots__ = ("body", "close", "deadline", "done", "drained", "parts")
 
-    def __init__(self, parts: list[memoryview], close: bool, done: Callable[[], None]) -> None:
+    def __init__(self, parts: list[memoryview], body: bytes, close: bool, done: Callable[[], None]) -> None:
         self.parts = parts
-        """What is still to be sent; the bytes belong to all who are sent the same."""
+        """What is still to be sent."""
+        self.body = body
+        """What the last of the parts belongs to, with all who are sent the same; empty if that is this client's own."""
         self.close = close
         self.done = done
         self.deadline = time.monotonic() + _STALLED
@@ -115,6 +121,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._lane: Lane | None = None
         self._leaving: dict[Any, _Leaving] = {}
+        self._held = Held()
         self._next_look = self._next_sign = 0.0
         self._second = 0
         self._ends = (b"", b"")
@@ -210,7 +217,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
             if request is None:
                 return None
             answer = lane.answer(request.method, request.path, request.fields)
-            if answer is None:
+            if answer is None or not self._may_hold(answer.body):
                 return None
             head = answer.head
             done = self._log_for(conn, received, answer) if self._logs else _nothing
@@ -219,6 +226,9 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
             self.log.exception("The fast lane of Shipfiles failed.")
             return None
         return _Exchange(head, answer.body, request.fields.close or not self._keepalive, done)
+
+    def _may_hold(self, body: bytes) -> bool:
+        return len(body) <= _COPIED or self._held.size < _MOST_HELD or body in self._held
 
     def _send(self, conn: Any, queue: Any, exchange: _Exchange) -> None:
         """Send what the socket takes; the rest later."""
@@ -237,7 +247,8 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         if sent < len(first) + len(body):
             rest = [memoryview(first)[sent:], memoryview(body)[max(sent - len(first), 0) :]]
             queue.remove(conn)
-            self._leaving[conn] = _Leaving([part for part in rest if part], close, done)
+            self._held.add(body)
+            self._leaving[conn] = _Leaving([part for part in rest if part], body, close, done)
             self.poller.modify(conn.sock, EVENT_WRITE, partial(self._go_on, conn))
             return
         done()
@@ -303,6 +314,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
             leaving.parts[0] = leaving.parts[0][sent:]
             return
         del self._leaving[conn]
+        self._held.remove(leaving.body)
         leaving.done()
         if leaving.close:
             self._linger(conn)
@@ -311,7 +323,8 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def _linger(self, conn: Any) -> None:
         """Close as RFC 9112 section 9.6 wants it: what the client still sends must not destroy the last answer."""
-        leaving = self._leaving[conn] = _Leaving([], True, _nothing)
+        leaving = self._leaving[conn] = _Leaving([], b"", True, _nothing)
+        self._held.add(leaving.body)
         leaving.deadline = time.monotonic() + _LINGER
         self.poller.modify(conn.sock, EVENT_READ, partial(self._drain, conn))
         try:
@@ -334,6 +347,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
     def _leave(self, conn: Any) -> None:
         """Close a connection that the lane is busy with."""
         leaving = self._leaving.pop(conn)
+        self._held.remove(leaving.body)
         leaving.done()
         self._drop(conn, None)
 
