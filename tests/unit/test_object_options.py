@@ -14,7 +14,7 @@ from shipfiles.stores.azure import Azure
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.objects import CopyingObjectStore, ObjectStore
 from shipfiles.stores.opening import open_store
-from shipfiles.stores.providers import PROVIDERS
+from shipfiles.stores.providers import PROVIDERS, ProviderName
 from shipfiles.stores.s3 import S3
 
 KEY = {"access_key": "id", "secret_key": "not-to-be-shown"}
@@ -97,6 +97,24 @@ def test_who_is_sent_a_checksum() -> None:
     assert sent == {"", "aws"}
     assert given(S3("b-1", **KEY))["checksum_algorithm"] == "sha256"
     assert "checksum_algorithm" not in given(S3("b-1", provider="wasabi", region_name="eu-west-1", **KEY))
+
+
+@pytest.mark.parametrize(
+    ("address", "provider"),
+    [
+        ("https://s3.us-west-004.backblazeb2.com", "backblaze"),
+        ("https://0123.eu.r2.cloudflarestorage.com", "cloudflare"),
+        ("https://bucket.nyc3.digitaloceanspaces.com", "digitalocean"),
+        ("https://hel1.your-objectstorage.com", "hetzner"),
+        ("https://s3.pl-waw.scw.cloud", "scaleway"),
+        ("https://s3.wasabisys.com", "wasabi"),
+        ("https://s3.eu-central-1.amazonaws.com", "aws"),
+        ("https://notamazonaws.com", ""),
+        ("http://127.0.0.1:9000", ""),
+    ],
+)
+def test_a_provider_is_known_by_its_address(address: str, provider: ProviderName) -> None:
+    assert S3("b-1", endpoint_url=address).preset is PROVIDERS[provider]
 
 
 def test_an_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +255,8 @@ def test_a_url_and_options() -> None:
         ("s3://bucket", {"endpoint_url": "https://id:not-to-be-shown@s3.example.com"}, "must not hold credentials"),
         ("s3://bucket", {"endpoint_url": "s3.example.com"}, "must be the address of a store"),
         ("s3://bucket", {"endpoint_url": "https://s3.example.com:port"}, "endpoint_url is no URL"),
+        ("s3://bucket", {"endpoint_url": "https://[::1"}, "endpoint_url is no URL"),
+        ("s3://bucket", {"region_name": "evil.example/"}, "cannot be the name of a region"),
         ("s3://bucket", {"addressing_style": "dns"}, "addressing_style must be one of auto, path, virtual"),
         ("s3://bucket", {"provider": "minio"}, "here['provider'] must be one of"),
         ("s3://bucket", {"provider": "wasabi"}, "provider 'wasabi' needs region_name"),
@@ -244,7 +264,7 @@ def test_a_url_and_options() -> None:
         (
             "s3://bucket",
             {"provider": "backblaze", "region_name": "us-west-004", "default_acl": "public-read"},
-            "objects of backblaze have no ACL",
+            "objects have no ACL at this provider",
         ),
         ("s3://bucket", {"use_ssl": False}, "AWS is asked with encryption only"),
         ("s3://bucket", {"object_parameters": {"CacheControll": "x"}}, "Did you mean 'CacheControl'"),

@@ -63,6 +63,14 @@ class TestWithoutConditions(StoreContract):
     def store(self, bucket: Bucket) -> Store:
         return store_of(bucket.url, provider="backblaze")
 
+    def test_what_another_has_changed_is_seen(self, bucket: Bucket, store: Store) -> None:
+        store.put("a", b"one")
+        store_of(bucket.url, provider="backblaze").put("a", b"two")
+        assert not store.swap("a", b"one", b"three")
+        with pytest.raises(KeyExists):
+            store.put("a", b"three", mode="create")
+        assert not any({"if-match", "if-none-match"} & asked.headers.keys() for asked in bucket.asked)
+
 
 class Once:
     """A fault that happens to the first request that ``fits``."""
@@ -155,8 +163,10 @@ def test_a_large_file_goes_in_parts(bucket: Bucket, store: Store, tmp_path: Path
     stored = store.put("film", str(source), digest=digest_bytes(body), fields={"Content-Type": "video/mp4"})
     assert stored.size == len(body)
     assert bucket.objects["site/film"][0] == body
-    parts = [len(asked.body) for asked in bucket.asked if asked.method == "PUT"]
-    assert sorted(parts) == [2 * MIB + 5, 5 * MIB, 5 * MIB]
+    parts = [asked for asked in bucket.asked if asked.method == "PUT"]
+    assert sorted(len(part.body) for part in parts) == [2 * MIB + 5, 5 * MIB, 5 * MIB]
+    for part in parts:
+        assert part.headers["x-amz-checksum-sha256"] == base64.b64encode(hashlib.sha256(part.body).digest()).decode()
     assert b"".join(store.read("film")) == body
     assert max(map(len, store.read("film"))) <= MIB
     head = store.head("film")
@@ -377,6 +387,19 @@ def test_a_put_that_arrived_late_is_ones_own(bucket: Bucket) -> None:
 # Errors
 
 
+def test_nowhere_are_credentials(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+    store = open_store("s3://bucket", "here", {"endpoint_url": bucket.url, "limits": {"retries": 0}})
+    for verb in ("put", "head", "list"):
+        with pytest.raises(StoreError, match="no credentials for s3://bucket are found"):
+            VERBS[verb](store)
+    assert bucket.asked == []
+
+
 def test_a_key_that_must_not_be_deleted(bucket: Bucket, store: Store) -> None:
     # The answer to a DeleteObjects request has errors in it, one for each key.
     told = (
@@ -430,6 +453,13 @@ def test_a_name_that_cannot_be_listed(bucket: Bucket, store: Store) -> None:
     bucket._keep("site/a//b", b"", {})
     with pytest.raises(StoreError, match=r"s3://bucket/site holds an object named 'site/a//b'"):
         list(store.list())
+
+
+def test_a_name_that_no_object_can_have(bucket: Bucket, store: Store) -> None:
+    for verb in (lambda: store.put("a\nb", b""), lambda: store.head("a\nb"), lambda: store.delete(["a\nb"])):
+        with pytest.raises(StoreError, match=r"^'a\\nb': the name has a control character"):
+            verb()
+    assert bucket.asked == []
 
 
 def test_keys_of_others_are_not_listed(bucket: Bucket, store: Store) -> None:

@@ -48,7 +48,8 @@ _of_parents: list[_Process] = []
 def _in_child() -> None:
     global _this
     _of_parents.append(_this)
-    _this = _Process(parent_used_it=_this.parent_used_it or _this.module is not None)
+    # Others may have used it as well.
+    _this = _Process(parent_used_it=_this.parent_used_it or _NAME in sys.modules)
 
 
 if hasattr(os, "register_at_fork"):

@@ -21,7 +21,7 @@ from .object_faults import NoAnswer, fault
 
 _T = TypeVar("_T")
 
-_LARGE_AT_ONCE = 4
+_LARGE_AT_ONCE = 3
 _REMEMBERED = 64
 _CLIENTS = 32
 

@@ -13,6 +13,8 @@ from ..errors import KeyExists, KeyNotFound, StoreError, printable
 _STATUS = re.compile(r"\bstatus: (\d{3})\b|\bstatus code: (\d{3})\b|code: \"(\d{3})\"")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>|\(code: ([A-Za-z]\w{0,63})\)")
 _KIND = re.compile(r"\bkind: (Timeout|Connect|Decode|Request|Interrupted)\b")
+# Where roles of machines, containers and services are asked for, the last to be tried for credentials.
+_ROLES = re.compile(r"/latest/(?:api/token|meta-data)|//169\.254\.|/metadata/identity|sts\.[\w.-]*amazonaws")
 _BAD_NAME = re.compile(r'Path "(?P<name>[^"\n]{1,1024})" contained')
 
 _NO_CONTAINER = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})
@@ -90,6 +92,8 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     code = next(filter(None, found.groups()), "") if (found := _CODE.search(text)) else ""
     if code in _NO_CONTAINER:
         return StoreError(key, f"{_MEANINGS.get(code, 'the container is being deleted')} ({code}, {store})")
+    if _ROLES.search(text):
+        return StoreError(key or ".", f"no credentials for {store} are found, and no role of this machine")
     if isinstance(error, FileNotFoundError) and code != "NoSuchUpload":
         return KeyNotFound(key)
     if name == "AlreadyExistsError":

@@ -11,6 +11,7 @@ way. What is put on a condition therefore has a token in its metadata, by which 
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -29,6 +30,7 @@ _PARTS_AT_ONCE = 3
 _LARGE = 1 << 20
 _SMALL = 1 << 20  # up to this size the version of what was read is remembered
 _TRIES = 10
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class ObjectStore:
@@ -36,7 +38,7 @@ class ObjectStore:
 
     An overwrite is at one instant, and so are a create-only put and a swap where the store puts on conditions
     (`Service` says it; else they look first). A create-only put of more than 5 MiB looks first, too: uploads in parts
-    know no condition. Safe to use from several threads; of what is large, four bodies are on their way at once.
+    know no condition. Safe to use from several threads; of bodies of more than 1 MiB, three are on their way at once.
     """
 
     def __init__(self, service: Service) -> None:
@@ -91,7 +93,8 @@ class ObjectStore:
         if expected is None:
             return self._create(key, body, attributes)
         token = secrets.token_hex(16)
-        version = self._connection.remembered(key, digest_bytes(expected))
+        # Where nothing is put on a condition, only a look can tell.
+        version = self._connection.remembered(key, digest_bytes(expected)) if self._service.conditional else ""
         for _ in range(_TRIES):
             if not version:
                 found, there, version = self._read_small(key)
@@ -274,6 +277,8 @@ class ObjectStore:
         return token_of(result.attributes), body, version
 
     def _path(self, key: str) -> str:
+        if _CONTROL.search(key):
+            raise StoreError(key, "the name has a control character, which no object's name can have here")
         return self._service.prefix + key
 
 

@@ -1,12 +1,28 @@
-"""What is different with those who offer S3's interface, each with the page that says so.
+"""What is different with those who offer S3's interface, each with the pages that say so.
 
-What speaks it in one's own house (MinIO, SeaweedFS, Ceph) needs no preset: ``endpoint_url`` is enough.
+- AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html (checksums)
+- Backblaze B2: https://www.backblaze.com/docs/cloud-storage-call-the-s3-compatible-api (hosts),
+  https://www.backblaze.com/docs/cloud-storage-s3-compatible-api (no checksums, no access rules of objects),
+  https://www.backblaze.com/apidocs/s3-put-object (no condition among the header fields)
+- Cloudflare R2: https://developers.cloudflare.com/r2/api/s3/api/ (host, region, no SHA-256 of whole objects, no access
+  rules), https://developers.cloudflare.com/r2/api/s3/extensions/ (conditions)
+- DigitalOcean Spaces: https://docs.digitalocean.com/products/spaces/reference/aws-sdks/ (hosts),
+  https://docs.digitalocean.com/products/spaces/reference/s3-compatibility/ (copies, access rules)
+- Hetzner: https://docs.hetzner.com/storage/object-storage/overview (hosts),
+  https://docs.hetzner.com/storage/object-storage/supported-actions/ (copies may fail)
+- Scaleway: https://www.scaleway.com/en/docs/storage/object/concepts/ (hosts, both styles of addressing, access rules)
+- Wasabi: https://docs.wasabi.com/docs/en/what-are-the-service-urls-for-wasabis-different-storage-regions (hosts),
+  https://docs.wasabi.com/docs/rest-api-introduction (path style is recommended)
+
+A checksum beside that in the signature is sent only to whom a page says that it is taken. What speaks S3 in one's own
+house (MinIO, SeaweedFS, Ceph) needs no preset: ``endpoint_url`` is enough.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 ProviderName = Literal["", "aws", "backblaze", "cloudflare", "digitalocean", "hetzner", "scaleway", "wasabi"]
 
@@ -15,6 +31,8 @@ ProviderName = Literal["", "aws", "backblaze", "cloudflare", "digitalocean", "he
 class Provider:
     """How one of them is spoken with."""
 
+    host: str = ""
+    """With what the names of its hosts end."""
     endpoint: str = ""
     """With ``{region}``; empty if ``endpoint_url`` must say it."""
     region: str = ""
@@ -34,24 +52,23 @@ class Provider:
 PROVIDERS: dict[ProviderName, Provider] = {
     # Whoever is behind an endpoint_url; AWS without one.
     "": Provider(checksum=True),
-    # Checksums: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
-    "aws": Provider(checksum=True),
-    # https://www.backblaze.com/docs/cloud-storage-call-the-s3-compatible-api (endpoints),
-    # https://www.backblaze.com/docs/cloud-storage-s3-compatible-api (checksums and access rules of objects are not
-    # supported), https://www.backblaze.com/apidocs/s3-put-object (no condition among the header fields)
-    "backblaze": Provider(endpoint="https://s3.{region}.backblazeb2.com", conditional=False, acl=False),
-    # https://developers.cloudflare.com/r2/api/s3/api/ (endpoint, region, no SHA-256 of whole objects, no access rules),
-    # https://developers.cloudflare.com/r2/api/s3/extensions/ (conditions of PutObject)
-    "cloudflare": Provider(region="auto", advice="https://ACCOUNT_ID.r2.cloudflarestorage.com", acl=False),
-    # https://docs.digitalocean.com/products/spaces/reference/aws-sdks/ (endpoint),
-    # https://docs.digitalocean.com/products/spaces/reference/s3-compatibility/ (copies, access rules)
-    "digitalocean": Provider(endpoint="https://{region}.digitaloceanspaces.com"),
-    # https://docs.hetzner.com/storage/object-storage/overview (endpoints),
-    # https://docs.hetzner.com/storage/object-storage/supported-actions/ (copies may fail)
-    "hetzner": Provider(endpoint="https://{region}.your-objectstorage.com", copies=False),
-    # https://www.scaleway.com/en/docs/storage/object/concepts/ (endpoint, both styles of addressing, access rules)
-    "scaleway": Provider(endpoint="https://s3.{region}.scw.cloud"),
-    # https://docs.wasabi.com/docs/en/what-are-the-service-urls-for-wasabis-different-storage-regions (endpoints),
-    # https://docs.wasabi.com/docs/rest-api-introduction (path style is recommended)
-    "wasabi": Provider(endpoint="https://s3.{region}.wasabisys.com"),
+    "aws": Provider(host=".amazonaws.com", checksum=True),
+    "backblaze": Provider(
+        host=".backblazeb2.com", endpoint="https://s3.{region}.backblazeb2.com", conditional=False, acl=False
+    ),
+    "cloudflare": Provider(
+        host=".r2.cloudflarestorage.com", region="auto", advice="https://ACCOUNT_ID.r2.cloudflarestorage.com", acl=False
+    ),
+    "digitalocean": Provider(host=".digitaloceanspaces.com", endpoint="https://{region}.digitaloceanspaces.com"),
+    "hetzner": Provider(
+        host=".your-objectstorage.com", endpoint="https://{region}.your-objectstorage.com", copies=False
+    ),
+    "scaleway": Provider(host=".scw.cloud", endpoint="https://s3.{region}.scw.cloud"),
+    "wasabi": Provider(host=".wasabisys.com", endpoint="https://s3.{region}.wasabisys.com"),
 }
+
+
+def provider_at(address: str) -> Provider:
+    """The one whose hosts have names like that of ``address``, a URL; else the one without a name."""
+    host = f".{urlsplit(address).hostname or ''}"
+    return next((found for found in PROVIDERS.values() if found.host and host.endswith(found.host)), PROVIDERS[""])

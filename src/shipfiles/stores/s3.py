@@ -14,9 +14,10 @@ from ..errors import ConfigError
 from .object_connection import Limits, trust
 from .object_fields import checked_parameters, folder
 from .objects import CopyingObjectStore, ObjectStore
-from .providers import PROVIDERS, Provider, ProviderName
+from .providers import PROVIDERS, Provider, ProviderName, provider_at
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 _FIELDS = {
     "CacheControl": "Cache-Control",
     "ContentDisposition": "Content-Disposition",
@@ -50,7 +51,7 @@ class S3:
     """The folder in it under which everything is."""
     provider: ProviderName = ""
     """Whose bucket it is: ``aws``, ``backblaze``, ``cloudflare``, ``digitalocean``, ``hetzner``, ``scaleway`` or
-    ``wasabi``; sets what is different there. Default: whoever is behind ``endpoint_url``, else AWS."""
+    ``wasabi``; sets what is different there. Default: whose name is in ``endpoint_url``, AWS without one."""
     access_key: str | None = field(default=None, repr=False)
     """The key's id. Default: the environment, a profile of AWS's tools (with ``shipfiles[aws]``), the role of the
     machine or of the container."""
@@ -96,10 +97,12 @@ class S3:
             raise ConfigError("security_token belongs to an access_key, which is not given.")
         if self.addressing_style not in (None, *_STYLES):
             raise ConfigError(f"addressing_style must be one of {', '.join(_STYLES)}, not {self.addressing_style!r}.")
-        if self.write_headers and not self.preset.acl:
-            raise ConfigError(f"default_acl: objects of {self.provider} have no ACL. Make the bucket public there.")
-        folder(self.location)
+        if self.region_name is not None and not _REGION.fullmatch(self.region_name):
+            raise ConfigError(f"region_name {self.region_name!r} cannot be the name of a region.")
         self.endpoint()
+        if self.write_headers and not self.preset.acl:
+            raise ConfigError("default_acl: objects have no ACL at this provider. Make the bucket public there.")
+        folder(self.location)
         _ = self.fields
 
     def store(self) -> ObjectStore:
@@ -109,7 +112,8 @@ class S3:
     @property
     def preset(self) -> Provider:
         """What is different with its provider."""
-        return PROVIDERS[self.provider]
+        address = self._given_endpoint()
+        return provider_at(address) if address and not self.provider else PROVIDERS[self.provider]
 
     @property
     def name(self) -> str:
@@ -137,11 +141,17 @@ class S3:
         acl = self.default_acl or self.object_parameters.get("ACL")
         return {"x-amz-acl": str(acl)} if acl else {}
 
+    def _given_endpoint(self) -> str | None:
+        if self.endpoint_url is not None or self.provider:
+            return self.endpoint_url
+        return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+
     def endpoint(self) -> str | None:
         """Where to ask, without the bucket; ``None`` for AWS. Raises `ConfigError`."""
-        preset, endpoint = self.preset, self.endpoint_url
-        if endpoint is None and not self.provider:
-            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        endpoint = self._given_endpoint()
+        if endpoint is not None:
+            checked_endpoint(endpoint)
+        preset = self.preset
         if endpoint is None and preset.advice:
             raise ConfigError(f"provider {self.provider!r} needs endpoint_url: {preset.advice}")
         if endpoint is None and preset.endpoint:
@@ -154,7 +164,6 @@ class S3:
             if not self.use_ssl:
                 raise ConfigError("use_ssl: AWS is asked with encryption only.")
             return None
-        checked_endpoint(endpoint)
         return endpoint.rstrip("/")
 
     def client(self, module: Any, headers: Mapping[str, str]) -> Any:
@@ -234,4 +243,4 @@ def _of_profile(profile: str | None) -> Any:
         # A profile without credentials: the role of the machine has them.
         return None
     except botocore.BotoCoreError as error:
-        raise ConfigError(f"The AWS profile {profile!r} cannot be used: {error}") from None
+        raise ConfigError(f"The AWS profile {profile!r} cannot be used: {str(error).strip()}") from None
