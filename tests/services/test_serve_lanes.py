@@ -27,8 +27,9 @@ from tests.unit.test_serve_lane import ODD
 pytestmark = pytest.mark.services
 
 MODULE = "tests.services.serve_site"
+# Each request that is not whole keeps a thread of gunicorn, and others must not have to wait for one.
 COMMANDS = {
-    "gunicorn": ("gunicorn", "--bind", "127.0.0.1:{port}", "--threads", "4", "--worker-class", "{how}"),
+    "gunicorn": ("gunicorn", "--bind", "127.0.0.1:{port}", "--threads", "60", "--worker-class", "{how}"),
     "uvicorn": ("uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--http", "{how}"),
 }
 OWN = {"gunicorn": "gthread", "uvicorn": "httptools"}
@@ -254,6 +255,13 @@ def test_requests_in_pieces_are_answered_once(pair: tuple[Running, Running]) -> 
     assert all(len(responses(stream)) == 1 for stream in got)
 
 
+# RFC 6455 section 1.2
+_WEB_SOCKET = (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
 def test_connections_stay_in_step(pair: tuple[Running, Running]) -> None:
     """The lane's requests and the server's take turns, with bodies that look like requests."""
     own, lane = pair
@@ -282,6 +290,7 @@ def test_connections_stay_in_step(pair: tuple[Running, Running]) -> None:
         [static, static.replace(b"HTTP/1.1", b"HTTP/1.0"), static],
         [static, b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n", static],
         [static, b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n" + static, static],
+        [static, b"GET / HTTP/1.1\r\nHost: x\r\n" + _WEB_SOCKET, static],
         [static, b"nonsense\r\n\r\n", static],
         [own.get(method=b"HEAD"), static],
     ]  # fmt: skip
@@ -290,6 +299,71 @@ def test_connections_stay_in_step(pair: tuple[Running, Running]) -> None:
         methods = [b"HEAD"] if sending[0].startswith(b"HEAD") else []
         assert responses(other, methods) == responses(one, methods), sending
     assert [len(responses(stream)) for stream in got[:5]] == [5, 3, 5, 3, 3]
+
+
+# It answers late, or before it has read what it was sent.
+UNEVEN = """
+import asyncio, time
+from shipfiles.serve import asgi, wsgi
+from tests.services.serve_site import app_asgi, app_wsgi
+
+def uneven_wsgi(environ, start_response):
+    if environ["PATH_INFO"] == "/late":
+        time.sleep(0.6)
+    body = environ["PATH_INFO"].encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+async def uneven_asgi(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    if scope["path"] == "/late":
+        await asyncio.sleep(0.6)
+    body = scope["path"].encode()
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    # What comes next may be answered while this still runs.
+    await asyncio.sleep(0.6)
+
+served_wsgi = wsgi.StaticApp(uneven_wsgi, table=app_wsgi.table)
+served_asgi = asgi.StaticApp(uneven_asgi, table=app_asgi.table)
+"""
+
+
+def test_answers_have_the_order_of_the_requests(
+    server: str, site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9112 section 9.3.2; and no part of a body is answered, whatever it looks like (section 11.2)."""
+    (folder / "uneven_site.py").write_text(UNEVEN)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", ""))))
+    application = {"gunicorn": "uneven_site:served_wsgi", "uvicorn": "uneven_site:served_asgi"}[server]
+    found = []
+    for how in (OWN[server], LANES[server]):
+        with running(site, folder, server, how, *QUIET[server], application=application) as one:
+            static, late = one.get(), b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n"
+            post = b"POST /early HTTP/1.1\r\nHost: x\r\n"
+            length, chunked = b"Content-Length: %d\r\n\r\n" % len(static), b"Transfer-Encoding: chunked\r\n\r\n"
+            sendings = [
+                [late, static],
+                [late + static, static],
+                [static, late, static, late],
+                # The body comes after the answer, in one read or in two.
+                [post + length, static, static],
+                [post + length, static[:20], static[20:], static],
+                [post + chunked + b"%x\r\n" % len(static), static, b"\r\n0\r\n\r\n", static],
+                [post + chunked + b"%x\r\n" % len(static), static, b"\r\n0\r\n", b"\r\n", static],
+            ]
+            answers = exchange(one, sendings)
+            if how == LANES[server]:
+                assert by_lane(answers[2])
+            found.append([[answer[2] for answer in responses(stream)] for stream in answers])
+    style = FILES["css/site.css"].body
+    assert found[1] == [
+        [b"/late", style], [b"/late", style, style], [style, b"/late", style, b"/late"],
+        *[[b"/early", style]] * 4,
+    ]  # fmt: skip
+    assert found[0] == found[1]
 
 
 LOGGED = {
