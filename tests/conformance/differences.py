@@ -21,6 +21,9 @@ _TARGET = {
     "wire: a target with scheme and host": "The server hands the whole of such a target on as the path. No client "
     "sends it to any but a proxy."
 }
+_READS_AHEAD = {
+    "slow readers cost no memory": "Granian reads ahead, by default 400 KB a client, whatever the application is."
+}
 
 DIFFERENCES: dict[str, dict[str, str]] = {
     "middleware": {_METHOD: _DJANGO_METHOD},
@@ -38,7 +41,9 @@ DIFFERENCES: dict[str, dict[str, str]] = {
         "so that the answer is the one without the field.",
         "rules: a value with letters beyond ASCII": "Granian writes values as UTF-8 under WSGI, where PEP 3333 has "
         "Latin-1.",
+        **_READS_AHEAD,
     },
+    "granian-asgi": _READS_AHEAD,
     "hypercorn": {
         _METHOD: "Hypercorn makes capitals of every method, as the ASGI specification has it.",
         **_TARGET,

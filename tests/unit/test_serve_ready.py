@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shipfiles.config import ServeConfig
 from shipfiles.django.middleware import ShipfilesMiddleware
 from shipfiles.serve import asgi, ready, wsgi
-from shipfiles.serve.opened import PIECE
+from shipfiles.serve.opened import MESSAGE, PIECE
 from shipfiles.serve.ready import HEEDED, LARGEST, ODD, Answer, Ready, ready_respond
 from shipfiles.serve.respond import FIELDS, Request, Response, respond
 from shipfiles.serve.table import FileTable, read_table
@@ -333,7 +333,7 @@ def test_a_body_in_memory_waits_for_a_slow_client(table: FileTable, site: Site) 
     """No more than one piece at a time is in the server's hands, and the pieces are the body."""
     logical = "film.mp4"
     path, body = "/static/" + site.manifest.entries[logical].name, FILES[logical].body
-    assert PIECE < len(body) <= LARGEST
+    assert 2 * PIECE < len(body) <= LARGEST
     whole(ready_respond(table, Request("GET", path, {}.get)))
     assert in_memory(table, "GET", path, {}) is not None
     status, _, got = over_asgi(table, "GET", path, {})
@@ -349,5 +349,5 @@ def test_a_body_in_memory_waits_for_a_slow_client(table: FileTable, site: Site) 
     answering = asgi.StaticApp(send, table=table)(scope, send, send)
     with pytest.raises(OSError, match="left"):
         answering.send(None)
-    assert [len(m["body"]) for m in sent[1:]] == [PIECE, PIECE]
+    assert [len(m["body"]) for m in sent[1:]] == [MESSAGE, MESSAGE]
     assert all(m["more_body"] for m in sent[1:])

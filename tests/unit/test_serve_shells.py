@@ -274,8 +274,8 @@ def test_asgi_other_requests_go_on_beside_a_large_one(table: FileTable) -> None:
         await asyncio.gather(asgi.StaticApp(never, table=table)(scope_of("/static/big.bin"), never, send), other())
 
     asyncio.run(run())
-    # Of the 245 messages: eight pieces, and eight again while the other one begins.
-    assert order.index("other") < 20
+    # Of the 357 messages: twelve pieces, and twelve again while the other one begins.
+    assert order.index("other") < 30
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from shipfiles.errors import ConfigError, ManifestError
 from shipfiles.manifest import Manifest
 from shipfiles.serve import asgi, default, table, wsgi
 from shipfiles.serve.default import default_table, set_provider
-from shipfiles.serve.opened import PIECE, DigestMemory, Opened, Span, digest_open
+from shipfiles.serve.opened import MESSAGE, DigestMemory, Opened, Span, digest_open
 from shipfiles.serve.respond import Request, Response, respond
 from shipfiles.serve.table import FileTable, Table, read_table
 from shipfiles.serve.waiting import respond_soon
@@ -160,8 +160,8 @@ def test_a_file_cut_while_it_is_sent_ends_with_an_error(tmp_path: Path) -> None:
     path = tmp_path / "film"
     path.write_bytes(b"x" * 200_000)
     span = Span(os.open(path, os.O_RDONLY), 0, 200_000, whole=True)
-    assert len(next(span)) == PIECE
-    os.truncate(path, PIECE)
+    assert len(next(span)) == MESSAGE
+    os.truncate(path, MESSAGE)
     with pytest.raises(OSError, match="cut"):
         next(span)
     span.close()

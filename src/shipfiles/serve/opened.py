@@ -18,7 +18,14 @@ SMALL = 64 * 1024
 """Files up to this size, in bytes, are read at once."""
 
 PIECE = 64 * 1024
-"""Of larger ones so many bytes at a time: what each of a hundred slow clients may hold of the server's memory."""
+"""Of larger ones a server's own file wrapper reads so many bytes at a time."""
+
+MESSAGE = 44 * 1024
+"""We ourselves hand over so many bytes at a time.
+
+Servers hold what a slow client has not taken, uvicorn up to 64 KB and one more message: with what else it takes for
+each, 100 clients cost it 15 MB; with messages of 64 KB 22 MB. Smaller ones cost more CPU with quick clients.
+"""
 
 # The machine's troubles of the moment, not the file's: the answer is "try again", not "there is no such file".
 BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -98,10 +105,10 @@ class Span:
         return self
 
     def __next__(self) -> bytes:
-        """The next bytes, at most `PIECE`. Raises ``OSError`` if the file has become shorter than was announced."""
+        """The next bytes, at most `MESSAGE`. Raises ``OSError`` if the file has become shorter than was announced."""
         if self.left <= 0:
             raise StopIteration
-        chunk = self.file.read(min(self.left, PIECE))
+        chunk = self.file.read(min(self.left, MESSAGE))
         self.left -= len(chunk)
         return chunk
 
