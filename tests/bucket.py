@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree as ET
@@ -53,9 +55,9 @@ def refused(status: int, code: str) -> Answer:
 
 
 class Bucket:
-    """The bucket ``bucket``, at `url`."""
+    """The bucket ``bucket``, at `url`; with encryption if there is a certificate."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
         self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
         self.times: dict[str, datetime] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
@@ -98,6 +100,11 @@ class Bucket:
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.url = self.url.replace("http:", "https:")
 
     @property
     def methods(self) -> list[str]:
@@ -213,9 +220,9 @@ def etag(body: bytes) -> str:
 
 
 @contextmanager
-def running() -> Iterator[Bucket]:
+def running(certificate: Path | None = None) -> Iterator[Bucket]:
     """A bucket that answers."""
-    bucket = Bucket()
+    bucket = Bucket(certificate)
     threading.Thread(target=bucket.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield bucket

@@ -10,6 +10,8 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from shipfiles.errors import ConfigError, KeyExists, StoreError
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Copies, Store, read_all
 from shipfiles.testing.store import StoreContract
+from tests.bucket import running
 from tests.oracles.corpora import missing
 
 from .object_servers import ACCOUNT, ACCOUNT_KEY, S3_KEY, run_folder, shared, start_azurite, start_seaweed
@@ -216,6 +219,68 @@ def test_a_profile_whose_program_fails(seaweed: str, tmp_path: Path) -> None:
         store.put("a", b"")
 
 
+# Encryption
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1, with its key, and the one to be trusted that signs it."""
+    if importlib.util.find_spec("cryptography") is None:
+        missing("cryptography is not installed")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    now = datetime.now(UTC)
+
+    def named(name: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+    def signed(name: str, extension: x509.ExtensionType, own: Any, signer: Any) -> bytes:
+        builder = x509.CertificateBuilder(
+            named("root"), named(name), own.public_key(), x509.random_serial_number(),
+            now - timedelta(hours=1), now + timedelta(hours=1), [],
+        )  # fmt: skip
+        certificate = builder.add_extension(extension, critical=True).sign(signer, hashes.SHA256())
+        return certificate.public_bytes(serialization.Encoding.PEM)
+
+    root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    host = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    key = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "own.pem").write_bytes(key + signed("host", host, own, root))
+    (tmp_path / "root.pem").write_bytes(signed("root", x509.BasicConstraints(ca=True, path_length=None), root, root))
+    return tmp_path / "own.pem", tmp_path / "root.pem"
+
+
+def test_certificates(certificates: tuple[Path, Path]) -> None:
+    own, root = certificates
+    with running(own) as bucket:
+        options = {**S3_KEY, "endpoint_url": bucket.url, "limits": {"retries": 0}}
+        with pytest.raises(StoreError, match="cannot be reached: its certificate is not trusted"):
+            open_store("s3://bucket", "tests", options).put("a", b"one")
+        open_store("s3://bucket", "tests", {**options, "verify": str(root)}).put("a", b"one")
+        open_store("s3://bucket", "tests", {**options, "verify": False}).put("b", b"one")
+        assert bucket.objects.keys() == {"a", "b"}
+
+
+def test_encryption_after_a_fork(certificates: tuple[Path, Path]) -> None:
+    own, root = certificates
+    program = f"""
+        import signal
+        store = opened({{"verify": {str(root)!r}}})
+        store.put("a", b"one")
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(60)
+            store.put("b", b"two")
+            sys.exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert sorted(stored.key for stored in store.list()) == ["a", "b"]
+    """
+    with running(own) as bucket:
+        run(OPEN + textwrap.dedent(program), bucket.url)
+
+
 def run(program: str, url: str) -> str:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), url],
@@ -229,8 +294,8 @@ def run(program: str, url: str) -> str:
 OPEN = """
 import os, secrets, sys
 from shipfiles.stores.opening import open_store
-def opened():
-    keys = {"access_key": os.environ["ID"], "secret_key": os.environ["SECRET"], "endpoint_url": sys.argv[1]}
+def opened(options={}):
+    keys = {"access_key": os.environ["ID"], "secret_key": os.environ["SECRET"], "endpoint_url": sys.argv[1], **options}
     return open_store("s3://bucket/" + secrets.token_hex(8), "tests", keys)
 """
 

@@ -363,8 +363,16 @@ def test_a_store_that_is_not_there(silent: str, verb: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
     store = store_of(url, limits={"retries": 1, "total": 0.5})
-    with pytest.raises(StoreError, match=r"^\w: the store cannot be reached \(s3://bucket/site\)$"):
+    with pytest.raises(StoreError, match=r"^\w: the store cannot be reached: nobody listens.* \(s3://bucket/site\)$"):
         VERBS[verb](store)
+
+
+def test_a_store_at_an_address_that_is_none(bucket: Bucket) -> None:
+    limits = {"retries": 0}
+    with pytest.raises(StoreError, match="cannot be reached: there is no host of that name"):
+        store_of("http://nowhere.invalid", limits=limits).put("a", b"")
+    with pytest.raises(StoreError, match="cannot be reached: it does not answer with TLS there"):
+        store_of(bucket.url.replace("http:", "https:"), limits=limits).put("a", b"")
 
 
 def test_a_put_that_arrived_late_is_ones_own(bucket: Bucket) -> None:

@@ -65,6 +65,14 @@ _OF_STATUS = {
     "503": _MEANINGS["ServiceUnavailable"],
     "504": "a gateway before the store has waited too long",
 }
+# What stands before a connection, as the libraries below obstore name it.
+_NO_CONNECTION = {
+    "dns error": "there is no host of that name, or this machine's name server does not answer. Is endpoint_url right?",
+    "InvalidCertificate": "its certificate is not trusted here, has expired or is another host's. The option verify "
+    "can name a file of certificates to trust",
+    "InvalidContentType": "it does not answer with TLS there. Should endpoint_url begin with http://?",
+    "ConnectionRefused": "nobody listens there. Is endpoint_url right, and the store running?",
+}
 _OF_KIND = {
     "Timeout": "the store did not answer in time",
     "Connect": "the store cannot be reached",
@@ -117,6 +125,9 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
             NoAnswer if status[:1] == "5" or status == "429" or code == "NoSuchUpload" else StoreError
         )
         return made(key or ".", f"{meaning} ({told}, {store})")
+    if kind == "Connect":
+        why = next((f": {meaning}" for name, meaning in _NO_CONNECTION.items() if name in text), "")
+        return NoAnswer(key or ".", f"{_OF_KIND[kind]}{why} ({store})")
     if meaning := _OF_KIND.get(kind):
         return NoAnswer(key or ".", f"{meaning} ({store})", timed_out=kind == "Timeout")
     if "redential" in text or name == "UnauthenticatedError":
