@@ -178,6 +178,22 @@ def test_a_function_may_change_them(site: Path, given: object) -> None:
         assert ask(static_table(), "/static/img/a.svg")["X-Kind"] == "picture"
 
 
+def adds_twice(headers: Headers, path: str, url: str) -> None:
+    headers.add_header("Link", "</a.css>; rel=preload")
+    headers.add_header("link", "</b.css>; rel=preload")
+
+
+@pytest.mark.parametrize("name", ["middleware", "middleware, ASGI", "StaticApp", "StaticApp, ASGI"])
+@pytest.mark.usefixtures("site")
+def test_a_field_that_a_function_adds_twice_is_one_list(name: str) -> None:
+    """RFC 9110 section 5.3 has both the same; Django would send the last alone."""
+    with override_settings(STORAGES=storages(add_headers=adds_twice)):
+        ask_way = way(name)
+        for _ in range(2):
+            found = ask_way("/static/img/a.svg")
+            assert found.get("link") == "</a.css>; rel=preload, </b.css>; rel=preload"
+
+
 def injects(headers: Headers, path: str, url: str) -> None:
     headers["X-A"] = "a\r\nSet-Cookie: b=1"
 

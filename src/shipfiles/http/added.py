@@ -48,7 +48,19 @@ def with_added(headers: tuple[Header, ...], add: AddHeaders | None, path: str, u
     if fault := _fault(headers, result):
         logger.error("%s: %s. The headers of %s are those without it.", _OPTION, fault, url or path)
         return headers
-    return result
+    return _joined(result)
+
+
+def _joined(fields: tuple[Header, ...]) -> tuple[Header, ...]:
+    """``fields``, each of them once: the values of one that is there twice as a list (RFC 9110 section 5.3).
+
+    Django has no place for a second one.
+    """
+    found: dict[str, Header] = {}
+    for name, value in fields:
+        first, before = found.get(name.lower(), (name, None))
+        found[name.lower()] = first, value if before is None else f"{before}, {value}"
+    return tuple(found.values())
 
 
 def _fault(before: tuple[Header, ...], after: tuple[Header, ...]) -> str:
