@@ -15,6 +15,7 @@ from shipfiles.django import checks
 from shipfiles.stores.memory import MemoryStore
 
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
+GZIP = "django.middleware.gzip.GZipMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
 BACKEND = "shipfiles.django.storage.StaticStorage"
 
@@ -146,6 +147,8 @@ def test_wrong_options(project: Path) -> None:
         ([SECURITY, MIDDLEWARE], set()),
         ([SECURITY, MIDDLEWARE, MIDDLEWARE], {"shipfiles.E011"}),
         ([MIDDLEWARE, SECURITY], {"shipfiles.W012"}),
+        ([SECURITY, GZIP, MIDDLEWARE], {"shipfiles.W012"}),
+        ([SECURITY, MIDDLEWARE, GZIP], set()),
         ([SECURITY, MIDDLEWARE, "whitenoise.middleware.WhiteNoiseMiddleware"], {"shipfiles.W013"}),
         ([SECURITY], {"shipfiles.I014"}),
     ],

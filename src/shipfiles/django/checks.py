@@ -26,6 +26,7 @@ from . import conf, whitenoise
 
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
+GZIP = "django.middleware.gzip.GZipMiddleware"
 
 Check = Callable[[], Iterable[CheckMessage]]
 
@@ -235,6 +236,13 @@ def check_middleware() -> Iterator[CheckMessage]:
         yield CheckWarning(
             f"'{MIDDLEWARE}' is above '{SECURITY}' in MIDDLEWARE.",
             hint="Put it directly below: else static files are answered without the redirect to HTTPS and its headers.",
+            id="shipfiles.W012",
+        )
+    if MIDDLEWARE in names and GZIP in names[: names.index(MIDDLEWARE)]:
+        yield CheckWarning(
+            f"'{MIDDLEWARE}' is below '{GZIP}' in MIDDLEWARE.",
+            hint="Put it above: what can be compressed is already, and that one compresses all other files, films and "
+            "parts of files too, again for each request, and takes their length and their strong ETag away.",
             id="shipfiles.W012",
         )
     rivals = [n for n in names if n.startswith(("whitenoise.", "servestatic."))]
