@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from .errors import ManifestError
 from .kept_file import KeptFile, keep_file
+from .line_differences import END
 from .model import Entry
 
 # Stands once in each line of a file, behind its logical path: inside of a string its second quotation mark would have a
@@ -23,9 +24,6 @@ from .model import Entry
 _NAME = re.compile(rb'": \{"name":"([^"]*+)"')
 _LINE = re.compile(rb'"((?>(?:[^"\\\n]++|\\.)*))": \{"name":"((?>(?:[^"\\\n]++|\\.)*))"[^\n]*+\n')
 _STRING_REST = re.compile(rb'(?>(?:[^"\\\n]++|\\.)*)"')
-END = b"\n}}\n"
-"""What a manifest ends with."""
-
 _T = TypeVar("_T")
 
 Parse = Callable[[str, Any], Entry]
@@ -98,6 +96,15 @@ def names_in(body: bytes) -> dict[str, str] | None:
     except ValueError:
         return None
     return names if len(names) == _files_in(body) else None
+
+
+def name_at(body: bytes, start: int) -> str | None:
+    """The hashed name in the line that begins at ``start``; ``None`` if the line is not `dump`'s.
+
+    Raises ``ValueError`` for bytes that are no text.
+    """
+    line = _LINE.match(body, start)
+    return None if line is None else _unquoted(line[2])
 
 
 def entry_at(body: bytes, start: int, parse: Parse) -> Entry:

@@ -22,7 +22,8 @@ from typing import Any
 
 from .digest import Digest, digest_bytes, hex_prefix, is_digest
 from .errors import ManifestError
-from .lines import DAMAGE, END, Lines, damaged, entry_of, head_of
+from .line_differences import END
+from .lines import DAMAGE, Lines, damaged, entry_of, head_of
 from .media_types import is_media_type
 from .model import Entry, Plain, Variant
 from .paths import RESERVED, path_fault

@@ -7,6 +7,7 @@ import errno
 import json
 import logging
 import os
+import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,9 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from shipfiles.digest import digest_bytes
+from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.manifest import Manifest, dump, load, reader_of
+from shipfiles.model import Entry, Variant
 from shipfiles.records import POINTER_KEY, read_current
 from shipfiles.serve import releases
 from shipfiles.serve.respond import Request, Response, respond
@@ -110,14 +112,14 @@ def test_a_manifest_is_read_once_even_while_the_folder_is_new(deploy, monkeypatc
     _, table = deploy("one")
     deploy("two")
     read: list[str] = []
-    search = releases.foreign_names
+    search = releases._Search.names
 
-    def slow(body: bytes, own: set[bytes]) -> dict[str, int] | None:
+    def slow(self: releases._Search, body: bytes) -> dict[str, int] | None:
         read.append(digest_bytes(body))
         time.sleep(0.02)
-        return search(body, own)
+        return search(self, body)
 
-    monkeypatch.setattr(releases, "foreign_names", slow)
+    monkeypatch.setattr(releases._Search, "names", slow)
     with ThreadPoolExecutor(8) as pool:
         start = threading.Barrier(8)
 
@@ -127,6 +129,45 @@ def test_a_manifest_is_read_once_even_while_the_folder_is_new(deploy, monkeypatc
 
         assert set(pool.map(miss, range(8))) == {404}
     assert len(read) == len(set(read)) == 2
+
+
+def test_every_name_of_many_releases_is_found_whatever_they_have_in_common(tmp_path: Path) -> None:
+    """Files that change, go and come back, the first and the last of the list among them, against all entries read."""
+    chance = random.Random(1)
+    folder = tmp_path / "manifests"
+    folder.mkdir()
+    logicals = [f"{name}/{part}.css" for name in ('a"b', "d e", "ü", "x") for part in range(8)]
+    versions = {logical: 0 for logical in logicals if chance.random() < 0.7}
+    wanted: dict[str, Entry] = {}
+    own: set[str] = set()
+    found = releases.Releases(str(folder), own)
+    for number in range(40):
+        for logical in logicals:
+            if chance.random() < 0.1:
+                versions[logical] = chance.randrange(number + 1)
+            elif chance.random() < 0.05:
+                versions.pop(logical, None)
+        entries = {}
+        for logical, version in versions.items():
+            digest = digest_bytes(f"{logical} {version}".encode())
+            variant = {"br": Variant(chance.randrange(3), digest)} if chance.random() < 0.2 else {}
+            entries[logical] = Entry(logical, hashed_name(logical, digest), version, digest, "text/css", variant)
+        if number == 0:
+            own |= {entry.name for entry in entries.values()}
+        (folder / f"{number}.json").write_bytes(dump(Manifest(entries)))
+        os.utime(folder / f"{number}.json", (number + 1, number + 1))
+        wanted |= {entry.name: entry for entry in entries.values() if entry.name not in own}
+        if number % 7 == 3:
+            # One that was there goes, and then all is searched again; else only what is new.
+            (folder / f"{number - 2}.json").unlink()
+            rest = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+            kept = [load(path.read_bytes(), "x").entries.values() for path in rest]
+            wanted = {entry.name: entry for entries in kept for entry in entries if entry.name not in own}
+        os.utime(folder, (number * 10 + 1, number * 10 + 1))
+        for name, entry in wanted.items():
+            assert found.entry(name) == entry
+    assert len(wanted) > 100
+    assert all(found.entry(name) is None for name in own)
 
 
 def test_a_release_within_the_same_tick_of_the_clock_is_not_overlooked(deploy, project: Path) -> None:
@@ -223,8 +264,8 @@ def test_a_file_that_can_never_be_read_takes_none_away(
     (manifests_of(project)[0].parent / "loop.json").symlink_to("loop.json")
     settle(project)
     searched, looks = [], []
-    search, scandir = releases.foreign_names, os.scandir
-    monkeypatch.setattr(releases, "foreign_names", lambda *given: searched.append(1) or search(*given))
+    search, scandir = releases._Search.names, os.scandir
+    monkeypatch.setattr(releases._Search, "names", lambda *given: searched.append(1) or search(*given))
     monkeypatch.setattr(os, "scandir", lambda path: looks.append(path) or scandir(path))
     for i in range(100):
         assert ask(table, first).status == 200

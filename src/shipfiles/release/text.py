@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..digest import digest_bytes, hex_prefix, looks_hashed
-from ..lines import END, head_of, names_in
+from ..line_differences import END, KEY_END, files_span, line_at, logical_of, unlike
+from ..lines import head_of, names_in
 from ..manifest import DJANGO_VERSION, Manifest, check_schema, dump, load
 from ..model import Entry
 
-# No quote stands unescaped within a string of JSON, so this cannot be part of a path.
-_KEY_END = b'": {"name":"'
 _BEHIND_KEY = re.compile(rb'\{"name":("[^"\\\n]*(?:\\.[^"\\\n]*)*",)[^\n]*\n')
-_FIRST_STEP = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class ManifestText:
             start = self.body.rfind(b"\n", low, (low + high) // 2) + 1 or low
             stop = self.body.find(b"\n", start, high)
             stop = high if stop < 0 else stop
-            found = _logical(self.body[start:stop])
+            found = logical_of(self.body[start:stop])
             if found == key:
                 return True
             low, high = (stop + 1, high) if found < key else (low, start)
@@ -98,27 +96,11 @@ def differing(old: ManifestText, new: ManifestText) -> tuple[list[bytes], list[b
     """The lines that the two do not have in common, of each; without commas."""
     only_old: list[bytes] = []
     only_new: list[bytes] = []
-    i, j = old.start, new.start
-    while i < old.end and j < new.end:
-        alike = _alike(old.body, i, new.body, j)
-        # Back to the beginning of the line in which they part.
-        alike = max(new.body.rfind(b"\n", j, j + alike) + 1 - j, 0)
-        i, j = i + alike, j + alike
-        if i >= old.end or j >= new.end:
-            break
-        (before, after_before), (after, after_after) = _line_at(old, i), _line_at(new, j)
-        if before != after:
-            first, second = _logical(before), _logical(after)
-            if first <= second:
-                only_old.append(before)
-            if second <= first:
-                only_new.append(after)
-            if first != second:
-                i, j = (after_before, j) if first < second else (i, after_after)
-                continue
-        i, j = after_before, after_after
-    only_old += _rest(old, i)
-    only_new += _rest(new, j)
+    for before, after in unlike(old.body, (old.start, old.end), new.body, (new.start, new.end)):
+        if before is not None:
+            only_old.append(line_at(old.body, before))
+        if after is not None:
+            only_new.append(line_at(new.body, after))
     return only_old, only_new
 
 
@@ -126,47 +108,7 @@ def _as_dumped(body: bytes, where: str) -> ManifestText | None:
     if (head := head_of(body)) is None:
         return None
     check_schema(head, where)
-    start = body.index(b"\n") + 1
-    end = max(start, len(body) - len(END))
-    if end > start and (body[start : start + 1] != b'"' or body.find(_KEY_END, start, end + 1) < 0):
+    start, end = files_span(body)
+    if end > start and (body[start : start + 1] != b'"' or body.find(KEY_END, start, end + 1) < 0):
         return None
     return ManifestText(body, start, end, head.get("linked") is True, where)
-
-
-def _alike(old: bytes, i: int, new: bytes, j: int) -> int:
-    """How many bytes are the same in ``old`` from ``i`` on and in ``new`` from ``j`` on."""
-    done, step = 0, _FIRST_STEP
-    most = min(len(old) - i, len(new) - j)
-    while done < most and old[i + done : i + done + step] == new[j + done : j + done + step]:
-        done += step
-        step = min(step * 2, 1 << 18)
-    # Within the last step they part; or one of them ends there.
-    low, high = done, min(done + step, most)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if old[i + low : i + middle] == new[j + low : j + middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return min(low, most)
-
-
-def _line_at(lines: ManifestText, start: int) -> tuple[bytes, int]:
-    """The line that begins at ``start``, without its comma, and where the next one begins."""
-    stop = lines.body.find(b"\n", start)
-    return lines.body[start:stop].removesuffix(b","), stop + 1
-
-
-def _rest(lines: ManifestText, start: int) -> Iterator[bytes]:
-    while start < lines.end:
-        line, start = _line_at(lines, start)
-        yield line
-
-
-def _logical(line: bytes) -> str:
-    """The logical path that ``line`` is about; empty if it is damaged."""
-    end = line.find(_KEY_END)
-    try:
-        return str(json.loads(line[: end + 1])) if end > 0 else ""
-    except ValueError:
-        return ""

@@ -7,10 +7,12 @@ import os
 import threading
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import ManifestError
-from ..lines import DAMAGE, as_written, foreign_names, head_of
+from ..line_differences import files_span, unlike
+from ..lines import DAMAGE, as_written, foreign_names, head_of, name_at
 from ..manifest import check_schema, line_entry, load
 from ..model import Entry
 from ..regular import open_regular, read_regular
@@ -140,16 +142,20 @@ class Releases:
                 # One went or was replaced, and what it had may be in an older one; or an older one came.
                 places, new = {}, set(states)
             try:
-                own = as_written(self._own)
+                search = _Search({*self._own})
             except ManifestError as error:
                 # The process's own, written over while it is in use.
                 self._report((self._folder, str(error)), f"{error} Files of other releases are not served.")
                 self._later(changed)
                 return
+            if known := states.keys() - new:
+                last = max(known, key=lambda name: states[name])
+                with suppress(OSError):
+                    search.begin_after(read_regular(os.path.join(self._folder, last)))
             # Where two releases have a name, the later one has written the variants that lie beside it.
             for name in sorted(new, key=lambda name: states[name]):
                 path = os.path.join(self._folder, name)
-                if (names := self._names(path, states[name], own)) is not None:
+                if (names := self._names(path, states[name], search)) is not None:
                     places.update(names)
                     continue
                 unread.add(name)
@@ -190,7 +196,7 @@ class Releases:
                         states[file.name] = self._read[file.name]
         return states
 
-    def _names(self, path: str, state: _State, own: set[bytes]) -> Mapping[str, _Line | Entry] | None:
+    def _names(self, path: str, state: _State, search: _Search) -> Mapping[str, _Line | Entry] | None:
         """Where the entries of the manifest at ``path`` are; none, and a line in the log, if it is damaged.
 
         ``None`` if it cannot be read now.
@@ -200,8 +206,8 @@ class Releases:
             if (head := head_of(body)) is not None:
                 check_schema(head, path)
                 try:
-                    if (names := foreign_names(body, own)) is not None:
-                        return {name: _Line(path, start) for name, start in names.items() if name not in self._own}
+                    if (names := search.names(body)) is not None:
+                        return {name: _Line(path, start) for name, start in names.items()}
                 except ValueError:
                     pass  # no text; what is wrong is said below
             return {entry.name: entry for entry in load(body, path).entries.values() if entry.name not in self._own}
@@ -226,6 +232,42 @@ class Releases:
         if what not in self._reported:
             self._reported.add(what)
             logger.warning("%s", text)
+
+
+class _Search:
+    """Looks for the names of manifests that are not among ``own``, in one manifest after the other.
+
+    Most releases have most files in common with the one before, so only the lines that differ are taken apart.
+    """
+
+    def __init__(self, own: Collection[str]) -> None:
+        self._own = own
+        self._before: bytes | None = None
+
+    def begin_after(self, body: bytes) -> None:
+        """The names in the manifest ``body`` are known."""
+        self._before = body if head_of(body) is not None else None
+
+    def names(self, body: bytes) -> dict[str, int] | None:
+        """Where the lines begin of the names in ``body``, which has a head, that the manifest before did not have so.
+
+        ``None`` if there is a line that is not `dump`'s. Raises ``ValueError`` for bytes that are no text.
+        """
+        before, self._before = self._before, None
+        if before is None:
+            found = foreign_names(body, as_written(self._own))
+            found = found and {name: start for name, start in found.items() if name not in self._own}
+        else:
+            found = {}
+            for _, start in unlike(before, files_span(before), body, files_span(body)):
+                if start is not None:
+                    if (name := name_at(body, start)) is None:
+                        return None
+                    if name not in self._own:
+                        found[name] = start
+        if found is not None:
+            self._before = body
+        return found
 
 
 def _state_of(path: str, *, tried: bool) -> _State:
