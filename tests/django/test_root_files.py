@@ -276,6 +276,10 @@ def test_everybody_else_gets_the_404(single: Path, name: str) -> None:
         answer = ask(target, method, accept=accept)
         assert answer.status == 404
         assert b"<script" not in answer.body
+        # RFC 9110 section 12.5.5: another client would have got the page, so no cache may give this to all.
+        varies = "Accept" in (answer.get("vary") or "").replace(" ", "").split(",")
+        assert varies == (target == "/deep/er" and method == "GET")
+    assert ask("/api/", accept=BROWSER).get("vary") is None
 
 
 def test_what_a_view_says_counts_with_the_middleware(single: Path) -> None:
@@ -299,10 +303,11 @@ def test_an_application_that_begins_late_or_writes_has_its_way(single: Path) -> 
         return written.append
 
     for application, body in ((late, b"late"), (writes, b"more")):
-        started: list[object] = []
+        started: list[tuple[str, list[tuple[str, str]]]] = []
         app = wsgi.StaticApp(application, table=static_table())
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/x", "HTTP_ACCEPT": BROWSER}
         assert b"".join(app(environ, start)) == body
+        assert [field for field in started[0][1] if field[0] == "Vary"] == [("Vary", "Accept")] * (body == b"more")
         assert len(started) == 1
     assert written == [b"written "]
 

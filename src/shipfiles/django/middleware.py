@@ -11,11 +11,12 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase, ResponseHeaders
+from django.utils.cache import patch_vary_headers
 
 from ..serve.following import AsyncPieces, FollowingTable, Pieces, one_release
 from ..serve.opened import PIECE, SentFile, Span, cut_short
 from ..serve.ready import ODD, Answer, ready_respond
-from ..serve.respond import FIELDS, Request, Response, respond_instead
+from ..serve.respond import FIELDS, Request, Response, depends_on_accept, respond_instead
 from ..serve.table import Table
 from ..serve.waiting import respond_instead_soon, respond_soon
 from ..serve.wsgi import given_to_wrapper
@@ -86,6 +87,8 @@ class ShipfilesMiddleware:
 
     def _replaced(self, request: HttpRequest, made: HttpResponseBase, instead: Response | None) -> HttpResponseBase:
         if instead is None:
+            if depends_on_accept(self.table, _asked(request)):
+                patch_vary_headers(made, ("Accept",))
             return self._finished(made)
         # Not closed: that would tell all who listen that the request is over.
         return _to_django(instead, request)

@@ -13,7 +13,7 @@ from .default import forced_script_name
 from .following import one_release
 from .opened import MESSAGE, PIECE, Span
 from .ready import Answer, ReadyFile
-from .respond import FIELDS, Request, Response
+from .respond import FIELDS, Request, Response, depends_on_accept
 from .table import Table, choose_table
 from .waiting import respond_instead_soon, respond_soon
 
@@ -72,7 +72,7 @@ class StaticApp:
         if response is None:
             with one_release(self.table):
                 labelled = self._labelled(send)
-                if self.table.config.single_page:
+                if depends_on_accept(self.table, request):
                     labelled = self._holding(scope, request, labelled, send)
                 return await self.application(scope, receive, labelled)
         status, fields, body = response
@@ -100,6 +100,7 @@ class StaticApp:
                     is_replaced = True
                     await _send_page(response, send)
                     return
+                message = {**message, "headers": [*message.get("headers", ()), (b"vary", b"Accept")]}
             await send_made(message)
 
         return holding

@@ -109,17 +109,12 @@ def respond_instead(table: Table, request: Request, accept: str | None) -> Respo
     images and programs do not. ``None`` if the application's own answer counts.
     """
     table = table_now(table)
-    method, path, header, _, mount = request
-    if (
-        path is None
-        or not table.config.single_page
-        or method not in ("GET", "HEAD")
-        or not accepts(accept, "text/html")
-    ):
+    method, path, header = request[:3]
+    if path is None or not depends_on_accept(table, request) or not accepts(accept, "text/html"):
         return None
     try:
         resource = table.page(path)
-        if resource is None or (mount and table.is_static(mount + path)):
+        if resource is None:
             return None
         response = _represented(resource, method, header, table.config)
     except OSError:
@@ -131,6 +126,20 @@ def respond_instead(table: Table, request: Request, accept: str | None) -> Respo
     response.headers[:] = [field for field in response.headers if field[0] != "Vary"]
     response.headers.append(("Vary", ", ".join([*others, "Accept"])))
     return _labelled(response, table)
+
+
+def depends_on_accept(table: Table, request: Request) -> bool:
+    """Whether `respond_instead` has an answer to some clients, so that a 404 of the application varies as well.
+
+    RFC 9110 section 12.5.5: a cache must not give it to those who get the page.
+    """
+    method, path, _, _, mount = request
+    return (
+        path is not None
+        and bool(table.config.single_page)
+        and method in ("GET", "HEAD")
+        and not (table.is_static(path) or (mount and table.is_static(mount + path)))
+    )
 
 
 def _represented(

@@ -11,7 +11,7 @@ from ..config import ServeConfig
 from .following import FollowingTable, Pieces, one_release
 from .opened import PIECE, SentFile, Span
 from .ready import ODD, ready_respond, status_line
-from .respond import FIELDS, Request, Response, respond_instead
+from .respond import FIELDS, Request, Response, depends_on_accept, respond_instead
 from .table import Table, choose_table
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class StaticApp:
         """The application's answer, or the page in place of its 404."""
         start = self._labelled(start_response)
         with one_release(self.table):
-            if self.table.config.single_page:
+            if depends_on_accept(self.table, request):
                 held = _Held(start)
                 made = self.application(environ, held)
                 if held.is_lost():
@@ -133,8 +133,8 @@ class _Held:
         """Let the application's answer be the answer."""
         self._is_over = True
         if self._kept is not None:
-            kept, self._kept = self._kept, None
-            self._written = self._start(*kept)
+            (status, headers), self._kept = self._kept, None
+            self._written = self._start(status, [*headers, ("Vary", "Accept")])
 
     def _write(self, piece: bytes) -> object:
         self.go_on()
