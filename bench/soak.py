@@ -106,7 +106,7 @@ def main() -> None:
     soaked, done = soak(
         names, work / "soak", seconds, asked.rate, asked.seed, MALLOC if asked.malloc == "tight" else {}
     )
-    print(f"{seconds:.0f} seconds; {', '.join(f'{done.count(what)} times {what}' for what in dict.fromkeys(done))}\n")
+    print(f"{seconds:.0f} seconds; {', '.join(f'{what}: {done.count(what)}' for what in dict.fromkeys(done))}\n")
     print(report(soaked))
     print(f"\nLoad at the end: {figures.machine()['load']}")
     if asked.json:

@@ -102,7 +102,7 @@ class Site:
         """Take away what `retire` has said."""
         ended(self.deployment.begin_prune(self.tree, time.monotonic() - self._keep))
         there = recorded(self._root)
-        self.done += ["prune"] * (len(self._made) - len(self._made.keys() & there))
+        self.done += ["releases pruned"] * (len(self._made) - len(self._made.keys() & there))
         self._made = {release: tree for release, tree in self._made.items() if release in there}
 
     def _following(self) -> Tree:
