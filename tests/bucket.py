@@ -63,6 +63,7 @@ class Bucket:
         self.uploads: dict[str, dict[int, bytes]] = {}
         self.asked: list[Asked] = []
         self.fault: Fault | None = None
+        self.heeds_conditions = True
         self._guard = threading.RLock()
         bucket = self
 
@@ -146,9 +147,9 @@ class Bucket:
         if wanted is not None and base64.b64decode(wanted) != hashlib.sha256(body).digest():
             return refused(400, "BadDigest")
         there = self.objects.get(key)
-        if headers.get("if-none-match") == "*" and there is not None:
+        if self.heeds_conditions and headers.get("if-none-match") == "*" and there is not None:
             return refused(412, "PreconditionFailed")
-        if (version := headers.get("if-match")) is not None:
+        if self.heeds_conditions and (version := headers.get("if-match")) is not None:
             if there is None:
                 return refused(404, "NoSuchKey")
             if version != etag(there[0]):

@@ -117,6 +117,13 @@ def test_a_provider_is_known_by_its_address(address: str, provider: ProviderName
     assert S3("b-1", endpoint_url=address).preset is PROVIDERS[provider]
 
 
+def test_who_is_trusted_with_conditions() -> None:
+    assert {name for name, provider in PROVIDERS.items() if not provider.conditional} == {"backblaze"}
+    assert {name for name, provider in PROVIDERS.items() if not provider.proven} == {
+        "backblaze", "digitalocean", "wasabi",
+    }  # fmt: skip
+
+
 def test_an_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://general.example.com")
     assert S3("b-1").endpoint() == "https://general.example.com"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from shipfiles.digest import digest_bytes
-from shipfiles.errors import KeyExists, KeyNotFound, StoreError
+from shipfiles.errors import ConfigError, KeyExists, KeyNotFound, StoreError
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Copies, Store, read_all
 from shipfiles.testing.store import StoreContract
@@ -63,13 +63,29 @@ class TestWithoutConditions(StoreContract):
     def store(self, bucket: Bucket) -> Store:
         return store_of(bucket.url, provider="backblaze")
 
-    def test_what_another_has_changed_is_seen(self, bucket: Bucket, store: Store) -> None:
+    def test_what_another_has_changed_is_seen_without_conditions(self, bucket: Bucket, store: Store) -> None:
         store.put("a", b"one")
         store_of(bucket.url, provider="backblaze").put("a", b"two")
         assert not store.swap("a", b"one", b"three")
         with pytest.raises(KeyExists):
             store.put("a", b"three", mode="create")
         assert not any({"if-match", "if-none-match"} & asked.headers.keys() for asked in bucket.asked)
+
+
+def test_a_store_that_may_not_heed_conditions(bucket: Bucket) -> None:
+    """One looks first, and asks for the condition all the same."""
+    store, other = (store_of(bucket.url, provider="wasabi") for _ in range(2))
+    bucket.heeds_conditions = False
+    store.put("a", b"one", mode="create")
+    assert bucket.asked[-1].headers["if-none-match"] == "*"
+    other.put("a", b"two")
+    assert not store.swap("a", b"one", b"three")
+    assert not store.swap("a", None, b"three")
+    with pytest.raises(KeyExists):
+        store.put("a", b"three", mode="create")
+    assert other.swap("a", b"two", b"four")
+    assert bucket.asked[-1].headers["if-match"]
+    assert read_all(store, "a") == b"four"
 
 
 class Once:
@@ -406,6 +422,19 @@ def test_nowhere_are_credentials(bucket: Bucket, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(StoreError, match="no credentials for s3://bucket are found"):
             VERBS[verb](store)
     assert bucket.asked == []
+
+
+@pytest.mark.parametrize("options", [{"object_parameters": {"ServerSideEncryption": "none"}}, {"default_acl": "a\nb"}])
+def test_an_option_that_obstore_does_not_take(bucket: Bucket, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="s3://bucket/site: an option cannot be used: ") as caught:
+        store_of(bucket.url, **options).put("a", b"")
+    assert SECRET not in str(caught.value)
+
+
+def test_a_key_like_the_address_of_a_role(bucket: Bucket, store: Store) -> None:
+    for key in ("latest/meta-data/iam", "metadata/identity/oauth2", "latest/api/token"):
+        assert store.head(key) is None
+        assert read_all(store, key) is None
 
 
 def test_a_key_that_must_not_be_deleted(bucket: Bucket, store: Store) -> None:

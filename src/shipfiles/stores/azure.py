@@ -66,6 +66,7 @@ class Azure:
     own = "x-ms-meta-"
     batch = 256
     conditional = True
+    proven = True
     write_headers: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:

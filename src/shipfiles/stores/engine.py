@@ -68,11 +68,12 @@ def engine(extra: str) -> Any:
             if this.module is None:
                 try:
                     original = import_module(_NAME)
-                except ImportError as error:
+                except ModuleNotFoundError:
                     raise ConfigError(
-                        f"Object stores need obstore, which cannot be imported: {error}. "
-                        f"Run: pip install 'shipfiles[{extra}]'."
+                        f"Object stores need obstore, which is not installed. Run: pip install 'shipfiles[{extra}]'."
                     ) from None
+                except ImportError as error:
+                    raise ConfigError(f"Object stores need obstore, which cannot be loaded: {error}.") from None
                 this.module = _second_copy(str(original.__file__)) if this.parent_used_it else original
     return this.module
 

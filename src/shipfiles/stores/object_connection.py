@@ -103,7 +103,12 @@ class Service(Protocol):
 
     @property
     def conditional(self) -> bool:
-        """Whether it puts on a condition."""
+        """Whether it can be asked to put on a condition."""
+        ...
+
+    @property
+    def proven(self) -> bool:
+        """Whether it is known to heed conditions; else one looks first, too."""
         ...
 
     @property
@@ -155,11 +160,19 @@ class Connection:
         with session.guard:
             client = session.clients.get(wanted)
             if client is None:
-                client = session.clients[wanted] = self._service.client(session.module, headers)
+                client = session.clients[wanted] = self._made(session.module, headers)
                 if len(session.clients) > _CLIENTS:
                     session.clients.popitem(last=False)
             session.clients.move_to_end(wanted)
         return client
+
+    def _made(self, module: Any, headers: Mapping[str, str]) -> Any:
+        """A new client. Raises `ConfigError` for options that obstore does not take."""
+        try:
+            return self._service.client(module, headers)
+        except (module.exceptions.BaseError, ValueError, TypeError) as error:
+            said = str(error).partition("\n")[0]
+            raise ConfigError(f"{self._service.name}: an option cannot be used: {said}") from None
 
     def ask(self, key: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
         """What ``function`` of obstore gives. Raises `StoreError` as `fault` says it."""

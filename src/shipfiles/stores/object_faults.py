@@ -13,8 +13,10 @@ from ..errors import KeyExists, KeyNotFound, StoreError, printable
 _STATUS = re.compile(r"\bstatus: (\d{3})\b|\bstatus code: (\d{3})\b|code: \"(\d{3})\"")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>|\(code: ([A-Za-z]\w{0,63})\)")
 _KIND = re.compile(r"\bkind: (Timeout|Connect|Decode|Request|Interrupted)\b")
-# Where roles of machines, containers and services are asked for, the last to be tried for credentials.
-_ROLES = re.compile(r"/latest/(?:api/token|meta-data)|//169\.254\.|/metadata/identity|sts\.[\w.-]*amazonaws")
+# Where the roles of machines, containers and services are asked for, which is the last that is tried for credentials.
+_ROLES = re.compile(
+    r"//(?:169\.254\.|sts\.[\w.-]*amazonaws\.|[^/\s]+/(?:latest/(?:api/token|meta-data/iam)|metadata/identity/oauth2))"
+)
 _BAD_NAME = re.compile(r'Path "(?P<name>[^"\n]{1,1024})" contained')
 
 _NO_CONTAINER = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})

@@ -36,9 +36,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 class ObjectStore:
     """The keys under a prefix of a bucket or container.
 
-    An overwrite is at one instant, and so are a create-only put and a swap where the store puts on conditions
-    (`Service` says it; else they look first). A create-only put of more than 5 MiB looks first, too: uploads in parts
-    know no condition. Safe to use from several threads; of bodies of more than 1 MiB, three are on their way at once.
+    An overwrite is at one instant, and so are a create-only put and a swap where the store puts on conditions. Where it
+    does not (`Service` says so), one looks first, and of two at once both may succeed. So it is with a create-only put
+    of more than 5 MiB, as uploads in parts know no condition. Safe to use from several threads; of bodies of more than
+    1 MiB, three are on their way at once.
     """
 
     def __init__(self, service: Service) -> None:
@@ -85,7 +86,9 @@ class ObjectStore:
                 return Stored(key, size)
             if mode == "create" and self._look(key) is not None:
                 raise KeyExists(key)
-            return self._send_in_parts(key, itertools.chain(held, chunks), digest, attributes)
+            rest = itertools.chain([b"".join(held)], chunks)
+            held.clear()
+            return self._send_in_parts(key, rest, digest, attributes)
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
         check_key(key)
@@ -93,8 +96,8 @@ class ObjectStore:
         if expected is None:
             return self._create(key, body, attributes)
         token = secrets.token_hex(16)
-        # Where nothing is put on a condition, only a look can tell.
-        version = self._connection.remembered(key, digest_bytes(expected)) if self._service.conditional else ""
+        # Where conditions may not be heeded, only a look can tell.
+        version = self._connection.remembered(key, digest_bytes(expected)) if self._service.proven else ""
         for _ in range(_TRIES):
             if not version:
                 found, there, version = self._read_small(key)
@@ -179,16 +182,16 @@ class ObjectStore:
     def _delete(self, keys: Sequence[str]) -> None:
         module = self._connection.module
         paths = [self._path(key) for key in keys]
-        # Azure tells of one that is not there, and has deleted the others.
+        # Azure tells of one that is not there, and has deleted the others that it deletes.
         with suppress(KeyNotFound):
             self._connection.insist(keys[0], module.delete, self._connection.client(), paths)
         self._connection.forget(keys)
 
     def _create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
         """Put ``body`` if there is nothing under ``key``; whether there was nothing."""
+        if not self._service.proven and self._look(key) is not None:
+            return False
         if not self._service.conditional:
-            if self._look(key) is not None:
-                return False
             self._send(key, body, attributes, "overwrite")
             return True
         token = secrets.token_hex(16)

@@ -1,6 +1,7 @@
 """What is different with those who offer S3's interface, each with the pages that say so.
 
-- AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html (checksums)
+- AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html (checksums),
+  https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html (conditions)
 - Backblaze B2: https://www.backblaze.com/docs/cloud-storage-call-the-s3-compatible-api (hosts),
   https://www.backblaze.com/docs/cloud-storage-s3-compatible-api (no checksums, no access rules of objects),
   https://www.backblaze.com/apidocs/s3-put-object (no condition among the header fields)
@@ -8,14 +9,17 @@
   rules), https://developers.cloudflare.com/r2/api/s3/extensions/ (conditions)
 - DigitalOcean Spaces: https://docs.digitalocean.com/products/spaces/reference/aws-sdks/ (hosts),
   https://docs.digitalocean.com/products/spaces/reference/s3-compatibility/ (copies, access rules)
-- Hetzner: https://docs.hetzner.com/storage/object-storage/overview (hosts),
-  https://docs.hetzner.com/storage/object-storage/supported-actions/ (copies may fail)
-- Scaleway: https://www.scaleway.com/en/docs/storage/object/concepts/ (hosts, both styles of addressing, access rules)
+- Hetzner: https://docs.hetzner.com/storage/object-storage/overview (hosts; it is Ceph),
+  https://docs.hetzner.com/storage/object-storage/supported-actions/ (copies may fail),
+  https://github.com/ceph/s3-tests/issues/218 (Ceph had conditions before S3)
+- Scaleway: https://www.scaleway.com/en/docs/storage/object/concepts/ (hosts, both styles of addressing, access rules),
+  https://github.com/scaleway/docs-content/pull/6644 (conditions)
 - Wasabi: https://docs.wasabi.com/docs/en/what-are-the-service-urls-for-wasabis-different-storage-regions (hosts),
   https://docs.wasabi.com/docs/rest-api-introduction (path style is recommended)
 
-A checksum beside that in the signature is sent only to whom a page says that it is taken. What speaks S3 in one's own
-house (MinIO, SeaweedFS, Ceph) needs no preset: ``endpoint_url`` is enough.
+DigitalOcean's and Wasabi's pages say nothing of conditions: there one looks first as well. A checksum beside that in
+the signature is sent only to whom a page says that it is taken. What speaks S3 in one's own house (MinIO, SeaweedFS,
+Ceph) needs no preset: ``endpoint_url`` is enough.
 """
 
 from __future__ import annotations
@@ -42,7 +46,9 @@ class Provider:
     checksum: bool = False
     """Whether it takes a SHA-256 checksum beside that in the signature."""
     conditional: bool = True
-    """Whether it puts on a condition."""
+    """Whether it can be asked to put on a condition."""
+    proven: bool = False
+    """Whether a page says that it heeds conditions."""
     acl: bool = True
     """Whether objects have access rules of their own (``default_acl``)."""
     copies: bool = True
@@ -51,19 +57,23 @@ class Provider:
 
 PROVIDERS: dict[ProviderName, Provider] = {
     # Whoever is behind an endpoint_url; AWS without one.
-    "": Provider(checksum=True),
-    "aws": Provider(host=".amazonaws.com", checksum=True),
+    "": Provider(checksum=True, proven=True),
+    "aws": Provider(host=".amazonaws.com", checksum=True, proven=True),
     "backblaze": Provider(
         host=".backblazeb2.com", endpoint="https://s3.{region}.backblazeb2.com", conditional=False, acl=False
     ),
     "cloudflare": Provider(
-        host=".r2.cloudflarestorage.com", region="auto", advice="https://ACCOUNT_ID.r2.cloudflarestorage.com", acl=False
+        host=".r2.cloudflarestorage.com",
+        region="auto",
+        advice="https://ACCOUNT_ID.r2.cloudflarestorage.com",
+        proven=True,
+        acl=False,
     ),
     "digitalocean": Provider(host=".digitaloceanspaces.com", endpoint="https://{region}.digitaloceanspaces.com"),
     "hetzner": Provider(
-        host=".your-objectstorage.com", endpoint="https://{region}.your-objectstorage.com", copies=False
+        host=".your-objectstorage.com", endpoint="https://{region}.your-objectstorage.com", proven=True, copies=False
     ),
-    "scaleway": Provider(host=".scw.cloud", endpoint="https://s3.{region}.scw.cloud"),
+    "scaleway": Provider(host=".scw.cloud", endpoint="https://s3.{region}.scw.cloud", proven=True),
     "wasabi": Provider(host=".wasabisys.com", endpoint="https://s3.{region}.wasabisys.com"),
 }
 

@@ -127,8 +127,13 @@ class S3:
 
     @property
     def conditional(self) -> bool:
-        """Whether it puts on a condition."""
+        """Whether it can be asked to put on a condition."""
         return self.preset.conditional
+
+    @property
+    def proven(self) -> bool:
+        """Whether it is known to heed conditions."""
+        return self.preset.proven
 
     @property
     def fields(self) -> Mapping[str, str]:
