@@ -19,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shipfiles.errors import ConfigError
+from shipfiles.serve import held
 from shipfiles.serve.held import Held
 from shipfiles.serve.lane import LARGEST, Classifier, LaneRequest
 from shipfiles.serve.ready import ODD as ODD_FIELDS
@@ -349,7 +350,9 @@ def test_gunicorn_answers_itself_where_its_lane_fails(
     from shipfiles.serve.gunicorn import ThreadWorker
 
     worker = object.__new__(ThreadWorker)
-    vars(worker).update(_classifier=Classifier(), _logs=False, _keepalive=2, log=logging.getLogger("gunicorn.error"))
+    vars(worker).update(
+        _classifier=Classifier(), _logs=False, _keepalive=2, _held=Held(16_000), log=logging.getLogger("gunicorn.error")
+    )
     assert worker._answer(Broken(error, late=late), None, USUAL) is None
     assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [error]
 
@@ -414,7 +417,7 @@ class Finished:
 
         self.worker = object.__new__(ThreadWorker)
         vars(self.worker).update(
-            _lane=object(), _leaving={}, _held=Held(), poller=selectors.DefaultSelector(), nr_conns=1
+            _lane=object(), _leaving={}, _held=Held(16 * 1024), poller=selectors.DefaultSelector(), nr_conns=1
         )
         server, self.client = socket.socketpair()
         self.conn = TConn(Config(), server, ("10.0.0.1", 1), ("10.0.0.2", 80))
@@ -499,7 +502,7 @@ class Answering:
         self._connection = partial(TConn, Config())
         self.worker = object.__new__(ThreadWorker)
         vars(self.worker).update(
-            _lane=lane, _classifier=Classifier(), _logs=False, _keepalive=2, _leaving={}, _held=Held(), _second=0,
+            _lane=lane, _classifier=Classifier(), _logs=False, _keepalive=2, _leaving={}, _held=Held(16_000), _second=0,
             _ends=(b"", b""), poller=selectors.DefaultSelector(), nr_conns=0, nr=0, alive=True, max_requests=1000,
             max_keepalived=1000, keepalived_conns=deque(), pending_conns=deque(),
             log=logging.getLogger("gunicorn.error"),
@@ -534,8 +537,8 @@ class Answering:
 
 def test_slow_clients_do_not_fill_the_memory_with_bodies_of_gunicorns_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others are sent meanwhile may have left the memory of the table long ago."""
-    gunicorn = pytest.importorskip("shipfiles.serve.gunicorn")
-    monkeypatch.setattr(gunicorn, "_MOST_HELD", 1_000_000)
+    pytest.importorskip("shipfiles.serve.gunicorn")
+    monkeypatch.setattr(held, "MOST_HELD", 1_000_000)
     large = {f"/{i}": 600_000 for i in range(4)}
     answering = Answering(Bodies({**large, "/small": 10_000}))
     try:

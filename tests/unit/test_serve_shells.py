@@ -22,7 +22,7 @@ from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
 from shipfiles.django.middleware import ShipfilesMiddleware
 from shipfiles.django.storage import StaticStorage
-from shipfiles.serve import asgi, wsgi
+from shipfiles.serve import asgi, held, wsgi
 from shipfiles.serve.asgi import field_getter, path_below_root
 from shipfiles.serve.table import FileTable, read_table
 from shipfiles.testing import PREFIX, Site
@@ -214,6 +214,32 @@ def test_asgi_small_files_are_one_message_and_read_nothing(table: FileTable) -> 
     sent[0]["headers"].append((b"x-added", b"by a middleware"))
     asyncio.run(asgi.StaticApp(never, table=table)(scope_of("/static/img/dot.png"), never, send))
     assert (b"x-added", b"by a middleware") not in sent[2]["headers"]
+
+
+@pytest.mark.usefixtures("descriptors")
+@pytest.mark.parametrize("full", [False, True])
+def test_asgi_slow_clients_do_not_keep_many_bodies_in_memory(
+    table: FileTable, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """What others are sent meanwhile may have left the memory of the table long ago."""
+    monkeypatch.setattr(held, "MOST_HELD", 1_000_000)
+    app = asgi.StaticApp(never, table=table)
+    others = bytes(1_000_000 if full else 999_999)
+    app._held.add(others)
+    pieces, sizes = [], set()
+
+    async def send(message):
+        if message["type"] == "http.response.body":
+            sizes.add(app._held.size - len(others))
+            pieces.append(message["body"])
+
+    for _ in range(2):  # the first time makes the answer ready
+        pieces.clear()
+        sizes.clear()
+        asyncio.run(app(scope_of("/static/film.mp4"), never, send))
+        assert b"".join(pieces) == FILES["film.mp4"].body
+        assert sizes == {0 if full else 300_000}
+    assert app._held.size == len(others)
 
 
 @pytest.mark.usefixtures("descriptors")

@@ -11,6 +11,7 @@ from ..config import ServeConfig
 from ..http.headers import Header, encoded
 from .default import forced_script_name
 from .following import one_release
+from .held import Held
 from .opened import MESSAGE, PIECE, Span
 from .ready import Answer, ReadyFile
 from .respond import FIELDS, Request, Response, depends_on_accept
@@ -51,16 +52,18 @@ class StaticApp:
         self.application = application
         self.table = choose_table(table, root, prefix, config, release)
         self._script_name = forced_script_name() if table is None and root is None else ""
+        self._held = Held(2 * PIECE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.application(scope, receive, send)
         path = path_below_root(scope, self._script_name)
         ready = self.table.ready
-        if ready is not None and (file := ready.find(path)) is not None and (answer := _ready(file, scope)) is not None:
+        file = None if ready is None else ready.find(path)
+        if file is not None and (answer := _ready(file, scope)) is not None and self._held.has_room(answer.body):
             headers = list(answer.raw_headers)
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-            return await _send_body(answer.body, send)
+            return await self._send_held(answer.body, send)
         # A long download must not keep the table of a release that has been replaced, nor an exception that the
         # application has caught, whose traceback leads here.
         ready = file = None
@@ -68,7 +71,8 @@ class StaticApp:
         query = scope["query_string"].decode("latin-1") if scope.get("query_string") else ""
         mount = mount_point(scope, self._script_name)
         request = Request(scope["method"], path, field_getter(scope["headers"]), query, mount)
-        response = await respond_soon(self.table, request)
+        # Slow clients may keep much in memory: then the others get what is read as they take it.
+        response = await respond_soon(self.table, request, keep=self._held.has_room())
         if response is None:
             with one_release(self.table):
                 labelled = self._labelled(send)
@@ -78,12 +82,21 @@ class StaticApp:
         status, fields, body = response
         if not isinstance(body, Span):
             await send(_start(status, fields))
-            return await _send_body(body or b"", send)
+            return await self._send_held(body or b"", send)
         try:
             await send(_start(status, fields))
             return await _send_span(body, receive, send)
         finally:
             body.close()
+
+    async def _send_held(self, body: bytes, send: Send) -> None:
+        if len(body) <= 2 * PIECE:
+            return await _send_body(body, send)
+        self._held.add(body)
+        try:
+            await _send_body(body, send)
+        finally:
+            self._held.remove(body)
 
     def _holding(self, scope: Scope, request: Request, send_made: Send, send: Send) -> Send:
         """``send_made`` for the application's answer, but ``send`` for the page in place of its 404."""

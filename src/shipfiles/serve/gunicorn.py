@@ -72,9 +72,6 @@ require_server(
 
 # Larger bodies are not copied behind their header fields but sent from where they are.
 _COPIED = 16 * 1024
-# Bytes in such bodies that wait for slow clients, and may have left the table's memory: as much again as that has by
-# default. Above it, other bodies are gunicorn's.
-_MOST_HELD = 32 * 1024 * 1024
 # Seconds without a byte taken by the client after which the rest of an answer is given up. nginx gives 60.
 _STALLED = 60.0
 # Seconds that a client has to close after the last answer, and what it may still send, as in gunicorn's close_graceful.
@@ -121,7 +118,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._lane: Lane | None = None
         self._leaving: dict[Any, _Leaving] = {}
-        self._held = Held()
+        self._held = Held(_COPIED)
         self._next_look = self._next_sign = 0.0
         self._second = 0
         self._ends = (b"", b"")
@@ -228,7 +225,8 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         return _Exchange(head, answer.body, request.fields.close or not self._keepalive, done)
 
     def _may_hold(self, body: bytes) -> bool:
-        return len(body) <= _COPIED or self._held.size < _MOST_HELD or body in self._held
+        # Otherwise it is gunicorn's.
+        return self._held.has_room(body)
 
     def _send(self, conn: Any, queue: Any, exchange: _Exchange) -> None:
         """Send what the socket takes; the rest later."""

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+MOST_HELD = 32 * 1024 * 1024
+"""Bytes in bodies that wait for slow clients, and may have left the table's memory: as much again as that has by
+default."""
+
 
 class Held:
-    """The bodies that slow clients keep in memory, each counted once, for how many ever it is."""
+    """The bodies that slow clients keep in memory, each counted once, for how many ever it is.
 
-    def __init__(self) -> None:
+    Those of up to ``small`` bytes need not be counted.
+    """
+
+    def __init__(self, small: int) -> None:
+        self._small = small
         self._clients: dict[int, int] = {}
         self.size = 0
         """Bytes in all of them."""
 
-    def __contains__(self, body: bytes) -> bool:
-        return id(body) in self._clients
+    def has_room(self, body: bytes | None = None) -> bool:
+        """Whether one client more may take ``body``, or any that is not small."""
+        return self.size < MOST_HELD or (body is not None and (len(body) <= self._small or id(body) in self._clients))
 
     def add(self, body: bytes) -> None:
         """One client more. It must keep ``body`` itself: as long as it does, no other has its id."""

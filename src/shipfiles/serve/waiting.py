@@ -8,19 +8,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from .forks import renew_in_child
 from .opened import Span
 from .ready import ready_respond
-from .respond import Request, Response, respond_instead
+from .respond import Request, Response, respond, respond_instead
 from .table import Table
 
 _THREADS = 8
 
 
-async def respond_soon(table: Table, request: Request) -> Response | None:
-    """What `ready_respond` answers. The loop is never kept by manifests that are read or by another store."""
+async def respond_soon(table: Table, request: Request, *, keep: bool = True) -> Response | None:
+    """What `ready_respond` answers, or without ``keep`` what `respond` does.
+
+    The loop is never kept by manifests that are read or by another store.
+    """
     path, mount = request.path, request.mount
+    respond_now = ready_respond if keep else respond
     if path is None or not (table.may_wait(path) or (mount and table.may_wait(mount + path))):
         # Opening and reading a small file is quicker than handing it to a thread.
-        return ready_respond(table, request)
-    answer = _pool.threads.submit(ready_respond, table, request)
+        return respond_now(table, request)
+    answer = _pool.threads.submit(respond_now, table, request)
     try:
         return await asyncio.wrap_future(answer)
     except asyncio.CancelledError:
