@@ -24,6 +24,7 @@ from shipfiles.testing.store import StoreContract
 from tests.bucket import running
 from tests.oracles.corpora import missing
 
+from .lossy import Lossy, lossy
 from .object_servers import ACCOUNT, ACCOUNT_KEY, S3_KEY, run_folder, shared, start_azurite, start_seaweed
 
 pytestmark = pytest.mark.services
@@ -132,6 +133,54 @@ def test_what_is_replaced_between_is_not_overwritten(pair: tuple[Store, Store]) 
     assert read_all(mine, "a") == b"two"
     other.put("a", b"two")
     assert mine.swap("a", b"two", b"three")
+
+
+@pytest.fixture(params=["s3", "azure"])
+def lossy_store(request: pytest.FixtureRequest) -> Iterator[tuple[Lossy, Store, Store]]:
+    """A way on which answers get lost, a store behind it, and the same store without it."""
+    location = secrets.token_hex(8)
+    opened = s3_store if request.param == "s3" else azure_store
+    url = request.getfixturevalue("seaweed" if request.param == "s3" else "azurite")
+    with lossy(url) as way:
+        yield way, opened(way.url, location), opened(url, location)
+
+
+def test_answers_that_get_lost(lossy_store: tuple[Lossy, Store, Store]) -> None:
+    way, store, direct = lossy_store
+    for i in range(5):
+        way.left = 1
+        store.put(f"created/{i}", b"one", mode="create")
+        way.left = 1
+        assert store.swap(f"created/{i}", b"one", b"two")
+        assert way.left < 0
+        assert read_all(direct, f"created/{i}") == b"two"
+        assert direct.swap(f"created/{i}", b"two", b"three")
+        way.left = 1
+        assert not store.swap(f"created/{i}", b"two", b"four")
+        with pytest.raises(KeyExists):
+            store.put(f"created/{i}", b"three", mode="create")
+        assert read_all(direct, f"created/{i}") == b"three"
+
+
+def test_of_several_whose_answers_get_lost_one_succeeds(lossy_store: tuple[Lossy, Store, Store]) -> None:
+    way, store, direct = lossy_store
+    way.left = 6
+
+    def count_on() -> None:
+        # An object knows the last sixteen puts.
+        for _ in range(4):
+            while True:
+                before = read_all(store, "count")
+                if store.swap("count", before, str(int(before or b"0") + 1).encode()):
+                    break
+
+    threads = [threading.Thread(target=count_on) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert way.left < 0
+    assert read_all(direct, "count") == b"16"
 
 
 # Who may not

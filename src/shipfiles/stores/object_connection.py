@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -130,7 +130,7 @@ class _Session:
         self.guard = threading.Lock()
         self.large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
         self.clients: OrderedDict[tuple[tuple[str, str], ...], Any] = OrderedDict()
-        self.seen: OrderedDict[str, tuple[str, Digest]] = OrderedDict()
+        self.seen: OrderedDict[str, tuple[Digest, str, tuple[str, ...]]] = OrderedDict()
 
 
 class Connection:
@@ -198,21 +198,21 @@ class Connection:
                     raise
         raise AssertionError
 
-    def remember(self, key: str, version: str, digest: Digest) -> None:
-        """Of the bytes with ``digest`` under ``key``, ``version`` is the store's word."""
+    def remember(self, key: str, digest: Digest, version: str, tokens: Sequence[str]) -> None:
+        """The bytes with ``digest`` are under ``key`` in this ``version``, with these ``tokens``."""
         session = self._open()
         with session.guard:
-            session.seen[key] = (version, digest)
+            session.seen[key] = (digest, version, tuple(tokens))
             session.seen.move_to_end(key)
             if len(session.seen) > _REMEMBERED:
                 session.seen.popitem(last=False)
 
-    def remembered(self, key: str, digest: Digest) -> str:
-        """The version of ``key``, if its bytes last had the ``digest``; else empty."""
+    def remembered(self, key: str, digest: Digest) -> tuple[str, tuple[str, ...]]:
+        """The version of ``key`` and its tokens, if its bytes last had the ``digest``; else empty."""
         session = self._open()
         with session.guard:
-            version, seen = session.seen.get(key, ("", None))
-        return version if seen == digest else ""
+            seen, version, tokens = session.seen.get(key, (None, "", ()))
+        return (version, tokens) if seen == digest else ("", ())
 
     def forget(self, keys: Iterable[str]) -> None:
         """Let go of what was remembered."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..errors import ConfigError, StoreError, did_you_mean, nearest_names
 from ..paths import path_fault
@@ -12,8 +12,10 @@ _NAMES = {
     for name in ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type")
 }
 _STORAGE_CLASS = "Storage-Class"
+_TOKENS = 16
 _TOKEN = "shipfiles"  # letters only: Azure takes no others, and some proxies drop fields with an underscore
-"""The name of the metadata by which a put knows its own object again, if the answer to it was lost."""
+"""The name of the metadata by which a put knows its own object again, if the answer to it was lost: its token, and
+those of the last puts before it, each of which may not know yet that it has been followed."""
 
 
 def canonical(fields: Mapping[str, str], own: str, key: str) -> dict[str, str]:
@@ -59,14 +61,14 @@ def as_headers(attributes: Mapping[str, str], own: str) -> dict[str, str]:
     }
 
 
-def marked(attributes: Mapping[str, str], token: str) -> dict[str, str]:
-    """``attributes`` with the ``token`` of a put."""
-    return {**attributes, _TOKEN: token}
+def marked(attributes: Mapping[str, str], tokens: Sequence[str]) -> dict[str, str]:
+    """``attributes`` with the tokens of a put, the newest first, and of those that it takes the place of."""
+    return {**attributes, _TOKEN: "-".join(tokens[:_TOKENS])} if tokens else dict(attributes)
 
 
-def token_of(attributes: Mapping[str, str]) -> str:
-    """The token of the put that made an object with ``attributes``; empty if it had none."""
-    return attributes.get(_TOKEN, "")
+def tokens_of(attributes: Mapping[str, str]) -> tuple[str, ...]:
+    """The tokens that an object with ``attributes`` has."""
+    return tuple(attributes.get(_TOKEN, "").split("-"))
 
 
 def checked_parameters(

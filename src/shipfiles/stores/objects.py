@@ -5,7 +5,8 @@ What it costs, in requests: a put 1 (of more than 5 MiB one for each 5 MiB and 2
 `copy` 1, `list` 1 for 1,000 keys.
 
 An answer may be lost though the store did what it was asked, and the next attempt would then find its own object in the
-way. What is put on a condition therefore has a token in its metadata, by which it is known again.
+way, or that of another who has gone on from there. What is put on a condition therefore has a token in its metadata,
+and those of the puts before it, by which it is known again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..digest import Digest, Digester, digest_bytes
 from ..errors import KeyExists, KeyNotFound, StoreError
 from .object_connection import Connection, Service
 from .object_faults import NoAnswer, OtherVersion
-from .object_fields import as_headers, canonical, marked, token_of, told
+from .object_fields import as_headers, canonical, marked, tokens_of, told
 from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
 
 _CHUNK = 1 << 20
@@ -95,19 +96,20 @@ class ObjectStore:
         attributes = canonical(self._service.fields, self._service.own, key)
         if expected is None:
             return self._create(key, body, attributes)
-        token = secrets.token_hex(16)
-        # Where conditions may not be heeded, only a look can tell.
-        version = self._connection.remembered(key, digest_bytes(expected)) if self._service.proven else ""
+        token = _new_token()
+        version, before = self._connection.remembered(key, digest_bytes(expected))
+        if not self._service.proven:
+            version = ""  # conditions may not be heeded: only a look can tell
         for _ in range(_TRIES):
             if not version:
-                found, there, version = self._read_small(key)
-                if found == token:
+                there, version, before = self._read_small(key)
+                if token in before:
                     return True
                 if there != expected:
                     return False
             try:
                 mode = {"e_tag": version} if self._service.conditional else "overwrite"
-                self._send(key, body, marked(attributes, token), mode)
+                self._send(key, body, attributes, mode, (token, *before))
             except (OtherVersion, KeyExists, KeyNotFound):
                 # Changed by another, or by this very put, the answer to which was lost; or written again as it was.
                 version = ""
@@ -152,7 +154,7 @@ class ObjectStore:
                 continue
             digester.update(body)
             if size <= _SMALL and digester.size == size and version:
-                self._connection.remember(key, version, digester.digest())
+                self._connection.remember(key, digester.digest(), version, tokens_of(result.attributes))
             for start in range(0, len(body), _CHUNK):
                 yield body[start : start + _CHUNK]
 
@@ -194,14 +196,14 @@ class ObjectStore:
         if not self._service.conditional:
             self._send(key, body, attributes, "overwrite")
             return True
-        token = secrets.token_hex(16)
+        token = _new_token()
         for _ in range(_TRIES):
             try:
-                self._send(key, body, marked(attributes, token), "create")
+                self._send(key, body, attributes, "create", (token,))
             except (KeyExists, OtherVersion):
                 there = self._look(key)
                 if there is not None:
-                    return token_of(there.attributes) == token
+                    return token in tokens_of(there.attributes)
                 # S3 answers 409 while another writes or deletes the key, who may have deleted it.
             except NoAnswer:
                 if self._arrived(key, token):
@@ -211,16 +213,19 @@ class ObjectStore:
                 return True
         raise StoreError(key, f"others keep writing it in {self}; run again")
 
-    def _send(self, key: str, body: bytes, attributes: Mapping[str, str], mode: object) -> None:
+    def _send(
+        self, key: str, body: bytes, attributes: Mapping[str, str], mode: object, tokens: Sequence[str] = ()
+    ) -> None:
         """Put ``body`` with one request. Forgets the version of ``key``, or remembers the new one."""
         module, client = self._connection.module, self._connection.client(self._service.write_headers)
         self._connection.forget([key])
         ask = self._connection.ask if mode == "overwrite" else self._connection.insist
         sent = ask(
-            key, module.put, client, self._path(key), body, attributes=dict(attributes), mode=mode, use_multipart=False
-        )
+            key, module.put, client, self._path(key), body,
+            attributes=marked(attributes, tokens), mode=mode, use_multipart=False,
+        )  # fmt: skip
         if len(body) <= _SMALL and sent["e_tag"]:
-            self._connection.remember(key, sent["e_tag"], digest_bytes(body))
+            self._connection.remember(key, digest_bytes(body), sent["e_tag"], tokens)
 
     def _send_in_parts(
         self, key: str, chunks: Iterator[bytes], digest: Digest | None, attributes: Mapping[str, str]
@@ -234,12 +239,12 @@ class ObjectStore:
             # An error here gives the upload up: nothing is under the key before its last request.
             check_digest(key, digester.digest(), digest)
 
-        token = secrets.token_hex(16)
+        token = _new_token()
         module, client = self._connection.module, self._connection.client(self._service.write_headers)
         self._connection.forget([key])
         try:
             self._connection.ask(
-                key, module.put, client, self._path(key), checked(), attributes=marked(attributes, token),
+                key, module.put, client, self._path(key), checked(), attributes=marked(attributes, (token,)),
                 use_multipart=True, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE,
             )  # fmt: skip
         except NoAnswer:
@@ -264,25 +269,29 @@ class ObjectStore:
             there = self._look(key)
         except StoreError:
             return False
-        return there is not None and token_of(there.attributes) == token
+        return there is not None and token in tokens_of(there.attributes)
 
-    def _read_small(self, key: str) -> tuple[str, bytes | None, str]:
-        """The token of the object under ``key``, its bytes, and its version."""
+    def _read_small(self, key: str) -> tuple[bytes | None, str, tuple[str, ...]]:
+        """The bytes under ``key``, their version and tokens."""
         module = self._connection.module
         try:
             result = self._connection.ask(key, module.get, self._connection.client(), self._path(key))
             body = bytes(self._connection.ask(key, result.bytes))
         except KeyNotFound:
-            return "", None, ""
+            return None, "", ()
         version = result.meta["e_tag"]
         if not version:
             raise StoreError(key, f"{self} tells no version (ETag) of it, without which nothing can be swapped")
-        return token_of(result.attributes), body, version
+        return body, version, tokens_of(result.attributes)
 
     def _path(self, key: str) -> str:
         if _CONTROL.search(key):
             raise StoreError(key, "the name has a control character, which no object's name can have here")
         return self._service.prefix + key
+
+
+def _new_token() -> str:
+    return secrets.token_hex(8)
 
 
 class CopyingObjectStore(ObjectStore):
