@@ -37,6 +37,7 @@ settings.configure(
         "django.middleware.security.SecurityMiddleware",
         "shipfiles.django.middleware.ShipfilesMiddleware",
     ],
+    SECURE_SSL_REDIRECT=bool(os.environ.get("SITE_REDIRECTS")),
     STATIC_URL="/static/",
     STATIC_ROOT=os.environ["SITE_ROOT"],
     STORAGES={

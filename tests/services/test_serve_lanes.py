@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from shipfiles.manifest import reader_of
+from shipfiles.records import read_current
 from shipfiles.testing import Site
 from shipfiles.testing.site import FILES
 from tests.services.servers import free_port, wait_until_listening
@@ -537,6 +539,31 @@ def test_a_closed_lane_is_said(server: str, site: Site, folder: Path) -> None:
     assert "The fast lane of Shipfiles is closed: " in said
     if server == "gunicorn":
         assert "hook /static/css/site." in said
+
+
+def test_an_open_lane_is_said(server: str, site: Site, folder: Path) -> None:
+    """Once, with the files that it has; uvicorn's lane is made for the first connection."""
+    with running(site, folder, server, LANES[server]) as one:
+        assert by_lane(exchange(one, [[one.get()]])[0])
+    said = one.log.read_text()
+    current = read_current(reader_of(site.root))
+    assert current is not None
+    files = f"release {current[0]}, {len(site.manifest.entries)} files, in {site.root}."
+    assert said.count(f"The fast lane of Shipfiles is open: {files}\n") == 1
+
+
+def test_the_redirect_of_the_middleware_closes_the_lane(
+    server: str, site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`StaticApp` opens it: who puts that around the application has chosen to do without."""
+    monkeypatch.setenv("SITE_REDIRECTS", "1")
+    middleware = f"{MODULE}:middleware_{'wsgi' if server == 'gunicorn' else 'asgi'}"
+    with running(site, folder, server, LANES[server], *QUIET[server], application=middleware) as one:
+        (answer,) = exchange(one, [[one.get()]])
+        assert answer.startswith(b"HTTP/1.1 301 ")
+    assert "The fast lane of Shipfiles is closed: SECURE_SSL_REDIRECT would not be heeded" in one.log.read_text()
+    with running(site, folder, server, LANES[server], *QUIET[server]) as one:
+        assert by_lane(exchange(one, [[one.get()]])[0])
 
 
 def test_no_table_is_an_error(server: str, site: Site, folder: Path) -> None:

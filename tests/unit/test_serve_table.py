@@ -192,27 +192,24 @@ def test_the_options_reach_the_headers(site: Site) -> None:
     assert "Access-Control-Allow-Origin" not in dict(response.headers)
 
 
-def test_what_a_static_app_needs(site: Site, tmp_path: Path) -> None:
+def test_what_a_static_app_needs(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*args: object) -> None: ...
 
-    before = default._provider, default._script_name
-    try:
-        set_provider(None)
-        for app in (wsgi.StaticApp, asgi.StaticApp):
-            with pytest.raises(ConfigError, match=r"get_wsgi_application.*INSTALLED_APPS.*root="):
-                app(nothing)
-            with pytest.raises(ConfigError, match="collectstatic"):
-                app(nothing, root=tmp_path)
-            with pytest.raises(ConfigError, match="not both"):
-                app(nothing, root=tmp_path, table=FileTable(Manifest({}), "", "/"))
-            with pytest.raises(ConfigError, match="together with root"):
-                app(nothing, prefix="/static/")
-            assert app(nothing, root=Path(site.root), prefix="/s/").table.find("/s/img/dot.png") is not None
-        given = FileTable(Manifest({}), "", "/")
-        set_provider(lambda: given)
-        assert default_table() is wsgi.StaticApp(nothing).table is given
-    finally:
-        set_provider(*before)
+    for name in ("_provider", "_script_name", "_passed_over"):
+        monkeypatch.setattr(default, name, None)
+    for app in (wsgi.StaticApp, asgi.StaticApp):
+        with pytest.raises(ConfigError, match=r"get_wsgi_application.*INSTALLED_APPS.*root="):
+            app(nothing)
+        with pytest.raises(ConfigError, match="collectstatic"):
+            app(nothing, root=tmp_path)
+        with pytest.raises(ConfigError, match="not both"):
+            app(nothing, root=tmp_path, table=FileTable(Manifest({}), "", "/"))
+        with pytest.raises(ConfigError, match="together with root"):
+            app(nothing, prefix="/static/")
+        assert app(nothing, root=Path(site.root), prefix="/s/").table.find("/s/img/dot.png") is not None
+    given = FileTable(Manifest({}), "", "/")
+    set_provider(lambda: given)
+    assert default_table() is wsgi.StaticApp(nothing).table is given
 
 
 def test_a_damaged_release_is_one_error_that_names_the_file(site: Site, tmp_path: Path) -> None:

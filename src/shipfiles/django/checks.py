@@ -23,8 +23,8 @@ from ..errors import ShipfilesError
 from ..stores.local import LocalStore
 from ..stores.opening import open_store
 from . import conf, whitenoise
+from .conf import MIDDLEWARE
 
-MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
 GZIP = "django.middleware.gzip.GZipMiddleware"
 

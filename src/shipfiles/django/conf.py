@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..serve.table import Table
 
 BACKEND = "shipfiles.django.storage.StaticStorage"
+MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 
 logger = logging.getLogger("shipfiles")
 
@@ -75,6 +76,36 @@ def _security_headers() -> dict[str, str]:
     found = {"Referrer-Policy": policy if isinstance(policy, str) else ",".join(policy),
              "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY or ""}  # fmt: skip
     return {name: value for name, value in found.items() if value}
+
+
+def passed_over_by_lanes() -> str:
+    """What SecurityMiddleware does with requests for static files, and a fast lane in front of Django would not.
+
+    A sentence; empty if there is nothing. What stands below our own middleware never sees such a request.
+    """
+    above = list(getattr(settings, "MIDDLEWARE", None) or [])
+    if MIDDLEWARE in above:
+        above = above[: above.index(MIDDLEWARE)]
+    asked = [name for name in ("SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS") if getattr(settings, name, None)]
+    if not asked or not any(map(_is_security_middleware, above)):
+        return ""
+    return (
+        f"{' and '.join(asked)} would not be heeded for the files that it has: they do not pass SecurityMiddleware. "
+        "Put shipfiles.serve.wsgi.StaticApp (or asgi) around the application, which opens the lane, and let the proxy "
+        "in front of the server redirect to HTTPS and send Strict-Transport-Security."
+    )
+
+
+def _is_security_middleware(path: str) -> bool:
+    """Whether the middleware at a dotted ``path`` is Django's SecurityMiddleware, or made of it."""
+    from django.middleware.security import SecurityMiddleware
+    from django.utils.module_loading import import_string
+
+    try:
+        found = import_string(path)
+    except ImportError:
+        return False
+    return isinstance(found, type) and issubclass(found, SecurityMiddleware)
 
 
 def whitenoise_settings() -> list[whitenoise.Meaning]:

@@ -12,21 +12,36 @@ if TYPE_CHECKING:
 
 _provider: Callable[[], Table] | None = None
 _script_name: Callable[[], str] | None = None
+_passed_over: Callable[[], str] | None = None
 
 
-def set_provider(provider: Callable[[], Table] | None, script_name: Callable[[], str] | None = None) -> None:
+def set_provider(
+    provider: Callable[[], Table] | None,
+    script_name: Callable[[], str] | None = None,
+    passed_over: Callable[[], str] | None = None,
+) -> None:
     """Say from where `default_table` takes the table. A framework's package calls this when it is set up.
 
-    ``script_name`` gives the mount point that the framework takes for its own whatever the server says, or nothing.
+    ``script_name`` gives the mount point that the framework takes for its own whatever the server says, or nothing;
+    ``passed_over`` is what `passed_over_by_lanes` returns.
     """
-    global _provider, _script_name
+    global _provider, _script_name, _passed_over
     _provider = provider
     _script_name = script_name
+    _passed_over = passed_over
 
 
 def forced_script_name() -> str:
     """The mount point on which the framework in this process insists; empty if it leaves that to the server."""
     return _script_name() if _script_name is not None else ""
+
+
+def passed_over_by_lanes() -> str:
+    """What the framework in this process would do with requests for static files, and a fast lane would not.
+
+    A sentence that says what to do; empty if there is nothing.
+    """
+    return _passed_over() if _passed_over is not None else ""
 
 
 def default_table() -> Table:

@@ -27,7 +27,7 @@ from gunicorn.workers import gthread
 from .expected import require_server
 from .following import never_wait_here
 from .held import Held
-from .lane import LARGEST, Classifier, Lane, table_of
+from .lane import LARGEST, Classifier, Lane, lane_for
 from .ready import Answer
 
 TESTED = "27.0.1"
@@ -127,9 +127,13 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """Load the application, and then the table: the application's own, or that of the framework it has set up."""
         super().load_wsgi()
         if obstacle := _obstacle(self.cfg):
-            self.log.warning("The fast lane of Shipfiles is closed: %s.", obstacle)
+            self.log.warning("The fast lane of Shipfiles is closed: %s", obstacle)
             return
-        self._lane = Lane(table_of(self.wsgi))
+        self._lane, about = lane_for(self.wsgi)
+        if self._lane is None:
+            self.log.warning("The fast lane of Shipfiles is closed: %s", about)
+            return
+        self.log.info("The fast lane of Shipfiles is open: %s.", about)
         never_wait_here()
         self._classifier = classifier_for(self.cfg)
         self._keepalive = self.cfg.keepalive
@@ -420,15 +424,15 @@ def classifier_for(cfg: Any) -> Classifier:
 def _obstacle(cfg: Any) -> str:
     """Why the lane cannot be open with this configuration; empty if it can."""
     if cfg.is_ssl:
-        return "connections are encrypted"
+        return "Connections are encrypted."
     if cfg.protocol != "http" or cfg.http2_cleartext != "off":
-        return "the protocol is not HTTP/1.1 alone"
+        return "The protocol is not HTTP/1.1 alone."
     if cfg.proxy_protocol != "off":
-        return "connections begin with the PROXY protocol"
+        return "Connections begin with the PROXY protocol."
     if cfg.reload:
-        return "--reload is for development"
+        return "--reload is for development."
     hooks = [name for name in ("pre_request", "post_request") if _is_set(cfg.settings[name])]
-    return f"{' and '.join(hooks)} would not be called" if hooks else ""
+    return f"{' and '.join(hooks)} would not be called." if hooks else ""
 
 
 def _is_set(setting: Any) -> bool:

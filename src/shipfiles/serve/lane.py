@@ -25,7 +25,8 @@ from typing import NamedTuple
 from ..http.negotiation import preferred
 from ..paths import url_unquote
 from . import asgi, wsgi
-from .default import default_table
+from .default import default_table, passed_over_by_lanes
+from .following import table_now
 from .opened import Span
 from .ready import HEEDED, Answer, Ready
 from .respond import Request
@@ -214,16 +215,29 @@ class Lane:
         return Answer(response.status, response.headers, response.body or b"")
 
 
-def table_of(application: object) -> Table:
-    """The table of the `StaticApp` that a server runs, also within other wrappers; else that of the framework.
+def lane_for(application: object) -> tuple[Lane | None, str]:
+    """The lane for what a server runs and which files it has; or ``None`` and a sentence: why there can be no lane.
 
-    Raises `ConfigError` and `ManifestError` if there is none.
+    The files are those of the `StaticApp` in ``application``; else those of the framework, whose middleware may have
+    been asked for what a lane would leave out. Raises `ConfigError`, `ReleaseError` and `ManifestError`.
     """
+    table = _table_of(application)
+    if table is None:
+        if why := passed_over_by_lanes():
+            return None, why
+        table = default_table()
+    if table.ready is None:
+        return None, "No file is kept in memory: DEBUG is on, or OPTIONS['serve']['memory'] is 0."
+    return Lane(table), str(table_now(table))
+
+
+def _table_of(application: object) -> Table | None:
+    """The table of the `StaticApp` that a server runs, also within other wrappers."""
     for _ in range(_DEEPEST):
         if isinstance(application, (wsgi.StaticApp, asgi.StaticApp)):
             return application.table
         application = next((inner for name in _INNER if (inner := getattr(application, name, None)) is not None), None)
-    return default_table()
+    return None
 
 
 # Under these names wrappers hold what they wrap.

@@ -138,6 +138,7 @@ class FileTable:
         if self.config.memory:
             self.ready = Ready(self, self.config.memory)
         self._places = Places(prefix, self.config)
+        self._count = len(manifest.entries) + len(names or {})
         self._add_headers = header_function(self.config)
         self._root = os.path.abspath(root)
         self._logical = manifest.entries
@@ -151,6 +152,11 @@ class FileTable:
         self._resources: dict[str, _StoredFile] = {}
         self._faults = _Faults()
         self._wrong: dict[str, _State] = {}
+
+    def __str__(self) -> str:
+        """Which files these are, as a line in a log says it."""
+        release = f"release {self.release}, " if self.release else ""
+        return f"{release}{self._count} files, in {self._root}"
 
     # A process that follows the current release has a table for each. What is kept for a path must not lead back to the
     # table: then the last request that this one answers gives all of it back, its memory and its descriptor.

@@ -24,7 +24,7 @@ from ..errors import ShipfilesError
 from .asgi import path_below_root
 from .default import forced_script_name
 from .expected import require_server
-from .lane import Classifier, Lane, LaneRequest, table_of
+from .lane import Classifier, Lane, LaneRequest, lane_for
 from .opened import PIECE
 from .ready import Answer
 
@@ -65,8 +65,8 @@ _DELIMITING = frozenset((b"connection", b"content-length", b"transfer-encoding")
 class _UvicornLane:
     """What the connections of one server have in common."""
 
-    def __init__(self, config: Config) -> None:
-        self.lane = Lane(table_of(config.loaded_app))
+    def __init__(self, config: Config, lane: Lane) -> None:
+        self.lane = lane
         self.classify = Classifier().classify
         self.root_path: str = config.root_path
         self._script_name = forced_script_name()
@@ -103,7 +103,12 @@ def _lane_of(config: Config) -> _UvicornLane | None:
     obstacle = _obstacle(config)
     if not obstacle:
         try:
-            lane = _UvicornLane(config)
+            found, about = lane_for(config.loaded_app)
+            if found is None:
+                obstacle = about
+            else:
+                lane = _UvicornLane(config, found)
+                logger.info("The fast lane of Shipfiles is open: %s.", about)
         except ShipfilesError as error:
             obstacle = str(error)
         except Exception:

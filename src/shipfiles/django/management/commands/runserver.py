@@ -10,7 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
+from ...conf import MIDDLEWARE
 
 
 def _next_command() -> Any:
