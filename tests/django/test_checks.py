@@ -139,6 +139,7 @@ def test_wrong_options(project: Path) -> None:
         assert message.hint is not None
         assert "pull_from" in message.hint
         assert "release_id" not in message.hint
+        assert ids(deploy=True) == {"shipfiles.E010"}  # those that look at files have nothing to add, and go on
 
 
 @pytest.mark.parametrize(

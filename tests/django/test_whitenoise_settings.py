@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,45 +14,96 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.test import Client, override_settings
 
+from shipfiles.django import conf
 from shipfiles.django.storage import StaticStorage
+from shipfiles.http.added import header_function
 from tests.conftest import Write
 
 BACKEND = "shipfiles.django.storage.StaticStorage"
 
 
-def told() -> dict[str, CheckMessage]:
-    """The messages on WhiteNoise's settings, by the name of the setting."""
-    messages = [m for m in run_checks(tags=["staticfiles"]) if m.id in ("shipfiles.I019", "shipfiles.W020")]
-    return {m.msg.partition(" ")[0]: m for m in messages}
+def told(*, deploy: bool = False) -> list[CheckMessage]:
+    """The messages on WhiteNoise's settings."""
+    messages = run_checks(tags=["staticfiles"], include_deployment_checks=deploy)
+    return [m for m in messages if m.id in ("shipfiles.I019", "shipfiles.W020")]
 
 
 def storages(**options: Any) -> dict[str, Any]:
     return {"STORAGES": {"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}}
 
 
-def test_a_setting_with_an_option_is_named(project: Path) -> None:
+def pasted(message: CheckMessage) -> Any:
+    """The block of the hint, read as Python reads it in a settings file."""
+    block = str(message.hint).partition(":\n")[2].rpartition("\n")[0]
+    return ast.literal_eval("{" + block + "}")["OPTIONS"]
+
+
+def test_one_block_has_all_settings_and_means_the_same(project: Path) -> None:
+    given: dict[str, Any] = {
+        "WHITENOISE_ADD_HEADERS_FUNCTION": add_headers,
+        "WHITENOISE_ALLOW_ALL_ORIGINS": False,
+        "WHITENOISE_CHARSET": "latin-1",
+        "WHITENOISE_MANIFEST_STRICT": False,
+        "WHITENOISE_MAX_AGE": 300,
+        "WHITENOISE_MIMETYPES": {".foo": "text/x-foo", '.b"r': "text/x-q"},
+        "WHITENOISE_ROOT": str(project / "public" / "site"),
+        "WHITENOISE_SKIP_COMPRESS_EXTENSIONS": ("txt", "foo"),
+        "WHITENOISE_STATIC_PREFIX": "assets",
+    }
+    with override_settings(**given):
+        (message,) = told(deploy=True)
+        meant = StaticStorage().config
+    assert (message.id, message.msg) == ("shipfiles.I019", f"{', '.join(sorted(given))} are read in place of options.")
+    options = pasted(message)
+    # The folder of this machine is in no settings file that another one reads too.
+    assert options["serve"]["root_folder"] == "public/site"
+    with override_settings(**storages(**options)):
+        assert told(deploy=True) == []
+        without = StaticStorage(**options).config
+    assert header_function(without.serve) is add_headers
+    same = {"root_folder": None, "add_headers": None}
+    assert replace(without, serve=replace(without.serve, **same)) == replace(meant, serve=replace(meant.serve, **same))
+    with override_settings(**given):
+        assert conf.root_folder(meant) == conf.root_folder(without) == str(project / "public/site")
+
+
+def test_the_options_to_write_are_told_where_people_ask(project: Path) -> None:
+    """Not before each command."""
     with override_settings(WHITENOISE_MAX_AGE=300):
-        (message,) = told().values()
-    assert message.id == "shipfiles.I019"
-    assert "STORAGES['staticfiles']['OPTIONS']['serve']['max_age']" in message.msg
-    assert "STORAGES['staticfiles']['OPTIONS']['serve']['max_age'] = 300" in str(message.hint)
+        assert told() == []
+        assert len(told(deploy=True)) == 1
+
+
+def test_what_cannot_be_written_down_is_a_comment(project: Path) -> None:
+    with override_settings(WHITENOISE_ADD_HEADERS_FUNCTION=lambda *_: None, WHITENOISE_ROOT="/elsewhere/public"):
+        (message,) = told(deploy=True)
+    assert pasted(message) == {"serve": {"root_folder": "/elsewhere/public"}}
+    assert '# "add_headers": the value of WHITENOISE_ADD_HEADERS_FUNCTION' in str(message.hint)
 
 
 def test_options_that_count_more_are_named(project: Path) -> None:
-    with override_settings(WHITENOISE_MAX_AGE=300, **storages(serve={"max_age": 5})):
-        (message,) = told().values()
+    with override_settings(
+        WHITENOISE_MAX_AGE=300, WHITENOISE_ROOT=None, WHITENOISE_CHARSET="latin-1", **storages(serve={"max_age": 5})
+    ):
+        read, needless = told(deploy=True)
         assert StaticStorage(serve={"max_age": 5}).config.serve.max_age == 5
-    assert message.id == "shipfiles.I019"
-    assert "counts more" in message.msg
+    assert "merged with what is there" in str(read.hint)
+    assert pasted(read) == {"serve": {"charset": "latin-1"}}
+    assert needless.id == "shipfiles.I019"
+    assert needless.msg == (
+        "These settings change nothing: WHITENOISE_MAX_AGE (STORAGES['staticfiles']['OPTIONS']['serve']['max_age'] "
+        "counts more); WHITENOISE_ROOT (what it asks for happens without it too)."
+    )
 
 
 def test_what_is_not_heeded_is_a_warning(project: Path) -> None:
     with override_settings(WHITENOISE_KEEP_ONLY_HASHED_FILES=True, WHITENOISE_USE_FINDERS=True, WHITENOISE_ROTO="x"):
         messages = told()
-    assert {name: m.id for name, m in messages.items()} == dict.fromkeys(
-        ("WHITENOISE_KEEP_ONLY_HASHED_FILES", "WHITENOISE_ROTO", "WHITENOISE_USE_FINDERS"), "shipfiles.W020"
-    )
-    assert all(m.hint for m in messages.values())
+    assert [(m.id, m.msg.partition(" ")[0]) for m in messages] == [
+        ("shipfiles.W020", name)
+        for name in ("WHITENOISE_KEEP_ONLY_HASHED_FILES", "WHITENOISE_ROTO", "WHITENOISE_USE_FINDERS")
+    ]
+    assert all(m.hint for m in messages)
 
 
 def test_a_wrong_value_is_an_error_that_names_the_setting(project: Path) -> None:
@@ -174,6 +227,6 @@ def test_a_test_that_is_none_is_an_error(project: Path, test: object) -> None:
 
 def test_what_is_heeded_without_an_option_has_something_better_named(project: Path) -> None:
     with override_settings(WHITENOISE_IMMUTABLE_FILE_TEST="x"):
-        (message,) = told().values()
+        (message,) = told(deploy=True)
     assert message.id == "shipfiles.I019"
     assert "['rewrite']['bundled_names']" in str(message.hint)

@@ -134,21 +134,6 @@ def test_what_is_not_heeded_says_why(name: str, value: Any, debug: bool) -> None
     assert not meant.option
 
 
-def test_what_to_write() -> None:
-    line = meaning("WHITENOISE_MIMETYPES", {".foo": "a/b"}).written
-    assert line == "STORAGES['staticfiles']['OPTIONS']['serve']['media_types'] = {'.foo': 'a/b'}"
-    assert eval(line.partition(" = ")[2]) == {".foo": "a/b"}
-
-
-def test_what_to_write_of_a_path() -> None:
-    assert whitenoise.Meaning("X", ("location",), value=Path("/srv/a")).written.endswith("['location'] = '/srv/a'")
-
-
-def test_what_to_write_of_a_function() -> None:
-    assert meaning("WHITENOISE_ADD_HEADERS_FUNCTION", add).written.endswith(f"= '{__name__}.add'")
-    assert meaning("WHITENOISE_ADD_HEADERS_FUNCTION", lambda *_: None).written.endswith("= the same callable")
-
-
 @pytest.mark.parametrize(
     ("test", "immutable"),
     [

@@ -24,6 +24,7 @@ from ..stores.local import LocalStore
 from ..stores.opening import open_store
 from . import conf, whitenoise
 from .conf import MIDDLEWARE
+from .pasted import Pasted, block
 
 SECURITY = "django.middleware.security.SecurityMiddleware"
 GZIP = "django.middleware.gzip.GZipMiddleware"
@@ -204,23 +205,40 @@ def check_pull_from() -> Iterator[CheckMessage]:
 
 
 def check_whitenoise_settings() -> Iterator[CheckMessage]:
-    """I019, W020: WhiteNoise's settings: which option each is a fall-back for, and which are not heeded."""
-    given = _options()
+    """W020: which of WhiteNoise's settings are not heeded."""
     for meant in conf.whitenoise_settings():
         if meant.why:
             yield CheckWarning(f"{meant.setting} is not heeded: {meant.why}.", hint=meant.instead, id="shipfiles.W020")
-        elif meant.same:
-            what = f"{meant.setting} asks for what happens without it."
-            yield Info(what, hint="Remove it.", id="shipfiles.I019")
+
+
+def check_whitenoise_options() -> Iterator[CheckMessage]:
+    """I019 (deploy): the options to write in place of WhiteNoise's settings."""
+    given = _options()
+    read: list[Pasted] = []
+    needless: list[str] = []
+    for meant in conf.whitenoise_settings():
+        if meant.same:
+            needless.append(f"{meant.setting} (what it asks for happens without it too)")
         elif meant.heeded:
             yield Info(f"{meant.setting} is heeded.", hint=meant.instead, id="shipfiles.I019")
-        elif whitenoise.is_given(given, meant.option):
-            what = f"{meant.setting} is not read: {whitenoise.place(meant.option)} counts more."
-            yield Info(what, hint="Remove it.", id="shipfiles.I019")
-        else:
-            hint = f"Write {meant.written} and remove it. {meant.instead}".rstrip()
-            what = f"{meant.setting} is read in place of {whitenoise.place(meant.option)}."
-            yield Info(what, hint=hint, id="shipfiles.I019")
+        elif meant.option and whitenoise.is_given(given, meant.option):
+            needless.append(f"{meant.setting} ({whitenoise.place(meant.option)} counts more)")
+        elif meant.option:
+            value = meant.value
+            if meant.option == ("serve", "root_folder") and isinstance(value, str):
+                value = conf.from_home(value)
+            read.append(Pasted(meant.option, value, meant.setting, meant.instead))
+    if read:
+        names = [pasted.setting for pasted in read]
+        merge = ", which is merged with what is there" if given else ""
+        yield Info(
+            f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} read in place of options.",
+            hint=f"In STORAGES['{STATICFILES_STORAGE_ALIAS}'] write{merge}:\n{block(read)}\n"
+            f"and remove {'it' if len(names) == 1 else 'them'}.",
+            id="shipfiles.I019",
+        )
+    if needless:
+        yield Info(f"These settings change nothing: {'; '.join(needless)}.", hint="Remove them.", id="shipfiles.I019")
 
 
 def check_middleware() -> Iterator[CheckMessage]:
@@ -302,6 +320,8 @@ def check_shadowed_names() -> Iterable[CheckMessage]:
                 for loser, winner in found.shadowed
                 if not _same_bytes(loser.path, winner.path)
             ]
+    except ImproperlyConfigured:
+        return []  # E010 speaks of it
     except BuildError as error:
         hint = "collectstatic will stop at it; correct it as it says."
         return [CheckWarning(f"The static files cannot be collected: {error}", hint=hint, id="shipfiles.W016")]
@@ -363,6 +383,7 @@ ALWAYS: tuple[Check, ...] = (
 ON_DEPLOY: tuple[Check, ...] = (
     check_static_root_ready,
     check_pull_from,
+    check_whitenoise_options,
     check_middleware_there,
     check_shadowed_names,
 )

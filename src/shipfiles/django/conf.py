@@ -165,6 +165,15 @@ def _home() -> str:
     return os.fspath(getattr(settings, "BASE_DIR", None) or os.getcwd())
 
 
+def from_home(folder: str) -> str:
+    """How ``folder`` may be written in options: relative to ``BASE_DIR``, or to the current folder without one, if it
+    is there; else the absolute path.
+    """
+    folder, home = os.path.abspath(folder), os.path.abspath(_home())
+    inside = folder == home or folder.startswith(home.rstrip(os.sep) + os.sep)
+    return os.path.relpath(folder, home).replace(os.sep, "/") if inside else folder
+
+
 def _is_below(path: str, folder: str) -> bool:
     path, folder = os.path.realpath(path), os.path.realpath(folder)
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)

@@ -43,11 +43,6 @@ class Meaning:
     instead: str = ""
     """What to do: always where it is not heeded, sometimes for a better option than the nearest."""
 
-    @property
-    def written(self) -> str:
-        """The option as a line of settings."""
-        return f"{place(self.option)} = {_written(self.value)}"
-
 
 class _NotHeeded(Exception):
     def __init__(self, why: str, instead: str) -> None:
@@ -105,14 +100,6 @@ def is_given(given: Mapping[str, Any], option: tuple[str, ...]) -> bool:
 def _added(given: Mapping[str, Any], option: tuple[str, ...], value: Any) -> dict[str, Any]:
     first, *rest = option
     return {**given, first: _added(given.get(first, {}), tuple(rest), value) if rest else value}
-
-
-def _written(value: Any) -> str:
-    if callable(value):
-        name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
-        return repr(name) if all(map(str.isidentifier, name.split("."))) else "the same callable"
-    text = repr(str(value) if hasattr(value, "__fspath__") else value)
-    return text if len(text) <= 200 else text[:199] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +232,7 @@ def _keep_only_hashed(value: Any, debug: bool) -> Any:
         raise _Same
     raise _NotHeeded(
         "files are published under their plain names too: stock Django, web servers and whoever names a file without a "
-        "hash (a service worker, a mail, a page of before) find them there",
+        "hash (a service worker, a mail, an older page) find them there",
         "Remove it. Plain names have a lifetime of OPTIONS['serve']['max_age'], and what no release needs any more is "
         "removed by 'manage.py ship prune'.",
     )
