@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import textwrap
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -364,6 +366,39 @@ def test_what_passes_is_waited_for(bucket: Bucket, store: Store, status: int) ->
     ):
         bucket.fault = Once(lambda asked: True, lambda asked, do: refused(status, "SlowDown"))
         work()
+
+
+def test_every_fifth_request_goes_wrong(bucket: Bucket) -> None:
+    """Each put and swap is done once and says so, whatever becomes of requests and answers."""
+    store = store_of(bucket.url, limits={"request": 5, "retries": 12, "total": 60})
+    chance, guard = random.Random(7), threading.Lock()
+
+    def fault(asked: Asked, do: Callable[[], Answer]) -> Answer | None:
+        with guard:
+            what = chance.choice(["reset", "lost", "refused", *["well"] * 12])
+        if what == "lost":
+            do()
+        if what in ("reset", "lost"):
+            return None
+        return refused(503, "SlowDown") if what == "refused" else do()
+
+    bucket.fault = fault
+
+    def work(number: int) -> None:
+        for i in range(8):
+            key = f"{number}/{i}"
+            store.put(key, b"one", mode="create")
+            assert store.swap(key, b"one", b"two")
+            assert not store.swap(key, b"one", b"three")
+            store.put(f"plain/{key}", key.encode())
+            assert read_all(store, f"plain/{key}") == key.encode()
+            store.delete([f"plain/{key}"])
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    bucket.fault = None
+    assert {stored.key for stored in store.list()} == {f"{number}/{i}" for number in range(6) for i in range(8)}
+    assert all(body == b"two" for body, _ in bucket.objects.values())
 
 
 @pytest.fixture
