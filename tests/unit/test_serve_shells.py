@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import os
@@ -17,6 +18,7 @@ from asgiref.sync import iscoroutinefunction
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
+from django.core.signals import request_finished
 from django.http import HttpResponse
 from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
@@ -159,6 +161,36 @@ def test_waitress_holds_nothing_of_a_large_body(site: Site, way: str, fields: di
                 body += piece
             assert body == FILES[logical].body[100_000 if fields else 0 :]
             result.close()
+
+
+@pytest.mark.usefixtures("descriptors")
+@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("logical", ["big.bin", "film.mp4"])
+def test_garbage_sends_no_signal(site: Site, forgets: bool, logical: str) -> None:
+    """Django puts ``response.close`` into the file that a wrapper gets; Python calls that when it collects the file."""
+    buffers = pytest.importorskip("waitress.buffers")
+    environ = environ_of(
+        site.hashed_url(logical), SERVER_NAME="x", SERVER_PORT="80",
+        **{"wsgi.input": io.BytesIO(), "wsgi.url_scheme": "http", "wsgi.file_wrapper": buffers.ReadOnlyFileBasedBuffer},
+    )  # fmt: skip
+    finished: list[object] = []
+
+    def count(**given: object) -> None:
+        finished.append(given)
+
+    middleware = ["shipfiles.django.middleware.ShipfilesMiddleware"]
+    with override_settings(MIDDLEWARE=middleware, STATIC_ROOT=site.root):
+        app = WSGIHandler()
+        request_finished.connect(count)
+        try:
+            result = app(environ, lambda status, headers: None)
+            if not forgets:
+                result.close()
+            del result
+            gc.collect()
+        finally:
+            request_finished.disconnect(count)
+    assert len(finished) == (0 if forgets else 1)
 
 
 def test_wsgi_headers_are_a_list_of_its_own_each_time(table: FileTable) -> None:

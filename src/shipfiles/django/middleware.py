@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from django.http.response import HttpResponseBase, ResponseHeaders
 from django.utils.cache import patch_vary_headers
 
 from ..serve.following import AsyncPieces, FollowingTable, Pieces, one_release
-from ..serve.opened import PIECE, SentFile, Span, cut_short
+from ..serve.opened import PIECE, SentBytes, SentFile, Span, cut_short
 from ..serve.ready import ODD, Answer, ready_respond
 from ..serve.respond import FIELDS, Request, Response, depends_on_accept, respond_instead
 from ..serve.table import Table
@@ -153,7 +152,7 @@ def _to_django(response: Response, request: HttpRequest) -> HttpResponseBase:
     return answer
 
 
-def _for_wrapper(body: Span | bytes, request: HttpRequest) -> SentFile | io.BytesIO | None:
+def _for_wrapper(body: Span | bytes, request: HttpRequest) -> SentFile | SentBytes | None:
     return given_to_wrapper(body, request.META.get("wsgi.file_wrapper"))
 
 
@@ -198,7 +197,7 @@ class _FileResponse(StreamingHttpResponse):
 
     block_size = PIECE
 
-    def __init__(self, pieces: Iterable[bytes], status: int, file: SentFile | io.BytesIO | None) -> None:
+    def __init__(self, pieces: Iterable[bytes], status: int, file: SentFile | SentBytes | None) -> None:
         super().__init__(pieces, status=status)
         # Django's WSGI handler gives this to the server's own file wrapper, which may send it without Python.
         self.file_to_stream = file

@@ -87,6 +87,19 @@ class SentFile(io.FileIO):
         if cut:
             raise cut_short()
 
+    def __del__(self) -> None:
+        # Python would call `close`, and Django puts the response's own in its place, which sends a signal: while
+        # garbage is collected, that waits for ever if a signal is being sent.
+        io.FileIO.close(self)
+
+
+class SentBytes(io.BytesIO):
+    """A body in memory as a file for a server's wrapper."""
+
+    def __del__(self) -> None:
+        # As of a `SentFile`.
+        io.BytesIO.close(self)
+
 
 class Span:
     """A part of an open file that is still to be sent. Its owner must `close` it; reading past the end is an error."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..config import ServeConfig
 from .following import FollowingTable, Pieces, one_release
-from .opened import PIECE, SentFile, Span
+from .opened import PIECE, SentBytes, SentFile, Span
 from .ready import ODD, ready_respond, status_line
 from .respond import FIELDS, Request, Response, depends_on_accept, respond_instead
 from .table import Table, choose_table
@@ -162,7 +161,7 @@ def _decoded(path_info: str) -> str | None:
         return None
 
 
-def given_to_wrapper(body: Span | bytes, file_wrapper: object) -> SentFile | io.BytesIO | None:
+def given_to_wrapper(body: Span | bytes, file_wrapper: object) -> SentFile | SentBytes | None:
     """The file with which a server's own wrapper is to send ``body``; ``None`` if it is better sent by us.
 
     That of a large file, which the server may hand to the kernel. A wrapper sends to the end of the file, so a part is
@@ -172,7 +171,7 @@ def given_to_wrapper(body: Span | bytes, file_wrapper: object) -> SentFile | io.
     holds_the_rest = getattr(file_wrapper, "__module__", None) == "waitress.buffers"
     if isinstance(body, Span):
         return body.file if body.whole or holds_the_rest else None
-    return io.BytesIO(body) if holds_the_rest and len(body) > PIECE else None
+    return SentBytes(body) if holds_the_rest and len(body) > PIECE else None
 
 
 def _sendable(body: Span | bytes, file_wrapper: Callable[..., Any] | None) -> Iterable[bytes]:
