@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from shipfiles.errors import ConfigError
-from shipfiles.serve.expected import require_server
+from shipfiles.serve.expected import importing, require_server
 
 
 class Base:
@@ -25,25 +29,70 @@ class Worker(Base):
         return self.taken < conn.most
 
 
-def check(
-    version: str = "27.0.1", methods: Mapping[str, Sequence[str]] | None = None, attributes: Sequence[str] = ()
-) -> None:
+def check(methods: Mapping[str, Sequence[str]] | None = None, attributes: Sequence[str] = ()) -> None:
     expected = {"take": ("self", "conn", "force")} if methods is None else methods
     require_server(
-        "gunicorn", version, tested="27.0.1", methods={Worker: expected}, attributes={Worker: attributes},
+        "gunicorn", "27.0.1", tested="27.0.1", methods={Worker: expected}, attributes={Worker: attributes},
         instead="--worker-class gthread",
     )  # fmt: skip
 
 
+def import_some(version: str) -> None:
+    with importing("gunicorn", version, tested="27.0.1", instead="--worker-class gthread"):
+        import_module("email.no_such_module")
+
+
+def import_all(version: str) -> None:
+    with importing("gunicorn", version, tested="27.0.1", instead="--worker-class gthread"):
+        pass
+
+
 @pytest.mark.parametrize("version", ["27.0.1", "27.0.0", "27.1", "27.1.0.dev1"])
 def test_another_minor_version_will_do(version: str) -> None:
-    check(version)
+    import_all(version)
+    with pytest.raises(
+        ConfigError, match=r"this is gunicorn 27.*: No module named 'email.no_such_module'.*use --worker-cl"
+    ):
+        import_some(version)
 
 
 @pytest.mark.parametrize("version", ["26.0.0", "28.0", "2.7", "270.0"])
 def test_another_major_version_will_not(version: str) -> None:
-    with pytest.raises(ConfigError, match=r"tested with gunicorn 27\.0\.1, and this is gunicorn .*use --worker-class"):
-        check(version)
+    """And that is said, whatever it lacks."""
+    for run in (import_some, import_all):
+        with pytest.raises(
+            ConfigError, match=r"27\.0\.1, and this is gunicorn [\d.]+: another major version.*use --wor"
+        ):
+            run(version)
+
+
+def refusal(module: str, folder: Path, first: str = "") -> str:
+    """The last line of what a new process says that imports ``module``, with ``folder`` before all others."""
+    code = f"import sys; sys.path.insert(0, sys.argv[1])\n{first}\nimport {module}"
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    return done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("server", "instead"), [("gunicorn", "--worker-class gthread"), ("uvicorn", "--http httptools")]
+)
+def test_the_version_is_looked_at_before_anything_is_imported(server: str, instead: str, tmp_path: Path) -> None:
+    """Such a server may have nothing of what a lane imports."""
+    (tmp_path / server).mkdir()
+    (tmp_path / server / "__init__.py").write_text("__version__ = '23.0.0'\n")
+    said = refusal(f"shipfiles.serve.{server}", tmp_path)
+    assert said.startswith("shipfiles.errors.ConfigError: The fast lane of Shipfiles was tested with ")
+    assert f"this is {server} 23.0.0: another major version" in said
+    assert f"use {instead}:" in said
+
+
+def test_uvicorn_without_httptools(tmp_path: Path) -> None:
+    """uvicorn's package does not bring it."""
+    pytest.importorskip("uvicorn")
+    said = refusal("shipfiles.serve.uvicorn", tmp_path, "sys.modules['httptools'] = None")
+    assert said.startswith("shipfiles.errors.ConfigError: The fast lane of Shipfiles in uvicorn needs httptools: ")
+    assert said.endswith(" Run: pip install httptools")
 
 
 def test_a_method_that_is_gone() -> None:

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import FunctionType, ModuleType
 
 from ..errors import ConfigError
+
+
+@contextmanager
+def importing(name: str, version: str, *, tested: str, instead: str) -> Iterator[None]:
+    """Around the imports from a server. Raises `ConfigError` for another major version, and if one of them fails.
+
+    The version is looked at before anything is imported, so that it is what people read. Arguments as those of
+    `require_server`.
+    """
+    if version.partition(".")[0] != tested.partition(".")[0]:
+        problem = "another major version may read or answer requests in another way"
+        raise _refusal(name, version, tested, instead, problem)
+    try:
+        yield
+    except ImportError as error:
+        raise _refusal(name, version, tested, instead, str(error)) from error
 
 
 def require_server(
@@ -21,13 +38,11 @@ def require_server(
 ) -> None:
     """Raise `ConfigError` unless the server is one that the lane can be built into.
 
-    ``tested`` is the version with which the lane was tested; another major version is refused, and so is a server of
-    which one of ``methods``, with the names of their parameters, is missing or has others, or one of ``attributes``,
-    also of objects, is missing. ``instead`` says what to use then.
+    ``tested`` is the version with which the lane was tested. A server is refused of which one of ``methods``, with the
+    names of their parameters, is missing or has others, or one of ``attributes``, also of objects, is missing.
+    ``instead`` says what to use then.
     """
     problem = ""
-    if version.partition(".")[0] != tested.partition(".")[0]:
-        problem = "another major version may read or answer requests in another way"
     for owner, expected in methods.items():
         for method, parameters in expected.items():
             found = getattr(owner, method, None)
@@ -40,10 +55,14 @@ def require_server(
             if not _has(owner, attribute):
                 problem = problem or f"{owner.__name__}.{attribute} is gone"
     if problem:
-        raise ConfigError(
-            f"The fast lane of Shipfiles was tested with {name} {tested}, and this is {name} {version}: {problem}. "
-            f"Until there is a Shipfiles for it, use {instead}: the same answers, more slowly."
-        )
+        raise _refusal(name, version, tested, instead, problem)
+
+
+def _refusal(name: str, version: str, tested: str, instead: str, problem: str) -> ConfigError:
+    return ConfigError(
+        f"The fast lane of Shipfiles was tested with {name} {tested}, and this is {name} {version}: {problem}. "
+        f"Until there is a Shipfiles for it, use {instead}: the same answers, more slowly."
+    )
 
 
 def _has(owner: type | ModuleType, attribute: str) -> bool:

@@ -18,22 +18,25 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, NamedTuple
 
 import gunicorn
-from gunicorn import util
-from gunicorn.glogging import Logger
-from gunicorn.http import RequestParser, get_parser, wsgi
-from gunicorn.http.unreader import Unreader
-from gunicorn.workers import gthread
 
-from .expected import require_server
+from .expected import importing, require_server
 from .following import never_wait_here
 from .held import Held
 from .lane import LARGEST, Classifier, Lane, lane_for
 from .ready import Answer
 
 TESTED = "27.0.1"
+_INSTEAD = "--worker-class gthread"
+
+with importing("gunicorn", gunicorn.__version__, tested=TESTED, instead=_INSTEAD):
+    from gunicorn import util
+    from gunicorn.glogging import Logger
+    from gunicorn.http import RequestParser, get_parser, wsgi
+    from gunicorn.http.unreader import Unreader
+    from gunicorn.workers import gthread
 
 require_server(
-    "gunicorn", gunicorn.__version__, tested=TESTED, instead="--worker-class gthread",
+    "gunicorn", gunicorn.__version__, tested=TESTED, instead=_INSTEAD,
     methods={
         gthread.ThreadWorker: {
             "enqueue_req": ("self", "conn"),

@@ -11,27 +11,36 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import uvicorn
-from httptools import HttpRequestParser
-from uvicorn.config import Config
-from uvicorn.logging import TRACE_LOG_LEVEL
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
-from uvicorn.server import ServerState
 
-from ..errors import ShipfilesError
+from ..errors import ConfigError, ShipfilesError
 from .asgi import path_below_root
 from .default import forced_script_name
-from .expected import require_server
+from .expected import importing, require_server
 from .lane import Classifier, Lane, LaneRequest, lane_for
 from .opened import PIECE
 from .ready import Answer
 
 TESTED = "0.54.0"
+_INSTEAD = "--http httptools"
+
+with importing("uvicorn", uvicorn.__version__, tested=TESTED, instead=_INSTEAD):
+    try:
+        from httptools import HttpRequestParser
+    except ImportError as error:
+        # uvicorn does without, and its package does not bring it.
+        raise ConfigError(
+            f"The fast lane of Shipfiles in uvicorn needs httptools: {error}. Run: pip install httptools"
+        ) from error
+    from uvicorn.config import Config
+    from uvicorn.logging import TRACE_LOG_LEVEL
+    from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+    from uvicorn.protocols.http.flow_control import FlowControl
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+    from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
+    from uvicorn.server import ServerState
 
 require_server(
-    "uvicorn", uvicorn.__version__, tested=TESTED, instead="--http httptools",
+    "uvicorn", uvicorn.__version__, tested=TESTED, instead=_INSTEAD,
     methods={
         HttpToolsProtocol: {
             "__init__": ("self", "config", "server_state", "app_state", "_loop"),
