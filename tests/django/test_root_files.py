@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.checks import run_checks
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
@@ -230,11 +231,26 @@ def test_what_is_promised_and_not_there_stops_collecting(site: Path) -> None:
     for serve, part in (
         ({"root_files": {"/favicon.ico": "img/icom.ico"}}, "img/icon.ico"),
         ({"single_page": "site-root/index.html"}, "no static file is called 'site-root/index.html'"),
-        ({"root_folder": "nowhere"}, "the folder cannot be read"),
+        ({"root_folder": "nowhere"}, "OPTIONS['serve']['root_folder'] names it, and it does not exist"),
+        ({"root_folder": "src/img/icon.ico"}, "OPTIONS['serve']['root_folder'] names it, and it is no folder"),
     ):
         with override_settings(STORAGES=storages(**serve)), pytest.raises(CommandError, match=re.escape(part)):
             collect()
     assert not (site / "root" / "staticfiles.json").exists()
+
+
+def test_a_root_folder_that_is_not_there_is_told_before_the_site_is_deployed(site: Path) -> None:
+    def told() -> list[str]:
+        return [m.msg for m in run_checks(tags=["staticfiles"], include_deployment_checks=True) if m.id]
+
+    with override_settings(STORAGES=storages(root_folder="pubic")):
+        assert told() == [
+            f"The static files cannot be collected: {site}/pubic: OPTIONS['serve']['root_folder'] names it, and it does "
+            "not exist\n  Correct the path, which begins at BASE_DIR if it is relative, or make the folder."
+        ]
+    with override_settings(STORAGES=storages(), WHITENOISE_ROOT=str(site / "pubic")):
+        (message,) = [text for text in told() if "cannot be collected" in text]
+        assert "pubic: WHITENOISE_ROOT names it" in message
 
 
 # The page in place of a 404 -------------------------------------------------------------------------------------------

@@ -198,6 +198,16 @@ def used_root_folder() -> str:
     return root_folder(storage.config) if isinstance(storage, StaticStorage) else ""
 
 
+def root_folder_option() -> str:
+    """What `used_root_folder` is set by."""
+    option = ("serve", "root_folder")
+    given = storages.backends.get(STATICFILES_STORAGE_ALIAS, {}).get("OPTIONS") or {}
+    for meant in () if whitenoise.is_given(given, option) else whitenoise_settings():
+        if meant.option == option:
+            return meant.setting
+    return "OPTIONS['serve']['root_folder']"
+
+
 def id_to_make(config: StaticConfig) -> str:
     """The id of the release that ``collectstatic`` is to make; empty if it is made from the contents.
 

@@ -23,10 +23,11 @@ from ..config import ROOT_PREFIX
 from ..errors import SourceError, os_reason
 from ..model import SourceFile
 from ..paths import path_fault
-from .conf import logical_path, used_root_folder
+from .conf import logical_path, root_folder_option, used_root_folder
 from .contents import chunks_of
 
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages", "node_modules", "bower_components")
+_CORRECT_PATH = "Correct the path, which begins at BASE_DIR if it is relative, or make the folder."
 in_package_folder = re.compile(rf"(?:^|/)(?:{'|'.join(_PACKAGE_FOLDERS)})/").search
 
 
@@ -68,6 +69,10 @@ _WELL_KNOWN = ".well-known"
 def _at_root(folder: str, ignore_patterns: Sequence[str], refuse: Refuse) -> Iterator[SourceFile]:
     """The files in ``folder``, which are served at the root of the site. Refuses a folder that is not there."""
     if not folder:
+        return
+    if not os.path.isdir(folder):
+        what = "is no folder" if os.path.lexists(folder) else "does not exist"
+        refuse(SourceError(folder, f"{root_folder_option()} names it, and it {what}", _CORRECT_PATH))
         return
     matches = ignore_matcher(ignore_patterns)
 
