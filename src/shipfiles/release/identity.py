@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import import_module
 
-from ..errors import ReleaseIdError
+from ..errors import ReleaseIdError, did_you_mean, nearest_names
 from ..records import check_release_id
 
 Strategy = Callable[[], str]
@@ -200,6 +200,7 @@ def baked_file(folder: str | os.PathLike[str] | None = None) -> str:
     raise _untold("baked_file", f"{place} has no file {' or '.join(FILES)}. {write}")
 
 
+_STRATEGIES: tuple[Callable[..., str], ...] = (content_digest, git_commit, environment, baked_file, timestamp)
 _NEEDS_FOLDER: tuple[Callable[..., str], ...] = (git_commit, baked_file)
 _ONLY_WHEN_PUBLISHING: tuple[Callable[..., str], ...] = (content_digest, timestamp)
 
@@ -236,15 +237,23 @@ def load_strategy(strategy: str | Strategy) -> Strategy:
     where = f"OPTIONS['release_id_strategy'] {strategy!r}"
     module, _, name = strategy.rpartition(".")
     if not module:
-        raise ReleaseIdError(where, None, "it is no dotted path. Give the path of a function: package.module.function")
+        what = f"it is no dotted path{_meant(name)} Give the path of a function: package.module.function"
+        raise ReleaseIdError(where, None, what)
     try:
         found: Strategy = getattr(import_module(module), name)
     except Exception as error:
-        what = f"it cannot be imported ({type(error).__name__}: {error}). Give the dotted path of a function"
+        meant = _meant(name) if module == __name__ else "."
+        what = f"it cannot be imported ({type(error).__name__}: {error}){meant} Give the dotted path of a function"
         raise ReleaseIdError(where, None, what) from error
     if not callable(found):
         raise ReleaseIdError(where, None, f"it is {found!r}, which cannot be called. Give the path of a function")
     return found
+
+
+def _meant(name: str) -> str:
+    """The end of a sentence on a strategy ``name`` that is not there: which of those here was meant, if any."""
+    nearest = nearest_names(name, [strategy.__name__ for strategy in _STRATEGIES])
+    return did_you_mean([f"{__name__}.{found}" for found in nearest]) or "."
 
 
 def _told_by(strategy: Strategy, home: str) -> str:
