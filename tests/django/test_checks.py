@@ -236,7 +236,17 @@ def test_our_middleware_over_another_storage(project: Path) -> None:
         ({"release_id_strategy": "no.such.module.function"}, "cannot be imported (ModuleNotFoundError"),
         ({"release_id_strategy": "shipfiles.release.identity.git_comit"}, "cannot be imported (AttributeError"),
         ({"release_id_strategy": "shipfiles.release.identity.NAMES"}, "which cannot be called"),
-        ({"release_id_strategy": "git_commit"}, "it is no dotted path"),
+        (
+            {"release_id_strategy": "git_commit"},
+            "it is no dotted path. Did you mean 'shipfiles.release.identity.git_commit'? Give the path",
+        ),
+        ({"release_id_strategy": "nothing_like_it"}, "it is no dotted path. Give the path"),
+        (
+            {"release_id_strategy": "shipfiles.release.identity.time_stamp"},
+            "Did you mean 'shipfiles.release.identity.timestamp'?",
+        ),
+        ({"serve": {"add_headers": "no.such.module.function"}}, "OPTIONS['serve']['add_headers']: 'no.such.module.f"),
+        ({"serve": {"add_headers": f"{__name__}.BACKEND"}}, "cannot be called"),
         ({"serve": {"pull_from": "relative/x"}}, "must be absolute"),
         ({"serve": {"pull_from": "no.such.module"}}, "cannot be imported"),
     ],
@@ -245,6 +255,13 @@ def test_options_with_which_no_process_would_start(project: Path, options: dict[
     with override_settings(STORAGES={"staticfiles": {"BACKEND": BACKEND, "OPTIONS": options}}):
         (message,) = [m for m in told() if m.id == "shipfiles.E010"]
         assert words in message.msg
+
+
+@pytest.mark.parametrize("more", [{}, {"WHITENOISE_IMMUTABLE_FILE_TEST": "x"}])
+def test_a_function_for_headers_that_is_none(project: Path, more: dict[str, str]) -> None:
+    with override_settings(WHITENOISE_ADD_HEADERS_FUNCTION="no.such.module.function", **more):
+        (message,) = [m for m in told() if m.id == "shipfiles.E010"]
+    assert "cannot be imported" in message.msg
 
 
 @pytest.mark.parametrize(

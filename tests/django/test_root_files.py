@@ -244,10 +244,11 @@ def test_a_root_folder_that_is_not_there_is_told_before_the_site_is_deployed(sit
         return [m.msg for m in run_checks(tags=["staticfiles"], include_deployment_checks=True) if m.id]
 
     with override_settings(STORAGES=storages(root_folder="pubic")):
-        assert told() == [
-            f"The static files cannot be collected: {site}/pubic: OPTIONS['serve']['root_folder'] names it, and it does "
-            "not exist\n  Correct the path, which begins at BASE_DIR if it is relative, or make the folder."
-        ]
+        (message,) = told()
+        assert message == (
+            f"The static files cannot be collected: {site}/pubic: OPTIONS['serve']['root_folder'] names it, and it "
+            "does not exist\n  Correct the path, which begins at BASE_DIR if it is relative, or make the folder."
+        )
     with override_settings(STORAGES=storages(), WHITENOISE_ROOT=str(site / "pubic")):
         (message,) = [text for text in told() if "cannot be collected" in text]
         assert "pubic: WHITENOISE_ROOT names it" in message

@@ -20,6 +20,7 @@ from django.utils.module_loading import import_string
 
 from .. import records
 from ..errors import ShipfilesError
+from ..http.added import header_function
 from ..stores.local import LocalStore
 from ..stores.opening import open_store
 from . import conf, whitenoise
@@ -179,6 +180,7 @@ def check_options() -> Iterable[CheckMessage]:
             load_strategy(config.release_id_strategy)
         if config.serve.pull_from is not None:
             open_store(config.serve.pull_from, "OPTIONS['serve']['pull_from']")
+        header_function(whitenoise.without_immutable_test(config.serve))
     except ShipfilesError as error:
         return [Error(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}", id="shipfiles.E010")]
     except ImproperlyConfigured as error:

@@ -201,7 +201,7 @@ def used_root_folder() -> str:
 def root_folder_option() -> str:
     """What `used_root_folder` is set by."""
     option = ("serve", "root_folder")
-    given = storages.backends.get(STATICFILES_STORAGE_ALIAS, {}).get("OPTIONS") or {}
+    given: Any = settings.STORAGES[STATICFILES_STORAGE_ALIAS].get("OPTIONS") or {}
     for meant in () if whitenoise.is_given(given, option) else whitenoise_settings():
         if meant.option == option:
             return meant.setting

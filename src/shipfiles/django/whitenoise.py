@@ -134,6 +134,11 @@ def with_immutable_test(config: ServeConfig, test: Any) -> ServeConfig:
     return replace(config, add_headers=ImmutableToo(test, config))
 
 
+def without_immutable_test(config: ServeConfig) -> ServeConfig:
+    """What `with_immutable_test` was given; ``config`` itself if it does not come from there."""
+    return config.add_headers.config if isinstance(config.add_headers, ImmutableToo) else config
+
+
 @dataclass(frozen=True, slots=True)
 class _Searched:
     pattern: re.Pattern[str]
