@@ -6,6 +6,7 @@ Every field's docstring is its line in the reference.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -328,7 +329,20 @@ def from_mapping(kind: type[C], given: Mapping[str, Any], where: str = "OPTIONS"
     try:
         return kind(**values)
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
+        raise ConfigError(_placed(str(error), where)) from None
+
+
+_SECTION_AND_OPTION = re.compile(r"(\w+)\.(\w+)")
+
+
+def _placed(text: str, where: str) -> str:
+    """``text`` with its place in settings, ``where``; if it begins with an option as a section's class calls it,
+    ``serve.max_age``, with that option's: ``OPTIONS['serve']['max_age']``.
+    """
+    named = _SECTION_AND_OPTION.match(text)
+    if named is None or not where.endswith(f"[{named[1]!r}]"):
+        return f"{where}: {text}"
+    return f"{where}[{named[2]!r}]{text[named.end() :]}"
 
 
 def _checked(hint: Any, value: Any, place: str) -> Any:
@@ -362,6 +376,9 @@ def _checked(hint: Any, value: Any, place: str) -> Any:
     return _checked_scalar(arguments or (hint,), value, place)
 
 
+_IN_WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "a string", bool: "True or False"}
+
+
 def _checked_scalar(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
     if type(None) in kinds and value is None:
         return None
@@ -370,10 +387,11 @@ def _checked_scalar(kinds: tuple[Any, ...], value: Any, place: str) -> Any:
     if callable(value) and any(get_origin(kind) is Callable for kind in kinds):
         return value
     accepted = tuple(k for k in kinds if isinstance(k, type) and k is not type(None))
-    if isinstance(value, bool) and bool not in accepted:
-        raise ConfigError(f"{place} must be {' or '.join(k.__name__ for k in accepted)}, not {value!r}")
-    if not isinstance(value, (*accepted, int) if float in accepted else accepted):
-        raise ConfigError(f"{place} must be {' or '.join(k.__name__ for k in accepted)}, not {value!r}")
+    wrong_truth = isinstance(value, bool) and bool not in accepted
+    if wrong_truth or not isinstance(value, (*accepted, int) if float in accepted else accepted):
+        words = [_IN_WORDS.get(kind, kind.__name__) for kind in accepted]
+        words += ["a callable"] * any(get_origin(kind) is Callable for kind in kinds)
+        raise ConfigError(f"{place} must be {' or '.join(words)}, not {value!r}")
     if isinstance(value, int) and not isinstance(value, bool) and value < 0:
         raise ConfigError(f"{place} must not be negative, but is {value}")
     return value

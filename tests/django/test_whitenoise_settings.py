@@ -108,7 +108,7 @@ def test_what_is_not_heeded_is_a_warning(project: Path) -> None:
 
 def test_a_wrong_value_is_an_error_that_names_the_setting(project: Path) -> None:
     with override_settings(WHITENOISE_MAX_AGE="a day"):
-        with pytest.raises(ImproperlyConfigured, match=r"WHITENOISE_MAX_AGE.*\['serve'\]\['max_age'\].*int"):
+        with pytest.raises(ImproperlyConfigured, match=r"WHITENOISE_MAX_AGE.*\['serve'\]\['max_age'\].*whole number"):
             StaticStorage()
         assert any(m.id == "shipfiles.E010" and "WHITENOISE_MAX_AGE" in m.msg for m in run_checks(tags=["staticfiles"]))
 
