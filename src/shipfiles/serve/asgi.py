@@ -12,6 +12,7 @@ from ..http.headers import Header, encoded
 from .default import forced_script_name
 from .following import one_release
 from .held import Held
+from .kinds import require_asgi
 from .opened import MESSAGE, PIECE, Span
 from .ready import Answer, ReadyFile
 from .respond import FIELDS, Request, Response, depends_on_accept
@@ -49,6 +50,7 @@ class StaticApp:
         config: ServeConfig | None = None,
         release: str = "",
     ) -> None:
+        require_asgi(application)
         self.application = application
         self.table = choose_table(table, root, prefix, config, release)
         self._script_name = forced_script_name() if table is None and root is None else ""

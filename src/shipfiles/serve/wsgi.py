@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import ServeConfig
 from .following import FollowingTable, Pieces, one_release
+from .kinds import require_wsgi
 from .opened import PIECE, SentBytes, SentFile, Span
 from .ready import ODD, ready_respond, status_line
 from .respond import FIELDS, Request, Response, depends_on_accept, respond_instead
@@ -39,6 +40,7 @@ class StaticApp:
         config: ServeConfig | None = None,
         release: str = "",
     ) -> None:
+        require_wsgi(application)
         self.application = application
         self.table = choose_table(table, root, prefix, config, release)
 
