@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -157,6 +158,55 @@ def test_wrong_options(project: Path) -> None:
 def test_the_middleware(project: Path, middleware: list[str], expected: set[str]) -> None:
     with override_settings(MIDDLEWARE=middleware):
         assert ids(deploy=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("times", "said"), [(2, f"'{MIDDLEWARE}' appears twice in MID"), (3, f"'{MIDDLEWARE}' appears 3 times in MID")]
+)
+def test_the_middleware_more_than_once(project: Path, times: int, said: str) -> None:
+    with override_settings(MIDDLEWARE=[SECURITY, *[MIDDLEWARE] * times]):
+        (message,) = told()
+    assert message.msg.startswith(said)
+
+
+def test_rivals_beside_us(project: Path) -> None:
+    rival = "whitenoise.middleware.WhiteNoiseMiddleware"
+    with override_settings(MIDDLEWARE=[SECURITY, MIDDLEWARE, rival]):
+        (one,) = told()
+    with override_settings(MIDDLEWARE=[SECURITY, MIDDLEWARE, rival, "servestatic.middleware.ServeStaticMiddleware"]):
+        (two,) = told()
+    assert f"{rival!r} is still" in one.msg
+    assert "takes its place: remove it from" in str(one.hint)
+    assert "are still" in two.msg
+    assert "takes their place: remove them from" in str(two.hint)
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "found"),
+    [
+        ("wsgi.py", "from shipfiles.serve.wsgi import StaticApp\napplication = StaticApp(None)", True),
+        ("asgi.py", "from shipfiles.serve import asgi\napplication = asgi.StaticApp(None)", True),
+        ("asgi.py", "import shipfiles.serve.asgi as a\napplication = a.StaticApp(None)", True),
+        ("wsgi.py", "from other import StaticApp\napplication = StaticApp(None)", False),
+        ("wsgi.py", "import shipfiles\n# StaticApp\n", False),
+        ("wsgi.py", "def (", False),
+        ("else.py", "from shipfiles.serve.wsgi import StaticApp\n", False),
+        ("other.py", "from shipfiles.serve.wsgi import StaticApp\n", True),  # WSGI_APPLICATION names it
+    ],
+)
+def test_a_static_app_needs_no_middleware(
+    project: Path, monkeypatch: pytest.MonkeyPatch, file: str, source: str, *, found: bool
+) -> None:
+    """By the source: the module is not run."""
+    package = f"site_{uuid4().hex}"
+    (project / package).mkdir()
+    (project / package / file).write_text(source + "\nraise SystemExit\n")
+    monkeypatch.syspath_prepend(project)
+    with override_settings(
+        MIDDLEWARE=[SECURITY], ROOT_URLCONF=f"{package}.urls", WSGI_APPLICATION=f"{package}.other.application"
+    ):
+        given = [m.id for m in (*checks.check_middleware_there(),)]
+    assert given == ([] if found else ["shipfiles.I014"])
 
 
 def test_names_that_two_folders_claim(project: Path, write) -> None:

@@ -26,6 +26,7 @@ from ..stores.opening import open_store
 from . import conf, whitenoise
 from .conf import MIDDLEWARE
 from .pasted import Pasted, block
+from .static_apps import has_static_app
 
 SECURITY = "django.middleware.security.SecurityMiddleware"
 GZIP = "django.middleware.gzip.GZipMiddleware"
@@ -246,9 +247,9 @@ def check_whitenoise_options() -> Iterator[CheckMessage]:
 def check_middleware() -> Iterator[CheckMessage]:
     """E011, W012, W013: our middleware's number and place, and a rival beside it."""
     names = list(settings.MIDDLEWARE or [])
-    if names.count(MIDDLEWARE) > 1:
+    if (times := names.count(MIDDLEWARE)) > 1:
         yield Error(
-            f"'{MIDDLEWARE}' is {names.count(MIDDLEWARE)} times in MIDDLEWARE.",
+            f"'{MIDDLEWARE}' appears {'twice' if times == 2 else f'{times} times'} in MIDDLEWARE.",
             hint="Keep the first one below SecurityMiddleware and remove the others.",
             id="shipfiles.E011",
         )
@@ -271,9 +272,10 @@ def check_middleware() -> Iterator[CheckMessage]:
     if backend.startswith(("whitenoise.", "servestatic.")):
         rivals.append(backend)
     if rivals:
+        are, their, them = ("is", "its", "it") if len(rivals) == 1 else ("are", "their", "them")
         yield CheckWarning(
-            f"Beside Shipfiles, {', '.join(map(repr, rivals))} is still in the settings.",
-            hint="Shipfiles takes its place: remove it from MIDDLEWARE, INSTALLED_APPS and STORAGES.",
+            f"Beside Shipfiles, {', '.join(map(repr, rivals))} {are} still in the settings.",
+            hint=f"Shipfiles takes {their} place: remove {them} from MIDDLEWARE, INSTALLED_APPS and STORAGES.",
             id="shipfiles.W013",
         )
 
@@ -290,11 +292,11 @@ def check_middleware_storage() -> Iterator[CheckMessage]:
 
 def check_middleware_there() -> Iterable[CheckMessage]:
     """I014 (deploy): nothing in the settings serves the files."""
-    if MIDDLEWARE in (settings.MIDDLEWARE or []):
+    if MIDDLEWARE in (settings.MIDDLEWARE or []) or has_static_app():
         return []
     return [
         Info(
-            f"'{MIDDLEWARE}' is not in MIDDLEWARE.",
+            f"'{MIDDLEWARE}' is not in MIDDLEWARE, and no StaticApp is in wsgi.py or asgi.py.",
             hint="Fine if shipfiles.serve.wsgi.StaticApp (or asgi) is around the application, or if a web server or "
             "CDN serves STATIC_ROOT. Else put it below SecurityMiddleware.",
             id="shipfiles.I014",
