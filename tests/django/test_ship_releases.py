@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, ManagementUtility, call_command
 from django.core.management.base import BaseCommand
 from django.test import override_settings
 
 from shipfiles.digest import digest_bytes
+from shipfiles.django.verbs import VERBS
 from shipfiles.django.verbs.shared import notices
 from shipfiles.events import Notice
 from shipfiles.manifest import Manifest, dump
@@ -203,3 +204,13 @@ def test_the_word_for_a_release_before(project: Path, write):
     assert ship("activate", "current~2")[0].startswith(f"Made {ids[0]} the current release instead of {ids[2]}.")
     assert "There are not 3 earlier releases, only 2 " in refused("activate", "current~3")
     assert "There is no release 'current~0'" in refused("activate", "current~0")
+
+
+def test_without_a_verb_the_verbs_are_listed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ManagementUtility(["manage.py", "ship"]).execute()
+    told = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert [line.split()[1] for line in told.splitlines() if line.startswith("  ship ")] == list(VERBS)
+    with pytest.raises(CommandError, match="Which verb"):
+        call_command("ship")

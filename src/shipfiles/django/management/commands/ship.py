@@ -33,7 +33,7 @@ class Command(BaseCommand):
         return output
 
     def add_arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True, parser_class=_VerbParser)
+        verbs = parser.add_subparsers(dest="verb", metavar="verb", parser_class=_VerbParser)
         for name in VERBS:
             if self._asked in ("", name):
                 module = verb_module(name)
@@ -43,6 +43,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> str | None:
         del args
+        if not options.get("verb"):
+            verbs = "\n".join(f"  ship {name:<10} {verb_module(name).HELP}" for name in VERBS)
+            raise CommandError(f"Which verb? There are:\n{verbs}\n'ship VERB --help' tells more.")
         try:
             answer: str | None = verb_module(options["verb"]).run(self, options)
         except ShipfilesError as error:
