@@ -237,6 +237,26 @@ def test_what_a_function_must_not_do_changes_nothing(
     assert "/static/f.woff2" in caplog.text
 
 
+def does_both(headers: Headers, path: str, url: str) -> None:
+    headers["Content-Type"] = "text/plain"
+    headers["Cache-Control"] = "no-cache\r\nX-B: 1"
+    headers["X-Team"] = "front"
+    del headers["Access-Control-Allow-Origin"]
+
+
+@pytest.mark.usefixtures("site")
+def test_what_a_function_may_do_is_done_beside_what_it_must_not(caplog: pytest.LogCaptureFixture) -> None:
+    with override_settings(STORAGES=storages()):
+        without = ask(static_table(), "/static/f.woff2")
+    with override_settings(STORAGES=storages(add_headers=does_both)), caplog.at_level(logging.ERROR):
+        answer = ask(static_table(), "/static/f.woff2")
+    del without["Access-Control-Allow-Origin"]
+    assert answer == {**without, "X-Team": "front"}
+    (record,) = caplog.records
+    assert "Content-Type cannot be set" in record.getMessage()
+    assert "line break" in record.getMessage()
+
+
 @pytest.mark.parametrize("given", ["no.such.module", f"{__name__}.nothing", f"{__name__}.FILES", "nodots"])
 def test_a_function_that_is_none_is_an_error_at_the_start(given: str, tmp_path: Path) -> None:
     with override_settings(STORAGES=storages(add_headers=given), STATIC_ROOT=tmp_path):

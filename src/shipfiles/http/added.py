@@ -33,8 +33,8 @@ def header_function(config: ServeConfig) -> AddHeaders | None:
 def with_added(headers: tuple[Header, ...], add: AddHeaders | None, path: str, url: str) -> tuple[Header, ...]:
     """``headers`` as ``add`` leaves them.
 
-    A function that fails, or that does what a project cannot do, changes nothing and is written to the log: a site
-    without a header is better than one without its style sheets.
+    A function that fails changes nothing, and fields that a project cannot set stay as they were, whatever else it
+    does; both are written to the log: a site without a header is better than one without its style sheets.
     """
     if add is None:
         return headers
@@ -45,9 +45,11 @@ def with_added(headers: tuple[Header, ...], add: AddHeaders | None, path: str, u
     except Exception:
         logger.exception("%s failed for %s, whose headers are those without it.", _OPTION, url or path)
         return headers
-    if fault := _fault(headers, result):
-        logger.error("%s: %s. The headers of %s are those without it.", _OPTION, fault, url or path)
-        return headers
+    if faults := _faults(headers, result):
+        what = "; ".join(faults.values())
+        logger.error("%s: %s. Of %s these stay as they are without it.", _OPTION, what, url or path)
+        kept = tuple(field for field in result if field[0].lower() not in faults)
+        result = (*(field for field in headers if field[0].lower() in faults), *kept)
     return _joined(result)
 
 
@@ -63,14 +65,15 @@ def _joined(fields: tuple[Header, ...]) -> tuple[Header, ...]:
     return tuple(found.values())
 
 
-def _fault(before: tuple[Header, ...], after: tuple[Header, ...]) -> str:
-    """What a function has done that no project can do; empty if nothing."""
-    for field in after:
-        if field not in before and (fault := field_fault(*field)):
-            return fault
-    lost = [name for name, _ in before if reserved(name) and name not in {name for name, _ in after}]
-    if lost:
-        return f"{lost[0]} cannot be left out: {reserved(lost[0])}"
-    names = [name.lower() for name, _ in after]
-    twice = next((name for name in names if reserved(name) and names.count(name) > 1), "")
-    return f"{twice} is there twice" if twice else ""
+def _faults(before: tuple[Header, ...], after: tuple[Header, ...]) -> dict[str, str]:
+    """What a function has done that no project can do: field name in lower case → what is wrong."""
+    faults: dict[str, str] = {}
+    for name, value in after:
+        if (name, value) not in before and (fault := field_fault(name, value)):
+            faults[str(name).lower()] = fault
+    names = [str(name).lower() for name, _ in after]
+    for name, _ in before:
+        if reserved(name) and names.count(name.lower()) != 1:
+            gone = f"{name} cannot be left out: {reserved(name)}"
+            faults.setdefault(name.lower(), f"{name.lower()} is there twice" if name.lower() in names else gone)
+    return faults
