@@ -168,6 +168,17 @@ def test_a_file_cut_while_it_is_sent_ends_with_an_error(tmp_path: Path) -> None:
     span.close()
 
 
+def test_a_file_whose_descriptor_somebody_closed_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"x" * 200_000)
+    span = Span(os.open(tmp_path / "film", os.O_RDONLY), 0, 200_000, whole=True)
+    os.close(span.file.fileno())
+    assert not span.file.is_cut()
+    with pytest.raises(OSError, match="descriptor"):
+        span.file.close()
+    assert span.file.closed
+    assert not span.file.is_cut()
+
+
 def test_a_prefix_has_slashes_around_it(site: Site) -> None:
     for wrong in ("static/", "/static", "", "https://cdn.example/static/", "/%ff/"):
         with pytest.raises(ConfigError, match="prefix"):

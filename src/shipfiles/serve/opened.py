@@ -78,7 +78,10 @@ class SentFile(io.FileIO):
 
     def is_cut(self) -> bool:
         """Whether the file has become shorter than was announced."""
-        return not self.closed and os.fstat(self.fileno()).st_size < self._stop
+        try:
+            return not self.closed and os.fstat(self.fileno()).st_size < self._stop
+        except OSError:
+            return False  # somebody has closed the descriptor
 
     def close(self) -> None:
         """Raises ``OSError`` if the file has become shorter, of which a server learns that had the kernel send it."""
