@@ -73,8 +73,14 @@ class SourceError(BuildError):
         super().__init__(f"{printable(path)}: {what}" + (f"\n  {hint}" if hint else ""))
 
 
-_WHOSE = {"own_missing": "", "package_missing": "of installed packages "}
-"""The options that decide on whole templates and modules, and on whose."""
+_PASS = {
+    ("rewrite", "own_missing"): "all files of the project",
+    ("rewrite", "package_missing"): "all files of installed packages",
+    ("rewrite", "optional_missing"): "all references without which nothing is lost",
+    ("proof", "own_missing"): "all templates and modules of the project",
+    ("proof", "package_missing"): "all templates and modules of installed packages",
+}
+"""Section and option → what that option decides on as a whole."""
 
 
 class SourceErrors(SourceError):
@@ -107,14 +113,14 @@ class BrokenReferences(BuildError, ValueError):
         count = len(self.problems)
         head = "1 broken reference" if count == 1 else f"{count} broken references"
         # A template or module is no static file and has no logical path.
+        decided = {("rewrite" if p.logical else "proof", p.option) for p in self.problems}
         sections = dict.fromkeys("rewrite" if p.logical else "proof" for p in self.problems)
-        options = " and ".join(f"OPTIONS['{section}']['missing']" for section in sections)
-        hint = f"Nothing was published. {options} can make exceptions."
-        names = dict.fromkeys(problem.option for problem in self.problems if not problem.logical)
+        rules = " and ".join(f"OPTIONS['{section}']['missing']" for section in sections)
+        hint = f"Nothing was published. {rules} can make exceptions."
         hint += "".join(
-            f" OPTIONS['proof']['{name}'] = 'warning' lets all templates and modules {where}pass."
-            for name, where in _WHOSE.items()
-            if name in names
+            f" OPTIONS['{section}']['{option}'] = 'warning' lets {what} pass."
+            for (section, option), what in _PASS.items()
+            if (section, option) in decided
         )
         super().__init__("\n".join([f"{head}:", *(f"  {p}" for p in self.problems), hint]))
 

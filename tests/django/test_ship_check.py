@@ -581,7 +581,7 @@ def test_collectstatic_stops_before_it_publishes(site: Path, arguments: tuple[st
         f"  {site}/templates/a.html:1:1: {{% static 'css/ap.css' %}}: no static file 'css/ap.css'."
         " Did you mean 'css/app.css'?\n"
         "Nothing was published. OPTIONS['proof']['missing'] can make exceptions."
-        " OPTIONS['proof']['own_missing'] = 'warning' lets all templates and modules pass."
+        " OPTIONS['proof']['own_missing'] = 'warning' lets all templates and modules of the project pass."
     )
     assert not (site / "root").exists()
 
@@ -595,7 +595,44 @@ def test_collectstatic_says_all_at_once(site: Path, write) -> None:
     assert lines[0] == "2 broken references:"
     assert "nowhere.png" in lines[1]
     assert "x.css" in lines[2]
-    assert "OPTIONS['rewrite']['missing'] and OPTIONS['proof']['missing']" in lines[3]
+    assert lines[3] == (
+        "Nothing was published. OPTIONS['rewrite']['missing'] and OPTIONS['proof']['missing'] can make exceptions."
+        " OPTIONS['rewrite']['own_missing'] = 'warning' lets all files of the project pass."
+        " OPTIONS['proof']['own_missing'] = 'warning' lets all templates and modules of the project pass."
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "option"), [("rewrite", "own_missing"), ("rewrite", "optional_missing"), ("proof", "own_missing")]
+)
+def test_the_option_that_the_error_names_lets_it_pass(site: Path, write, section: str, option: str) -> None:
+    optional = "a {}\n/*# sourceMappingURL=x.map */"
+    if section == "rewrite":
+        write({"css/bad.css": optional if option == "optional_missing" else "a { background: url(nowhere.png) }"})
+    else:
+        put(site, {"templates/a.html": "{% static 'x.css' %}"})
+    backend = settings.STORAGES["staticfiles"]
+    with (
+        override_settings(STORAGES={"staticfiles": {**backend, "OPTIONS": {section: {option: "error"}}}}),
+        pytest.raises(CommandError) as failed,
+    ):
+        collect()
+    named = re.findall(r"OPTIONS\['(\w+)'\]\['(\w+)'\] = 'warning' lets", str(failed.value))
+    assert named == [(section, option)]
+    with override_settings(STORAGES={"staticfiles": {**backend, "OPTIONS": {section: {option: "warning"}}}}):
+        collect()
+
+
+def test_no_option_is_named_where_a_rule_decides(site: Path, write) -> None:
+    write({"css/bad.css": "a { background: url(nowhere.png) }"})
+    rewrite = {"own_missing": "ignore", "missing": [{"severity": "error", "references": "nowhere*"}]}
+    backend = settings.STORAGES["staticfiles"]
+    with (
+        override_settings(STORAGES={"staticfiles": {**backend, "OPTIONS": {"rewrite": rewrite}}}),
+        pytest.raises(CommandError) as failed,
+    ):
+        collect()
+    assert str(failed.value).endswith("\nNothing was published. OPTIONS['rewrite']['missing'] can make exceptions.")
 
 
 def test_collectstatic_warns(site: Path) -> None:

@@ -97,16 +97,19 @@ def _imported_scripts(scanned: Mapping[str, Scanned], static_url: str) -> tuple[
     return imported, from_elsewhere
 
 
-def severity_of(source: SourceFile, reference: Reference, logical: str, config: RewriteConfig) -> Severity:
-    """What it means that ``reference`` in ``source`` leads nowhere; ``logical`` is what was looked for, if known."""
+def severity_of(source: SourceFile, reference: Reference, logical: str, config: RewriteConfig) -> tuple[Severity, str]:
+    """What it means that ``reference`` in ``source`` leads nowhere, and the option that says so: none if it is a rule.
+
+    ``logical`` is what was looked for, if known.
+    """
     for rule in config.missing:
         if fnmatchcase(source.logical, rule.files) and (
             fnmatchcase(reference.url, rule.references) or fnmatchcase(logical, rule.references)
         ):
-            return rule.severity
+            return rule.severity, ""
     if not reference.required:
-        return config.optional_missing
-    return config.own_missing if source.own else config.package_missing
+        return config.optional_missing, "optional_missing"
+    return (config.own_missing, "own_missing") if source.own else (config.package_missing, "package_missing")
 
 
 def _report(
@@ -125,7 +128,7 @@ def _report(
             what, nearest = target.what, ""
         else:
             what, nearest = f"no static file '{target.logical}'", target.logical
-        severity = severity_of(file.source, reference, nearest, config)
+        severity, option = severity_of(file.source, reference, nearest, config)
         if severity == "ignore":
             continue
         names: tuple[str, ...] = ()
@@ -133,7 +136,7 @@ def _report(
             what, names = f"{what}; browsers add no extension", (whole,)
         elif nearest:
             names = hints.nearest(nearest, severity)
-        problem = Problem(file.source.place, line, column, text, what, names, file.source.logical)
+        problem = Problem(file.source.place, line, column, text, what, names, file.source.logical, option)
         {"error": problems.errors, "warning": problems.warnings, "note": problems.notes}[severity].append(problem)
 
 
