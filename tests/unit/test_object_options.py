@@ -286,7 +286,7 @@ def test_a_url_and_options() -> None:
         ("az://container", {**ACCOUNT, "expiration_secs": 5}, "here['expiration_secs'] is not an option"),
         ("az://container", {**ACCOUNT, "object_parameters": {"CacheControl": "x"}}, "Did you mean 'cache_control'"),
         ("file:///somewhere", {"location": "a"}, "a folder has no options"),
-        ("/somewhere", {"location": "a"}, "only a store at s3:// or az:// has options"),
+        ("/somewhere", {"location": "a"}, "only a store at s3://, az:// or ssh:// has options"),
         ("gs://bucket", {}, "there is no store for gs:// yet"),
     ],
 )

@@ -29,16 +29,19 @@ def open_store(place: object, where: str, options: Mapping[str, Any] | None = No
     """The store that ``place`` means; ``where`` names the option in errors. Raises `ConfigError`.
 
     A store itself; the absolute path of a folder, or its ``file://`` URL; ``s3://bucket/folder`` with the options of
-    `S3`, ``az://container/folder`` with those of `Azure`; or the dotted path of a store or of a callable without
-    arguments that gives one. Nothing is asked over the network yet.
+    `S3`, ``az://container/folder`` with those of `Azure`; ``ssh://user@host:port/folder`` with those of `Ssh`, user and
+    port as OpenSSH's configuration says them if they are left out; or the dotted path of a store or of a callable
+    without arguments that gives one. Nothing is asked over the network yet.
     """
     if isinstance(place, str) and (scheme := _SCHEME.match(place)):
         if scheme[1].lower() in _BUCKETS:
             return _bucket(place, scheme[1].lower(), options or {}, where)
+        if scheme[1].lower() == "ssh":
+            return _server(place, options or {}, where)
         if scheme[1].lower() != "file":
             raise ConfigError(
                 f"{where}: there is no store for {scheme[1]}:// yet. It can be the absolute path of a folder, a "
-                "file://, s3:// or az:// URL, or a store object of your own or its dotted path."
+                "file://, s3://, az:// or ssh:// URL, or a store object of your own or its dotted path."
             )
         if options:
             raise ConfigError(f"{where}: a folder has no options.")
@@ -47,7 +50,7 @@ def open_store(place: object, where: str, options: Mapping[str, Any] | None = No
             raise ConfigError(f"{where}: {place!r} names another machine. Write file:///, with three slashes.")
         return LocalStore(_absolute(unquote(url.path), where))
     if options:
-        raise ConfigError(f"{where}: only a store at s3:// or az:// has options, not {place!r}.")
+        raise ConfigError(f"{where}: only a store at s3://, az:// or ssh:// has options, not {place!r}.")
     if isinstance(place, os.PathLike) or (isinstance(place, str) and not _DOTTED.fullmatch(place)):
         return LocalStore(_absolute(os.fspath(place), where))
     found = imported(place, where) if isinstance(place, str) else place
@@ -84,6 +87,32 @@ def _bucket(place: str, scheme: str, options: Mapping[str, Any], where: str) -> 
         if not isinstance(found[name], str | None):
             raise ConfigError(f"{where}[{name!r}] must be a string.")
     return from_mapping(kind, found, where).store()
+
+
+def _server(place: str, options: Mapping[str, Any], where: str) -> Store:
+    """The folder of a server at the URL ``place``."""
+    from .ssh import Ssh
+
+    if "?" in place or "#" in place:
+        raise ConfigError(f"{where}: an ssh:// URL must be ssh://user@host:port/folder; options are given besides.")
+    try:
+        url = urlsplit(place)
+        port = url.port
+    except ValueError:
+        raise ConfigError(f"{where}: the host or the port of the ssh:// URL cannot be one.") from None
+    if url.password is not None:
+        raise ConfigError(f"{where}: a password does not belong in a URL, and is not used: SSH logs in with keys.")
+    found = dict(options)
+    path = unquote(url.path)
+    user = None if url.username is None else unquote(url.username)
+    # The case of a name is part of it, where it is a Host of OpenSSH's configuration; urlsplit folds it.
+    host = url.netloc.rpartition("@")[2]
+    host = host[1 : host.index("]")] if host.startswith("[") else host.partition(":")[0]
+    path = path[1:] if path.startswith("/~/") else path
+    for name, value in (("host", host), ("root_path", path), ("user", user), ("port", port)):
+        if value not in (None, "") and found.setdefault(name, value) != value:
+            raise ConfigError(f"{where}: {name} is {found[name]!r} in the options and {value!r} in {place!r}.")
+    return from_mapping(Ssh, found, where).store()
 
 
 def _absolute(path: str | bytes, where: str) -> str:

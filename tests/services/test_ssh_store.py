@@ -1,0 +1,409 @@
+"""The contract of stores over OpenSSH's server, and what only a server can show."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipfiles.digest import digest_bytes
+from shipfiles.errors import KeyExists, StoreError
+from shipfiles.stores import ssh_swap
+from shipfiles.stores.opening import open_store
+from shipfiles.stores.ssh_store import SshStore
+from shipfiles.stores.store import Store, read_all
+from shipfiles.testing.store import StoreContract
+
+from .ssh_server import SshServer, started
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[SshServer]:
+    with started() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+def ssh_store(server: SshServer, root: Path | str, **options: Any) -> SshStore:
+    given = {"config_file": str(server.folder / "config"), **options}
+    store = open_store(f"ssh://server{root}", "tests", given)
+    assert isinstance(store, SshStore)
+    return store
+
+
+@pytest.fixture
+def root(server: SshServer) -> Path:
+    return server.root(secrets.token_hex(4))
+
+
+@pytest.fixture
+def store(server: SshServer, root: Path) -> Iterator[SshStore]:
+    found = ssh_store(server, root / "static")
+    yield found
+    found.close()
+
+
+class TestSsh(StoreContract):
+    keeps_fields = False
+    looks_before_it_copies = False
+
+    @pytest.fixture
+    def store(self, store: SshStore) -> Store:
+        return store
+
+
+@pytest.fixture
+def pair(server: SshServer, root: Path) -> Iterator[tuple[SshStore, SshStore]]:
+    """Two clients of one folder."""
+    found = ssh_store(server, root), ssh_store(server, root)
+    yield found
+    for store in found:
+        store.close()
+
+
+def all_at_once(*work: Any) -> None:
+    threads = [threading.Thread(target=one) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def cut(store: SshStore) -> None:
+    """Break the connection under ``store``, as a network does."""
+    line, loop = store._connection.line, store._connection._this.loop
+    assert line is not None
+    assert loop is not None
+    loop.call_soon_threadsafe(lambda: line.hops[-1]._transport.abort())
+
+
+def test_of_several_clients_who_create_one_succeeds(pair: tuple[SshStore, SshStore]) -> None:
+    for i in range(3):
+        won: list[int] = []
+
+        def create(number: int, key: str = f"key{i}", won: list[int] = won) -> None:
+            try:
+                pair[number % 2].put(key, str(number).encode(), mode="create")
+            except KeyExists:
+                return
+            won.append(number)
+
+        all_at_once(*(lambda number=number: create(number) for number in range(8)))
+        assert len(won) == 1
+        assert read_all(pair[0], f"key{i}") == str(won[0]).encode()
+
+
+def test_many_and_large(pair: tuple[SshStore, SshStore], root: Path, tmp_path: Path) -> None:
+    store, other = pair
+    body = os.urandom((11 << 20) + 5)
+    (tmp_path / "film").write_bytes(body)
+    store.put("film", str(tmp_path / "film"))
+    assert (root / "film").read_bytes() == body
+    assert b"".join(other.read("film")) == body
+    keys = [f"many/{i % 7}/{i}" for i in range(300)]
+    for start in range(0, 300, 100):
+        all_at_once(*(lambda key=key: store.put(key, key.encode()) for key in keys[start : start + 100]))
+    assert sorted(stored.key for stored in other.list("many/")) == sorted(keys)
+    assert all((root / key).read_text() == key for key in keys)
+    other.delete([*keys, "many/unknown"])
+    # Nothing is left over, no empty folder either.
+    assert [path.name for path in root.iterdir()] == ["film"]
+
+
+def test_a_large_file_that_is_another_changes_nothing(store: SshStore, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(bytes(3 << 20))
+    with pytest.raises(StoreError, match="changed while it was read"):
+        store.put("film", str(tmp_path / "film"), digest=digest_bytes(b"other"))
+    assert list((root / "static").iterdir()) == []
+
+
+def test_modes(server: SshServer, root: Path) -> None:
+    store = ssh_store(server, root, file_mode=0o640, dir_mode=0o2750)
+    store.put("a/b/c", b"")
+    assert stat.S_IMODE((root / "a/b/c").stat().st_mode) == 0o640
+    assert {stat.S_IMODE((root / path).stat().st_mode) for path in ("a", "a/b")} == {0o2750}
+    store.close()
+
+
+def test_links_are_not_followed(server: SshServer, store: SshStore, root: Path) -> None:
+    store.put("inside", b"one")
+    (root / "outside").mkdir()
+    (root / "outside" / "file").write_text("not ours")
+    (root / "static" / "folder").symlink_to(root / "outside")
+    (root / "static" / "link").symlink_to(root / "outside" / "file")
+    assert [stored.key for stored in store.list()] == ["inside"]
+    assert store.head("link") is None
+
+
+def test_hostile_names_run_no_command(store: SshStore, root: Path) -> None:
+    keys = ["$(touch x)", "`touch x`", "; touch x", "-rf", "a\nb", "*", "'", '"', "a\\b", "~", "%h", "|x", "\x1b[0m"]
+    for key in keys:
+        store.put(key, key.encode())
+    assert sorted(os.listdir(root / "static")) == sorted(keys)
+    store.put("a", b"")
+    store.delete(["*"])
+    assert (root / "static" / "a").exists()
+
+
+def test_unfinished_files_are_not_listed_and_swept_when_old(server: SshServer, store: SshStore, root: Path) -> None:
+    store.put("a/b", b"")
+    names = {age: root / "static" / "a" / f".shipfiles-{age:x}-0" for age in (60, 7200)}
+    for age, path in names.items():
+        path.write_bytes(b"half")
+        server.own(path)
+        os.utime(path, (time.time() - age, time.time() - age))
+    assert [stored.key for stored in store.list()] == ["a/b"]
+    assert store.sweep() == 1
+    assert [age for age, path in names.items() if path.exists()] == [60]
+
+
+# Swap
+
+
+def lease(server: SshServer, root: Path) -> Path:
+    """A right to swap that somebody has taken and not given back."""
+    for path in (root / "static", root / "static/.shipfiles", root / "static/.shipfiles/swap-lease"):
+        if not path.exists():
+            path.mkdir()
+            server.own(path)
+    token = path / ".shipfiles-dead-0"
+    token.write_bytes(b"of another")
+    return server.own(token)
+
+
+def test_a_swap_that_another_left_is_broken_off(server: SshServer, root: Path) -> None:
+    token = lease(server, root)
+    store = ssh_store(server, root / "static", limits={"lease": 0.5})
+    begun = time.monotonic()
+    assert store.swap("a", None, b"one")
+    assert time.monotonic() - begun >= 0.5
+    assert not token.exists()
+    assert read_all(store, "a") == b"one"
+    store.close()
+
+
+def test_a_swap_waits_for_another(server: SshServer, root: Path, store: SshStore) -> None:
+    token = lease(server, root)
+    done: list[bool] = []
+    thread = threading.Thread(target=lambda: done.append(store.swap("a", b"of another", b"two")))
+    thread.start()
+    time.sleep(0.3)
+    assert not done
+    # The other one uses its right.
+    token.rename(root / "static" / "a")
+    thread.join()
+    assert done == [True]
+    assert read_all(store, "a") == b"two"
+
+
+def test_who_was_broken_off_changes_nothing_and_begins_again(pair: tuple[SshStore, SshStore], root: Path) -> None:
+    """The body of a slow holder is removed between its look and its rename."""
+    slow, _ = pair
+    slow.put("a", b"one")
+    held = root / ".shipfiles" / "swap-lease"
+    taken: list[bytes] = []
+    looked = ssh_swap.read_small
+
+    async def breaking(line: Any, path: str, key: str) -> bytes | None:
+        found = await looked(line, path, key)
+        if not taken:
+            (token,) = held.iterdir()
+            taken.append(token.read_bytes())
+            token.unlink()
+            (root / "a").write_bytes(b"of another")
+        return found
+
+    ssh_swap.read_small = breaking
+    try:
+        assert slow.swap("a", b"one", b"two") is False
+    finally:
+        ssh_swap.read_small = looked
+    assert taken == [b"two"]
+    assert (root / "a").read_bytes() == b"of another"
+    assert list(held.iterdir()) == []
+
+
+# The connection
+
+
+def test_a_broken_connection_is_made_anew(store: SshStore, root: Path) -> None:
+    store.put("a", b"one")
+    cut(store)
+    store.put("b", b"two")
+    assert sorted(stored.key for stored in store.list()) == ["a", "b"]
+    # In the middle of much.
+    keys = [f"many/{i}" for i in range(64)]
+    all_at_once(lambda: cut(store), *(lambda key=key: store.put(key, b"x" * 9000, mode="create") for key in keys))
+    assert {stored.key for stored in store.list("many/")} == set(keys)
+    assert {stored.size for stored in store.list("many/")} == {9000}
+
+
+def test_many_threads_ask_at_once(store: SshStore) -> None:
+    """None of a hundred is answered before all have asked."""
+    store.put("a", b"one")
+    asked: list[int] = []
+    all_asked = asyncio.Event()
+    found: list[Any] = []
+
+    async def work(line: Any) -> Any:
+        answer = asyncio.ensure_future(line.sftp.lstat(store._path("a")))
+        asked.append(1)
+        if len(asked) == 100:
+            all_asked.set()
+        await all_asked.wait()
+        return await answer
+
+    all_at_once(*[lambda: found.append(store._connection.ask("a", work).size)] * 100)
+    assert all_asked.is_set()
+    assert found == [3] * 100
+
+
+def test_a_server_that_is_gone() -> None:
+    with started() as server:
+        store = ssh_store(server, server.root("gone"))
+        store.put("a", b"one")
+        server.process.terminate()
+        server.process.wait(10)
+        cut(store)
+        with pytest.raises(StoreError, match="the server refuses the connection"):
+            store.put("b", b"two")
+        store.close()
+
+
+def test_a_server_that_stands_still() -> None:
+    with started() as server:
+        store = ssh_store(server, server.root("still"), limits={"answer": 0.5})
+        store.put("a", b"one")
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        everyone = [server.process.pid, *map(int, children)]
+        for pid in everyone[1:]:
+            everyone += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(StoreError, match="does not answer any more"):
+                store.put("b", b"two")
+        finally:
+            for pid in everyone:
+                os.kill(pid, signal.SIGCONT)
+        store.close()
+
+
+def test_a_child_has_a_connection_of_its_own(store: SshStore) -> None:
+    store.put("a", b"one")
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            if read_all(store, "a") == b"one":
+                store.put("b", b"two")
+                status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert read_all(store, "b") == b"two"
+
+
+def test_a_folder_that_one_may_not_write(store: SshStore, root: Path) -> None:
+    (root / "static").mkdir()
+    (root / "static").chmod(0o755)
+    if os.getuid() != 0:
+        pytest.skip("the folder is this user's own")
+    for work in (lambda: store.put("a", b""), lambda: store.swap("a", None, b"")):
+        with pytest.raises(StoreError, match="permission denied on the server"):
+            work()
+
+
+# Who it is
+
+
+def refused(server: SshServer, root: Path, **options: Any) -> str:
+    store = ssh_store(server, root, **options)
+    with pytest.raises(StoreError) as caught:
+        store.put("a", b"")
+    store.close()
+    assert list(root.iterdir()) == []
+    return str(caught.value)
+
+
+def test_an_unknown_server(server: SshServer, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "known_hosts").write_text("")
+    text = refused(server, root, known_host_file=str(tmp_path / "known_hosts"))
+    told = subprocess.run(
+        ["ssh-keygen", "-lf", str(server.folder / "host.pub")], check=True, capture_output=True, text=True
+    )
+    fingerprint = told.stdout.split()[1]
+    assert f"the server is not known: its key ssh-ed25519 {fingerprint} is not in {tmp_path}/known_hosts" in text
+    assert "Run 'ssh server' once" in text
+
+
+def test_a_server_with_another_key(server: SshServer, root: Path, tmp_path: Path) -> None:
+    other = (server.folder / "other.pub").read_text()
+    (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {other}")
+    text = refused(server, root, known_host_file=str(tmp_path / "known_hosts"))
+    assert "the server shows another key" in text
+    assert f"ssh-keygen -R [127.0.0.1]:{server.port}" in text
+
+
+def test_a_configuration_that_turns_the_check_off(server: SshServer, root: Path, tmp_path: Path) -> None:
+    config = (server.folder / "config").read_text().replace(str(server.folder / "known_hosts"), "none")
+    (tmp_path / "config").write_text(config)
+    assert "turns off the check of the server's key" in refused(server, root, config_file=str(tmp_path / "config"))
+
+
+def test_a_key_that_is_not_accepted(server: SshServer, root: Path) -> None:
+    text = refused(server, root, identity_file=str(server.folder / "other"))
+    assert "access denied: the server accepts none of the keys" in text
+
+
+def test_over_another_server(server: SshServer, root: Path, tmp_path: Path) -> None:
+    config = (server.folder / "config").read_text()
+    (tmp_path / "config").write_text(
+        config.replace("Host server\n", "Host behind\n  ProxyJump server\nHost server behind\n")
+    )
+    store = open_store(f"ssh://behind{root}", "tests", {"config_file": str(tmp_path / "config")})
+    assert isinstance(store, SshStore)
+    store.put("a", b"one")
+    assert (root / "a").read_bytes() == b"one"
+    assert store._connection.line is not None
+    assert len(store._connection.line.hops) == 2
+    store.close()
+
+
+def test_without_hard_links_or_extensions(server: SshServer, root: Path) -> None:
+    """A server that forbids the extensions: a copy goes through this machine, a replacement is refused."""
+    with started("internal-sftp -P hardlink,fsync") as plain:
+        place = plain.root("plain")
+        store = ssh_store(plain, place)
+        store.put("a", b"one")
+        assert store.copy("a", "b")
+        assert (place / "b").read_bytes() == b"one"
+        store.settle()
+        store.close()
+    with started("internal-sftp -P posix-rename") as plain:
+        store = ssh_store(plain, plain.root("plain"))
+        with pytest.raises(StoreError, match="cannot replace a file at one instant"):
+            store.put("a", b"one")
+        store.close()
+
+
+def test_settle(store: SshStore) -> None:
+    store.put("a/b", b"one")
+    store.settle()
+    assert read_all(store, "a/b") == b"one"
