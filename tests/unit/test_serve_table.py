@@ -206,12 +206,12 @@ def test_the_options_reach_the_headers(site: Site) -> None:
 def test_what_a_static_app_needs(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*args: object) -> None: ...
 
-    for name in ("_provider", "_script_name", "_passed_over"):
+    for name in ("_provider", "_script_name", "_passed_over", "_root"):
         monkeypatch.setattr(default, name, None)
     for app in (wsgi.StaticApp, asgi.StaticApp):
         with pytest.raises(ConfigError, match=r"get_wsgi_application.*INSTALLED_APPS.*root="):
             app(nothing)
-        with pytest.raises(ConfigError, match="collectstatic"):
+        with pytest.raises(ConfigError, match=r"no release in .*run 'manage.py collectstatic' first.*STATICFILES_DIRS"):
             app(nothing, root=tmp_path)
         with pytest.raises(ConfigError, match="not both"):
             app(nothing, root=tmp_path, table=FileTable(Manifest({}), "", "/"))

@@ -18,4 +18,4 @@ class ShipfilesConfig(AppConfig):
         from . import checks, conf
 
         checks.register_all()
-        set_provider(conf.static_table, conf.forced_script_name, conf.passed_over_by_lanes)
+        set_provider(conf.static_table, conf.forced_script_name, conf.passed_over_by_lanes, conf.used_location)

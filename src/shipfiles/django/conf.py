@@ -208,6 +208,17 @@ def root_folder_option() -> str:
     return "OPTIONS['serve']['root_folder']"
 
 
+def used_location() -> str:
+    """The folder of the releases of the static files storage that is in use; empty if that is not ours."""
+    from .storage import StaticStorage
+
+    try:
+        storage = storages[STATICFILES_STORAGE_ALIAS]
+    except ImproperlyConfigured:
+        return ""
+    return storage.location or "" if isinstance(storage, StaticStorage) else ""
+
+
 def id_to_make(config: StaticConfig) -> str:
     """The id of the release that ``collectstatic`` is to make; empty if it is made from the contents.
 

@@ -13,22 +13,25 @@ if TYPE_CHECKING:
 _provider: Callable[[], Table] | None = None
 _script_name: Callable[[], str] | None = None
 _passed_over: Callable[[], str] | None = None
+_root: Callable[[], str] | None = None
 
 
 def set_provider(
     provider: Callable[[], Table] | None,
     script_name: Callable[[], str] | None = None,
     passed_over: Callable[[], str] | None = None,
+    root: Callable[[], str] | None = None,
 ) -> None:
     """Say from where `default_table` takes the table. A framework's package calls this when it is set up.
 
     ``script_name`` gives the mount point that the framework takes for its own whatever the server says, or nothing;
-    ``passed_over`` is what `passed_over_by_lanes` returns.
+    ``passed_over`` is what `passed_over_by_lanes` returns, and ``root`` what `default_root` returns.
     """
-    global _provider, _script_name, _passed_over
+    global _provider, _script_name, _passed_over, _root
     _provider = provider
     _script_name = script_name
     _passed_over = passed_over
+    _root = root
 
 
 def forced_script_name() -> str:
@@ -42,6 +45,11 @@ def passed_over_by_lanes() -> str:
     A sentence that says what to do; empty if there is nothing.
     """
     return _passed_over() if _passed_over is not None else ""
+
+
+def default_root() -> str:
+    """The folder of the releases that the options of the framework in this process are for; empty if there is none."""
+    return _root() if _root is not None else ""
 
 
 def default_table() -> Table:

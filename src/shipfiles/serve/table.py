@@ -22,7 +22,7 @@ from ..paths import path_fault
 from ..records import MANIFESTS_PREFIX, check_release_id
 from ..stores.local import LocalStore
 from ..stores.opening import open_store
-from .default import default_table
+from .default import default_root, default_table
 from .following import Following, FollowingTable
 from .opened import DigestMemory, Opened, digest_open, modified_at, opened_regular
 from .places import Place, Places, may_be_hashed
@@ -497,7 +497,11 @@ def _used(root: str, release: str, *, follow: bool = False) -> Used:
     except OSError as error:
         raise ConfigError(f"The release in {root!r} cannot be read: {error.strerror}.") from None
     if used is None:
-        raise ConfigError(f"There is no release in {root!r}. Run 'manage.py collectstatic' first.")
+        raise ConfigError(
+            f"There is no release in {root!r}. root= names a folder into which collectstatic has published, as a rule "
+            "STATIC_ROOT: run 'manage.py collectstatic' first. The files of any other folder belong in "
+            "STATICFILES_DIRS, or in OPTIONS['serve']['root_folder'] for the root of the site."
+        )
     log_use(used, root)
     return used
 
@@ -514,6 +518,11 @@ def choose_table(
         if table is not None:
             raise ConfigError("StaticApp takes table= or root=, not both.")
         place, prefix = os.fspath(root), "/static/" if prefix is None else prefix
+        if config is None and (own := default_root()) and os.path.realpath(own) == os.path.realpath(place):
+            logger.warning(
+                "StaticApp was given root=%r, the folder of the static files storage, and so does not heed the OPTIONS "
+                "of that. Leave root= and prefix= out: then it does.", place,
+            )  # fmt: skip
         if config is None or not config.follow_current:
             return read_table(place, prefix, config, release=release)
         if release:

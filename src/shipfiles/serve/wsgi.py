@@ -24,10 +24,15 @@ _ODD = frozenset(_KEYS[field] for field in ODD)
 class StaticApp:
     """A WSGI application that answers requests for static files and hands all others on to ``application``.
 
-    Without further arguments the files are those of the Django project in this process: wrap what
-    ``get_wsgi_application()`` returns. Without Django, ``root`` is a folder with a release and ``prefix`` the beginning
-    of the URLs (default ``/static/``), ``release`` the id of the release (default: the current one); or ``table`` is
-    any table. Raises `ConfigError`, `ReleaseError` and `ManifestError`.
+    Without further arguments the files are those of the Django project in this process, as its OPTIONS say: wrap what
+    ``get_wsgi_application()`` returns. The other arguments are for use without Django. Raises `ConfigError`,
+    `ReleaseError` and `ManifestError`.
+
+    - ``root``: a folder into which releases were published. Django's OPTIONS are not heeded for it.
+    - ``prefix``: what the paths of its files begin with, between slashes; by default ``/static/``.
+    - ``config``: a `shipfiles.config.ServeConfig`, which takes what OPTIONS["serve"] takes.
+    - ``release``: the id of the release; by default the current one.
+    - ``table``: any `shipfiles.serve.table.Table`, instead of all of these.
     """
 
     def __init__(
