@@ -35,10 +35,25 @@ class Problems:
     notes: list[Problem] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """What a reference that begins with ``prefix`` names: nothing of ours."""
+
+    prefix: str
+
+
 def resolve(
-    scanned: Mapping[str, Scanned], others: Collection[str], static_url: str, config: RewriteConfig
+    scanned: Mapping[str, Scanned],
+    others: Collection[str],
+    static_url: str,
+    config: RewriteConfig,
+    lookalikes: Sequence[str] = (),
 ) -> tuple[dict[str, list[Link]], Problems]:
-    """The references in ``scanned`` that lead to one of them or of ``others``, by file; and those that lead nowhere."""
+    """The references in ``scanned`` that lead to one of them or of ``others``, by file; and those that lead nowhere.
+
+    ``lookalikes`` are paths that people may take for that of ``static_url``: in own files references that begin with
+    one of them are noted.
+    """
     links: dict[str, list[Link]] = {}
     problems = Problems()
     hints = _Hints({*scanned, *others} if others else scanned)
@@ -48,10 +63,13 @@ def resolve(
         if fault := file.scan.fault:
             problem = Problem(file.source.place, fault.line, fault.column, "", fault.what, (), logical)
             (problems.warnings if fault.severe else problems.notes).append(problem)
-        broken: list[tuple[Reference, Target | Unresolvable]] = []
+        broken: list[tuple[Reference, Target | Unresolvable | _Elsewhere]] = []
         for reference in file.scan.references:
             target = target_of(reference.url, logical, static_url, reference.base)
             if target is None:
+                if lookalikes and file.source.own and not reference.base and reference.kind != "integrity":
+                    prefix = next((prefix for prefix in lookalikes if reference.url.startswith(prefix)), "")
+                    broken += [(reference, _Elsewhere(prefix))] * bool(prefix)
                 continue
             # Browsers resolve it against the worker's URL, not the script's (HTML Standard, "import scripts into worker
             # global scope"), and which worker that is the script does not tell.
@@ -63,7 +81,7 @@ def resolve(
             elif reference.kind != "integrity":
                 broken.append((replace(reference, required=False) if unsure else reference, target))
         if broken:
-            _report(file, broken, config, hints, problems)
+            _report(file, broken, static_url, config, hints, problems)
     return links, problems
 
 
@@ -114,7 +132,8 @@ def severity_of(source: SourceFile, reference: Reference, logical: str, config: 
 
 def _report(
     file: Scanned,
-    broken: Sequence[tuple[Reference, Target | Unresolvable]],
+    broken: Sequence[tuple[Reference, Target | Unresolvable | _Elsewhere]],
+    static_url: str,
     config: RewriteConfig,
     hints: _Hints,
     problems: Problems,
@@ -124,13 +143,21 @@ def _report(
     places = positions(body, [reference.start for reference, _ in broken], file.scan.codec)
     for (reference, target), (line, column) in zip(broken, places, strict=True):
         text = body[reference.start : reference.end].decode(file.scan.codec or "utf-8", "backslashreplace")
-        if isinstance(target, Unresolvable):
+        if isinstance(target, _Elsewhere):
+            what = (
+                f"left as it is: it begins with '{target.prefix}', and the URLs of static files with '{static_url}'. "
+                "Write that if one is meant"
+            )
+            nearest = ""
+        elif isinstance(target, Unresolvable):
             what, nearest = target.what, ""
         else:
             what, nearest = f"no static file '{target.logical}'", target.logical
         severity, option = severity_of(file.source, reference, nearest, config)
         if severity == "ignore":
             continue
+        if isinstance(target, _Elsewhere):
+            severity, option = "note", ""  # it may well be meant for something else
         names: tuple[str, ...] = ()
         if nearest and reference.kind in ("module", "dynamic-import") and (whole := hints.with_extension(nearest)):
             what, names = f"{what}; browsers add no extension", (whole,)

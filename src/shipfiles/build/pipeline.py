@@ -89,6 +89,7 @@ def build(
     *,
     stats: Mapping[str, Stat] | None = None,
     static_url: str = "/static/",
+    lookalikes: Sequence[str] = (),
     settled: Mapping[str, Settled] | None = None,
     steady: Mapping[str, Digest | None] | None = None,
     media_types: Mapping[str, str] | None = None,
@@ -99,7 +100,8 @@ def build(
     """The assets that ``sources`` become.
 
     ``stats`` say how large the sources are, by logical path, as far as that is known; it is used to share out the work.
-    ``static_url`` is STATIC_URL: an absolute URL below it names a file among the sources. ``steady`` is what
+    ``static_url`` is STATIC_URL: an absolute URL below it names a file among the sources; see `resolve` for
+    its ``lookalikes``. ``steady`` is what
     `Manifest.steady` says of the current release. ``settled`` are further files, by logical path, that need no look:
     what they become is known, and they refer to none of ``sources``.
     Raises `BrokenReferences` with all broken references that count as errors, `SourceError` for a file that
@@ -118,7 +120,7 @@ def build(
     if settled and importing:
         raise NotApart
     settled = settled or {}
-    links, problems = resolve(scanned, settled.keys(), static_url, config)
+    links, problems = resolve(scanned, settled.keys(), static_url, config, lookalikes)
     if problems.errors:
         raise BrokenReferences(problems.errors, problems.warnings, problems.notes)
     wanted, steady = _bundled(sources, links, config), steady or {}

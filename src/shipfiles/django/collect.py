@@ -144,6 +144,7 @@ class _Run:
             config.workers,
             release,
             current_id(storage.store),
+            conf.lookalikes(config),
         )
 
     def over_the_last(self) -> Collected | None:
@@ -210,6 +211,7 @@ class _Run:
                 rewrite,
                 stats=self._found.stats,
                 static_url=self._making.static_url,
+                lookalikes=self._making.lookalikes,
                 steady=current[1].steady() if current else None,
                 media_types=self._making.media_types,
                 cache=self._cache,
@@ -232,6 +234,7 @@ class _Run:
         parts = (
             making.rewrite, settings_of(making.compress), making.static_url, sorted(making.media_types.items()),
             making.manifest_name, config.file_permissions_mode, config.directory_permissions_mode, code_id(),
+            making.lookalikes,
         )  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -326,6 +326,14 @@ def served_prefix(config: StaticConfig) -> str:
     return path if path.startswith("/") else "/" + path
 
 
+def lookalikes(config: StaticConfig) -> tuple[str, ...]:
+    """Paths that people may take for that of `base_url`: those below which requests arrive, where a CDN, a proxy or the
+    mount point makes the URL another.
+    """
+    arriving = {served_prefix(config), served_prefix(dataclasses.replace(config, served_prefix=None))}
+    return tuple(sorted(arriving - {urlsplit(base_url(config) or "").path, "/"}))
+
+
 def forced_script_name() -> str:
     """The mount point that Django's ASGI handler takes off each path, whatever the server says; empty for none."""
     return str(settings.FORCE_SCRIPT_NAME or "")

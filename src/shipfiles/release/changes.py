@@ -141,6 +141,7 @@ def _built(
             sources,
             making.rewrite,
             static_url=making.static_url,
+            lookalikes=making.lookalikes,
             settled={logical: _settled(entry) for logical, entry in base.files.items() if logical not in own},
             media_types=making.media_types,
             cache=cache,

@@ -45,6 +45,8 @@ class Making:
     """The id of the release to be made; empty if it is made from the contents."""
     began_at: str | None = None
     """The id of the release that was current when the run began; ``None`` for the one that is when it has the lock."""
+    lookalikes: tuple[str, ...] = ()
+    """Paths that people may take for that of ``static_url``."""
 
     def renames(self, release: str) -> bool:
         """Whether the files of ``release``, if they are to be made a release now, get another id."""
