@@ -74,6 +74,13 @@ def test_the_options_to_write_are_told_where_people_ask(project: Path) -> None:
         assert len(told(deploy=True)) == 1
 
 
+def test_a_setting_that_changes_nothing(project: Path) -> None:
+    with override_settings(WHITENOISE_ROOT=None):
+        (message,) = told(deploy=True)
+    assert message.msg == "This setting changes nothing: WHITENOISE_ROOT (what it asks for happens without it too)."
+    assert message.hint == "Remove it."
+
+
 def test_what_cannot_be_written_down_is_a_comment(project: Path) -> None:
     with override_settings(WHITENOISE_ADD_HEADERS_FUNCTION=lambda *_: None, WHITENOISE_ROOT="/elsewhere/public"):
         (message,) = told(deploy=True)

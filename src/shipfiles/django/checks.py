@@ -241,7 +241,9 @@ def check_whitenoise_options() -> Iterator[CheckMessage]:
             id="shipfiles.I019",
         )
     if needless:
-        yield Info(f"These settings change nothing: {'; '.join(needless)}.", hint="Remove them.", id="shipfiles.I019")
+        one = len(needless) == 1
+        what = f"{'This setting changes' if one else 'These settings change'} nothing: {'; '.join(needless)}."
+        yield Info(what, hint=f"Remove {'it' if one else 'them'}.", id="shipfiles.I019")
 
 
 def check_middleware() -> Iterator[CheckMessage]:
