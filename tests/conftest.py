@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 from django.urls import clear_script_prefix
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 Write = Callable[[dict[str, str | bytes]], Path]
 
