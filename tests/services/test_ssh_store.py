@@ -8,12 +8,15 @@ import secrets
 import signal
 import stat
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
 from shipfiles.digest import digest_bytes
@@ -254,6 +257,61 @@ def test_a_broken_connection_is_made_anew(store: SshStore, root: Path) -> None:
     assert {stored.size for stored in store.list("many/")} == {9000}
 
 
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize(
+    ("verb", "at"),
+    [("open", 1), ("rename", 1), ("mkdir", 1), ("posix_rename", 1), ("posix_rename", 2), ("lstat", 1), ("scandir", 1)],
+)
+def test_an_answer_is_lost(server: SshServer, root: Path, verb: str, at: int, done: bool) -> None:
+    """The connection breaks at a request, which the server has done or has not."""
+    store = ssh_store(server, root)
+    assert store.head("a") is None
+    line = store._connection.line
+    assert line is not None
+    real, asked = getattr(line.sftp, verb), []
+
+    async def lost(*arguments: Any, **options: Any) -> Any:
+        asked.append(arguments)
+        if len(asked) < at:
+            return await real(*arguments, **options)
+        if done:
+            with suppress(asyncssh.SFTPError):
+                await real(*arguments, **options)
+        line.drop()
+        raise asyncssh.SFTPConnectionLost("")
+
+    setattr(line.sftp, verb, lost)
+    if verb == "lstat":
+        assert store.head("a") is None
+    if verb == "scandir":
+        line.sftp.scandir = lambda path: Ending(lost)
+        done = False
+        assert list(store.list()) == []
+    store.put("new", b"one", mode="create")
+    assert store.swap("a", None, b"two")
+    assert line.lost
+    assert (root / "new").read_bytes() == b"one"
+    assert (root / "a").read_bytes() == b"two"
+    assert sorted(stored.key for stored in store.list()) == ["a", "new"]
+    store.close()
+    leftovers = [path for path in root.rglob(".shipfiles-*") if path.is_file()]
+    # What was not told of, nobody can remove.
+    assert len(leftovers) <= (verb == "open" and done)
+
+
+class Ending:
+    """An asynchronous iterator that ends as ``end`` does."""
+
+    def __init__(self, end: Any) -> None:
+        self.end = end
+
+    def __aiter__(self) -> Ending:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await self.end()
+
+
 def test_many_threads_ask_at_once(store: SshStore) -> None:
     """None of a hundred is answered before all have asked."""
     store.put("a", b"one")
@@ -361,6 +419,13 @@ def test_a_server_with_another_key(server: SshServer, root: Path, tmp_path: Path
     assert f"ssh-keygen -R [127.0.0.1]:{server.port}" in text
 
 
+def test_a_server_that_is_known_by_its_address_alone(server: SshServer, root: Path, tmp_path: Path) -> None:
+    """Who answers for a name chooses the address."""
+    config = (server.folder / "config").read_text().replace("HostName 127.0.0.1", "HostName localhost")
+    (tmp_path / "config").write_text(config.replace("HostKeyAlias", "# HostKeyAlias"))
+    assert "the server is not known" in refused(server, root, config_file=str(tmp_path / "config"))
+
+
 def test_a_configuration_that_turns_the_check_off(server: SshServer, root: Path, tmp_path: Path) -> None:
     config = (server.folder / "config").read_text().replace(str(server.folder / "known_hosts"), "none")
     (tmp_path / "config").write_text(config)
@@ -384,6 +449,29 @@ def test_over_another_server(server: SshServer, root: Path, tmp_path: Path) -> N
     assert store._connection.line is not None
     assert len(store._connection.line.hops) == 2
     store.close()
+
+
+def test_a_server_on_the_way_must_be_known_too(server: SshServer, root: Path, tmp_path: Path) -> None:
+    config = (server.folder / "config").read_text()
+    hop = config.replace("Host server\n", "Host hop\n").replace("HostKeyAlias [127.0.0.1]", "HostKeyAlias other")
+    (tmp_path / "config").write_text(config.replace("Host server\n", "Host server\n  ProxyJump hop\n") + hop)
+    assert "the server is not known" in refused(server, root, config_file=str(tmp_path / "config"))
+
+
+def test_a_server_without_sftp(root: Path) -> None:
+    with started("/bin/false") as plain:
+        assert "the server offers this user no SFTP" in refused(plain, plain.root("plain"))
+
+
+def test_a_process_ends_without_closing(server: SshServer, root: Path) -> None:
+    code = (
+        "from shipfiles.stores.opening import open_store; "
+        f"store = open_store('ssh://server{root}', 'x', {{'config_file': '{server.folder}/config'}}); "
+        "store.put('a', b'one')"
+    )
+    run = subprocess.run([sys.executable, "-W", "error", "-X", "dev", "-c", code], capture_output=True, timeout=60)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert (root / "a").read_bytes() == b"one"
 
 
 def test_without_hard_links_or_extensions(server: SshServer, root: Path) -> None:

@@ -226,15 +226,19 @@ class SshConnection:
         return this.line
 
     async def _connected(self) -> Line:
+        module = load()
         hops: list[Any] = []
         try:
             connection = await self._hop(self._way.host, self._way.port, self._way.user, hops)
-            sftp = await asyncio.wait_for(connection.start_sftp_client(), self._way.limits.connect)
+            try:
+                sftp = await asyncio.wait_for(connection.start_sftp_client(), self._way.limits.connect)
+            except (module.ChannelOpenError, module.SFTPError):
+                raise Unusable("the server offers this user no SFTP: see Subsystem in its sshd_config") from None
         except BaseException:
             for hop in reversed(hops):
                 hop.abort()
             raise
-        return Line(load(), hops, sftp)
+        return Line(module, hops, sftp)
 
     async def _hop(self, host: str, port: int | None, user: str | None, hops: list[Any]) -> Any:
         """A connection with ``host``, over the hosts that OpenSSH's ``ProxyJump`` names for it; added to ``hops``."""

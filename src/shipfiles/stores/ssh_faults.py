@@ -10,6 +10,8 @@ from typing import Any
 
 from ..errors import StoreError, os_reason, printable
 
+_OTHER = "the server, or what OpenSSH's configuration says of it, cannot be used: {}"
+
 
 class HostKeyFault(Exception):
     """The server ``host`` is not known to be the one that is meant. ``text`` says what to do."""
@@ -51,9 +53,9 @@ def changed_host(login: str, known_as: str, fingerprint: str, files: str) -> Hos
 
 def is_lost(error: BaseException, module: Any) -> bool:
     """Whether ``error`` says that there is no connection any more."""
-    return isinstance(
-        error, (module.SFTPConnectionLost, module.SFTPNoConnection, module.ConnectionLost, module.ChannelOpenError)
-    ) or (isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError))
+    return isinstance(error, (module.SFTPConnectionLost, module.SFTPNoConnection, module.ConnectionLost)) or (
+        isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
+    )
 
 
 def fault(error: BaseException, key: str, place: str, module: Any) -> StoreError:
@@ -100,5 +102,8 @@ def _meaning(error: BaseException, module: Any) -> str:
         module.SFTPFailure: "the server says only that it failed. Is its disk or quota full, the name too long, or a "
         "folder where the file should be",
         module.DisconnectError: "the server ended the connection",
+        module.ChannelOpenError: "a server on the way (ProxyJump) does not pass the connection on",
     }
-    return next((text for kind, text in meanings.items() if isinstance(error, kind)), type(error).__name__)
+    return next(
+        (text for kind, text in meanings.items() if isinstance(error, kind)), _OTHER.format(type(error).__name__)
+    )

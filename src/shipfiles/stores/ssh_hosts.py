@@ -12,6 +12,22 @@ from .ssh_faults import HostKeyFault, Unusable, changed_host, unknown_host
 _KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
+class Known:
+    """What known_hosts ``files`` say, as asyncssh asks for it.
+
+    By the server's name alone, as OpenSSH does. asyncssh's own search takes the key of its address as well, and who can
+    answer for the name could give it the address of another server that is known.
+    """
+
+    def __init__(self, module: Any, files: Sequence[str]) -> None:
+        self._found = module.read_known_hosts(list(files)) if files else module.import_known_hosts("")
+
+    def __call__(self, host: str, address: str, port: int | None) -> tuple[Any, Any, Any]:
+        """Keys of the server, of its certificates' authorities, and those that are revoked."""
+        keys, authorities = self._found.match(host, "", port)[:2]
+        return keys, authorities, self._found.match(host, address, port)[2]
+
+
 class Witness:
     """In the place of asyncssh's ``client_factory``: notes the key of a server that is not known, and refuses it."""
 
@@ -30,18 +46,18 @@ class Witness:
 
         return Refusing()
 
-    def fault(self, known: Any, files: str, login: str) -> HostKeyFault:
+    def fault(self, known: Known, files: str, login: str) -> HostKeyFault:
         """What is to be said of the server that was refused: ``known`` hosts are those of ``files``."""
         assert self.shown is not None
         host, address, port, key = self.shown
         fingerprint = f"{key.get_algorithm()} {key.get_fingerprint()}"
-        if any(known.match(host, address, None if port == 22 else port)[:2]):
+        if any(known(host, address, None if port == 22 else port)[:2]):
             known_as = host if port == 22 or host.startswith("[") else f"[{host}]:{port}"
             return changed_host(login, known_as, fingerprint, files)
         return unknown_host(login, fingerprint, files)
 
 
-def known_hosts(module: Any, options: Any) -> tuple[Any, str]:
+def known_hosts(module: Any, options: Any) -> tuple[Known, str]:
     """The known hosts of asyncssh's ``options``, and the files that they are from, as people know them."""
     if options.known_hosts is None:
         raise Unusable(
@@ -50,8 +66,7 @@ def known_hosts(module: Any, options: Any) -> tuple[Any, str]:
         )
     named = [os.fspath(path) for path in options.known_hosts] or list(_KNOWN_HOSTS)
     found = readable(named)
-    known = module.read_known_hosts(found) if found else module.import_known_hosts("")
-    return known, " or ".join(found or named[:1])
+    return Known(module, found), " or ".join(found or named[:1])
 
 
 def readable(paths: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 Every file is whole or absent: it is written under a temporary name beside it, flushed, and renamed. No command is run
 on the server, so no name can become one. What it costs in round trips: a put 3, `head` 1, `read` 3 up to 1 MiB, `copy`
-1, `delete` 2 for all keys that are asked at once, `swap` 8, `list` 3 for folders side by side.
+2, `delete` 2 for all keys that are asked at once, `swap` 8, `list` 3 for folders side by side.
 
 What is guaranteed: an overwrite is at one instant (``posix-rename@openssh.com``, which the server must have); of
 several who create one succeeds, where the server's file system has hard links; of several who swap over SSH one
@@ -189,11 +189,13 @@ class SshStore:
     def _put_small(self, key: str, path: str, data: bytes, mode: PutMode, digest: Digest | None) -> int:
         if digest is not None:
             check_digest(key, digest_bytes(data), digest)
-        temporary, moving = self._temporary(path), files.Moving()
+        temporary, moving = "", files.Moving()
 
         async def work(line: Line) -> None:
             nonlocal temporary
             if not moving.begun:
+                if temporary:  # what an attempt left whose connection broke
+                    line.later(line.sftp.remove(temporary))
                 temporary = self._temporary(path)
                 await files.create(line, self._way, temporary, data)
             await files.move(line, temporary, path, key, mode, moving)
