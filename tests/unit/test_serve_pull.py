@@ -565,7 +565,7 @@ def test_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ("gs://bucket/static", r"^here: there is no store for gs:// yet\. It can be .* folder"),
+        ("ftp://host/static", r"^here: there is no store for ftp:// yet\. It can be .* folder"),
         ("file://server/share", "names another machine"),
         ("./releases", "must be absolute"),
         ("", "must be absolute"),

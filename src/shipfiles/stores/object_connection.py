@@ -121,10 +121,10 @@ class Service(Protocol):
         ...
 
 
-class _Session:
+class Session:
     """What one process has open."""
 
-    def __init__(self, module: Any, parents: _Session | None) -> None:
+    def __init__(self, module: Any, parents: Session | None) -> None:
         self.module = module
         self.parents = parents  # kept: to close it would wait for threads that this process does not have
         self.guard = threading.Lock()
@@ -141,7 +141,7 @@ class Connection:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._session: _Session | None = None
+        self._session: Session | None = None
 
     @property
     def module(self) -> Any:
@@ -221,10 +221,10 @@ class Connection:
             for key in keys:
                 session.seen.pop(key, None)
 
-    def _open(self) -> _Session:
+    def _open(self) -> Session:
         """The session of this process."""
         module = engine(self._service.extra)
         session = self._session
         if session is None or session.module is not module:
-            session = self._session = _Session(module, session)
+            session = self._session = Session(module, session)
         return session

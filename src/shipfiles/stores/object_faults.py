@@ -60,6 +60,7 @@ _OF_STATUS = {
     "401": "access denied: the store does not accept these credentials",
     "403": "access denied. Where one may not list, a store says so of a key that is not there, too",
     "404": "the store does not find it",
+    "408": "the store has waited too long for the body",
     "413": "it is larger than the store takes",
     "429": _MEANINGS["SlowDown"],
     "500": _MEANINGS["InternalError"],
@@ -122,17 +123,30 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     kinds = _KIND.findall(text)
     kind = "Timeout" if "Timeout" in kinds else next(iter(kinds), "")
     if meaning := _MEANINGS.get(code) or _OF_STATUS.get(status):
-        told = " ".join(filter(None, (status, code)))
-        made: type[StoreError] = (
-            NoAnswer if status[:1] == "5" or status == "429" or code == "NoSuchUpload" else StoreError
-        )
-        return made(key or ".", f"{meaning} ({told}, {store})")
+        return refusal(key, store, status, code, meaning)
     if kind == "Connect":
         why = next((f": {meaning}" for name, meaning in _NO_CONNECTION.items() if name in text), "")
         return NoAnswer(key or ".", f"{_OF_KIND[kind]}{why} ({store})")
-    if meaning := _OF_KIND.get(kind):
-        return NoAnswer(key or ".", f"{meaning} ({store})", timed_out=kind == "Timeout")
+    if kind:
+        return broken(key, store, kind)
     if "redential" in text or name == "UnauthenticatedError":
         return StoreError(key or ".", f"no credentials for {store} are found, or none that are accepted")
     said = " ".join(filter(None, (status, code))) or name
     return StoreError(key or ".", f"the store refused ({said}, {store})")
+
+
+def refusal(key: str, store: str, status: str, code: str = "", meaning: str = "") -> StoreError:
+    """The error for an answer with a ``status``, and a ``code`` if the store has given one.
+
+    `NoAnswer` if it says nothing about what was asked. Default of ``meaning``: the status's.
+    """
+    told = " ".join(filter(None, (status, code)))
+    made: type[StoreError] = StoreError
+    if status[:1] == "5" or status in ("408", "429") or code == "NoSuchUpload":
+        made = NoAnswer
+    return made(key or ".", f"{meaning or _OF_STATUS.get(status, 'the store refused')} ({told}, {store})")
+
+
+def broken(key: str, store: str, kind: str) -> NoAnswer:
+    """The error where no answer came: ``Timeout``, ``Connect``, ``Request``."""
+    return NoAnswer(key or ".", f"{_OF_KIND[kind]} ({store})", timed_out=kind == "Timeout")

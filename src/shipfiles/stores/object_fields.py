@@ -11,9 +11,10 @@ _NAMES = {
     name.lower(): name
     for name in ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type")
 }
-_STORAGE_CLASS = "Storage-Class"
+STORAGE_CLASS = "Storage-Class"
+"""Not answered with, but told like what is."""
 _TOKENS = 16
-_TOKEN = "shipfiles"  # letters only: Azure takes no others, and some proxies drop fields with an underscore
+TOKEN = "shipfiles"  # letters only: Azure takes no others, and some proxies drop fields with an underscore
 """The name of the metadata by which a put knows its own object again, if the answer to it was lost: its token, and
 those of the last puts before it, each of which may not know yet that it has been followed."""
 
@@ -28,9 +29,9 @@ def canonical(fields: Mapping[str, str], own: str, key: str) -> dict[str, str]:
         lower = name.lower()
         if lower in _NAMES:
             known = _NAMES[lower]
-        elif lower.startswith(own) and lower[len(own) :] not in ("", _TOKEN):
+        elif lower.startswith(own) and lower[len(own) :] not in ("", TOKEN):
             known = lower[len(own) :]
-        elif name == _STORAGE_CLASS:
+        elif name == STORAGE_CLASS:
             known = name
         else:
             raise StoreError(
@@ -47,7 +48,7 @@ def told(attributes: Mapping[str, str], own: str) -> dict[str, str]:
     return {
         name if name in _NAMES.values() else own + name: value
         for name, value in attributes.items()
-        if name not in (_TOKEN, _STORAGE_CLASS)
+        if name not in (TOKEN, STORAGE_CLASS)
     }
 
 
@@ -55,7 +56,7 @@ def as_headers(attributes: Mapping[str, str], own: str) -> dict[str, str]:
     """``attributes`` as the header fields of a request that S3 makes a copy with."""
     return {
         "x-amz-storage-class"
-        if name == _STORAGE_CLASS
+        if name == STORAGE_CLASS
         else (name.lower() if name in _NAMES.values() else own + name): value
         for name, value in attributes.items()
     }
@@ -63,12 +64,17 @@ def as_headers(attributes: Mapping[str, str], own: str) -> dict[str, str]:
 
 def marked(attributes: Mapping[str, str], tokens: Sequence[str]) -> dict[str, str]:
     """``attributes`` with the tokens of a put, the newest first, and of those that it takes the place of."""
-    return {**attributes, _TOKEN: "-".join(tokens[:_TOKENS])} if tokens else dict(attributes)
+    return {**attributes, TOKEN: "-".join(tokens[:_TOKENS])} if tokens else dict(attributes)
 
 
 def tokens_of(attributes: Mapping[str, str]) -> tuple[str, ...]:
     """The tokens that an object with ``attributes`` has."""
-    return tuple(attributes.get(_TOKEN, "").split("-"))
+    return tuple(attributes.get(TOKEN, "").split("-"))
+
+
+def without_token(attributes: Mapping[str, str]) -> dict[str, str]:
+    """``attributes`` without that of the put that made the object."""
+    return {name: value for name, value in attributes.items() if name != TOKEN}
 
 
 def checked_parameters(

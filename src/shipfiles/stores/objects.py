@@ -11,7 +11,6 @@ and those of the puts before it, by which it is known again.
 
 from __future__ import annotations
 
-import itertools
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,11 +64,10 @@ class ObjectStore:
     ) -> Stored:
         check_key(key)
         attributes = canonical({**self._service.fields, **fields}, self._service.own, key)
-        chunks = chunks_of(body, key)
         held: list[bytes] = []
         size = 0
         with ExitStack() as gate:
-            for chunk in chunks:
+            for chunk in chunks_of(body, key):
                 held.append(chunk)
                 if size <= _LARGE < size + len(chunk):
                     gate.enter_context(self._connection.large)
@@ -85,18 +83,15 @@ class ObjectStore:
                 elif not self._create(key, whole, attributes):
                     raise KeyExists(key)
                 return Stored(key, size)
-            if mode == "create" and self._look(key) is not None:
-                raise KeyExists(key)
-            rest = itertools.chain([b"".join(held)], chunks)
             held.clear()
-            return self._send_in_parts(key, rest, digest, attributes)
+            return self._send_in_parts(key, body, mode, digest, attributes)
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
         check_key(key)
         attributes = canonical(self._service.fields, self._service.own, key)
         if expected is None:
             return self._create(key, body, attributes)
-        token = _new_token()
+        token = new_token()
         version, before = self._connection.remembered(key, digest_bytes(expected))
         if not self._service.proven:
             version = ""  # conditions may not be heeded: only a look can tell
@@ -196,7 +191,7 @@ class ObjectStore:
         if not self._service.conditional:
             self._send(key, body, attributes, "overwrite")
             return True
-        token = _new_token()
+        token = new_token()
         for _ in range(_TRIES):
             try:
                 self._send(key, body, attributes, "create", (token,))
@@ -228,24 +223,19 @@ class ObjectStore:
             self._connection.remember(key, digest_bytes(body), sent["e_tag"], tokens)
 
     def _send_in_parts(
-        self, key: str, chunks: Iterator[bytes], digest: Digest | None, attributes: Mapping[str, str]
+        self, key: str, body: Body, mode: PutMode, digest: Digest | None, attributes: Mapping[str, str]
     ) -> Stored:
+        if mode == "create" and self._look(key) is not None:
+            raise KeyExists(key)
         digester = Digester()
-
-        def checked() -> Iterator[bytes]:
-            for chunk in chunks:
-                digester.update(chunk)
-                yield chunk
-            # An error here gives the upload up: nothing is under the key before its last request.
-            check_digest(key, digester.digest(), digest)
-
-        token = _new_token()
+        token = new_token()
         module, client = self._connection.module, self._connection.client(self._service.write_headers)
         self._connection.forget([key])
         try:
             self._connection.ask(
-                key, module.put, client, self._path(key), checked(), attributes=marked(attributes, (token,)),
-                use_multipart=True, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE,
+                key, module.put, client, self._path(key), checked_chunks(body, key, digest, digester),
+                attributes=marked(attributes, (token,)), use_multipart=True, chunk_size=_PART,
+                max_concurrency=_PARTS_AT_ONCE,
             )  # fmt: skip
         except NoAnswer:
             # The last request may have been done, and its repetition does not find the upload any more.
@@ -290,8 +280,21 @@ class ObjectStore:
         return self._service.prefix + key
 
 
-def _new_token() -> str:
+def new_token() -> str:
+    """A token for a put on a condition."""
     return secrets.token_hex(8)
+
+
+def checked_chunks(body: Body, key: str, digest: Digest | None, digester: Digester) -> Iterator[bytes]:
+    """The bytes of ``body``, which ``digester`` is told, too.
+
+    Raises `StoreError` behind the last if they do not have the ``digest``: an upload that has not heard of the end by
+    then has changed nothing.
+    """
+    for chunk in chunks_of(body, key):
+        digester.update(chunk)
+        yield chunk
+    check_digest(key, digester.digest(), digest)
 
 
 class CopyingObjectStore(ObjectStore):

@@ -17,11 +17,12 @@ from .store import Store
 
 if TYPE_CHECKING:
     from .azure import Azure
+    from .google import Google
     from .s3 import S3
 
 _VERBS = ("put", "swap", "head", "read", "list", "delete")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-_BUCKETS = frozenset({"s3", "az"})
+_BUCKETS = frozenset({"s3", "gs", "az"})
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 
 
@@ -29,9 +30,10 @@ def open_store(place: object, where: str, options: Mapping[str, Any] | None = No
     """The store that ``place`` means; ``where`` names the option in errors. Raises `ConfigError`.
 
     A store itself; the absolute path of a folder, or its ``file://`` URL; ``s3://bucket/folder`` with the options of
-    `S3`, ``az://container/folder`` with those of `Azure`; ``ssh://user@host:port/folder`` with those of `Ssh`, user and
-    port as OpenSSH's configuration says them if they are left out; or the dotted path of a store or of a callable
-    without arguments that gives one. Nothing is asked over the network yet.
+    `S3`, ``gs://bucket/folder`` with those of `Google`, ``az://container/folder`` with those of `Azure`;
+    ``ssh://user@host:port/folder`` with those of `Ssh`, user and port as OpenSSH's configuration says them if they are
+    left out; or the dotted path of a store or of a callable without arguments that gives one. Nothing is asked over the
+    network yet.
     """
     if isinstance(place, str) and (scheme := _SCHEME.match(place)):
         if scheme[1].lower() in _BUCKETS:
@@ -41,7 +43,7 @@ def open_store(place: object, where: str, options: Mapping[str, Any] | None = No
         if scheme[1].lower() != "file":
             raise ConfigError(
                 f"{where}: there is no store for {scheme[1]}:// yet. It can be the absolute path of a folder, a "
-                "file://, s3://, az:// or ssh:// URL, or a store object of your own or its dotted path."
+                "file://, s3://, gs://, az:// or ssh:// URL, or a store object of your own or its dotted path."
             )
         if options:
             raise ConfigError(f"{where}: a folder has no options.")
@@ -50,7 +52,7 @@ def open_store(place: object, where: str, options: Mapping[str, Any] | None = No
             raise ConfigError(f"{where}: {place!r} names another machine. Write file:///, with three slashes.")
         return LocalStore(_absolute(unquote(url.path), where))
     if options:
-        raise ConfigError(f"{where}: only a store at s3://, az:// or ssh:// has options, not {place!r}.")
+        raise ConfigError(f"{where}: only a store at s3://, gs://, az:// or ssh:// has options, not {place!r}.")
     if isinstance(place, os.PathLike) or (isinstance(place, str) and not _DOTTED.fullmatch(place)):
         return LocalStore(_absolute(os.fspath(place), where))
     found = imported(place, where) if isinstance(place, str) else place
@@ -64,11 +66,15 @@ def open_store(place: object, where: str, options: Mapping[str, Any] | None = No
 def _bucket(place: str, scheme: str, options: Mapping[str, Any], where: str) -> Store:
     """The bucket or container at the URL ``place``."""
     # Loaded when there is one: what a site with a folder does not use costs it nothing.
-    kind: type[S3 | Azure]
+    kind: type[S3 | Google | Azure]
     if scheme == "s3":
         from .s3 import S3
 
         kind, bucket_option = S3, "bucket_name"
+    elif scheme == "gs":
+        from .google import Google
+
+        kind, bucket_option = Google, "bucket_name"
     else:
         from .azure import Azure
 
@@ -78,15 +84,23 @@ def _bucket(place: str, scheme: str, options: Mapping[str, Any], where: str) -> 
         raise ConfigError(f"{where}: credentials do not belong in the URL of a store, but in options of their own.")
     if "?" in place or "#" in place:
         raise ConfigError(f"{where}: {place!r} must be {scheme}://bucket/folder; options are given besides.")
-    found = dict(options)
+    found = _honoured(options, getattr(kind, "not_honoured", {}), where)
     for name, value in ((bucket_option, bucket), ("location", location.strip("/"))):
         if value and found.setdefault(name, value) != value:
             raise ConfigError(f"{where}: {name} is {found[name]!r} in the options and {value!r} in {place!r}.")
-    secrets = {f.name for f in dataclasses.fields(kind) if not f.repr} - {"token_credential"}
+    secrets = {f.name for f in dataclasses.fields(kind) if not f.repr and f.type != "object"}
     for name in secrets & found.keys():
         if not isinstance(found[name], str | None):
             raise ConfigError(f"{where}[{name!r}] must be a string.")
     return from_mapping(kind, found, where).store()
+
+
+def _honoured(options: Mapping[str, Any], others: Mapping[str, tuple[object, str]], where: str) -> dict[str, Any]:
+    """``options`` without those of ``others`` that ask for nothing. Raises `ConfigError` for one that does."""
+    for name, value in options.items():
+        if name in others and value not in (None, others[name][0]):
+            raise ConfigError(f"{where}[{name!r}] is not honoured: {others[name][1]}. Leave it out.")
+    return {name: value for name, value in options.items() if name not in others}
 
 
 def _server(place: str, options: Mapping[str, Any], where: str) -> Store:

@@ -1,0 +1,162 @@
+"""Google Cloud Storage: its options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from ..errors import ConfigError
+from .google_objects import CopyingGoogleStore, GoogleStore
+from .object_connection import Limits
+from .object_fields import checked_parameters, folder
+from .s3 import checked_endpoint
+
+# https://docs.cloud.google.com/storage/docs/buckets#naming
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_QUANTUM = 256 << 10
+_FIELDS = {
+    "cache_control": "Cache-Control",
+    "content_disposition": "Content-Disposition",
+    "content_encoding": "Content-Encoding",
+    "content_language": "Content-Language",
+    "content_type": "Content-Type",
+    "storage_class": "Storage-Class",
+}
+# https://docs.cloud.google.com/storage/docs/access-control/lists#predefined-acl, for objects
+_ACLS = (
+    "authenticatedRead", "bucketOwnerFullControl", "bucketOwnerRead", "private", "projectPrivate", "publicRead",
+)  # fmt: skip
+_ACL_OF_HEADER = {re.sub("[A-Z]", lambda found: "-" + found[0].lower(), name): name for name in _ACLS}
+_CONNECTIONS = 64
+
+
+@dataclass(frozen=True)
+class Google:
+    """A bucket and the way to it, in the words of django-storages."""
+
+    bucket_name: str
+    """The bucket."""
+    location: str = ""
+    """The folder in it under which everything is."""
+    project_id: str | None = None
+    """The project that asks. Default: none is named; a bucket knows its own."""
+    credentials: object = field(default=None, repr=False)
+    """Credentials of ``google-auth``, or a service account's key: the path of its file, or what is in it as a mapping.
+    Default: ``GOOGLE_APPLICATION_CREDENTIALS``, ``gcloud``'s, the service account of the machine."""
+    endpoint_url: str | None = None
+    """The address of the API, where it is another than Google's. Default: ``STORAGE_EMULATOR_HOST``."""
+    default_acl: str | None = None
+    """A predefined ACL for everything that is put, such as ``publicRead``. Buckets with uniform access refuse any;
+    with one, nothing is copied within the bucket."""
+    object_parameters: Mapping[str, object] = field(default_factory=dict)
+    """What every object gets unless its put says otherwise: ``cache_control``, ``content_disposition``,
+    ``content_encoding``, ``content_language``, ``content_type``, ``metadata``, ``storage_class``, ``acl``."""
+    blob_chunk_size: int = 8 << 20
+    """How much of a file of more than 5 MiB one request sends; a multiple of 256 KiB. Bytes."""
+    limits: Limits = field(default_factory=Limits)
+    """How long the store is waited for."""
+
+    extra = "google"
+    own = "x-goog-meta-"
+    batch = 100  # https://docs.cloud.google.com/storage/docs/batch
+    conditional = True
+    proven = True
+    write_headers: ClassVar[Mapping[str, str]] = {}
+    not_honoured: ClassVar[Mapping[str, tuple[object, str]]] = {
+        "custom_endpoint": (None, "it is the address that pages use: say it as base_url. The API's is endpoint_url"),
+        "querystring_auth": (False, "static files are public, their URLs are not signed"),
+        "expiration": (None, "static files are public, their URLs are not signed"),
+        "iam_sign_blob": (False, "static files are public, their URLs are not signed"),
+        "sa_email": (None, "static files are public, their URLs are not signed"),
+        "file_overwrite": (True, "files of one name with other bytes get other hashed names"),
+        "gzip": (False, "files are compressed when they are built: see OPTIONS['compress']"),
+        "gzip_content_types": (None, "files are compressed when they are built: see OPTIONS['compress']"),
+        "max_memory_size": (None, "no body of more than a few MiB is held in memory, whatever is set"),
+    }
+    """Options of django-storages that do nothing here → the value which asks for nothing else, and why."""
+
+    def __post_init__(self) -> None:
+        if not _BUCKET.fullmatch(self.bucket_name):
+            raise ConfigError(f"bucket_name {self.bucket_name!r} cannot be the name of a bucket.")
+        if self.blob_chunk_size <= 0 or self.blob_chunk_size % _QUANTUM:
+            raise ConfigError(f"blob_chunk_size must be a multiple of 256 KiB (262144), not {self.blob_chunk_size}.")
+        given = self.credentials
+        if given is not None and not isinstance(given, (str, Mapping)) and not hasattr(given, "before_request"):
+            raise ConfigError(
+                "credentials must be credentials of google-auth, the path of a service account's key, or what is in it."
+            )
+        if self.endpoint_url is not None:
+            checked_endpoint(self.endpoint_url)
+        folder(self.location)
+        _ = self.acl, self.fields
+
+    def store(self) -> GoogleStore:
+        """The bucket as a store."""
+        return GoogleStore(self) if self.acl else CopyingGoogleStore(self)
+
+    @property
+    def name(self) -> str:
+        """The store as people know it."""
+        return f"gs://{self.bucket_name}/{self.prefix}".rstrip("/")
+
+    @property
+    def prefix(self) -> str:
+        """Before all keys."""
+        return folder(self.location)
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What every object answers with."""
+        return checked_parameters(self.object_parameters, _FIELDS, self.own, {"acl": ""})
+
+    @property
+    def acl(self) -> str | None:
+        """The predefined ACL of what is put. Raises `ConfigError`."""
+        acl = self.object_parameters.get("acl", self.default_acl)
+        if acl is None:
+            return None
+        known = _ACL_OF_HEADER.get(acl, acl) if isinstance(acl, str) else None
+        if known not in _ACLS:
+            raise ConfigError(f"default_acl must be one of {', '.join(_ACLS)}, not {acl!r}.")
+        return known
+
+    @property
+    def chunk_size(self) -> int:
+        """How much of a large body one request sends. Bytes."""
+        return self.blob_chunk_size
+
+    def client(self, module: Any, headers: Mapping[str, str]) -> Any:  # noqa: ARG002
+        """A client of Google's; ``module`` is an `Engine`. Raises `ConfigError`, and what google-auth raises."""
+        endpoint = {"api_endpoint": self.endpoint_url.rstrip("/")} if self.endpoint_url else None
+        client = module.storage.Client(
+            project=self.project_id, credentials=self._credentials(module), client_options=endpoint
+        )
+        # It would ask for the bucket's metadata besides, in a thread of its own, for a trace that nobody has asked for.
+        client._bucket_metadata_cache = None
+        client._http.hooks["response"].append(module.hear)
+        # By default it keeps ten connections, and opens others anew for each request.
+        for scheme in ("http://", "https://"):
+            if not client._http.is_mtls:
+                client._http.mount(scheme, module.requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS))
+        return client
+
+    def _credentials(self, module: Any) -> Any:
+        """Credentials of google-auth, ``None`` if the client finds them itself. Raises `ConfigError`."""
+        given = self.credentials
+        account = module.service_account.Credentials
+        try:
+            if isinstance(given, str):
+                return account.from_service_account_file(given)
+            if isinstance(given, Mapping):
+                return account.from_service_account_info(given)
+        except OSError as error:
+            raise ConfigError(f"credentials: the key's file cannot be read: {error.strerror}.") from None
+        except (ValueError, module.auth_errors.GoogleAuthError):
+            # Without the cause, which could show the key.
+            raise ConfigError(
+                "credentials: that is no service account's key. Of other kinds, set GOOGLE_APPLICATION_CREDENTIALS to "
+                "the path, or give credentials of google-auth."
+            ) from None
+        return given

@@ -1,0 +1,327 @@
+"""Google Cloud Storage as a `Store`.
+
+What it costs, in requests: a put 1 (of more than 5 MiB one for each chunk and 1, and 1 more to create), a create-only
+put 1, `head` 1, `read` 1 for each 8 MiB, `swap` 2, or 1 after this object has read or written the key, `delete` 1 for
+100 keys, `copy` 1 with fields and 2 without, `list` 1 for 1,000 keys. A swap of what was not put on a condition costs 1
+more, and 3 where a server does not tell metadata with the bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..digest import Digest, Digester, digest_bytes
+from ..errors import KeyExists, KeyNotFound, StoreError
+from .google_connection import GoogleConnection, no_bucket
+from .object_connection import Service
+from .object_faults import NoAnswer, OtherVersion
+from .object_fields import STORAGE_CLASS, TOKEN, canonical, marked, tokens_of, without_token
+from .objects import ObjectStore, checked_chunks, new_token
+from .store import Body, PutMode, Stored, check_key
+
+_CHUNK = 1 << 20
+_READ = 8 << 20
+_SMALL = 1 << 20  # up to this size the generation of what was read is remembered
+_TRIES = 10
+_LISTED = "items(name,size,timeCreated),nextPageToken"
+_CHECKSUM = "crc32c"
+_PROPERTIES = {
+    "Cache-Control": "cache_control",
+    "Content-Disposition": "content_disposition",
+    "Content-Encoding": "content_encoding",
+    "Content-Language": "content_language",
+    "Content-Type": "content_type",
+    STORAGE_CLASS: "storage_class",
+}
+
+
+class GoogleService(Service, Protocol):
+    """What Google's client must know beside what any must."""
+
+    @property
+    def bucket_name(self) -> str:
+        """The bucket."""
+        ...
+
+    @property
+    def acl(self) -> str | None:
+        """The predefined ACL of what is put."""
+        ...
+
+    @property
+    def chunk_size(self) -> int:
+        """How much of a large body one request sends. Bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the store tells of an object."""
+
+    attributes: dict[str, str]
+    meta: dict[str, Any]
+    generation: int
+
+
+class GoogleStore(ObjectStore):
+    """The keys under a prefix of a bucket. Puts, creations and swaps are at one instant, whatever the size.
+
+    Safe to use from several threads.
+    """
+
+    _connection: GoogleConnection
+
+    def __init__(self, service: GoogleService) -> None:
+        super().__init__(service)
+        self._google = service
+        self._connection = GoogleConnection(service)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        check_key(key)
+        digester, checksum = Digester(), self._connection.module.crc32c.Checksum()
+        generation: int | None = None
+        wanted = ""
+        last = False
+        while not last:
+            blob, body, tokens = self._get(key, digester.size, generation)
+            generation, wanted = blob.generation or generation, blob.crc32c or wanted
+            digester.update(body)
+            checksum.update(body)
+            last = len(body) < _READ
+            if last and wanted and base64.b64encode(checksum.digest()).decode() != wanted:
+                raise NoAnswer(key, f"the bytes that arrived are not those that the store has; run again ({self})")
+            if last and digester.size <= _SMALL and generation and tokens:
+                self._connection.remember(key, digester.digest(), str(generation), tokens)
+            for start in range(0, len(body), _CHUNK):
+                yield body[start : start + _CHUNK]
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        begins = self._service.prefix + prefix
+        token: str | None = None
+        while True:
+            # Each page is asked for anew: the client's own iterator ends without a word after an error.
+            page, token = self._connection.ask(prefix, self._page, prefix, begins, token)
+            for name, size, modified in page:
+                if name.endswith("/") and not size:
+                    continue  # what Google's console makes for an empty folder
+                key = name[len(self._service.prefix) :]
+                try:
+                    check_key(key)
+                except StoreError:
+                    raise StoreError(
+                        prefix or ".",
+                        f"{self} holds an object named {name!r}, with an empty part or a character that no file can "
+                        "have: remove it, or use another location",
+                    ) from None
+                yield Stored(key, size, modified)
+            if not token:
+                return
+
+    def _page(self, prefix: str, begins: str, token: str | None) -> tuple[Sequence[tuple[str, int, float]], str | None]:
+        """The names, sizes and times of one page, and the token of the next."""
+        client = self._connection.client()
+        found = client.list_blobs(
+            self._google.bucket_name, prefix=begins or None, page_token=token, page_size=1000, fields=_LISTED,
+            **self._options(),
+        )  # fmt: skip
+        try:
+            page = next(found.pages, ())
+        except self._connection.module.api_errors.NotFound:
+            raise no_bucket(prefix, self._service.name) from None
+        return [(blob.name, blob.size, blob.time_created.timestamp()) for blob in page], found.next_page_token
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        together = self._connection.ask(keys[0], self._delete_together, keys)
+        for key in () if together else keys:
+            self._connection.ask(key, self._delete_one, key)
+        self._connection.forget(keys)
+
+    def _delete_together(self, keys: Sequence[str]) -> bool:
+        """Delete ``keys`` with one request; false if the server knows none for several, as emulators may not."""
+        client, module = self._connection.client(), self._connection.module
+        bucket = client.bucket(self._google.bucket_name)
+        batch = client.batch(raise_exception=False)
+        try:
+            with batch:
+                for key in keys:
+                    bucket.delete_blob(self._path(key), **self._options())
+        except ValueError as error:
+            if isinstance(error, module.auth_errors.GoogleAuthError):
+                raise
+            return False
+        faults = []
+        for key, answer in zip(keys, batch._responses, strict=True):
+            if answer.status_code >= 300 and answer.status_code != 404:
+                refused = module.api_errors.from_http_response(answer)
+                faults.append(module.fault(refused, key, self._service.name))
+        for fault in sorted(faults, key=lambda fault: isinstance(fault, NoAnswer)):
+            raise fault
+        return True
+
+    def _delete_one(self, key: str) -> None:
+        try:
+            self._blob(key).delete(**self._options())
+        except self._connection.module.api_errors.NotFound:
+            return
+
+    def _send(
+        self, key: str, body: bytes, attributes: Mapping[str, str], mode: object, tokens: Sequence[str] = ()
+    ) -> None:
+        generation = 0 if mode == "create" else int(mode["e_tag"]) if isinstance(mode, dict) else None
+        self._connection.forget([key])
+
+        def send() -> Any:
+            blob = self._blob(key, marked(attributes, tokens))
+            blob.upload_from_string(
+                body, content_type=attributes.get("Content-Type"), if_generation_match=generation,
+                predefined_acl=self._google.acl, checksum=_CHECKSUM, **self._options(),
+            )  # fmt: skip
+            return blob
+
+        try:
+            blob = self._connection.ask(key, send)
+        except KeyNotFound:
+            raise no_bucket(key, self._service.name) from None
+        if len(body) <= _SMALL and blob.generation:
+            self._connection.remember(key, digest_bytes(body), str(blob.generation), tokens)
+
+    def _send_in_parts(
+        self, key: str, body: Body, mode: PutMode, digest: Digest | None, attributes: Mapping[str, str]
+    ) -> Stored:
+        # The condition is only promised to be looked at when all has been sent.
+        if mode == "create" and self._look(key) is not None:
+            raise KeyExists(key)
+        digester, token = Digester(), new_token()
+        self._connection.forget([key])
+
+        def send() -> None:
+            blob = self._blob(key, marked(attributes, (token,)))
+            blob.chunk_size = self._google.chunk_size
+            blob.upload_from_file(
+                _Stream(checked_chunks(body, key, digest, digester)), content_type=attributes.get("Content-Type"),
+                if_generation_match=0 if mode == "create" else None, predefined_acl=self._google.acl,
+                checksum=_CHECKSUM, **self._options() | {"retry": self._connection.chunk_retry(key)},
+            )  # fmt: skip
+
+        try:
+            self._connection.ask_once(key, send)
+        except KeyNotFound:
+            raise no_bucket(key, self._service.name) from None
+        except (NoAnswer, OtherVersion) as error:
+            # The last request may have been done though its answer was lost.
+            if not self._arrived(key, token):
+                raise (KeyExists(key) if isinstance(error, OtherVersion) else error) from None
+        return Stored(key, digester.size)
+
+    def _look(self, key: str) -> _Found | None:
+        def look() -> _Found:
+            blob = self._blob(key)
+            blob.reload(**self._options())
+            told = {name: getattr(blob, known) for name, known in _PROPERTIES.items() if name != STORAGE_CLASS}
+            attributes = {name: value for name, value in (told | (blob.metadata or {})).items() if value}
+            return _Found(attributes, {"size": blob.size, "last_modified": blob.time_created}, blob.generation)
+
+        try:
+            return self._connection.ask(key, look)
+        except KeyNotFound:
+            return None
+
+    def _read_small(self, key: str) -> tuple[bytes | None, str, tuple[str, ...]]:
+        for _ in range(_TRIES):
+            try:
+                blob, body, tokens = self._get(key, 0, None)
+            except KeyNotFound:
+                return None, "", ()
+            if tokens:
+                return body, str(blob.generation), tokens
+            # It has none, or the answer does not tell them; of an empty object not even the generation is told.
+            found = self._look(key)
+            if found is not None and blob.generation in (None, found.generation) and found.meta["size"] == len(body):
+                return body, str(found.generation), tokens_of(found.attributes)
+        raise StoreError(key, f"others keep writing it in {self}; run again")
+
+    def _get(self, key: str, start: int, generation: int | None) -> tuple[Any, bytes, tuple[str, ...]]:
+        """Up to 8 MiB from ``start`` on, as they are stored, and what the answer tells of the object and its tokens."""
+
+        def get() -> tuple[Any, bytes, tuple[str, ...]]:
+            blob = self._blob(key)
+            try:
+                body = blob.download_as_bytes(
+                    start=start, end=start + _READ - 1, raw_download=True, if_generation_match=generation,
+                    checksum=None, **self._options(),
+                )  # fmt: skip
+            except self._connection.module.api_errors.RequestRangeNotSatisfiable:
+                return blob, b"", ()
+            tokens = self._connection.module.heard().get(self._service.own + TOKEN)
+            return blob, body, tokens_of({TOKEN: tokens}) if tokens else ()
+
+        return self._connection.ask(key, get)
+
+    def _blob(self, key: str, attributes: Mapping[str, str] = {}) -> Any:
+        """The client's word for the object under ``key``, told what it is to answer with."""
+        blob = self._connection.client().bucket(self._google.bucket_name).blob(self._path(key))
+        for name in attributes.keys() & _PROPERTIES.keys():
+            setattr(blob, _PROPERTIES[name], attributes[name])
+        if own := attributes.keys() - _PROPERTIES.keys():
+            blob.metadata = {name: attributes[name] for name in own}
+        return blob
+
+    def _options(self) -> dict[str, Any]:
+        """How long one request may take; `GoogleConnection` asks again."""
+        limits = self._service.limits
+        return {"timeout": (limits.connect, limits.request), "retry": None}
+
+
+class CopyingGoogleStore(GoogleStore):
+    """A bucket whose objects have no ACL of their own, which a copy would not get."""
+
+    def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
+        """Make ``target`` a copy of ``source``. True also if it was one: to look would cost as much as to copy."""
+        check_key(source)
+        check_key(target)
+        attributes = canonical({**self._service.fields, **fields}, self._service.own, target)
+        if not fields:
+            # What a copy without fields of its own gets is not said where a request names its target.
+            found = self._look(source)
+            if found is None:
+                raise KeyNotFound(source)
+            attributes = {name: value for name, value in attributes.items() if name == STORAGE_CLASS}
+            attributes |= without_token(found.attributes)
+        blob, token = self._blob(target, attributes), None
+        self._connection.forget([target])
+        while True:
+            # A large object may take several requests; it is there after the last.
+            try:
+                answer = self._connection.ask(target, blob.rewrite, self._blob(source), token, **self._options())
+            except KeyNotFound:
+                raise KeyNotFound(source) from None
+            token = answer[0]
+            if not token:
+                return True
+
+
+class _Stream:
+    """Chunks as a file that can be read once."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._held = b""
+        self._told = 0
+
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes; fewer only at the end."""
+        parts, more = [self._held], len(self._held)
+        while more < size and (chunk := next(self._chunks, b"")):
+            parts.append(chunk)
+            more += len(chunk)
+        whole = b"".join(parts)
+        self._held = whole[size:]
+        self._told += min(size, len(whole))
+        return whole[:size]
+
+    def tell(self) -> int:
+        """How many bytes were read."""
+        return self._told

@@ -1,0 +1,163 @@
+"""The contract of stores on fake-gcs-server, and what only another's server can show.
+
+It does not look at checksums, credentials, the condition of large uploads and the numberless requests of a batch of
+Google's client: those are in ``tests/unit/test_google.py``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipfiles.errors import KeyExists, StoreError
+from shipfiles.stores.opening import open_store
+from shipfiles.stores.store import Store, read_all
+from shipfiles.testing.store import StoreContract
+from tests.oracles.corpora import missing
+
+from .object_servers import run_folder, shared, start_fake_gcs
+
+pytestmark = pytest.mark.services
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="session")
+def fake_gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of fake-gcs-server."""
+    if importlib.util.find_spec("google.cloud.storage") is None:
+        missing("google-cloud-storage is not installed")
+    with shared(run_folder(tmp_path_factory) / "fake-gcs", start_fake_gcs) as told:
+        yield told["url"]
+
+
+def store_at(url: str, location: str = "", **options: Any) -> Store:
+    from google.auth.credentials import AnonymousCredentials
+
+    given = {"endpoint_url": url, "credentials": AnonymousCredentials(), "limits": {"request": 20, "total": 60}}
+    return open_store(f"gs://bucket/{location or secrets.token_hex(8)}", "tests", given | options)
+
+
+class TestFakeGcs(StoreContract):
+    looks_before_it_copies = False
+
+    @pytest.fixture
+    def store(self, fake_gcs: str) -> Store:
+        return store_at(fake_gcs)
+
+
+@pytest.fixture
+def pair(fake_gcs: str) -> tuple[Store, Store]:
+    """Two clients of one place."""
+    location = secrets.token_hex(8)
+    return store_at(fake_gcs, location), store_at(fake_gcs, location)
+
+
+def test_of_several_clients_who_create_one_succeeds(pair: tuple[Store, Store]) -> None:
+    for i in range(3):
+        won: list[int] = []
+
+        def create(number: int, key: str = f"key{i}", won: list[int] = won) -> None:
+            try:
+                pair[number % 2].put(key, str(number).encode(), mode="create")
+            except KeyExists:
+                return
+            won.append(number)
+
+        threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+        assert read_all(pair[0], f"key{i}") == str(won[0]).encode()
+
+
+def test_many_and_large(pair: tuple[Store, Store], tmp_path: Path) -> None:
+    store, other = pair
+    body = os.urandom(19 * MIB)
+    (tmp_path / "film").write_bytes(body)
+    store.put("film", str(tmp_path / "film"), fields={"Content-Type": "video/mp4"})
+    assert b"".join(other.read("film")) == body
+    keys = [f"many/{i}" for i in range(200)]
+    for start in range(0, 200, 50):
+        threads = [threading.Thread(target=store.put, args=(key, b"x")) for key in keys[start : start + 50]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(stored.key for stored in other.list("many/")) == sorted(keys)
+    other.delete([*keys, "many/unknown"])
+    assert [stored.key for stored in store.list()] == ["film"]
+
+
+def test_what_is_replaced_between_is_not_overwritten(pair: tuple[Store, Store]) -> None:
+    mine, other = pair
+    mine.put("a", b"one")
+    assert read_all(mine, "a") == b"one"
+    assert other.swap("a", b"one", b"two")
+    assert not mine.swap("a", b"one", b"three")
+    # The same bytes, put again, are another generation.
+    other.put("a", b"two")
+    assert read_all(mine, "a") == b"two"
+    other.put("a", b"two")
+    assert mine.swap("a", b"two", b"three")
+
+
+def test_a_bucket_that_is_missing(fake_gcs: str) -> None:
+    from google.auth.credentials import AnonymousCredentials
+
+    nowhere = open_store("gs://nowhere", "tests", {"endpoint_url": fake_gcs, "credentials": AnonymousCredentials()})
+    for work in (lambda: nowhere.put("a", b""), lambda: list(nowhere.list())):
+        with pytest.raises(StoreError, match="there is no such bucket"):
+            work()
+
+
+def test_the_address_in_the_environment(fake_gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake_gcs)
+    store = open_store(f"gs://bucket/{secrets.token_hex(8)}", "tests")
+    store.put("a", b"one")
+    assert read_all(store, "a") == b"one"
+
+
+def test_other_greenlets_run_meanwhile(fake_gcs: str) -> None:
+    if importlib.util.find_spec("gevent") is None:
+        missing("gevent is not installed")
+    program = """
+        from gevent import monkey; monkey.patch_all()
+        import gevent, secrets, sys
+        from google.auth.credentials import AnonymousCredentials
+        from shipfiles.stores.opening import open_store
+        given = {"endpoint_url": sys.argv[1], "credentials": AnonymousCredentials()}
+        store, turns = open_store("gs://bucket/" + secrets.token_hex(8), "tests", given), []
+        def turn():
+            while True:
+                turns.append(1)
+                gevent.sleep(0)
+        ticking = gevent.spawn(turn)
+        for work in (
+            lambda: store.put("a", b"one"), lambda: list(store.read("a")), lambda: list(store.list()),
+            lambda: store.swap("a", b"one", b"x"),
+        ):
+            before = len(turns)
+            assert work()
+            assert len(turns) > before, "no other greenlet had a turn"
+        gevent.joinall([gevent.spawn(store.put, f"many/{i}", b"x") for i in range(50)], raise_error=True)
+        assert len(list(store.list("many/"))) == 50
+        ticking.kill()
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), fake_gcs],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
