@@ -263,7 +263,7 @@ def test_a_prune_that_fails_after_collectstatic_is_told_and_undoes_nothing(proje
 
 
 def test_wrong_options() -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"retain\.younger_than: '7' is no length of time: write 7d"):
+    with pytest.raises(ImproperlyConfigured, match=r"\['younger_than'\]: '7' is no length of time: write 7d"):
         StaticStorage(location="/x", retain={"younger_than": "7"})
     with pytest.raises(ImproperlyConfigured, match=r"retain.*keep.*negative"):
         StaticStorage(location="/x", retain={"keep": -1})

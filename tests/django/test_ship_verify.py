@@ -229,7 +229,7 @@ def test_a_place_that_is_none_although_nothing_is_broken(site: Path):
         ("/no/where", "--from: there is no folder and no archive /no/where."),
         ("nowhere.tar", "nowhere.tar: cannot be read: no such file"),
         ("no.such.store", "--from: 'no.such.store' cannot be imported"),
-        ("gs://bucket", "--from: there is no store for gs:// yet"),
+        ("ftp://place", "--from: there is no store for ftp://"),
     ],
 )
 def test_places_that_are_none(site: Path, place: str, what: str):
