@@ -1,10 +1,10 @@
-"""Run the tests that need no server on every Python and Django of this machine but the ones of a plain scripts/test.
+"""Run the tests that need no server on every Python and every Django, in as few pairs as that takes.
 
     python scripts/matrix.py [pytest's arguments]
 
-The first and the last Python run all of them, with their newest Django; the others, and each Django that is nobody's
-newest, run those that have to do with Django. Ends with a table of what was run and what could not be; exits with 1 if
-a run failed.
+The first and the last Python run all of them, with their newest Django; the pairs with the others run those that have
+to do with Django. What a plain scripts/test runs is left to it. Ends with a table of what was run and what could not
+be; exits with 1 if a run failed.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ def possible(version: str) -> list[str]:
 
 def planned() -> list[tuple[str, str, bool]]:
     """What is to be run: Python, Django, and whether all tests."""
-    newest = [(version, possible(version)[-1], version in (PYTHONS[0], PYTHONS[-1])) for version in PYTHONS]
-    nobodys = [django for django in DJANGOS if django not in {django for _, django, _ in newest}]
-    between = [(next(v for v in PYTHONS if django in possible(v)), django, False) for django in nobodys]
-    return sorted(newest + between)
+    ends = [(version, possible(version)[-1], True) for version in (PYTHONS[0], PYTHONS[-1])]
+    rest = [django for django in DJANGOS if django not in {django for _, django, _ in ends}]
+    between = [(next(v for v in PYTHONS if django in possible(v)), django, False) for django in rest]
+    had = {version for version, _, _ in (*ends, *between)}
+    return sorted([*ends, *between, *((v, possible(v)[-1], False) for v in PYTHONS if v not in had)])
 
 
 def run(python: str, django: str, arguments: Sequence[str]) -> str | None:
