@@ -7,19 +7,16 @@ Google's client: those are in ``tests/unit/test_google.py``.
 from __future__ import annotations
 
 import importlib.util
-import os
 import secrets
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shipfiles.errors import KeyExists, StoreError
+from shipfiles.errors import StoreError
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Store, read_all
 from shipfiles.testing.store import StoreContract
@@ -52,66 +49,16 @@ class TestFakeGcs(StoreContract):
     looks_before_it_copies = False
 
     @pytest.fixture
-    def store(self, fake_gcs: str) -> Store:
-        return store_at(fake_gcs)
+    def location(self) -> str:
+        return secrets.token_hex(8)
 
+    @pytest.fixture
+    def store(self, fake_gcs: str, location: str) -> Store:
+        return store_at(fake_gcs, location)
 
-@pytest.fixture
-def pair(fake_gcs: str) -> tuple[Store, Store]:
-    """Two clients of one place."""
-    location = secrets.token_hex(8)
-    return store_at(fake_gcs, location), store_at(fake_gcs, location)
-
-
-def test_of_several_clients_who_create_one_succeeds(pair: tuple[Store, Store]) -> None:
-    for i in range(3):
-        won: list[int] = []
-
-        def create(number: int, key: str = f"key{i}", won: list[int] = won) -> None:
-            try:
-                pair[number % 2].put(key, str(number).encode(), mode="create")
-            except KeyExists:
-                return
-            won.append(number)
-
-        threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(won) == 1
-        assert read_all(pair[0], f"key{i}") == str(won[0]).encode()
-
-
-def test_many_and_large(pair: tuple[Store, Store], tmp_path: Path) -> None:
-    store, other = pair
-    body = os.urandom(19 * MIB)
-    (tmp_path / "film").write_bytes(body)
-    store.put("film", str(tmp_path / "film"), fields={"Content-Type": "video/mp4"})
-    assert b"".join(other.read("film")) == body
-    keys = [f"many/{i}" for i in range(200)]
-    for start in range(0, 200, 50):
-        threads = [threading.Thread(target=store.put, args=(key, b"x")) for key in keys[start : start + 50]]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert sorted(stored.key for stored in other.list("many/")) == sorted(keys)
-    other.delete([*keys, "many/unknown"])
-    assert [stored.key for stored in store.list()] == ["film"]
-
-
-def test_what_is_replaced_between_is_not_overwritten(pair: tuple[Store, Store]) -> None:
-    mine, other = pair
-    mine.put("a", b"one")
-    assert read_all(mine, "a") == b"one"
-    assert other.swap("a", b"one", b"two")
-    assert not mine.swap("a", b"one", b"three")
-    # The same bytes, put again, are another generation.
-    other.put("a", b"two")
-    assert read_all(mine, "a") == b"two"
-    other.put("a", b"two")
-    assert mine.swap("a", b"two", b"three")
+    @pytest.fixture
+    def other(self, fake_gcs: str, location: str) -> Store:
+        return store_at(fake_gcs, location)
 
 
 def test_a_bucket_that_is_missing(fake_gcs: str) -> None:

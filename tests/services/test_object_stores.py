@@ -56,83 +56,35 @@ def azure_store(url: str, location: str = "", **options: Any) -> Store:
     return open_store(f"az://container/{location or secrets.token_hex(8)}", "tests", given)
 
 
+@pytest.fixture
+def location() -> str:
+    """A folder that nobody else has."""
+    return secrets.token_hex(8)
+
+
 class TestSeaweed(StoreContract):
     looks_before_it_copies = False
 
     @pytest.fixture
-    def store(self, seaweed: str) -> Store:
-        return s3_store(seaweed)
+    def store(self, seaweed: str, location: str) -> Store:
+        return s3_store(seaweed, location)
+
+    @pytest.fixture
+    def other(self, seaweed: str, location: str) -> Store:
+        return s3_store(seaweed, location)
 
 
 class TestAzurite(StoreContract):
     @pytest.fixture
-    def store(self, azurite: str) -> Store:
-        return azure_store(azurite)
+    def store(self, azurite: str, location: str) -> Store:
+        return azure_store(azurite, location)
+
+    @pytest.fixture
+    def other(self, azurite: str, location: str) -> Store:
+        return azure_store(azurite, location)
 
     def test_it_does_not_copy(self, store: Store) -> None:
         assert not isinstance(store, Copies)
-
-
-@pytest.fixture(params=["s3", "azure"])
-def pair(request: pytest.FixtureRequest) -> tuple[Store, Store]:
-    """Two clients of one place."""
-    location = secrets.token_hex(8)
-    if request.param == "s3":
-        url = request.getfixturevalue("seaweed")
-        return s3_store(url, location), s3_store(url, location)
-    url = request.getfixturevalue("azurite")
-    return azure_store(url, location), azure_store(url, location)
-
-
-def test_of_several_clients_who_create_one_succeeds(pair: tuple[Store, Store]) -> None:
-    for i in range(3):
-        won: list[int] = []
-
-        def create(number: int, key: str = f"key{i}", won: list[int] = won) -> None:
-            try:
-                pair[number % 2].put(key, str(number).encode(), mode="create")
-            except KeyExists:
-                return
-            won.append(number)
-
-        threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(won) == 1
-        assert read_all(pair[0], f"key{i}") == str(won[0]).encode()
-
-
-def test_many_and_large(pair: tuple[Store, Store], tmp_path: Path) -> None:
-    store, other = pair
-    body = os.urandom(11 * MIB)
-    (tmp_path / "film").write_bytes(body)
-    store.put("film", str(tmp_path / "film"), fields={"Content-Type": "video/mp4"})
-    assert b"".join(other.read("film")) == body
-    keys = [f"many/{i}" for i in range(300)]
-    for start in range(0, 300, 60):
-        threads = [threading.Thread(target=store.put, args=(key, b"x")) for key in keys[start : start + 60]]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert sorted(stored.key for stored in other.list("many/")) == sorted(keys)
-    other.delete([*keys, "many/unknown"])
-    assert [stored.key for stored in store.list()] == ["film"]
-
-
-def test_what_is_replaced_between_is_not_overwritten(pair: tuple[Store, Store]) -> None:
-    mine, other = pair
-    mine.put("a", b"one")
-    assert read_all(mine, "a") == b"one"
-    assert other.swap("a", b"one", b"two")
-    assert not mine.swap("a", b"one", b"three")
-    # The same bytes, put again: another version with Azure.
-    other.put("a", b"two")
-    assert read_all(mine, "a") == b"two"
-    other.put("a", b"two")
-    assert mine.swap("a", b"two", b"three")
 
 
 @pytest.fixture(params=["s3", "azure"])

@@ -60,6 +60,10 @@ class TestOwnBucket(StoreContract):
     def store(self, bucket: GoogleBucket) -> Store:
         return store_of(bucket.url)
 
+    @pytest.fixture
+    def other(self, bucket: GoogleBucket) -> Store:
+        return store_of(bucket.url)
+
 
 # Requests
 

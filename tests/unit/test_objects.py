@@ -54,12 +54,17 @@ class TestOwnBucket(StoreContract):
     def store(self, bucket: Bucket) -> Store:
         return store_of(bucket.url)
 
+    @pytest.fixture
+    def other(self, bucket: Bucket) -> Store:
+        return store_of(bucket.url)
+
 
 class TestWithoutConditions(StoreContract):
     """As Backblaze has it: the store looks before it puts, which is all that can be done there."""
 
     looks_before_it_copies = False
     test_of_several_who_swap_one_succeeds = None
+    test_of_several_who_create_one_succeeds = None
 
     @pytest.fixture
     def store(self, bucket: Bucket) -> Store:

@@ -38,6 +38,10 @@ class TestLocalStore(StoreContract):
     def store(self, tmp_path: Path) -> Store:
         return LocalStore(str(tmp_path / "root"))
 
+    @pytest.fixture
+    def other(self, tmp_path: Path) -> Store:
+        return LocalStore(str(tmp_path / "root"))
+
     def test_abilities(self, store: Store) -> None:
         for ability in (Copies, Locks, Links, Settles, Sweeps):
             assert isinstance(store, ability)
@@ -258,6 +262,9 @@ class TestRehearsal(StoreContract):
     # Nobody reads what is only rehearsed.
     test_readers_see_all_or_nothing = None
     test_of_several_who_swap_one_succeeds = None
+    test_what_another_has_replaced_is_not_swapped = None
+    # Nobody else rehearses on it.
+    test_of_several_who_create_one_succeeds = None
     # Nothing is put, and so at no time.
     test_times = None
 

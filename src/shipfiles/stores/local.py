@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -44,7 +43,6 @@ class LocalStore:
         self.root = os.path.abspath(root)
         self._file_mode = file_mode
         self._folder_mode = folder_mode
-        self._counter = itertools.count()
         self._unsettled: set[str] = set()
         self._unflushed: set[str] = set()
         self._known_folders: set[str] = set()
@@ -305,8 +303,12 @@ class LocalStore:
                     yield key, entry
 
     def _temporary(self, path: str) -> str:
-        """A fresh name beside ``path``; short, because the name itself may be as long as a file system takes."""
-        return os.path.join(os.path.dirname(path), f"{TEMPORARY}{os.getpid():x}-{next(self._counter):x}")
+        """A fresh name beside ``path``; short, because the name itself may be as long as a file system takes.
+
+        At random: two stores of one process may write there at a time, or two containers, whose processes may have one
+        number.
+        """
+        return os.path.join(os.path.dirname(path), f"{TEMPORARY}{os.getpid():x}-{os.urandom(8).hex()}")
 
     def _made(self, path: str, make: Callable[[], _T]) -> _T:
         """What ``make`` gives, which makes ``path``; its folder is made first, also if it was there and went away."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,20 @@ from ..stores.store import Copies, Store, read_all
 
 
 class StoreContract:
-    """What every store must do. Subclass it, and give a fresh store in a fixture named ``store``."""
+    """What every store must do. Subclass it, and give a fresh store in a fixture named ``store``.
+
+    Give a second client of the same place in a fixture named ``other``, where there can be one.
+    """
 
     keeps_fields = True
     """Whether the store answers with the header fields that it is given; not so a folder."""
     looks_before_it_copies = True
     """Whether `Copies.copy` says that there was nothing to do."""
+
+    @pytest.fixture
+    def other(self, store: Store) -> Store:
+        """Another client of the place of ``store``; ``store`` itself unless a subclass has one."""
+        return store
 
     def check_answered(self, store: Store, key: str, fields: Mapping[str, str]) -> None:
         """Assert that ``key`` is answered with all of ``fields``, if the store keeps any."""
@@ -95,12 +105,49 @@ class StoreContract:
                     if store.swap("count", before, str(int(before or b"0") + 1).encode()):
                         break
 
-        threads = [threading.Thread(target=count_on) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        _all_at_once([count_on] * 4)
         self.check_holds(store, "count", b"80")
+
+    def test_of_several_who_create_one_succeeds(self, store: Store, other: Store) -> None:
+        """And its bytes are those that are there."""
+        for turn in range(3):
+            won: list[bytes] = []
+
+            def create(number: int, key: str = f"key{turn}", won: list[bytes] = won) -> None:
+                body = b"%d" % number
+                try:
+                    (store, other)[number % 2].put(key, body, mode="create")
+                except KeyExists:
+                    return
+                won.append(body)
+
+            _all_at_once(partial(create, number) for number in range(8))
+            assert len(won) == 1
+            self.check_holds(store, f"key{turn}", won[0])
+
+    def test_what_another_has_replaced_is_not_swapped(self, store: Store, other: Store) -> None:
+        """Whatever a client remembers of what it has read."""
+        store.put("a", b"one")
+        assert read_all(store, "a") == b"one"
+        assert other.swap("a", b"one", b"two")
+        assert not store.swap("a", b"one", b"three")
+        assert read_all(store, "a") == b"two"
+        # The same bytes, put again, may be another version.
+        other.put("a", b"two")
+        assert store.swap("a", b"two", b"three")
+
+    def test_many_and_large(self, store: Store, other: Store, tmp_path: Path) -> None:
+        """More keys than one answer need list, from several threads; more bytes than one request need carry."""
+        body = os.urandom(19 << 20)
+        (tmp_path / "film").write_bytes(body)
+        store.put("film", str(tmp_path / "film"), fields={"Content-Type": "video/mp4"})
+        self.check_holds(other, "film", body)
+        keys = [f"many/{number % 7}/{number}" for number in range(300)]
+        for start in range(0, len(keys), 60):
+            _all_at_once(partial(store.put, key, b"x") for key in keys[start : start + 60])
+        assert sorted(stored.key for stored in other.list("many/")) == sorted(keys)
+        other.delete([*keys, "many/unknown"])
+        assert [stored.key for stored in store.list()] == ["film"]
 
     def test_times(self, store: Store) -> None:
         """A key is as old as what was put there last."""
@@ -225,3 +272,11 @@ class StoreContract:
                 assert read_all(store, "a") in bodies
         finally:
             thread.join()
+
+
+def _all_at_once(work: Iterable[Callable[[], object]]) -> None:
+    threads = [threading.Thread(target=one) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
