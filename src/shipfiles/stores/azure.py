@@ -10,22 +10,14 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ..errors import ConfigError
-from .object_connection import Limits, trust
-from .object_fields import checked_parameters, folder
+from .object_connection import Limits, checked_endpoint, trust
+from .object_fields import PARAMETERS, checked_parameters, folder
 from .objects import ObjectStore
-from .s3 import checked_endpoint
 
 # https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 _CONTAINER = re.compile(r"(?!.*--)[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]|\$root|\$web")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _SCOPE = "https://storage.azure.com/.default"
-_FIELDS = {
-    "cache_control": "Cache-Control",
-    "content_disposition": "Content-Disposition",
-    "content_encoding": "Content-Encoding",
-    "content_language": "Content-Language",
-    "content_type": "Content-Type",
-}
 
 
 @dataclass(frozen=True)
@@ -108,7 +100,7 @@ class Azure:
     def fields(self) -> Mapping[str, str]:
         """What every object answers with."""
         first = {"Cache-Control": self.cache_control} if self.cache_control else {}
-        return first | checked_parameters(self.object_parameters, _FIELDS, self.own)
+        return first | checked_parameters(self.object_parameters, PARAMETERS, self.own)
 
     def access(self) -> dict[str, Any]:
         """Account, address and key as obstore takes them. Raises `ConfigError`."""

@@ -9,21 +9,13 @@ from typing import Any, ClassVar
 
 from ..errors import ConfigError
 from .google_objects import CopyingGoogleStore, GoogleStore
-from .object_connection import Limits
-from .object_fields import checked_parameters, folder
-from .s3 import checked_endpoint
+from .object_connection import Limits, checked_endpoint
+from .object_fields import PARAMETERS, STORAGE_CLASS, checked_parameters, folder
 
 # https://docs.cloud.google.com/storage/docs/buckets#naming
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _QUANTUM = 256 << 10
-_FIELDS = {
-    "cache_control": "Cache-Control",
-    "content_disposition": "Content-Disposition",
-    "content_encoding": "Content-Encoding",
-    "content_language": "Content-Language",
-    "content_type": "Content-Type",
-    "storage_class": "Storage-Class",
-}
+_FIELDS = {**PARAMETERS, "storage_class": STORAGE_CLASS}
 # https://docs.cloud.google.com/storage/docs/access-control/lists#predefined-acl, for objects
 _ACLS = (
     "authenticatedRead", "bucketOwnerFullControl", "bucketOwnerRead", "private", "projectPrivate", "publicRead",

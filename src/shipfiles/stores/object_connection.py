@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from ..digest import Digest
 from ..errors import ConfigError, os_reason, printable
@@ -50,6 +51,19 @@ class Limits:
             "retry_timeout": timedelta(seconds=self.total),
             "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
         }
+
+
+def checked_endpoint(url: str) -> None:
+    """Raise `ConfigError` unless ``url`` can be the address of a store."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ConfigError("endpoint_url is no URL.") from None
+    if parts.username or parts.password:
+        raise ConfigError("endpoint_url must not hold credentials: give them in options of their own.")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigError(f"endpoint_url must be the address of a store, https://s3.example.com, not {url!r}.")
 
 
 def trust(verify: bool | str | None) -> dict[str, Any]:

@@ -11,6 +11,8 @@ _NAMES = {
     name.lower(): name
     for name in ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Type")
 }
+PARAMETERS = {name.replace("-", "_"): field for name, field in _NAMES.items()}
+"""The words of Google's and Azure's ``object_parameters`` for them: ``cache_control`` and so on."""
 STORAGE_CLASS = "Storage-Class"
 """Not answered with, but told like what is."""
 _TOKENS = 16

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
-from .object_connection import Limits, trust
+from .object_connection import Limits, checked_endpoint, trust
 from .object_fields import checked_parameters, folder
 from .objects import CopyingObjectStore, ObjectStore
 from .providers import PROVIDERS, Provider, ProviderName, provider_at
@@ -216,19 +216,6 @@ class S3:
         if profile is None and not any(map(os.path.exists, files)):
             return None
         return _of_profile(profile)
-
-
-def checked_endpoint(url: str) -> None:
-    """Raise `ConfigError` unless ``url`` can be the address of a store."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ConfigError("endpoint_url is no URL.") from None
-    if parts.username or parts.password:
-        raise ConfigError("endpoint_url must not hold credentials: give them in options of their own.")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"endpoint_url must be the address of a store, https://s3.example.com, not {url!r}.")
 
 
 def _of_profile(profile: str | None) -> Any:
