@@ -19,7 +19,8 @@ from .listed import listed
 class Given:
     """What the manifests of ``store`` say of such keys; they are read when a question first needs them.
 
-    ``trusting`` takes every key for ours: after a run that did not end there are bytes that no manifest knows.
+    ``trusting`` takes every key for ours: copies without a release (``--no-post-process``) are in no manifest, and
+    leave the same note as a run that did not end.
     Safe to use from several threads.
     """
 

@@ -9,6 +9,7 @@ run knows it for ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from ..build.cache import NO_CACHE, Cache
 from ..build.compress import compressors, is_wanted, settings_of
@@ -86,9 +87,9 @@ def publish(
         run.make_way(all_of_them=clear)
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
             run.place_assets(progress)
-        run.describe()
+        described = run.describe()
         run.place_plains()
-        run.point(manifest_name)
+        run.point(described, manifest_name)
         if clear:
             run.clear(owned, {manifest_name, *run.result.manifest.keys()})
         before_unlocking(run.result)
@@ -122,9 +123,9 @@ def publish_part(
     run.refuse_taken_id({logical: entry["name"] for logical, entry in base.files.items()})
     with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
         run.place_assets(progress)
-    run.describe_over(base)
+    described = run.describe_over(base)
     run.place_plains()
-    run.point(manifest_name, part=True)
+    run.point(described, manifest_name, part=True)
     return run.result
 
 
@@ -155,6 +156,14 @@ def publish_plain(
         return run.result
 
 
+class _Described(NamedTuple):
+    """The manifest that a run has written."""
+
+    manifest: Digest
+    names: Mapping[str, str]
+    """Logical path → hashed name."""
+
+
 class _Publication:
     """One run: what there is to place, what the last release knew, and the result so far."""
 
@@ -177,8 +186,6 @@ class _Publication:
         self.result = Published()
         self._release = release
         self._own: tuple[str, ...] = ()
-        self._manifest = Digest("")
-        self._names: Mapping[str, str] = {}
         self._pointing = Pointing(store, began_at, self._tell, listener)
         self._unsettled = Unsettled(store)
         self._given = Given(store, trusting=self._unsettled.found)
@@ -261,14 +268,14 @@ class _Publication:
                 progress(len(content.plains), content.size * len(content.plains))
             self._settle()
 
-    def describe(self) -> None:
+    def describe(self) -> _Described:
         """Write the release's manifest."""
         entries = {asset.logical: self._entry(asset) for asset in self._built.assets}
         self.result.manifest = manifest = Manifest(entries, settings_of(self._config), self._link)
         self.result.sizes = [size_of(entry) for entry in entries.values()]
-        self._describe(dump(manifest), manifest.names())
+        return self._describe(dump(manifest), manifest.names())
 
-    def describe_over(self, base: Base) -> None:
+    def describe_over(self, base: Base) -> _Described:
         """The same, where the assets replace some of ``base``."""
         entries = {asset.logical: self._entry(asset) for asset in self._built.assets}
         names = {logical: entry["name"] for logical, entry in base.files.items()}
@@ -277,17 +284,17 @@ class _Publication:
             size_of(entries[logical]) if logical in entries else size_of_raw(logical, raw)
             for logical, raw in base.files.items()
         ]
-        self._describe(replaced(base.body, base.files, entries), names)
+        return self._describe(replaced(base.body, base.files, entries), names)
 
-    def _describe(self, body: bytes, names: Mapping[str, str]) -> None:
-        self._manifest = digest_bytes(body)
-        self._names = names
-        self.result.release = release = self._release or content_id(self._manifest)
-        if self._unclear is not None and not has_manifest(self._store, release, self._manifest):
+    def _describe(self, body: bytes, names: Mapping[str, str]) -> _Described:
+        manifest = digest_bytes(body)
+        self.result.release = release = self._release or content_id(manifest)
+        if self._unclear is not None and not has_manifest(self._store, release, manifest):
             raise self._unclear
         self._pointing.manifest(body)
+        return _Described(manifest, names)
 
-    def point(self, manifest_name: str, *, part: bool = False) -> None:
+    def point(self, described: _Described, manifest_name: str, *, part: bool = False) -> None:
         """Record the release, then swap the pointer, then write the manifest that stock Django reads.
 
         ``part`` if not all plain names were placed.
@@ -295,11 +302,11 @@ class _Publication:
         release = self.result.release
         kept = {asset.name for asset in self._built.assets if asset.kept}
         new = sum(c.size for c in self.result.changed if c.kind in ("asset", "variant", "spare") or c.key in kept)
-        self._pointing.record(record_of(release, self._manifest, self.result.sizes, new))
-        self._own = (record_key(release), manifest_key(self._manifest))
+        self._pointing.record(record_of(release, described.manifest, self.result.sizes, new))
+        self._own = (record_key(release), manifest_key(described.manifest))
         self.result.before = self._pointing.point(release)
         try:
-            self._pointing.put_small(manifest_name, dump_django(self._names))
+            self._pointing.put_small(manifest_name, dump_django(described.names))
             self._settle()
         except StoreError as error:
             raise StoreError(error.key, f"{error.what}. The new release {release} is live all the same.") from error
