@@ -261,6 +261,72 @@ class RetainConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishConfig:
+    """OPTIONS["publish"]: where releases are sent besides, and in what form."""
+
+    to: object = field(default=(), repr=False)
+    """Stores that get each release too; one or a list of them. Each is a URL (``s3://bucket/folder``, ``gs://``,
+    ``az://``, ``ssh://user@host/folder``, ``file://``), the path of a folder, a store object or its dotted path; or a
+    dict with ``url``, the store's own options, and what is different there of the options below."""
+    hashed_only: bool = False
+    """Whether files are sent under their hashed names alone. What is loaded by its plain name, without ``{% static %}``
+    or a reference that can be rewritten, is not found there then."""
+    variants: bool | None = None
+    """Whether compressed files are sent beside theirs, as ``.br``, ``.gz`` and ``.zst``, for a web server that picks
+    them. Default: to folders and ``ssh://`` yes; to buckets, which cannot pick, no."""
+    coding: Literal["", "br", "gzip", "zstd"] = ""
+    """The content coding in which files are stored under their own names, with ``Content-Encoding``, whatever a browser
+    accepts: what django-storages calls ``gzip``. Empty for none. Files that it would not make smaller stay as they
+    are."""
+    django_manifest: str = ""
+    """Where a manifest that stock Django can read is put as well: a key in which ``{release}`` stands for the id, such
+    as ``{release}/staticfiles.json``. Empty for none."""
+    at_once: int = 64
+    """Requests that are under way at the same time, to each store."""
+
+    def __post_init__(self) -> None:
+        to = tuple(self.to) if isinstance(self.to, (list, tuple)) else (self.to,)
+        object.__setattr__(self, "to", to)
+        for i, target in enumerate(to):
+            where = f"publish.to[{i}]"
+            # What it is instead is not said: it may hold secrets.
+            if isinstance(target, Mapping):
+                if not (isinstance(url := target.get("url"), str) and url):
+                    raise ConfigError(f"{where} needs the key 'url', a string such as 's3://bucket/folder'")
+            elif target is None or target == "" or isinstance(target, (bytes, int, float)):
+                raise ConfigError(f"{where} must be a URL, the path of a folder, a dict with 'url', or a store")
+        if self.coding and self.variants:
+            raise ConfigError(
+                f"publish.variants: files that are stored as {self.coding} (publish.coding) have no variants beside "
+                "them. Set one of the two"
+            )
+        _between("publish.at_once", self.at_once, 1, 256)
+        if fault := _manifest_pattern_fault(self.django_manifest):
+            raise ConfigError(f"publish.django_manifest {self.django_manifest!r} cannot be used: {fault}")
+
+    def differing(self, given: Mapping[str, Any], where: str) -> tuple[PublishConfig, dict[str, Any]]:
+        """For one store of ``to``: these options with what ``given`` says, its dict; and the rest of that, without the
+        URL, which are the store's own. Raises `ConfigError`.
+        """
+        own = {f.name for f in dataclasses.fields(self)} - {"to"}
+        rest = {name: value for name, value in given.items() if name not in own and name != "url"}
+        mine = {name: getattr(self, name) for name in own}
+        return from_mapping(PublishConfig, mine | {n: v for n, v in given.items() if n in own}, where), rest
+
+
+def _manifest_pattern_fault(pattern: str) -> str:
+    """Why ``pattern`` is no key with ``{release}`` for the id; empty if it is, or if it is empty."""
+    key = pattern.replace("{release}", "r")
+    if not pattern:
+        return ""
+    if "{" in key or "}" in key:
+        return "{release} is all that may stand in braces"
+    if key.endswith("/"):
+        return "it must name a file, such as '{release}/staticfiles.json'"
+    return path_fault(key)
+
+
+@dataclass(frozen=True, slots=True)
 class StaticConfig:
     """STORAGES["staticfiles"]["OPTIONS"], with the defaults that Django's settings give."""
 
@@ -298,8 +364,13 @@ class StaticConfig:
     serve: ServeConfig = field(default_factory=ServeConfig)
     cache: CacheConfig = field(default_factory=CacheConfig)
     retain: RetainConfig = field(default_factory=RetainConfig)
+    publish: PublishConfig = field(default_factory=PublishConfig)
 
     def __post_init__(self) -> None:
+        if self.publish.coding and self.publish.coding not in self.compress.codings:
+            raise ConfigError(
+                f"publish.coding is {self.publish.coding!r}, which is not among compress.codings: nothing is made in it"
+            )
         if fault := path_fault(self.manifest_name):
             raise ConfigError(f"manifest_name {self.manifest_name!r} cannot be used: {fault}")
         if self.served_prefix is not None and not (self.served_prefix[:1] == self.served_prefix[-1:] == "/"):

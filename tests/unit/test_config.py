@@ -50,6 +50,20 @@ def test_defaults_and_sections() -> None:
         ({"retain": {"younger_than": "x"}}, r"^OPTIONS\['retain'\]\['younger_than'\]: "),
         ({"manifest_name": "../a"}, r"^OPTIONS: manifest_name '../a' cannot"),
         ({5: 5}, r"OPTIONS\[5\] is not an option"),
+        ({"publish": {"to": [None]}}, r"^OPTIONS\['publish'\]\['to'\]\[0\] must be a URL"),
+        ({"publish": {"to": ["s3://a", {"bucket_name": "a"}]}}, r"\['to'\]\[1\] needs the key 'url'"),
+        ({"publish": {"coding": "deflate"}}, r"must be one of '', 'br', 'gzip', 'zstd', not 'deflate'"),
+        ({"publish": {"coding": "zstd"}}, r"publish.coding is 'zstd', which is not among compress.codings"),
+        (
+            {"publish": {"coding": "gzip", "variants": True}},
+            r"^OPTIONS\['publish'\]\['variants'\]: files that are stored",
+        ),
+        ({"publish": {"at_once": 0}}, r"^OPTIONS\['publish'\]\['at_once'\] must be from 1 to 256"),
+        ({"publish": {"django_manifest": "{id}/a.json"}}, r"\['django_manifest'\] .* is all that may stand in braces"),
+        ({"publish": {"django_manifest": "{release"}}, "is all that may stand in braces"),
+        ({"publish": {"django_manifest": "{release}/"}}, "it must name a file"),
+        ({"publish": {"django_manifest": "/{release}.json"}}, "an empty part"),
+        ({"publish": {"django_manifest": ".shipfiles/{release}.json"}}, "is reserved for Shipfiles"),
     ],
 )
 def test_wrong_options(options: dict[str, object], words: str) -> None:
@@ -115,3 +129,30 @@ def test_a_served_prefix_needs_its_slashes(prefix: str) -> None:
     assert from_mapping(StaticConfig, {"served_prefix": "/"}).served_prefix == "/"
     with pytest.raises(ConfigError, match="served_prefix"):
         from_mapping(StaticConfig, {"served_prefix": prefix})
+
+
+def test_where_releases_are_sent() -> None:
+    def targets(to: object) -> object:
+        return from_mapping(StaticConfig, {"publish": {"to": to}}).publish.to
+
+    assert targets(()) == ()
+    assert targets("s3://bucket") == ("s3://bucket",)
+    assert targets({"url": "s3://bucket"}) == ({"url": "s3://bucket"},)
+    assert targets(["s3://bucket", Path("/srv/static")]) == ("s3://bucket", Path("/srv/static"))
+
+
+def test_what_is_different_for_one_store() -> None:
+    config = from_mapping(StaticConfig, {"publish": {"hashed_only": True, "at_once": 8}}).publish
+    here, rest = config.differing({"url": "s3://a", "at_once": 9, "region_name": "eu-west-1"}, "OPTIONS")
+    assert (here.hashed_only, here.at_once, rest) == (True, 9, {"region_name": "eu-west-1"})
+    with pytest.raises(ConfigError, match=r"OPTIONS\['at_once'\] must be a whole number"):
+        config.differing({"url": "s3://a", "at_once": "9"}, "OPTIONS")
+
+
+def test_no_secret_of_a_store_is_told() -> None:
+    config = from_mapping(StaticConfig, {"publish": {"to": {"url": "s3://a", "secret_key": "hush"}}})
+    assert "hush" not in repr(config)
+    for to in ([{"secret_key": "hush"}], [b"hush"]):
+        with pytest.raises(ConfigError) as told:
+            from_mapping(StaticConfig, {"publish": {"to": to}})
+        assert "hush" not in str(told.value)
