@@ -18,7 +18,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .digest import Digest, digest_bytes, hex_prefix, is_digest
 from .errors import ManifestError
@@ -62,6 +62,10 @@ class Manifest:
     """The compression settings that its variants were made with."""
     linked: bool = False
     """Whether the plain names are symbolic links to the sources, which have no variants."""
+    hashed_only: bool = False
+    """Whether the store has no plain names, but those that are hashed names too. None of the files has a ``plain``."""
+    spares: bool = True
+    """Whether the store keeps the sources of rewritten files under `plain_key`, too."""
 
     def names(self) -> dict[str, str]:
         """Logical path → hashed name, sorted."""
@@ -97,12 +101,14 @@ class Manifest:
         """Every key of a store that this release consists of: assets, plain copies and what keeps those, variants."""
         for entry in self.entries.values():
             yield entry.name
+            yield from (entry.name + suffix(coding) for coding in entry.beside)
+            if self.hashed_only:
+                continue
             yield entry.logical
-            yield from (entry.name + suffix(coding) for coding in entry.codings)
             if self.linked:
                 continue
-            yield from (entry.logical + suffix(coding) for coding in (entry.plain or entry).codings)
-            if entry.plain is not None:
+            yield from (entry.logical + suffix(coding) for coding in (entry.plain or entry).beside)
+            if entry.plain is not None and self.spares:
                 yield plain_key(entry.plain.digest)
                 yield from (plain_key(entry.plain.digest) + suffix(coding) for coding in entry.plain.codings)
 
@@ -110,8 +116,16 @@ class Manifest:
 def dump(manifest: Manifest) -> bytes:
     """The manifest as bytes: sorted, one file a line."""
     lines = [_line(manifest.entries[logical]) for logical in sorted(manifest.entries)]
-    linked = ', "linked": true' if manifest.linked else ""
-    head = f'{{"schema": {SCHEMA}, "compress": {json.dumps(manifest.compress)}{linked}, "files": {{\n'
+    flags = "".join(
+        text
+        for text, is_set in (
+            (', "linked": true', manifest.linked),
+            (', "hashed_only": true', manifest.hashed_only),
+            (', "spares": false', not manifest.spares),
+        )
+        if is_set
+    )
+    head = f'{{"schema": {SCHEMA}, "compress": {json.dumps(manifest.compress)}{flags}, "files": {{\n'
     return (head + ",\n".join(lines) + "\n}}\n").encode()
 
 
@@ -130,7 +144,7 @@ def replaced(body: bytes, logicals: Iterable[str], entries: Mapping[str, Entry])
 def part_of(raw: Mapping[str, Any], logicals: Iterable[str]) -> Manifest:
     """Those files of the manifest ``raw``, which is plain JSON that was written by `dump`, that ``logicals`` names."""
     entries = {logical: _from_json(logical, raw["files"][logical]) for logical in logicals}
-    return Manifest(entries, raw["compress"], raw.get("linked") is True)
+    return _of(entries, raw)
 
 
 def load(body: bytes, where: str, *, lazily: bool = False) -> Manifest:
@@ -204,7 +218,29 @@ def line_entry(line: bytes) -> Entry:
 
 
 def _of(entries: Mapping[str, Entry], raw: Mapping[str, Any]) -> Manifest:
-    return Manifest(entries, str(raw.get("compress", "")), raw.get("linked") is True)
+    return Manifest(entries, str(raw.get("compress", "")), *flags_of(raw))
+
+
+class Flags(NamedTuple):
+    """What a manifest says of all its files; see `Manifest`."""
+
+    linked: bool = False
+    hashed_only: bool = False
+    spares: bool = True
+
+    @property
+    def mark(self) -> bytes:
+        """Another one for all flags with which a line means another thing. At most 64 bytes."""
+        return b" ".join(name.encode() for name, flag in self._asdict().items() if flag is not (name == "spares"))
+
+
+def flags_of(head: Mapping[str, Any]) -> Flags:
+    """The flags in the ``head`` of a manifest."""
+    return Flags(
+        linked=head.get("linked") is True,
+        hashed_only=head.get("hashed_only") is True,
+        spares=head.get("spares") is not False,
+    )
 
 
 def dump_django(names: Mapping[str, str]) -> bytes:
@@ -271,12 +307,16 @@ def _to_json(entry: Entry) -> dict[str, Any]:
     }
     if entry.codings:
         raw["codings"] = _codings_to_json(entry.codings)
+    if entry.stored:
+        raw["stored"] = entry.stored
     if entry.references:
         raw["references"] = list(entry.references)
     if entry.plain is not None:
         raw["plain"] = {"size": entry.plain.size, "digest": entry.plain.digest}
         if entry.plain.codings:
             raw["plain"]["codings"] = _codings_to_json(entry.plain.codings)
+        if entry.plain.stored:
+            raw["plain"]["stored"] = entry.plain.stored
     if entry.unsteady:
         raw["unsteady"] = True
     return raw
@@ -290,19 +330,31 @@ def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
     if not isinstance(raw, dict):
         raise TypeError(f"{raw!r} is no object")
     plain = raw.get("plain")
+    codings = _codings(raw.get("codings", {}))
     return Entry(
         logical=_path(logical),
         name=_path(raw["name"]),
         size=_size(raw["size"]),
         digest=_digest(raw["digest"]),
         media_type=_media_type(raw["type"]),
-        codings=_codings(raw.get("codings", {})),
+        codings=codings,
         references=tuple(map(_text, _list(raw.get("references", [])))),
-        plain=None
-        if plain is None
-        else Plain(_size(plain["size"]), _digest(plain["digest"]), _codings(plain.get("codings", {}))),
+        plain=None if plain is None else _plain(plain),
         unsteady=raw.get("unsteady") is True,
+        stored=_stored(raw, codings),
     )
+
+
+def _plain(raw: Mapping[str, Any]) -> Plain:
+    codings = _codings(raw.get("codings", {}))
+    return Plain(_size(raw["size"]), _digest(raw["digest"]), codings, _stored(raw, codings))
+
+
+def _stored(raw: Mapping[str, Any], codings: Mapping[str, Variant]) -> str:
+    # Who does not know what lies under the name must not take it for the file.
+    if "stored" in raw and raw["stored"] not in codings:
+        raise ValueError(f"stored as {raw['stored']!r}, which is none of its codings that are read here")
+    return str(raw.get("stored", ""))
 
 
 def _codings(raw: Mapping[str, Any]) -> dict[str, Variant]:

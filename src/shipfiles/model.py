@@ -123,6 +123,13 @@ class Plain:
     size: int
     digest: Digest
     codings: Mapping[str, Variant] = field(default_factory=dict)
+    stored: str = ""
+    """As `Entry.stored`."""
+
+    @property
+    def beside(self) -> Mapping[str, Variant]:
+        """As `Entry.beside`."""
+        return without_stored(self.codings, self.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +150,27 @@ class Entry:
     """Set where rewriting made the asset differ from the source."""
     unsteady: bool = False
     """Whether a bundler seems to have named it and its bytes changed all the same, now or in an earlier release."""
+    stored: str = ""
+    """The one of ``codings`` whose bytes lie under the name itself, to be answered with its Content-Encoding.
+
+    Empty if the file lies there as it is. ``size`` and ``digest`` are always those of the file as it is."""
 
     @property
     def kept(self) -> bool:
         """Whether a bundler has put the hash into the logical path, so that it is the hashed name too."""
         return self.name == self.logical
+
+    @property
+    def beside(self) -> Mapping[str, Variant]:
+        """Those of ``codings`` that have names of their own, with a suffix."""
+        return without_stored(self.codings, self.stored)
+
+
+def without_stored(codings: Mapping[str, Variant], stored: str) -> Mapping[str, Variant]:
+    """``codings`` but the one whose bytes lie under the file's own name."""
+    return {token: codings[token] for token in codings if token != stored} if stored else codings
+
+
+def under_name(of: Entry | Plain) -> Variant:
+    """The bytes that lie under the name of ``of`` itself."""
+    return of.codings[of.stored] if of.stored else Variant(of.size, of.digest)

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from shipfiles import manifest, records
+from shipfiles.digest import digest_bytes, hex_prefix
 from shipfiles.errors import ManifestError
+from shipfiles.release.items import Shape, sent_manifest
 from tests.oracles.corpora import ROOT
 
 from .test_collectstatic import collect
@@ -118,6 +120,12 @@ def test_what_builds_write_fits_and_every_field_occurs(project: Path, write) -> 
         # A pointer that cannot be read is made anew.
         (project / "root" / records.POINTER_KEY).write_text("{")
         collect()
+    # What stores have to which a release is sent.
+    folder = project / "root" / ".shipfiles/manifests"
+    built = manifest.load(max((f.read_bytes() for f in folder.glob("*.json")), key=len), "m")
+    for shape in (Shape(coding="gzip"), Shape(hashed_only=True)):
+        body = manifest.dump(sent_manifest(built, shape))
+        (folder / f"{hex_prefix(digest_bytes(body), 32)}.json").write_bytes(body)
     seen: dict[str, set[str]] = {name: set() for name in FORMATS}
     count = 0
     for name, value in stored(project / "root"):
@@ -125,7 +133,7 @@ def test_what_builds_write_fits_and_every_field_occurs(project: Path, write) -> 
         assert accepted(name, value)
         seen[name] |= all_keys(value)
         count += 1
-    assert count == 4 + 4 + 1
+    assert count == 4 + 2 + 4 + 1
     for name in FORMATS:
         assert named_fields(schema(name)) <= seen[name]
 
@@ -175,7 +183,12 @@ DAMAGED: list[tuple[str, object]] = [
     *[("manifest", with_file(references=value)) for value in ("abc", 5, [5], {"a": 1})],
     *[("manifest", with_file(plain=value)) for value in (
         5, {}, {"size": 1}, {"size": 1, "digest": DIGEST, "codings": []},
+        {"size": 1, "digest": DIGEST, "stored": "br"},
     )],
+    *[("manifest", with_file(codings={"br": {"size": 1, "digest": DIGEST}}, stored=value)) for value in (
+        "gzip", "", "identity", None, 5, [],
+    )],
+    ("manifest", with_file(stored="br")),
     *[("record", less(RECORD, key)) for key in RECORD],
     *[("record", RECORD | {"schema": value}) for value in (0, 2, "1", None)],
     *[("record", RECORD | {"made": value}) for value in ("now", "2026-13-01T00:00:00Z", "2026-11-21 10:00:00", 5)],
@@ -207,7 +220,7 @@ def test_damage_fits_neither_the_schema_nor_the_reader(name: str, value: object)
 
 
 JSON_VALUES = st.sampled_from(
-    [None, True, False, 0, 1, -1, 2.5, "", "a", "a/b.css", "../x", "con", DIGEST, "v1", [], ["v1"], {}, {"a": 1}]
+    [None, True, False, 0, 1, -1, 2.5, "", "a", "br", "a/b.css", "../x", "con", DIGEST, "v1", [], ["v1"], {}, {"a": 1}]
 )
 
 
@@ -232,7 +245,9 @@ def changed(draw: st.DrawFn) -> tuple[str, Any]:
             elif what == "drop":
                 del node[key]
             elif isinstance(node, dict):
-                node[draw(st.sampled_from(["new", "zstd", "a/b.css", "plain", "unsteady"]))] = draw(JSON_VALUES)
+                node[draw(st.sampled_from(["new", "zstd", "a/b.css", "plain", "unsteady", "stored", "spares"]))] = draw(
+                    JSON_VALUES
+                )
             break
     return name, value
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..digest import Digest, is_digest
 from ..errors import ManifestError
 from ..lines import DAMAGE, damaged, head_of
-from ..manifest import SUFFIXES, check_schema, json_object, plain_key
+from ..manifest import SUFFIXES, Flags, check_schema, flags_of, json_object, plain_key
 from ..paths import path_fault
 
 
@@ -23,7 +23,7 @@ class Listed(NamedTuple):
     plain: bool
     """Whether its bytes may become others: it is a plain name, or a variant's beside one."""
     coding: str = ""
-    """Of a variant."""
+    """Of a variant, and of what lies under a file's own name in it."""
     whole: Mapping[str, Any] | None = None
     """The same facts of what a variant decodes to."""
 
@@ -36,25 +36,25 @@ def listed(body: bytes, where: str, seen: set[bytes] | None = None) -> Iterator[
     keys.
     """
     known = set[bytes]() if seen is None else seen
-    linked, files, marks = _unseen(body, where, known)
+    flags, files, marks = _unseen(body, where, known)
     for logical, raw in files.items():
         try:
-            yield from _keys(_path(logical), raw, linked=linked)
+            yield from _keys(_path(logical), raw, flags)
         except DAMAGE as error:
             raise damaged(where, logical, error) from None
     known |= marks
 
 
-def _unseen(body: bytes, where: str, seen: set[bytes]) -> tuple[bool, dict[str, Any], set[bytes]]:
-    """Whether plain names are links, the files but those whose lines are ``seen``, and marks of the others' lines."""
+def _unseen(body: bytes, where: str, seen: set[bytes]) -> tuple[Flags, dict[str, Any], set[bytes]]:
+    """What is said of all files, the files but those whose lines are ``seen``, and marks of the others' lines."""
     if (head := head_of(body)) is not None:
         check_schema(head, where)
-        linked = head.get("linked") is True
+        flags = flags_of(head)
+        prefix = flags.mark
         fresh = {}
         for line in body.split(b"\n")[1:-2]:
             line = line.removesuffix(b",")
-            # What stands in a line means another thing where the plain names are links.
-            mark = hashlib.blake2b(line, digest_size=16, key=b"linked" if linked else b"").digest()
+            mark = hashlib.blake2b(line, digest_size=16, key=prefix).digest()
             if mark not in seen:
                 fresh[mark] = line
         try:
@@ -62,21 +62,23 @@ def _unseen(body: bytes, where: str, seen: set[bytes]) -> tuple[bool, dict[str, 
         except (ValueError, RecursionError):
             files = {}
         if len(files) == len(fresh):
-            return linked, files, set(fresh)
+            return flags, files, set(fresh)
     # Some other writer's layout, or damaged.
     stored = json_object(body, where)
     check_schema(stored, where)
     files = stored.get("files")
     if not isinstance(files, dict):
         raise ManifestError(f"{where}: damaged: 'files' is not an object. Run collectstatic again.")
-    return stored.get("linked") is True, files, set()
+    return flags_of(stored), files, set()
 
 
-def _keys(logical: str, raw: Mapping[str, Any], *, linked: bool) -> Iterator[Listed]:
+def _keys(logical: str, raw: Mapping[str, Any], flags: Flags) -> Iterator[Listed]:
     name, plain = _path(raw["name"]), raw.get("plain")
     bundled = name == logical
     yield from _with_variants(name, raw, plain=bundled)
-    if linked:
+    if flags.hashed_only:
+        return
+    if flags.linked:
         if not bundled:
             # A link has no size of its own.
             source = raw if plain is None else plain
@@ -84,14 +86,18 @@ def _keys(logical: str, raw: Mapping[str, Any], *, linked: bool) -> Iterator[Lis
         return
     if not bundled or plain is not None:
         yield from _with_variants(logical, raw if plain is None else plain, plain=True)
-    if plain is not None:
+    if plain is not None and flags.spares:
         yield from _with_variants(plain_key(_digest(plain["digest"])), plain, plain=False)
 
 
 def _with_variants(key: str, raw: Mapping[str, Any], *, plain: bool) -> Iterator[Listed]:
-    yield Listed(key, raw, plain)
-    for token, facts in raw.get("codings", {}).items():
-        if token in SUFFIXES:
+    codings, stored = raw.get("codings", {}), raw.get("stored")
+    if stored is None:
+        yield Listed(key, raw, plain)
+    else:
+        yield Listed(key, codings[stored], plain, stored, raw)
+    for token, facts in codings.items():
+        if token in SUFFIXES and token != stored:
             yield Listed(key + SUFFIXES[token], facts, plain, token, raw)
 
 

@@ -148,7 +148,7 @@ def read_lines(store: Store, record: Record) -> ManifestText | Fault:
 
 def marked(lines: ManifestText) -> Iterator[tuple[bytes, bytes]]:
     """Each line, and what stands for it: the same in every manifest in which it means the same."""
-    prefix = b"linked" if lines.linked else b""
+    prefix = lines.flags.mark
     for line in lines.files():
         yield hashlib.blake2b(line, digest_size=16, key=prefix).digest(), line
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..digest import digest_bytes, hex_prefix, looks_hashed
 from ..line_differences import END, KEY_END, files_span, line_at, logical_of, unlike
 from ..lines import head_of, names_in
-from ..manifest import DJANGO_VERSION, Manifest, check_schema, dump, load
+from ..manifest import DJANGO_VERSION, Flags, Manifest, check_schema, dump, flags_of, load
 from ..model import Entry
 
 _BEHIND_KEY = re.compile(rb'\{"name":("[^"\\\n]*(?:\\.[^"\\\n]*)*",)[^\n]*\n')
@@ -29,9 +29,24 @@ class ManifestText:
     """Where the first file begins."""
     end: int
     """Where the last one ends, without the newline behind it."""
-    linked: bool
+    flags: Flags
     where: str
     """The key of the manifest, for errors."""
+
+    @property
+    def linked(self) -> bool:
+        """See `Manifest`."""
+        return self.flags.linked
+
+    @property
+    def hashed_only(self) -> bool:
+        """See `Manifest`."""
+        return self.flags.hashed_only
+
+    @property
+    def spares(self) -> bool:
+        """See `Manifest`."""
+        return self.flags.spares
 
     def files(self) -> list[bytes]:
         """All lines, without the commas between them."""
@@ -79,7 +94,7 @@ class ManifestText:
     def with_entries(self, entries: Mapping[str, Entry]) -> Manifest:
         """The whole manifest, with other ``entries`` for some of its files. Raises `ManifestError`."""
         whole = load(self.body, self.where)
-        return Manifest({**whole.entries, **entries}, whole.compress, whole.linked)
+        return replace(whole, entries={**whole.entries, **entries})
 
 
 def text_of(body: bytes, where: str) -> ManifestText:
@@ -111,4 +126,4 @@ def _as_dumped(body: bytes, where: str) -> ManifestText | None:
     start, end = files_span(body)
     if end > start and (body[start : start + 1] != b'"' or body.find(KEY_END, start, end + 1) < 0):
         return None
-    return ManifestText(body, start, end, head.get("linked") is True, where)
+    return ManifestText(body, start, end, flags_of(head), where)
