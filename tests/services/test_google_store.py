@@ -11,8 +11,6 @@ import secrets
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -22,27 +20,11 @@ from shipfiles.stores.store import Store, read_all
 from shipfiles.testing.store import StoreContract
 from tests.oracles.corpora import missing
 
-from .object_servers import run_folder, shared, start_fake_gcs
+from .object_servers import google_store
 
 pytestmark = pytest.mark.services
 
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="session")
-def fake_gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of fake-gcs-server."""
-    if importlib.util.find_spec("google.cloud.storage") is None:
-        missing("google-cloud-storage is not installed")
-    with shared(run_folder(tmp_path_factory) / "fake-gcs", start_fake_gcs) as told:
-        yield told["url"]
-
-
-def store_at(url: str, location: str = "", **options: Any) -> Store:
-    from google.auth.credentials import AnonymousCredentials
-
-    given = {"endpoint_url": url, "credentials": AnonymousCredentials(), "limits": {"request": 20, "total": 60}}
-    return open_store(f"gs://bucket/{location or secrets.token_hex(8)}", "tests", given | options)
 
 
 class TestFakeGcs(StoreContract):
@@ -54,11 +36,11 @@ class TestFakeGcs(StoreContract):
 
     @pytest.fixture
     def store(self, fake_gcs: str, location: str) -> Store:
-        return store_at(fake_gcs, location)
+        return google_store(fake_gcs, location)
 
     @pytest.fixture
     def other(self, fake_gcs: str, location: str) -> Store:
-        return store_at(fake_gcs, location)
+        return google_store(fake_gcs, location)
 
 
 def test_a_bucket_that_is_missing(fake_gcs: str) -> None:

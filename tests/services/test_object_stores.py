@@ -25,35 +25,11 @@ from tests.bucket import running
 from tests.oracles.corpora import missing
 
 from .lossy import Lossy, lossy
-from .object_servers import ACCOUNT, ACCOUNT_KEY, S3_KEY, run_folder, shared, start_azurite, start_seaweed
+from .object_servers import ACCOUNT, ACCOUNT_KEY, S3_KEY, azure_store, s3_store
 
 pytestmark = pytest.mark.services
 
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="session")
-def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of SeaweedFS."""
-    with shared(run_folder(tmp_path_factory) / "seaweed", start_seaweed) as told:
-        yield told["url"]
-
-
-@pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of Azurite."""
-    with shared(run_folder(tmp_path_factory) / "azurite", start_azurite) as told:
-        yield told["url"]
-
-
-def s3_store(url: str, location: str = "", **options: Any) -> Store:
-    given = {**S3_KEY, "endpoint_url": url, "limits": {"request": 20, "total": 60}, **options}
-    return open_store(f"s3://bucket/{location or secrets.token_hex(8)}", "tests", given)
-
-
-def azure_store(url: str, location: str = "", **options: Any) -> Store:
-    given = {"account_name": ACCOUNT, "account_key": ACCOUNT_KEY, "endpoint_url": url, **options}
-    return open_store(f"az://container/{location or secrets.token_hex(8)}", "tests", given)
 
 
 @pytest.fixture

@@ -1,0 +1,127 @@
+"""SeaweedFS on three nodes with two copies of everything, of which one node is killed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shipfiles.build.find import ignore_matcher, walk
+from shipfiles.build.pipeline import build
+from shipfiles.config import CompressConfig, RewriteConfig
+from shipfiles.errors import ShipfilesError
+from shipfiles.model import SourceFile
+from shipfiles.release.catalog import manifest_of, pointer_of, records_of
+from shipfiles.release.publish import publish
+from shipfiles.stores.store import Store, digest_of, read_all
+from shipfiles.testing.store import StoreContract
+
+from ..unit.test_release_model import Between, immutable
+from .object_servers import Told, run_folder, s3_store, shared, start_three_seaweeds
+
+pytestmark = pytest.mark.services
+
+FAST = CompressConfig(codings=("gzip",), gzip_level=1, min_size=0, margin=0)
+FILM = os.urandom(12 << 20)
+
+
+@pytest.fixture(scope="session")
+def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    with shared(run_folder(tmp_path_factory) / "three-nodes", start_three_seaweeds) as told:
+        yield told
+
+
+class TestThreeNodes(StoreContract):
+    looks_before_it_copies = False
+
+    @pytest.fixture
+    def location(self) -> str:
+        return secrets.token_hex(8)
+
+    @pytest.fixture
+    def store(self, three_nodes: Told, location: str) -> Store:
+        return s3_store(three_nodes["url"], location)
+
+    @pytest.fixture
+    def other(self, three_nodes: Told, location: str) -> Store:
+        return s3_store(three_nodes["url"], location)
+
+
+def deploy(store: Store, root: Path, pages: int, number: int) -> str:
+    """Publish ``pages`` files whose contents have the ``number`` in them, and what they refer to."""
+    (root / "img").mkdir(parents=True)
+    (root / "film.bin").write_bytes(FILM)
+    for page in range(pages):
+        (root / f"{page}.css").write_text(f"a {{ background: url(img/{page}.png) }} /* {number} */" * 3)
+        (root / "img" / f"{page}.png").write_bytes(b"%d of %d" % (page, number % (1 + page % 2)))
+    sources = [SourceFile(logical, path) for logical, path in walk(str(root), ignore_matcher([]))]
+    return publish(build(sources, RewriteConfig(), workers=1), store, FAST, workers=1).release
+
+
+def check_whole(store: Store, release: str) -> None:
+    """Every file of the release is there, under both names."""
+    record = records_of(store)[release]
+    for key, digest in immutable(store, record).items():
+        assert digest_of(store, key)[0] == digest, key
+
+
+def test_a_node_is_killed_in_the_middle(tmp_path: Path) -> None:
+    """Of publishing, of reading much, and of reading one long body: all of it ends whole."""
+    with shared(tmp_path / "nodes", start_three_seaweeds) as told:
+        store = s3_store(told["url"])
+        first = deploy(store, tmp_path / "first", 20, 1)
+        kept = immutable(store, records_of(store)[first])
+        film = manifest_of(store, records_of(store)[first]).entries["film.bin"].name
+        held = {
+            number: sum(path.stat().st_size for path in (tmp_path / f"nodes/data{number}").glob("*.dat"))
+            for number in (2, 3)
+        }
+        victim = max(held, key=lambda number: held[number])
+        assert held[victim] >= len(FILM) / 2  # each half of a copy is on one of the two
+        killed, stop = threading.Event(), threading.Event()
+        reads = {True: 0, False: 0}
+        faults: list[ShipfilesError | AssertionError] = []
+
+        def read_on() -> None:
+            try:
+                while not stop.is_set():
+                    for key, digest in kept.items():
+                        before = killed.is_set()
+                        assert digest_of(store, key)[0] == digest
+                        reads[before] += 1
+            except (ShipfilesError, AssertionError) as fault:
+                faults.append(fault)
+
+        def kill() -> None:
+            body = store.read(film)
+            begun = next(body)
+            os.kill(told["pids"][victim - 1], signal.SIGKILL)
+            killed.set()
+            assert begun + b"".join(body) == FILM
+
+        reader = threading.Thread(target=read_on)
+        reader.start()
+        try:
+            between = Between(store, 40, kill)
+            second = deploy(between, tmp_path / "second", 40, 2)
+        finally:
+            stop.set()
+            reader.join()
+        assert between.left < 0
+        assert faults == []
+        assert all(count > 20 for count in reads.values())
+        pointer = pointer_of(store)
+        assert pointer is not None
+        assert pointer.release == second
+        for release in (first, second):
+            check_whole(store, release)
+        # Nothing of the node is needed from now on, either.
+        again = deploy(store, tmp_path / "again", 40, 3)
+        check_whole(store, again)
+        assert store.swap("counter", None, b"1")
+        assert read_all(store, "counter") == b"1"
