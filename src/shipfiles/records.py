@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
@@ -72,6 +72,17 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run began to change plain names."""
+
+    run: str
+    at: datetime
+    """In UTC, whole seconds."""
+    manifest: Digest | None = None
+    """The digest of the manifest of the release that they are to be those of; ``None`` if it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pointer:
     """Which release is current; ``history`` has it last."""
 
@@ -79,15 +90,21 @@ class Pointer:
     lost: datetime | None = None
     """When the history began anew because what was before could not be read: any release may have been current until
     then."""
+    manifest: Digest | None = None
+    """The digest of the current release's manifest, where the run that made it current has said it."""
+    unsettled: tuple[Unfinished, ...] = ()
+    """Runs that have begun to change plain names: these may be those of several releases."""
 
     @property
     def release(self) -> str:
         """The id of the current release."""
         return self.history[-1].release
 
-    def moved(self, release: str, at: datetime) -> Pointer:
-        """The pointer after ``release`` has become current."""
-        return Pointer((*self.history, Activation(release, at))[-MOST_ACTIVATIONS:], self.lost)
+    def moved(self, release: str, at: datetime, manifest: Digest) -> Pointer:
+        """The pointer after ``release``, which has that ``manifest``, has become current, if it was not."""
+        moved = not self.history or self.release != release
+        history = (*self.history, Activation(release, at))[-MOST_ACTIVATIONS:] if moved else self.history
+        return replace(self, history=history, manifest=manifest)
 
 
 def record_key(release: str) -> str:
@@ -191,6 +208,10 @@ def dump_pointer(pointer: Pointer) -> bytes:
     }
     if pointer.lost is not None:
         raw["lost"] = moment_text(pointer.lost)
+    if pointer.manifest is not None:
+        raw["manifest"] = pointer.manifest
+    if pointer.unsettled:
+        raw["unsettled"] = [[note.run, moment_text(note.at), note.manifest] for note in pointer.unsettled]
     return (json.dumps(raw, indent=1) + "\n").encode()
 
 
@@ -201,11 +222,13 @@ def load_pointer(body: bytes, where: str) -> Pointer:
         history = tuple(Activation(check_release_id(release, where), _to_moment(at)) for release, at in raw["history"])
         release = raw["release"]
         lost = _to_moment(raw["lost"]) if "lost" in raw else None
+        manifest = _digest(raw["manifest"]) if "manifest" in raw else None
+        unsettled = tuple(_to_unfinished(note) for note in _list(raw.get("unsettled", [])))
     except (KeyError, TypeError, ValueError, ReleaseIdError) as error:
         raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}.", TO_DECIDE) from None
     if not history or history[-1].release != release:
         raise ManifestError(f"{where}: damaged: its history does not end with {release!r}.", TO_DECIDE)
-    return Pointer(history, lost)
+    return Pointer(history, lost, manifest, unsettled)
 
 
 Read = Callable[[str], bytes | None]
@@ -286,6 +309,19 @@ def to_restore(release: str) -> str:
         f"collectstatic from the code of the release {release} makes it again; 'manage.py ship verify --repair --from "
         "PLACE' takes it from an export or another store."
     )
+
+
+def _to_unfinished(raw: object) -> Unfinished:
+    run, at, manifest = _list(raw)
+    if not isinstance(run, str):
+        raise TypeError(f"{run!r} is no text")
+    return Unfinished(run, _to_moment(at), None if manifest is None else _digest(manifest))
+
+
+def _list(raw: object) -> list[object]:
+    if not isinstance(raw, list):
+        raise TypeError(f"{raw!r} is no list")
+    return raw
 
 
 def _readable(body: bytes, where: str, advice: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from shipfiles import manifest, records
 from shipfiles.digest import digest_bytes, hex_prefix
 from shipfiles.errors import ManifestError
 from shipfiles.release.items import Shape, sent_manifest
+from shipfiles.release.unsettled import Unsettled
+from shipfiles.stores.local import LocalStore
 from tests.oracles.corpora import ROOT
 
 from .test_collectstatic import collect
@@ -126,6 +128,9 @@ def test_what_builds_write_fits_and_every_field_occurs(project: Path, write) -> 
     for shape in (Shape(coding="gzip"), Shape(hashed_only=True)):
         body = manifest.dump(sent_manifest(built, shape))
         (folder / f"{hex_prefix(digest_bytes(body), 32)}.json").write_bytes(body)
+    for digest in (None, records.Digest(DIGEST)):
+        # As of a run that is killed then, and does not end.
+        Unsettled(LocalStore(str(project / "root"))).begin(digest)
     seen: dict[str, set[str]] = {name: set() for name in FORMATS}
     count = 0
     for name, value in stored(project / "root"):
@@ -150,7 +155,10 @@ RECORD = {
     "schema": 1, "release": "v1", "made": "2026-11-21T10:00:00Z", "manifest": DIGEST,
     "files": 1, "bytes": 1, "codings": {"br": 5}, "new_bytes": 2,
 }  # fmt: skip
-POINTER = {"schema": 1, "release": "v1", "history": [["v1", "2026-11-21T10:00:00Z"]]}
+POINTER = {
+    "schema": 1, "release": "v1", "history": [["v1", "2026-11-21T10:00:00Z"]], "manifest": DIGEST,
+    "unsettled": [["0f", "2026-11-21T10:00:00Z", DIGEST], ["1f", "2026-11-21T10:00:00Z", None]],
+}  # fmt: skip
 MANIFEST = with_file(
     codings={"br": {"size": 1, "digest": DIGEST}}, references=["b.css"], plain={"size": 1, "digest": DIGEST}
 )
@@ -195,7 +203,12 @@ DAMAGED: list[tuple[str, object]] = [
     *[("record", RECORD | {key: -1}) for key in ("files", "bytes", "new_bytes")],
     ("record", RECORD | {"manifest": "x"}),
     ("record", RECORD | {"codings": {"br": "5"}}),
-    *[("pointer", less(POINTER, key)) for key in POINTER],
+    *[("pointer", less(POINTER, key)) for key in ("schema", "release", "history")],
+    *[("pointer", POINTER | {"manifest": value}) for value in (None, "", "sha384-", 5)],
+    *[("pointer", POINTER | {"unsettled": value}) for value in (
+        None, {}, "abc", ["abc"], [["0f", "now", None]], [[1, "2026-11-21T10:00:00Z", None]],
+        [["0f", "2026-11-21T10:00:00Z"]], [["0f", "2026-11-21T10:00:00Z", ""]],
+    )],
     *[("pointer", POINTER | {"schema": value}) for value in (0, 2, "1", None)],
     *[("pointer", POINTER | {"lost": value}) for value in (None, "now", 5)],
     *[("pointer", POINTER | {"history": value}) for value in (

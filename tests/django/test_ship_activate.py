@@ -16,6 +16,7 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
+from shipfiles.digest import digest_bytes
 from shipfiles.manifest import reader_of
 from shipfiles.records import dump_record, read_current, read_pointer, read_record, record_key
 from shipfiles.release.pointing import Pointing
@@ -140,7 +141,7 @@ def test_which_is_current_is_asked_again_after_waiting(project: Path, two, text:
     store = LocalStore(str(project / "root"))
     put_again(store, first, "third")
     pointing = Pointing(store, "", lambda change: None, lambda event: None)
-    said = activated_after(store, lambda: pointing.point("third"), text)
+    said = activated_after(store, lambda: pointing.point("third", digest_bytes(b"")), text)
     meant, before = ("third", second) if text == "current" else (second, first)
     assert current(project / "root") == meant
     assert f"The release third became current while this run waited: {meant} is meant now, not {before}." in said

@@ -11,6 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from shipfiles.release.unsettled import Unsettled
+from shipfiles.stores.local import LocalStore
+
 SITE: dict[str, str | bytes] = {
     "css/app.css": "@import 'part.css';\np { background: url(../x.svg) }\n" + "p { color: red }\n" * 30,
     "css/part.css": "q { color: red }\n" * 30,
@@ -176,8 +179,7 @@ def test_a_run_that_did_not_end_left_plain_names(site: Path):
     root = site / "root"
     (root / "css/part.css").unlink()
     (root / "css/part.css").write_bytes(b"of the new release")
-    (root / ".shipfiles/unsettled").mkdir()
-    (root / ".shipfiles/unsettled/01").touch()
+    Unsettled(LocalStore(str(root))).begin()
     out, _ = ship()
     assert "Note: 1 plain name not as the current release has it" in out
     assert "(css/part.css)" in out

@@ -28,7 +28,7 @@ from shipfiles.release.pointing import current_id
 from shipfiles.release.prune import plan_prune, prune
 from shipfiles.release.publish import publish, publish_plain
 from shipfiles.release.text import differing, text_of
-from shipfiles.release.unsettled import UNSETTLED_PREFIX
+from shipfiles.release.unsettled import Unsettled
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Locks, Store, read_all
@@ -166,7 +166,7 @@ def test_after_a_run_that_did_not_end_all_plain_names_are_put_right(tmp_path: Pa
     assert current_id(store) == "three"
     if between == "a prune":
         prune(store, plan_prune(store, keep=9, younger_than=timedelta(0), at=now()))
-    assert list(store.list(UNSETTLED_PREFIX))
+    assert Unsettled(store).found
     activate(store, "one")
     check_whole(store, first)
 
@@ -209,11 +209,11 @@ def test_files_that_are_no_release_are_put_right_by_the_next_activation(store: S
 def test_a_run_that_ended_leaves_no_note(tmp_path: Path, write) -> None:
     store = LocalStore(str(tmp_path / "root"))
     two(store, write)
-    store.put(UNSETTLED_PREFIX + "0123", b"")
+    Unsettled(store).begin()
     activate(store, "one")
-    assert not list(store.list(UNSETTLED_PREFIX))
+    assert not Unsettled(store).found
     rollback(store)
-    assert not list(store.list(UNSETTLED_PREFIX))
+    assert not Unsettled(store).found
 
 
 def test_to_activate_the_current_release_puts_its_plain_names_right(store: Store, write) -> None:
@@ -375,7 +375,7 @@ def test_what_a_release_that_is_neither_left_under_a_plain_name_is_ours(store: S
     assert read_all(store, "note.txt") == b"other " * 30
     activate(store, "one")
     check_whole(store, first)
-    assert not list(store.list(UNSETTLED_PREFIX)) or not isinstance(store, Locks)
+    assert not Unsettled(store).found or not isinstance(store, Locks)
 
 
 def test_a_source_named_as_a_variant_wins(store: Store, write) -> None:

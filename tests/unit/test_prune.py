@@ -731,7 +731,7 @@ def test_what_became_current_since_the_plan_was_made_stays(store: Store, tmp_pat
     assert plan.dropped == ["r2", "r1"]
     pointer = read_pointer(partial(read_all, store))
     assert pointer is not None
-    store.put(POINTER_KEY, dump_pointer(pointer.moved("r1", NOW)))
+    store.put(POINTER_KEY, dump_pointer(pointer.moved("r1", NOW, digest_bytes(b""))))
     deploy(store, tmp_path / "src", 5)
     done = prune(store, plan)
     # Not r3 either, which nobody was asked about.

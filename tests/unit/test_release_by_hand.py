@@ -99,7 +99,7 @@ def expected() -> dict[str, bytes]:
         "new_bytes": stored,
     }  # fmt: skip
     found[f".shipfiles/releases/{release}.json"] = (json.dumps(record, indent=1) + "\n").encode()
-    pointer = {"schema": 1, "release": release, "history": [[release, "MADE"]]}
+    pointer = {"schema": 1, "release": release, "history": [[release, "MADE"]], "manifest": sri(manifest)}
     found[".shipfiles/current.json"] = (json.dumps(pointer, indent=1) + "\n").encode()
     names = {logical: name for logical, name, *_ in FILES}
     names_hash = twelve(json.dumps([[logical, name] for logical, name in names.items()]).encode())

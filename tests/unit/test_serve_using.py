@@ -26,6 +26,7 @@ import pytest
 from shipfiles.build.find import ignore_matcher, select, walk
 from shipfiles.build.pipeline import build
 from shipfiles.config import CompressConfig, RewriteConfig, ServeConfig
+from shipfiles.digest import digest_bytes
 from shipfiles.errors import ConfigError, ManifestError, ReleaseIdError, ReleaseNotMade
 from shipfiles.manifest import reader_of
 from shipfiles.model import SourceFile
@@ -63,7 +64,7 @@ class Place:
         return published.manifest.entries["a.css"].name
 
     def activate(self, release: str) -> None:
-        Pointing(self.store, "", lambda _: None, lambda _: None).point(release)
+        Pointing(self.store, "", lambda _: None, lambda _: None).point(release, digest_bytes(b""))
 
     def use(self, own: str = "", file: str = "", **more: bool) -> Used | None:
         return release_to_use(self.read, self.root, own=lambda: (own, "release_id"), file=file, **more)

@@ -48,6 +48,7 @@ from shipfiles.records import (
     read_release,
     record_key,
 )
+from shipfiles.release.catalog import records_of
 from shipfiles.release.parcel import NO_TIME
 from shipfiles.release.pointing import Pointing
 from shipfiles.release.publish import publish
@@ -333,7 +334,7 @@ class TestImport:
     def test_then_current_it_is_served(self, store, archive, tmp_path):
         other = LocalStore(str(tmp_path / "other"))
         import_release(other, str(tmp_path / "r1.tar"))
-        Pointing(other, "", lambda change: None, lambda event: None).point("r1")
+        Pointing(other, "", lambda change: None, lambda event: None).point("r1", digest_bytes(b""))
         app = StaticApp(lambda environ, start: start("404 Not Found", []) or [], root=str(tmp_path / "other"))
         for entry in manifest_of(store).entries.values():
             for coding in ("", *entry.codings):
@@ -446,13 +447,14 @@ class TestImport:
         root = LocalStore(str(tmp_path / "root"))
         for number, name in enumerate(("release-1", "release-2", "other")):
             released(root, made(write({"logo.png": str(number)})), name)
+        known = ", ".join(records_of(root))
         for text, release in (("othe", "other"), ("current~2", "release-1"), ("current", "other")):
             assert import_release(MemoryStore(), root.root, release=text).release == release
         for text, why in (
             ("release", "'release' is ambiguous: 2 releases begin so: release-1, release-2. Write more of it."),
             ("oth", "'oth' is the beginning of an id, but too little of it: write four characters or more."),
-            ("r3", f"{root}: it has no release 'r3', but other, release-1, release-2. Nothing was imported."),
-            ("current~7", f"{root}: it has no release 'current~7', but other, release-1, release-2. "),
+            ("r3", f"{root}: it has no release 'r3', but {known}. Nothing was imported."),
+            ("current~7", f"{root}: it has no release 'current~7', but {known}. "),
         ):
             with pytest.raises(ReleaseError) as told:
                 import_release(MemoryStore(), root.root, release=text)

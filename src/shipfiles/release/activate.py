@@ -120,6 +120,7 @@ class _Activation:
     def __init__(self, store: Store, record: Record, began_at: str, listener: Listener) -> None:
         self._store = store
         self._record = record
+        self._manifest = record.manifest
         self._listener = listener
         self._pointing = Pointing(store, began_at, self._tell, listener)
         self._unsettled = Unsettled(store)
@@ -150,9 +151,9 @@ class _Activation:
         if fixed:
             self._record_again(fixed)
         if will:
-            self._unsettled.begin()
+            self._unsettled.begin(self._manifest)
         self._place_plains({**will, **fixed}, was)
-        self._result.before = self._pointing.point(self._record.release)
+        self._result.before = self._pointing.point(self._record.release, self._manifest)
         try:
             self._pointing.put_small(manifest_name, self._django or b"")
             self._pointing.settle()
@@ -162,8 +163,9 @@ class _Activation:
         except StoreError as error:
             what = f"{error.what}. The release {self._record.release} is live all the same"
             raise StoreError(error.key, f"{what}; activate it again") from error
+        if self._pointing.alone:
+            self._unsettled.end(self._record.release, all_of_them=all_of_them)
         self._pointing.check_still(self._record.release)
-        self._unsettled.end(alone=self._pointing.alone, all_of_them=all_of_them)
         return self._result
 
     def _compared(self) -> tuple[list[bytes], list[bytes]]:
@@ -279,7 +281,7 @@ class _Activation:
         sizes = [size_of(entry) for entry in whole.entries.values()]
         record = record_of(self._record.release, digest_bytes(body), sizes, self._record.new_bytes)
         self._pointing.manifest(body)
-        self._pointing.record(record)
+        self._manifest = self._pointing.record(record).manifest
         names = sorted(fixed)
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         what = "are missing, or were made anew with other settings: the release goes on with those that are there"

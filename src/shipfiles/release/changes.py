@@ -18,7 +18,7 @@ from ..digest import Digest, digest_bytes
 from ..errors import BrokenReferences, ManifestError
 from ..events import Listener, phase
 from ..model import Problem, SourceFile
-from ..records import read_manifest_body, read_record
+from ..records import POINTER_KEY, read_manifest_body, read_record
 from ..stores.store import Store, Versions, read_all
 from ..work import in_parallel
 from . import renew
@@ -111,8 +111,9 @@ def publish_again(found: Found, state: State, store: Store, making: Making, list
     published = Published(making.release, unchanged=sorted(base.files))
     pointing = Pointing(store, _began_at(state, making), published.changed.append, listener)
     published.sizes = [size_of_raw(logical, raw) for logical, raw in base.files.items()]
-    pointing.record(record_of(making.release, digest_bytes(base.body), published.sizes, 0))
-    published.before = pointing.point(making.release)
+    manifest = digest_bytes(base.body)
+    pointing.record(record_of(making.release, manifest, published.sizes, 0))
+    published.before = pointing.point(making.release, manifest)
     fresh = replace(state.looked_again(found, ()), release=making.release, objects=objects_of(store.versions()))
     write_state(store, fresh, listener)
     return Renewed(published, fresh, frozenset(), 0)
@@ -161,12 +162,13 @@ def _merged(old: Iterable[Problem], new: Iterable[Problem], built: Collection[st
 
 def _changed_versions(store: Versions, versions: Mapping[str, str], published: Published) -> dict[str, str]:
     merged = dict(versions)
-    for change in published.changed:
-        version = store.version(change.key)
+    # The pointer has had a note meanwhile, whether or not it was moved.
+    for key in {POINTER_KEY, *(change.key for change in published.changed)}:
+        version = store.version(key)
         if version is None:
-            merged.pop(change.key, None)
+            merged.pop(key, None)
         else:
-            merged[change.key] = version
+            merged[key] = version
     return merged
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..digest import digest_bytes
+from ..digest import Digest, digest_bytes
 from ..errors import ManifestError, OtherRecord, ReleaseTwin, StoreError
 from ..events import Changed, Listener, Notice
 from ..records import (
@@ -69,26 +69,28 @@ class Pointing:
         self.settle()
         return record
 
-    def point(self, release: str) -> str:
+    def point(self, release: str, manifest: Digest) -> str:
         """Make ``release`` the current one; the id of the one that was, empty if none.
 
-        Another run may have moved the pointer since this one began: this one ends later, and it says so.
+        ``manifest`` is the digest of its manifest. Another run may have moved the pointer since this one began: this
+        one ends later, and it says so.
         """
         while True:
             body = read_all(self._store, POINTER_KEY)
             pointer = self._loaded(body)
             before = pointer.release if pointer else ""
-            if before == release:
-                return before
             at = now()
             if pointer is None:
                 pointer = Pointer((), at if body is not None or self._has_others(release) else None)
-            moved = pointer.moved(release, at)
+            moved = pointer.moved(release, at, manifest)
+            if moved == pointer:
+                return before
             if self._store.swap(POINTER_KEY, body, dump_pointer(moved)):
                 break
-        self._tell(Changed(POINTER_KEY, "write", len(dump_pointer(moved)), kind="manifest"))
+        if before != release:
+            self._tell(Changed(POINTER_KEY, "write", len(dump_pointer(moved)), kind="manifest"))
         self.settle()
-        if before not in ("", self._began_at):
+        if before not in ("", release, self._began_at):
             self.alone = False
             what = "which another run made current meanwhile, is so no longer: this run ended later"
             self._listener(Notice(f"The release {before}, {what}."))
@@ -98,7 +100,6 @@ class Pointing:
         """Say so if another run has made another release than ``release`` the current one by now."""
         current = current_id(self._store)
         if current not in ("", release):
-            self.alone = False
             what = "is current now: another run ended later than this one"
             self._listener(Notice(f"The release {current} {what}. {release} is whole and can be activated."))
 

@@ -88,7 +88,7 @@ def publish(
         with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
             run.place_assets(progress)
         described = run.describe()
-        run.place_plains()
+        run.place_plains(described.manifest)
         run.point(described, manifest_name)
         if clear:
             run.clear(owned, {manifest_name, *run.result.manifest.keys()})
@@ -124,7 +124,7 @@ def publish_part(
     with phase(listener, "publish", len(built.assets), sum(a.size for a in built.assets)) as progress:
         run.place_assets(progress)
     described = run.describe_over(base)
-    run.place_plains()
+    run.place_plains(described.manifest)
     run.point(described, manifest_name, part=True)
     return run.result
 
@@ -256,11 +256,14 @@ class _Publication:
             progress(len(content.assets), content.size * len(content.assets))
         self._settle()
 
-    def place_plains(self) -> None:
-        """Put the copies under plain names, each at one instant: their bytes may change under a page that is open."""
+    def place_plains(self, manifest: Digest | None = None) -> None:
+        """Put the copies under plain names, each at one instant: their bytes may change under a page that is open.
+
+        ``manifest`` is the digest of the release's, if one is made.
+        """
         wanted = [content for content in self._contents if content.plains]
         if self._previous.entries or not self._only_plain:
-            self._unsettled.begin()
+            self._unsettled.begin(manifest)
         files, size = sum(len(c.plains) for c in wanted), sum(c.size * len(c.plains) for c in wanted)
         with phase(self._listener, "copy", files, size) as progress:
             for content, placed in in_parallel(self._placer.plain, wanted, self._workers, heavy=self._is_heavy):
@@ -304,14 +307,15 @@ class _Publication:
         new = sum(c.size for c in self.result.changed if c.kind in ("asset", "variant", "spare") or c.key in kept)
         self._pointing.record(record_of(release, described.manifest, self.result.sizes, new))
         self._own = (record_key(release), manifest_key(described.manifest))
-        self.result.before = self._pointing.point(release)
+        self.result.before = self._pointing.point(release, described.manifest)
         try:
             self._pointing.put_small(manifest_name, dump_django(described.names))
             self._settle()
         except StoreError as error:
             raise StoreError(error.key, f"{error.what}. The new release {release} is live all the same.") from error
+        if self._pointing.alone:
+            self._unsettled.end(release, all_of_them=not part)
         self._pointing.check_still(release)
-        self._unsettled.end(alone=self._pointing.alone, all_of_them=not part)
 
     def make_way(self, *, all_of_them: bool) -> None:
         """Remove what the last release has where this one needs a folder instead of a file, or a file instead."""

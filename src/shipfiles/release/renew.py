@@ -21,6 +21,7 @@ from .lock import locked
 from .outcome import Published
 from .pointing import current_id
 from .state import State, objects_of
+from .unsettled import Unsettled
 
 if TYPE_CHECKING:
     from ..build.cache import Cache
@@ -76,7 +77,7 @@ def renew(found: Found, state: State, store: Store, making: Making, cache: Cache
     with locked(store, listener):
         versions = store.versions()
         # A damaged pointer, or another, is left to the whole run, which says so and makes it anew.
-        if objects_of(versions) != state.objects or current_id(store) != state.release:
+        if objects_of(versions) != state.objects or current_id(store) != state.release or Unsettled(store).found:
             return None
         if not suspects:
             if making.renames(state.release):

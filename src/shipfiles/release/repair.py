@@ -74,7 +74,7 @@ def repair(
         found.faults += found.unsettled
         found.unsettled = []
         found.faults = [*fixed, *run.pieces(found.faults)]
-        unsettled.end(alone=True, all_of_them=bool(found.current) and not found.left)
+        unsettled.end(found.current, all_of_them=not found.left)
     return found
 
 

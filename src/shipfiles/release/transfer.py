@@ -186,7 +186,7 @@ def _fill(store: Store, carried: Parcel, target: LocalStore, manifest_name: str)
         target.copy(source, key)
     for key, body in reversed(carried.small):
         target.put(key, body)
-    pointer = Pointer((Activation(carried.record.release, NO_TIME),))
+    pointer = Pointer((Activation(carried.record.release, NO_TIME),), manifest=carried.record.manifest)
     target.put(POINTER_KEY, dump_pointer(pointer))
     target.put(manifest_name, dump_django(carried.manifest.names()))
     target.settle()

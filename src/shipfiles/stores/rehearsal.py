@@ -18,6 +18,7 @@ class Rehearsal:
         self._fields: dict[str, Mapping[str, str]] = {}
         self._links: dict[str, str] = {}
         self._deleted: set[str] = set()
+        self._swapped: dict[str, bytes] = {}
 
     def put(
         self,
@@ -48,6 +49,7 @@ class Rehearsal:
         elif (None if key in self._deleted else read_all(self._store, key)) != expected:
             return False
         self.put(key, body)
+        self._swapped[key] = body
         return True
 
     def head(self, key: str) -> Stored | None:
@@ -59,7 +61,10 @@ class Rehearsal:
     def read(self, key: str) -> Iterator[bytes]:
         check_key(key)
         if key in self._written:
-            raise StoreError(key, "a rehearsal keeps no bytes")
+            if key not in self._swapped:
+                raise StoreError(key, "a rehearsal keeps no bytes")
+            yield self._swapped[key]
+            return
         if key in self._deleted:
             raise KeyNotFound(key)
         yield from chunks_of(self._links[key], key) if key in self._links else self._store.read(key)
@@ -113,5 +118,6 @@ class Rehearsal:
     def _forget(self, key: str) -> None:
         """Let go of what was said of ``key`` before."""
         self._written.pop(key, None)
+        self._swapped.pop(key, None)
         self._links.pop(key, None)
         self._deleted.discard(key)

@@ -116,7 +116,7 @@ class Site:
         record = records.Record(records.content_id(digest), records.now(), digest)
         self._write(self.path(records.manifest_key(digest)), body)
         self._write(self.path(records.record_key(record.release)), records.dump_record(record))
-        pointer = records.Pointer(()).moved(record.release, records.now())
+        pointer = records.Pointer(()).moved(record.release, records.now(), digest)
         self._write(self.path(records.POINTER_KEY), records.dump_pointer(pointer))
         self._write(self.path("staticfiles.json"), manifest.dump_django(self.manifest.names()))
         for folder in ("", "site-root/"):
