@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import ConfigError, StoreError, did_you_mean, nearest_names
 from ..paths import path_fault
@@ -39,10 +39,28 @@ def canonical(fields: Mapping[str, str], own: str, key: str) -> dict[str, str]:
             raise StoreError(
                 key, f"an object cannot answer with {name}, only with {', '.join(_NAMES.values())} and {own}..."
             )
-        if not (value.isascii() and value.isprintable()):
+        if not _is_value(value):
             raise StoreError(key, f"the value of {name} has characters that a header cannot have: {value!r}")
         found[known] = value
     return found
+
+
+def held(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Those of the header ``fields`` that every object store answers with, written as it writes their names.
+
+    That is what Amazon calls system-defined metadata that a user can control, Google fixed-key metadata, and Azure blob
+    HTTP headers. Values that are no visible ASCII are left out, and empty ones, which say nothing.
+    """
+    return {_NAMES[name.lower()]: value for name, value in fields if is_held(name, value)}
+
+
+def is_held(name: str, value: str) -> bool:
+    """Whether every object store can answer with the header field ``name`` and this ``value``."""
+    return name.lower() in _NAMES and _is_value(value) and value != ""
+
+
+def _is_value(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def told(attributes: Mapping[str, str], own: str) -> dict[str, str]:
