@@ -65,6 +65,12 @@ class Bucket:
         self.asked: list[Asked] = []
         self.fault: Fault | None = None
         self.heeds_conditions = True
+        self.denied: set[str] = set()
+        """Actions of S3's policies that are refused to whoever signs."""
+        self.is_public = True
+        """Whether objects can be read without a signature."""
+        self.allowed_origin = ""
+        """What is answered to a request with an Origin."""
         self._guard = threading.RLock()
         bucket = self
 
@@ -122,6 +128,14 @@ class Bucket:
             bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
             if bucket != "bucket":
                 return refused(404, "NoSuchBucket")
+            action = self._action(query, asked)
+            if action in self.denied and "authorization" in asked.headers and "delete" not in query:
+                return refused(403, "AccessDenied")
+            if not self.is_public and "authorization" not in asked.headers:
+                return refused(403, "AccessDenied")
+            there = key in self.objects
+            if action == "s3:GetObject" and "s3:ListBucket" in self.denied and not there:
+                return refused(403, "AccessDenied")  # as its page on GetObject has it
             if asked.method == "PUT":
                 return self._put(key, query, asked)
             if asked.method == "POST":
@@ -135,6 +149,15 @@ class Bucket:
             if "list-type" in query:
                 return self._list(query.get("prefix", ""))
             return self._get(key, asked)
+
+    @staticmethod
+    def _action(query: dict[str, str], asked: Asked) -> str:
+        """https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html."""
+        if asked.method == "DELETE":
+            return "s3:AbortMultipartUpload" if "uploadId" in query else "s3:DeleteObject"
+        if asked.method in ("PUT", "POST"):
+            return "s3:DeleteObject" if "delete" in query else "s3:PutObject"
+        return "s3:ListBucket" if "list-type" in query else "s3:GetObject"
 
     def _keep(self, key: str, body: bytes, kept: dict[str, str]) -> None:
         self.objects[key] = (body, kept)
@@ -171,6 +194,11 @@ class Bucket:
         if "delete" in query:
             root = ET.fromstring(asked.body)
             gone = [found.text or "" for found in root.iter() if found.tag.rpartition("}")[2] == "Key"]
+            if "s3:DeleteObject" in self.denied:
+                # Each key is refused, the request is not: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Error.html
+                why = "<Code>AccessDenied</Code><Message>no</Message>"
+                told = "".join(f"<Error><Key>{escape(name)}</Key>{why}</Error>" for name in gone)
+                return Answer(200, f"<DeleteResult>{told}</DeleteResult>".encode())
             for name in gone:
                 self.objects.pop(name, None)
             told = "".join(f"<Deleted><Key>{escape(name)}</Key></Deleted>" for name in gone)
@@ -195,6 +223,9 @@ class Bucket:
         if there is None:
             return refused(404, "NoSuchKey")
         body, kept = there
+        cors = {"Access-Control-Allow-Origin": self.allowed_origin}
+        if "origin" in asked.headers and self.allowed_origin:
+            kept = {**kept, **cors}
         headers = {**kept, "ETag": etag(body), "Last-Modified": format_datetime(self.times[key], usegmt=True)}
         if (version := asked.headers.get("if-match")) is not None and version != etag(body):
             return refused(412, "PreconditionFailed")

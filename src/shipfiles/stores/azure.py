@@ -13,6 +13,7 @@ from ..errors import ConfigError
 from .object_connection import Limits, checked_endpoint, trust
 from .object_fields import PARAMETERS, checked_parameters, folder
 from .objects import ObjectStore
+from .permissions import AZURE, Verb
 
 # https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 _CONTAINER = re.compile(r"(?!.*--)[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]|\$root|\$web")
@@ -60,6 +61,7 @@ class Azure:
     conditional = True
     proven = True
     write_headers: ClassVar[Mapping[str, str]] = {}
+    permissions: ClassVar[Mapping[Verb, str]] = AZURE
 
     def __post_init__(self) -> None:
         if not _CONTAINER.fullmatch(self.azure_container):

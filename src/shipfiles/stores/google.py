@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from .google_objects import CopyingGoogleStore, GoogleStore
 from .object_connection import Limits, checked_endpoint
 from .object_fields import PARAMETERS, STORAGE_CLASS, checked_parameters, folder
+from .permissions import GOOGLE, Verb
 
 # https://docs.cloud.google.com/storage/docs/buckets#naming
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -56,6 +57,7 @@ class Google:
     conditional = True
     proven = True
     write_headers: ClassVar[Mapping[str, str]] = {}
+    permissions: ClassVar[Mapping[Verb, str]] = GOOGLE
     not_honoured: ClassVar[Mapping[str, tuple[object, str]]] = {
         "custom_endpoint": (None, "it is the address that pages use: say it as base_url. The API's is endpoint_url"),
         "querystring_auth": (False, "static files are public, their URLs are not signed"),

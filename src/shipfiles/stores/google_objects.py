@@ -73,6 +73,7 @@ class GoogleStore(ObjectStore):
     """
 
     _connection: GoogleConnection
+    _no_version = "1"
 
     def __init__(self, service: GoogleService) -> None:
         super().__init__(service)

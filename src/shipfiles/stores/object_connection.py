@@ -19,6 +19,7 @@ from ..errors import ConfigError, os_reason, printable
 from ..regular import open_regular
 from .engine import call, engine
 from .object_faults import NoAnswer, fault
+from .permissions import Verb
 
 _T = TypeVar("_T")
 
@@ -128,6 +129,11 @@ class Service(Protocol):
     @property
     def write_headers(self) -> Mapping[str, str]:
         """Header fields of every request that writes."""
+        ...
+
+    @property
+    def permissions(self) -> Mapping[Verb, str]:
+        """What must be granted for each verb, in the provider's words."""
         ...
 
     def client(self, module: Any, headers: Mapping[str, str]) -> Any:

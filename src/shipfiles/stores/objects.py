@@ -22,6 +22,7 @@ from ..errors import KeyExists, KeyNotFound, StoreError
 from .object_connection import Connection, Service
 from .object_faults import NoAnswer, OtherVersion
 from .object_fields import as_headers, canonical, marked, tokens_of, told
+from .permissions import Verb
 from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
 
 _CHUNK = 1 << 20
@@ -41,6 +42,9 @@ class ObjectStore:
     of more than 5 MiB, as uploads in parts know no condition. Safe to use from several threads; of bodies of more than
     1 MiB, three are on their way at once.
     """
+
+    _no_version = f'"{"0" * 32}"'
+    """What has the form of a version, and is that of nothing."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -175,6 +179,26 @@ class ObjectStore:
                 batch = []
         if batch:
             self._delete(batch)
+
+    @property
+    def relies_on_conditions(self) -> bool:
+        return self._service.conditional and self._service.proven
+
+    def heeds_conditions(self, key: str) -> bool:
+        check_key(key)
+        if not self._service.conditional:
+            return False
+        attributes = canonical(self._service.fields, self._service.own, key)
+        for mode in ("create", {"e_tag": self._no_version}):
+            try:
+                self._send(key, b"", attributes, mode, (new_token(),))
+            except (KeyExists, OtherVersion):
+                continue
+            return False
+        return True
+
+    def permission(self, verb: Verb) -> str:
+        return self._service.permissions[verb]
 
     def _delete(self, keys: Sequence[str]) -> None:
         module = self._connection.module

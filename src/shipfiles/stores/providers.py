@@ -24,9 +24,12 @@ Ceph) needs no preset: ``endpoint_url`` is enough.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
+
+from .permissions import BACKBLAZE, CLOUDFLARE, DIGITALOCEAN, S3, Verb
 
 ProviderName = Literal["", "aws", "backblaze", "cloudflare", "digitalocean", "hetzner", "scaleway", "wasabi"]
 
@@ -53,6 +56,8 @@ class Provider:
     """Whether objects have access rules of their own (``default_acl``)."""
     copies: bool = True
     """Whether it can be relied on to copy."""
+    permissions: Mapping[Verb, str] = field(default_factory=lambda: S3)
+    """What it calls the permissions."""
 
 
 PROVIDERS: dict[ProviderName, Provider] = {
@@ -60,7 +65,11 @@ PROVIDERS: dict[ProviderName, Provider] = {
     "": Provider(checksum=True, proven=True),
     "aws": Provider(host=".amazonaws.com", checksum=True, proven=True),
     "backblaze": Provider(
-        host=".backblazeb2.com", endpoint="https://s3.{region}.backblazeb2.com", conditional=False, acl=False
+        host=".backblazeb2.com",
+        endpoint="https://s3.{region}.backblazeb2.com",
+        conditional=False,
+        acl=False,
+        permissions=BACKBLAZE,
     ),
     "cloudflare": Provider(
         host=".r2.cloudflarestorage.com",
@@ -68,8 +77,13 @@ PROVIDERS: dict[ProviderName, Provider] = {
         advice="https://ACCOUNT_ID.r2.cloudflarestorage.com",
         proven=True,
         acl=False,
+        permissions=CLOUDFLARE,
     ),
-    "digitalocean": Provider(host=".digitaloceanspaces.com", endpoint="https://{region}.digitaloceanspaces.com"),
+    "digitalocean": Provider(
+        host=".digitaloceanspaces.com",
+        endpoint="https://{region}.digitaloceanspaces.com",
+        permissions=DIGITALOCEAN,
+    ),
     "hetzner": Provider(
         host=".your-objectstorage.com", endpoint="https://{region}.your-objectstorage.com", proven=True, copies=False
     ),

@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from .object_connection import Limits, checked_endpoint, trust
 from .object_fields import checked_parameters, folder
 from .objects import CopyingObjectStore, ObjectStore
+from .permissions import Verb
 from .providers import PROVIDERS, Provider, ProviderName, provider_at
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
@@ -134,6 +135,11 @@ class S3:
     def proven(self) -> bool:
         """Whether it is known to heed conditions."""
         return self.preset.proven
+
+    @property
+    def permissions(self) -> Mapping[Verb, str]:
+        """What must be granted for each verb, in the provider's words."""
+        return self.preset.permissions
 
     @property
     def fields(self) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, runtime_checkable
 from ..digest import Digest, Digester
 from ..errors import KeyNotFound, StoreError, os_reason, printable
 from ..regular import open_regular
+from .permissions import Verb
 
 Body = bytes | str
 """What is put: the bytes themselves, or the path of a file on this machine that is streamed and never held whole."""
@@ -111,6 +112,32 @@ class Versions(Protocol):
 
     def version(self, key: str) -> str | None:
         """The same for one key, ``None`` if there is nothing."""
+        ...
+
+
+@runtime_checkable
+class Conditions(Protocol):
+    """The store passes conditions on to somebody else, who may not heed them."""
+
+    @property
+    def relies_on_conditions(self) -> bool:
+        """Whether conditions alone keep two publishers apart; else one looks as well."""
+        ...
+
+    def heeds_conditions(self, key: str) -> bool:
+        """Whether what arrives there on a condition that does not hold is refused; else ``key`` is overwritten.
+
+        ``key`` is taken. Asked are both: to create it, and to replace what is not there.
+        """
+        ...
+
+
+@runtime_checkable
+class Permissions(Protocol):
+    """The store is a provider's, who has names for what one may do there."""
+
+    def permission(self, verb: Verb) -> str:
+        """What must be granted for ``verb``, in the provider's words."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-VERBS = ("releases", "show", "diff", "activate", "rollback", "prune", "verify", "check", "export", "import")
+VERBS = ("releases", "show", "diff", "activate", "rollback", "prune", "verify", "check", "export", "import", "store")
 
 
 def verb_module(verb: str) -> ModuleType:

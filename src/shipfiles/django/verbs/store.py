@@ -1,0 +1,133 @@
+"""``ship store check``: whether these credentials can do what is needed with the stores, and browsers read them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ...config import ServeConfig
+from ...doctor.probe import Question, examine
+from ...doctor.public import public_fault
+from ...doctor.steps import USES, Examined, Step
+from ...stores.opening import open_store
+from .. import conf
+from ..progress import count
+from ..storage import StaticStorage
+from .shared import Column, add_json, errors_as_json, print_json, print_table, static_storage, static_store
+
+HELP = "Try every permission that is needed on the stores, and say which is missing and what to grant."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """The options of this verb."""
+    parser.add_argument("task", choices=["check"], help="'check': put, read, list, copy and delete keys of its own.")
+    parser.add_argument(
+        "stores",
+        nargs="*",
+        metavar="STORE",
+        help="Which: s3://bucket/folder, gs://, az://, ssh://, file://, or the dotted path of one. Default: those of "
+        "OPTIONS.",
+    )
+    parser.add_argument(
+        "--for",
+        dest="uses",
+        type=_uses,
+        default=list(USES),
+        metavar="USES",
+        help=f"What these credentials are for, of {', '.join(USES)}, with commas between. Default: all of them.",
+    )
+    parser.add_argument(
+        "--public-url", metavar="URL", help="Below which browsers find the files of the store. Default: base_url."
+    )
+    parser.add_argument(
+        "--origin",
+        metavar="URL",
+        help="Where the pages are, https://www.example.com, if not every site may use the files.",
+    )
+    add_json(parser)
+
+
+def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
+    """Examine them. Raises ``CommandError``, which ends with status 1, if something is missing that is needed."""
+    with errors_as_json(command, options):
+        found = [examine(question) for question in _questions(options)]
+    failed = [examined for examined in found if examined.missing or examined.left]
+    if options["json"]:
+        print_json(command, {"ok": not failed, "stores": [_facts(examined) for examined in found]})
+    elif options["verbosity"] >= 1:
+        for examined in found:
+            _show(command, examined)
+    if failed:
+        raise CommandError(" ".join(map(_summary, failed)))
+    return None if options["json"] or options["verbosity"] < 1 else " ".join(map(_summary, found))
+
+
+def _uses(text: str) -> list[str]:
+    uses = [use.strip() for use in text.split(",") if use.strip()]
+    if not uses or not set(uses) <= set(USES):
+        raise argparse.ArgumentTypeError(f"say some of {', '.join(USES)}, with commas between")
+    return uses
+
+
+def _questions(options: dict[str, Any]) -> Sequence[Question]:
+    shared: dict[str, Any] = {"origin": (options["origin"] or "").rstrip("/").lower(), "uses": options["uses"]}
+    public = options["public_url"]
+    if public is not None and (fault := public_fault(public)):
+        raise CommandError(f"--public-url: {fault}.", returncode=2)
+    if not options["stores"]:
+        storage = static_storage()
+        url = conf.base_url(storage.config) or ""
+        return [Question(static_store(), public or url, serve=storage.config.serve, **shared)]
+    if public is not None and len(options["stores"]) > 1:
+        raise CommandError("--public-url says where one store is: name no more than that.", returncode=2)
+    # A lazy object, whose class is that of what it stands for.
+    serve = staticfiles_storage.config.serve if isinstance(staticfiles_storage, StaticStorage) else ServeConfig()
+    return [Question(open_store(place, "STORE"), public or "", serve=serve, **shared) for place in options["stores"]]
+
+
+def _facts(examined: Examined) -> dict[str, Any]:
+    return {
+        "store": examined.store,
+        "public_url": examined.public_url or None,
+        "missing": [step.name for step in examined.missing],
+        "left": list(examined.left),
+        "steps": [
+            {
+                "name": step.name, "what": step.what, "for": list(step.uses), "state": step.state,
+                "needed": step.needed, "why": step.why or None, "grant": step.grant or None,
+            }
+            for step in examined.steps
+        ],
+    }  # fmt: skip
+
+
+def _show(command: BaseCommand, examined: Examined) -> None:
+    public = f", for browsers {examined.public_url}" if examined.public_url else ""
+    command.stdout.write(f"{examined.store}{public}")
+    columns = (Column("Can it"), Column("For"), Column("Answer"))
+    print_table(command, columns, [(step.what, ", ".join(step.uses), _answer(step)) for step in examined.steps])
+    for key in examined.left:
+        command.stderr.write(f"Left there, because it cannot be deleted: {key}")
+    command.stdout.write("")
+
+
+def _answer(step: Step) -> str:
+    state = "ok" if step.state == "ok" else step.state.upper() if step.failed else step.state
+    unneeded = " (not needed)" if step.state == "missing" and not step.needed else ""
+    return f"{state}{unneeded}" + (f": {step.why}" if step.why else "") + (f"; {step.grant}" if step.grant else "")
+
+
+def _summary(examined: Examined) -> str:
+    if not examined.missing and not examined.left:
+        untried = sum(step.state == "not tried" for step in examined.steps)
+        return f"{examined.store}: nothing is missing" + (f"; {count(untried, 'step')} not tried." if untried else ".")
+    parts = []
+    if examined.missing:
+        parts.append(f"{len(examined.missing)} of {count(len(examined.steps), 'step')} missing")
+    if examined.left:
+        parts.append(f"{count(len(examined.left), 'key')} below .shipfiles/probe/ left there")
+    return f"{examined.store}: {', '.join(parts)}."

@@ -1,0 +1,341 @@
+"""Tries every permission that is needed on a store, with keys of its own that it deletes again."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ..config import ServeConfig
+from ..errors import KeyExists, ShipfilesError, StoreError, fit_to_show
+from ..http.headers import file_headers
+from ..paths import RESERVED
+from ..records import POINTER_KEY
+from ..stores.object_faults import NoAnswer
+from ..stores.permissions import Verb
+from ..stores.store import Conditions, Copies, Permissions, Store, read_all
+from .public import Fetch, fetch, public_fault
+from .steps import USES, Examined, Steps, Use
+from .visit import Sent, visit
+
+PROBES = f"{RESERVED}/probe"
+"""Below this are the keys of a probe. Anything there may be deleted at any time."""
+
+_APART = 600.0  # seconds; see release.clocks
+_LEFT_OVER = 3600.0  # seconds
+_HELD = ("content-type", "cache-control")
+# More than the 1,000 bytes below which CDNs compress nothing.
+_TEXT = b"// Put here by 'manage.py ship store check', to be deleted at once. It may be deleted at any time.\n" * 20
+_FONT = b"wOF2" + bytes(range(256)) * 4
+BARE = "a folder holds none: its web server sends them"
+CREATE = "put an object that is not there"
+CHANGE = "change header fields by a copy"
+CHANGING: tuple[Use, ...] = ("publish", "prune", "metadata")
+"""The uses that change something."""
+PUBLISH: tuple[Use, ...] = ("publish",)
+PRUNE: tuple[Use, ...] = ("prune",)
+METADATA: tuple[Use, ...] = ("metadata",)
+WEB: tuple[Use, ...] = ("web",)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be examined."""
+
+    store: Store
+    public_url: str = ""
+    """The URL below which browsers find the keys."""
+    origin: str = ""
+    """The origin of the pages: ``https://www.example.com``. Empty if nobody knows."""
+    uses: Sequence[Use] = USES
+    """Who is to be able to work with these credentials."""
+    coding: str = ""
+    """The content coding in which files are stored, if they are."""
+    serve: ServeConfig = field(default_factory=ServeConfig)
+    """Says what files are answered with."""
+
+
+def examine(question: Question, ask: Fetch = fetch) -> Examined:
+    """Try everything. What fails is told in the steps; nothing is raised."""
+    return _Probe(question).run(ask)
+
+
+class _Probe:
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._store = question.store
+        self._steps = Steps(question.uses)
+        base = f"{PROBES}/{secrets.token_hex(8)}"
+        self._absent = f"{base}/absent"
+        self._module, self._font, self._copy = f"{base}/module.js", f"{base}/font.woff2", f"{base}/copy.js"
+        self._pointer, self._coded, self._taken = f"{base}/pointer.json", f"{base}/coded.js", f"{base}/taken"
+        self._fresh = f"{base}/fresh.js"
+        self._silent = False
+        self._bare = False
+        self._put: list[str] = []
+        serve = question.serve
+        # As a plain name and as a hashed one, since a cache in between may change one of the two.
+        self._fields = {
+            self._module: _held(file_headers("module.js", "text/javascript", serve, immutable=False)),
+            self._font: _held(file_headers("font.woff2", "font/woff2", serve, immutable=True)),
+        }
+
+    def run(self, ask: Fetch) -> Examined:
+        try:
+            self._look()
+            if self._silent:
+                # Not again and again, each as long as a request may take.
+                self._steps.add("create", CREATE, CHANGING, "not tried", "the store does not answer")
+            elif self._steps.wanted(*CHANGING):
+                self._write()
+            if self._steps.wanted("pages"):
+                visit(self._question, self._steps, self._sent(), ask)
+        finally:
+            left = self._delete()
+        url = self._question.public_url
+        return Examined(named(self._store), "" if url and public_fault(url) else url, self._steps.done, left)
+
+    def _try(
+        self,
+        name: str,
+        what: str,
+        uses: Sequence[Use],
+        verb: Verb,
+        work: Callable[[], str | None],
+        after: str = "",
+        *,
+        needed: bool = True,
+    ) -> None:
+        """A step that is well if ``work`` gives nothing, or else why not; only tried ``after`` one that was well."""
+        if not self._steps.wanted(*uses):
+            return
+        if after and not self._steps.ok(after):
+            before = next((step.what for step in self._steps.done if step.name == after), after)
+            self._steps.add(name, what, uses, "not tried", f"needs: {before}")
+            return
+        try:
+            why = work()
+        except NoAnswer as error:
+            self._silent = True
+            self._steps.add(name, what, uses, "missing", _told(error), needed=needed)
+        except ShipfilesError as error:
+            self._steps.add(name, what, uses, "missing", _told(error), self._permission(verb), needed=needed)
+        else:
+            self._steps.add(name, what, uses, "missing" if why else "ok", why or "", needed=needed)
+
+    def _permission(self, verb: Verb) -> str:
+        if isinstance(self._store, Permissions):
+            return f"grant {self._store.permission(verb)}"
+        return (
+            "let this user write in that folder" if verb not in ("read", "list") else "let this user read that folder"
+        )
+
+    def _look(self) -> None:
+        def absent() -> str | None:
+            return None if self._store.head(self._absent) is None else "the store says that it is there"
+
+        self._try("absent", "tell that a key is not there", ("publish", "web"), "list", absent)
+        if not self._silent and not self._steps.wanted("publish"):
+            self._current()
+
+    def _current(self) -> None:
+        """Read what any process reads first; of a publisher it is known by then whether it can read."""
+        name, what, uses = "current", "read which release is current", WEB
+        found: list[bytes | None] = []
+        if not self._steps.wanted(*uses):
+            return
+        self._try(name, what, uses, "read", lambda: found.append(read_all(self._store, POINTER_KEY)))
+        if found == [None]:
+            self._steps.done.pop()
+            self._steps.add(name, what, uses, "not tried", "there is no release yet")
+
+    def _write(self) -> None:
+        self._try("create", CREATE, CHANGING, "create", self._create)
+        self._conditions()
+        self._try("read", "read it back", ("publish", "web"), "read", self._read, "create")
+        self._held_fields()
+        self._try("overwrite", "replace it", PUBLISH, "overwrite", self._overwrite, "create")
+        self._try(
+            "swap", "replace an object that is as it was, and no other", PUBLISH, "overwrite", self._swap, "create"
+        )
+        self._try("list", "list", ("publish", "prune"), "list", self._list, "create")
+        self._copies()
+        self._clock()
+
+    def _create(self) -> None:
+        for key, body in ((self._module, _TEXT), (self._font, _FONT), (self._fresh, _TEXT)):
+            self._put.append(key)  # before: a put of which no answer came may have been done
+            self._store.put(key, body, mode="create", fields=self._fields.get(key) or self._fields[self._module])
+
+    def _conditions(self) -> None:
+        store = self._store
+        trusted = not isinstance(store, Conditions) or store.relies_on_conditions
+        meaning = (
+            "two publications at the same moment may both believe that they came first. Let only one run at a time"
+        )
+        looks = "" if trusted else ", so one looks first, too"
+
+        def refused() -> str | None:
+            try:
+                store.put(self._module, _TEXT, mode="create", fields=self._fields[self._module])
+            except KeyExists:
+                if not isinstance(store, Conditions):
+                    return None
+                # Whether that was the store, or a look before: it is asked itself.
+                self._put.append(self._taken)
+                store.put(self._taken, _TEXT)
+                if store.heeds_conditions(self._taken):
+                    return None
+            return f"the store does not heed conditions{looks}: {meaning}"
+
+        what = "refuse to put what is there already"
+        self._try("condition", what, PUBLISH, "create", refused, "create", needed=trusted)
+
+    def _read(self) -> str | None:
+        same = read_all(self._store, self._module) == _TEXT
+        return None if same else "the bytes are not those that were put"
+
+    def _held_fields(self) -> None:
+        name, what, uses = "fields", "keep Content-Type and Cache-Control", (*PUBLISH, *METADATA)
+
+        def kept() -> str | None:
+            for key in (self._module, self._font):
+                stored = self._store.head(key)
+                if stored is None:
+                    return "what was put is not there"
+                self._bare = not stored.fields and not isinstance(self._store, Permissions)
+                for field_, value in () if self._bare else self._fields[key].items():
+                    if stored.fields.get(field_) != value:
+                        return f"{field_} is {stored.fields.get(field_, 'not there')!r} instead of {value!r}"
+            return None
+
+        self._try(name, what, uses, "read", kept, "create")
+        if self._bare:
+            self._steps.done.pop()
+            self._steps.add(name, what, uses, "not tried", BARE)
+
+    def _overwrite(self) -> str | None:
+        self._store.put(self._font, _FONT[::-1], fields=self._fields[self._font])
+        same = read_all(self._store, self._font) == _FONT[::-1]
+        return None if same else "another body is there after that"
+
+    def _swap(self) -> str | None:
+        self._put.append(self._pointer)
+        if not self._store.swap(self._pointer, None, b"1"):
+            return "the store says that there was something already"
+        if not self._store.swap(self._pointer, b"1", b"2"):
+            return "the store says that it was not as it was"
+        if self._store.swap(self._pointer, b"1", b"3"):
+            return "the store replaces what has changed meanwhile"
+        return None if read_all(self._store, self._pointer) == b"2" else "another body is there after that"
+
+    def _list(self) -> str | None:
+        found = {stored.key: stored.modified for stored in self._store.list(f"{PROBES}/")}
+        # Those of a probe that was killed: no other takes so long.
+        now = time.time()
+        self._put += [key for key, modified in found.items() if modified and now - modified > _LEFT_OVER]
+        return None if {self._module, self._font} <= found.keys() else "it leaves out what was put"
+
+    def _copies(self) -> None:
+        store = self._store
+        uses: tuple[Use, ...] = ("publish", "metadata")
+        if not isinstance(store, Copies):
+            self._steps.add(
+                "copy", "copy within the store", uses, "not tried", "it cannot: files are put again instead"
+            )
+            return
+        other = {**self._fields[self._module], "Cache-Control": "max-age=1"}
+
+        def copied() -> str | None:
+            self._put.append(self._copy)
+            store.copy(self._module, self._copy)
+            return None if read_all(store, self._copy) == _TEXT else "the copy has other bytes"
+
+        def changed() -> str | None:
+            store.copy(self._module, self._copy, fields=other)
+            stored = store.head(self._copy)
+            new = stored is not None and stored.fields.get("Cache-Control") == "max-age=1"
+            return None if new else "the copy has not got the new ones"
+
+        self._try("copy", "copy within the store", uses, "copy", copied, "create")
+        if self._bare:
+            self._steps.add("metadata", CHANGE, METADATA, "not tried", BARE)
+        else:
+            self._try("metadata", CHANGE, METADATA, "copy", changed, "copy")
+
+    def _clock(self) -> None:
+        if not self._steps.ok("create"):
+            return
+
+        def agrees() -> str | None:
+            stored = self._store.head(self._font)
+            apart = 0.0 if stored is None or not stored.modified else abs(stored.modified - time.time())
+            if apart <= _APART:
+                return None
+            return f"its clock and that of this machine are {apart / 60:.0f} minutes apart: prune deletes nothing then"
+
+        self._try("clock", "agree on the time", ("prune",), "read", agrees)
+
+    def _sent(self) -> Sent | None:
+        """What browsers are to find; ``None`` if nothing could be put."""
+        if not self._steps.ok("create"):
+            return None
+        coded = ""
+        if self._question.coding == "gzip":
+            coded = self._coded
+        return Sent(self._module, _TEXT, self._font, self._fresh, self._fields, coded, self._put_coded)
+
+    def _put_coded(self, body: bytes) -> None:
+        """Put ``body``, which is packed with gzip, as a file that is stored so."""
+        fields = {**self._fields[self._module], "Content-Encoding": "gzip"}
+        self._put.append(self._coded)
+        self._store.put(self._coded, body, mode="create", fields=fields)
+
+    def _delete(self) -> list[str]:
+        """Delete what was put; the keys that are left."""
+        name, what, uses = "delete", "delete", PRUNE
+        if not self._put:
+            self._steps.add(name, what, uses, "not tried", "nothing was put")
+            return []
+        fault: StoreError | None = None
+        left: list[str] = []
+        for key in dict.fromkeys(self._put):
+            # One by one: where some cannot be deleted, the others can.
+            try:
+                self._store.delete([key])
+                deleted = True
+            except StoreError as error:
+                fault, deleted = fault or error, False
+            if self._is_there(key, likely=not deleted and self._steps.ok("create")):
+                left.append(key)
+        if fault is not None:
+            grant = "" if isinstance(fault, NoAnswer) else self._permission("delete")
+            self._steps.add(name, what, uses, "missing", _told(fault), grant)
+        elif left:
+            self._steps.add(name, what, uses, "missing", "what was deleted is there still")
+        else:
+            self._steps.add(name, what, uses, "ok")
+        return left
+
+    def _is_there(self, key: str, *, likely: bool) -> bool:
+        try:
+            return self._store.head(key) is not None
+        except StoreError:
+            # Where one may not list, that is also the answer for what is not there.
+            return likely
+
+
+def named(store: Store) -> str:
+    """A store as people know it."""
+    return str(store) if type(store).__str__ is not object.__str__ else type(store).__name__
+
+
+def _held(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Those of ``headers`` that an object can be put with."""
+    return {name: value for name, value in headers if name.lower() in _HELD}
+
+
+def _told(error: ShipfilesError) -> str:
+    """What the store says, without the name of our key."""
+    return fit_to_show(error.what if isinstance(error, StoreError) else str(error))

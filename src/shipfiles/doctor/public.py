@@ -1,0 +1,103 @@
+"""What a browser gets at the public address of a store: asked over HTTP, without credentials."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import quote, urlsplit
+
+from ..errors import ShipfilesError, fit_to_show
+
+_TIMEOUT = 15.0  # seconds
+_MOST = 1 << 20
+_LONGEST = 200
+# Header fields by which the caches of CDNs make themselves known.
+_OF_CDNS = (
+    "via", "x-cache", "cf-cache-status", "x-served-by", "age", "x-cdn", "x-amz-cf-pop", "x-azure-ref", "x-hw",
+)  # fmt: skip
+
+
+class NotReached(ShipfilesError):
+    """Nobody answers at the public address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What was answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By their names in lower case; of several with one name, joined."""
+    body: bytes
+
+    def shown(self, name: str) -> str:
+        """The value of a header field as it can be shown; empty without one."""
+        return shown(self.headers.get(name, ""))
+
+
+Fetch = Callable[[str, Mapping[str, str]], Page]
+"""Ask for a URL with header fields. Raises `NotReached`."""
+
+
+def shown(text: str) -> str:
+    """``text`` of somebody else, short and fit for a terminal."""
+    text = fit_to_show(text.replace("\n", " "))
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def public_fault(url: str) -> str:
+    """Why browsers of other hosts cannot be sent to ``url``; empty if they can."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "it is no URL"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "it has no host: pages find the files on the site's own"
+    if parts.username or parts.password:
+        return "it has credentials, which every page would show"
+    return "it has a query or a fragment" if parts.query or parts.fragment else ""
+
+
+def url_of(base: str, key: str) -> str:
+    """Where browsers find ``key``."""
+    return f"{base.rstrip('/')}/{quote(key)}"
+
+
+def fetch(url: str, headers: Mapping[str, str]) -> Page:
+    """Ask for ``url``, of at most 1 MiB; redirects are not followed, proxies not used. Raises `NotReached`."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    made: HTTPConnection
+    if parts.scheme == "https":
+        made = HTTPSConnection(host, parts.port, timeout=_TIMEOUT, context=ssl.create_default_context())
+    else:
+        made = HTTPConnection(host, parts.port, timeout=_TIMEOUT)
+    try:
+        made.request("GET", parts.path or "/", headers={"User-Agent": "shipfiles", "Accept": "*/*", **headers})
+        answer = made.getresponse()
+        body = answer.read(_MOST)
+        found: dict[str, str] = {}
+        for name, value in answer.getheaders():
+            lower = name.lower()
+            found[lower] = f"{found[lower]}, {value}" if lower in found else value
+        return Page(answer.status, found, body)
+    except (OSError, HTTPException) as error:
+        raise NotReached(f"{parts.scheme}://{parts.netloc} does not answer: {shown(_reason(error))}") from None
+    finally:
+        made.close()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, TimeoutError):
+        return f"not within {_TIMEOUT:.0f} seconds"
+    return str(error) or type(error).__name__
+
+
+def cdn_of(page: Page) -> str:
+    """The header fields by which a cache in between makes itself known; empty without any."""
+    return ", ".join(f"{name}: {page.shown(name)}" for name in _OF_CDNS if name in page.headers)

@@ -1,0 +1,219 @@
+"""Looks at the probe's keys as a browser does."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ..errors import ShipfilesError, fit_to_show
+from ..records import read_current
+from ..stores.store import Permissions, read_all
+from .public import Fetch, NotReached, Page, cdn_of, public_fault, shown, url_of
+from .steps import Steps, Use
+
+if TYPE_CHECKING:
+    from .probe import Question
+
+_PAGES: tuple[Use, ...] = ("pages",)
+_UNKNOWN_ORIGIN = "https://shipfiles.invalid"
+_REFUSED = frozenset({401, 403, 404, 405, 410, 451})
+READ, FIELDS, CORS = "be read by everybody", "arrive with the header fields that were put", "be used by pages elsewhere"
+ANSWER = "answer every request"
+CODED, PACKED = "arrive in the coding in which they are stored", "be compressed on the way"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was put, and how more can be."""
+
+    module: str
+    module_body: bytes
+    font: str
+    fresh: str
+    """A key that nobody has asked for yet."""
+    fields: Mapping[str, Mapping[str, str]]
+    coded: str
+    """The key for a file that is stored packed; empty if none are."""
+    put_coded: Callable[[bytes], None]
+
+
+def visit(question: Question, steps: Steps, sent: Sent | None, ask: Fetch) -> None:
+    """Add the steps about what browsers get."""
+    if not question.public_url:
+        steps.add("public", READ, _PAGES, "not tried", "no public URL is known")
+        return
+    if fault := public_fault(question.public_url):
+        steps.add("public", READ, _PAGES, "not tried", f"the public URL is of no use: {fault}")
+        return
+    try:
+        _Visit(question, steps, ask).run(sent)
+    except NotReached as error:
+        begun = any(step.name == "public" for step in steps.done)
+        steps.add(*(("answer", ANSWER) if begun else ("public", READ)), _PAGES, "missing", str(error))
+
+
+class _Visit:
+    def __init__(self, question: Question, steps: Steps, ask: Fetch) -> None:
+        self._question = question
+        self._steps = steps
+        self._ask = ask
+
+    def run(self, sent: Sent | None) -> None:
+        if sent is None:
+            if not self._release_is_public():
+                why = "nothing was put, and there is no release of which a file can be read"
+                self._steps.add("public", READ, _PAGES, "not tried", why)
+            return
+        page = self._get(sent.module)
+        if not self._is_public(sent, page):
+            return
+        self._fields(sent, page)
+        self._cross_origin(sent.module, sent.fresh)
+        self._packed(sent)
+        self._coded(sent)
+
+    def _get(self, key: str, **headers: str) -> Page:
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._ask(url_of(self._question.public_url, key), {"Accept-Encoding": "identity", **fields})
+
+    def _is_public(self, sent: Sent, page: Page) -> bool:
+        add = self._steps.add
+        if page.status == 200 and page.body == sent.module_body:
+            via = cdn_of(page)
+            add("public", READ, _PAGES, "ok", f"through a cache ({via})" if via else "")
+            return True
+        if page.status == 200:
+            why = f"another file is there: is {self._question.public_url} the folder in which the keys are?"
+            if "content-encoding" in page.headers:
+                why = "it comes compressed, though that was not asked for"
+            add("public", READ, _PAGES, "missing", why)
+            return False
+        grant = self._grant() if page.status in _REFUSED else ""
+        if page.status in _REFUSED and self._release_is_public():
+            return False
+        why = f"the answer is {page.status}"
+        if 300 <= page.status < 400:
+            why += f", to {page.shown('location')}: say that address as the public URL"
+        add("public", READ, _PAGES, "missing", why, grant)
+        return False
+
+    def _release_is_public(self) -> bool:
+        """Whether files of the current release can be read, though what is in ``.shipfiles`` cannot."""
+        store = self._question.store
+        try:
+            current = read_current(lambda key: read_all(store, key))
+        except ShipfilesError:
+            return False
+        if current is None or not current[1].entries:
+            return False
+        entries = current[1].entries.values()
+        entry = next((e for e in entries if e.name.endswith((".js", ".mjs", ".woff2"))), next(iter(entries)))
+        page = self._get(entry.name)
+        if page.status != 200:
+            return False
+        why = f"asked for {fit_to_show(entry.name)}, a file of the current release"
+        self._steps.add("public", READ, _PAGES, "ok", why)
+        self._cross_origin(entry.name, entry.name)
+        return True
+
+    def _grant(self) -> str:
+        store = self._question.store
+        if isinstance(store, Permissions):
+            return f"grant {store.permission('public')}"
+        return (
+            "let the web server in front read the folder. If it is to refuse names that begin with a dot, publish "
+            "something, and check again"
+        )
+
+    def _fields(self, sent: Sent, page: Page) -> None:
+        changed = []
+        for key, found in ((sent.module, page), (sent.font, self._get(sent.font))):
+            for name, value in sent.fields[key].items():
+                got = found.headers.get(name.lower())
+                if got is None or _squeezed(got) != _squeezed(value):
+                    changed.append(f"{name} is {'not there' if got is None else shown(got)!r} instead of {value!r}")
+        why = "; ".join(changed)
+        grant = ""
+        if why:
+            via = cdn_of(page)
+            grant = f"let the CDN in front respect the origin's header fields ({via})" if via else ""
+            if not isinstance(self._question.store, Permissions):
+                grant = "let the web server in front send them"
+        self._steps.add("headers", FIELDS, _PAGES, "missing" if why else "ok", why, grant)
+
+    def _cross_origin(self, first: str, second: str) -> None:
+        """Fetch section 3.2: fonts, modules and whatever has an ``integrity`` are refused without the field."""
+        question, origin = self._question, self._question.origin or _UNKNOWN_ORIGIN
+        if _origin_of(question.public_url) == origin:
+            self._steps.add("cors", CORS, _PAGES, "ok", "they have the same origin")
+            return
+        # A cache may have kept the answer of before, to which no origin was said, and give it to all.
+        kept, fresh = self._get(first, Origin=origin), self._get(second, Origin=origin)
+        faults = [_cors_fault(page, origin) for page in (kept, fresh)]
+        grant = "let the store (CORS) or the CDN send 'Access-Control-Allow-Origin: *' for GET and HEAD"
+        if not any(faults):
+            self._steps.add("cors", CORS, _PAGES, "ok")
+        elif faults[0] and not faults[1]:
+            why = (
+                "a cache gives what it kept from a request without an Origin, so Access-Control-Allow-Origin is missing"
+            )
+            self._steps.add(
+                "cors", CORS, _PAGES, "missing", why, "let the CDN send it itself, or keep answers by Origin"
+            )
+        else:
+            self._steps.add("cors", CORS, _PAGES, "missing", f"for pages of {shown(origin)}: {faults[1]}", grant)
+
+    def _packed(self, sent: Sent) -> None:
+        if self._question.coding:
+            return
+        page = self._get(sent.module, Accept_Encoding="br, gzip")
+        coding = page.shown("content-encoding")
+        why = f"with {coding}" if coding else "texts arrive uncompressed. A CDN can do it, or publish.coding = 'gzip'"
+        self._steps.add("compressed", PACKED, _PAGES, "ok" if coding else "missing", why, needed=False)
+
+    def _coded(self, sent: Sent) -> None:
+        if not sent.coded:
+            return
+        body = gzip.compress(sent.module_body, mtime=0)
+        try:
+            sent.put_coded(body)
+        except ShipfilesError as error:
+            self._steps.add("coding", CODED, _PAGES, "not tried", fit_to_show(str(error)))
+            return
+        page = self._get(sent.coded, Accept_Encoding="br, gzip")
+        why = ""
+        if page.status != 200:
+            why = f"the answer is {page.status}"
+        elif page.headers.get("content-encoding") != "gzip":
+            why = f"Content-Encoding is {page.shown('content-encoding') or 'not there'!r} instead of 'gzip'"
+        elif page.body != body:
+            why = "the bytes are not those that were put"
+        self._steps.add("coding", CODED, _PAGES, "missing" if why else "ok", why)
+
+
+def _cors_fault(page: Page, origin: str) -> str:
+    if page.status != 200:
+        return f"with an Origin, the answer is {page.status}"
+    allowed = page.headers.get("access-control-allow-origin")
+    if allowed == "*":
+        return ""
+    if allowed is None:
+        return "no Access-Control-Allow-Origin"
+    if allowed != origin:
+        return f"Access-Control-Allow-Origin is {shown(allowed)!r}"
+    if "origin" not in page.headers.get("vary", "").lower():
+        return "Access-Control-Allow-Origin names this origin, without 'Vary: Origin': caches give it to others"
+    return ""
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _squeezed(value: str) -> str:
+    """A field's value without what makes no difference in Content-Type and Cache-Control."""
+    return value.replace(" ", "").replace('"', "").lower()

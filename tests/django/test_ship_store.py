@@ -1,0 +1,128 @@
+"""``ship store check``, as people call it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.bucket import Bucket, running
+
+from .shipping import refused, ship
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    with running() as found:
+        found.allowed_origin = "*"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", found.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id-of-the-key")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret")
+        yield found
+
+
+def as_json(*arguments: str) -> tuple[dict[str, Any], bool]:
+    """The object that is printed, and whether the command ended well."""
+    out = io.StringIO()
+    try:
+        call_command("ship", "store", "check", *arguments, "--json", stdout=out, stderr=io.StringIO())
+    except CommandError:
+        return json.loads(out.getvalue()), False
+    return json.loads(out.getvalue()), True
+
+
+def test_the_store_of_the_options(project: Path) -> None:
+    """A folder at a path of the site's own host: browsers have nothing to be asked about."""
+    out, err = ship("store", "check")
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0] == f"{project / 'root'}"
+    assert lines[1].split() == ["Can", "it", "For", "Answer"]
+    assert "put an object that is not there  " in out
+    assert lines[-1] == f"{project / 'root'}: nothing is missing; 3 steps not tried."
+    assert not [path for path in (project / "root").rglob("*") if path.is_file() and "probe" in path.parts]
+
+
+def test_a_store_that_is_named(bucket: Bucket) -> None:
+    out, _ = ship("store", "check", "s3://bucket/s", "--public-url", f"{bucket.url}/bucket/s/")
+    assert out.splitlines()[-1] == "s3://bucket/s: nothing is missing."
+    assert "be compressed on the way" in out
+    assert "missing (not needed): texts arrive uncompressed" in out
+    assert bucket.objects == {}
+
+
+def test_what_is_missing(bucket: Bucket) -> None:
+    bucket.denied = {"s3:DeleteObject"}
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(CommandError) as told:
+        call_command("ship", "store", "check", "s3://bucket", stdout=out, stderr=err, no_color=True)
+    assert told.value.returncode == 1
+    assert str(told.value) == ("s3://bucket: 1 of 13 steps missing, 6 keys below .shipfiles/probe/ left there.")
+    assert "MISSING: access denied: these credentials may not do that there" in out.getvalue()
+    assert "grant s3:DeleteObject on the objects" in out.getvalue()
+    assert err.getvalue().count("Left there, because it cannot be deleted: .shipfiles/probe/") == 6
+    for text in (out.getvalue(), err.getvalue(), str(told.value)):
+        assert "the-secret" not in text
+        assert "id-of-the-key" not in text
+
+
+def test_json(bucket: Bucket) -> None:
+    facts, well = as_json("s3://bucket")
+    assert well
+    assert facts["ok"] is True
+    (store,) = facts["stores"]
+    assert (store["store"], store["public_url"], store["missing"], store["left"]) == ("s3://bucket", None, [], [])
+    assert store["steps"][0] == {
+        "name": "absent", "what": "tell that a key is not there", "for": ["publish", "web"], "state": "ok",
+        "needed": True, "why": None, "grant": None,
+    }  # fmt: skip
+    bucket.denied = {"s3:ListBucket"}
+    facts, well = as_json("s3://bucket")
+    assert not well
+    assert facts["ok"] is False
+    assert facts["stores"][0]["missing"] == ["absent", "list"]
+
+
+def test_several_stores(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.denied = {"s3:PutObject"}
+    facts, well = as_json("s3://bucket/a", f"file://{tmp_path}/b")
+    assert not well
+    assert [store["missing"] for store in facts["stores"]] == [["create"], []]
+
+
+def test_what_it_is_for(bucket: Bucket) -> None:
+    bucket.denied = {"s3:PutObject", "s3:DeleteObject"}
+    facts, well = as_json("s3://bucket", "--for", "web")
+    assert well
+    assert [step["name"] for step in facts["stores"][0]["steps"]] == ["absent", "current"]
+    assert not as_json("s3://bucket", "--for", "web,prune")[1]
+
+
+def test_the_origin(bucket: Bucket) -> None:
+    bucket.allowed_origin = "https://other.example"
+    url = f"{bucket.url}/bucket/"
+    facts, _ = as_json("s3://bucket", "--public-url", url, "--origin", "https://WWW.example.com/")
+    assert facts["stores"][0]["missing"] == ["cors"]
+    assert {asked.headers.get("origin") for asked in bucket.asked} == {None, "https://www.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["ftp://a"], "there is no store for ftp://"),
+        (["s3://bucket", "--public-url", "/static/"], "--public-url: it has no host"),
+        (["s3://bucket", "s3://other", "--public-url", "https://a/"], "name no more than that"),
+    ],
+)
+def test_wrong_arguments(bucket: Bucket, arguments: list[str], why: str) -> None:
+    assert why in refused("store", "check", *arguments)
+
+
+def test_wrong_uses() -> None:
+    with pytest.raises(CommandError, match="say some of publish, web, prune, metadata, pages"):
+        ship("store", "check", "--for", "reading")
