@@ -13,6 +13,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 RESERVED = ".shipfiles"
 """The folder in a store that belongs to Shipfiles: manifests, the pointer, the lock. No source file may claim it."""
+PROBES = f"{RESERVED}/probe"
+"""The folder in a store of what is put there for a try, and read as browsers do. Anything there may be deleted at any
+time."""
 TEMPORARY = f"{RESERVED}-"
 """The beginning of the names of files that are not whole yet; see `is_temporary`."""
 

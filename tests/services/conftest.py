@@ -11,7 +11,7 @@ import pytest
 
 from tests.oracles.corpora import missing
 
-from .object_servers import run_folder, shared, start_azurite, start_fake_gcs, start_seaweed
+from .object_servers import run_folder, shared, start_azurite, start_fake_gcs, start_moto, start_seaweed
 
 # The root of CI's containers has no sandbox; WebGL is drawn by the processor.
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -44,6 +44,13 @@ def context(browser: Any) -> Iterator[Any]:
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of SeaweedFS."""
     with shared(run_folder(tmp_path_factory) / "seaweed", start_seaweed) as told:
+        yield told["url"]
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of moto's server."""
+    with shared(run_folder(tmp_path_factory) / "moto", start_moto) as told:
         yield told["url"]
 
 

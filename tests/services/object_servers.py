@@ -161,6 +161,19 @@ def _ready(url: str, pid: int, log: Path) -> None:
     until(lambda: store.put("ready", b""), pid, log)
 
 
+def start_moto(folder: Path) -> Told:
+    """moto, in memory, with the private bucket ``bucket``. It heeds ACLs: what nobody signed reads what is public."""
+    if importlib.util.find_spec("moto") is None:
+        missing("moto is not installed (pip install 'moto[s3]' flask flask-cors)")
+    port, log = free_port(), folder / "log.txt"
+    pid = spawned([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], log)
+    url = f"http://127.0.0.1:{port}"
+    # Without a signature it makes a bucket all the same: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    asked = urllib.request.Request(f"{url}/bucket", method="PUT", data=b"")
+    until(lambda: urllib.request.urlopen(asked, timeout=5).close(), pid, log)
+    return {"pids": [pid], "url": url}
+
+
 def start_azurite(folder: Path) -> Told:
     """Azurite with the container ``container``."""
     program = npm_installed(AZURITE) / "azurite" / "dist" / "src" / "blob" / "main.js"

@@ -11,22 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from shipfiles.build.find import ignore_matcher, walk
-from shipfiles.build.pipeline import build
-from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.errors import ShipfilesError
-from shipfiles.model import SourceFile
 from shipfiles.release.catalog import manifest_of, pointer_of, records_of
-from shipfiles.release.publish import publish
 from shipfiles.stores.store import Store, digest_of, read_all
 from shipfiles.testing.store import StoreContract
 
 from ..unit.test_release_model import Between, immutable
 from .object_servers import Told, run_folder, s3_store, shared, start_three_seaweeds
+from .sites import published
 
 pytestmark = pytest.mark.services
 
-FAST = CompressConfig(codings=("gzip",), gzip_level=1, min_size=0, margin=0)
 FILM = os.urandom(12 << 20)
 
 
@@ -54,13 +49,11 @@ class TestThreeNodes(StoreContract):
 
 def deploy(store: Store, root: Path, pages: int, number: int) -> str:
     """Publish ``pages`` files whose contents have the ``number`` in them, and what they refer to."""
-    (root / "img").mkdir(parents=True)
-    (root / "film.bin").write_bytes(FILM)
+    files = {"film.bin": FILM}
     for page in range(pages):
-        (root / f"{page}.css").write_text(f"a {{ background: url(img/{page}.png) }} /* {number} */" * 3)
-        (root / "img" / f"{page}.png").write_bytes(b"%d of %d" % (page, number % (1 + page % 2)))
-    sources = [SourceFile(logical, path) for logical, path in walk(str(root), ignore_matcher([]))]
-    return publish(build(sources, RewriteConfig(), workers=1), store, FAST, workers=1).release
+        files[f"{page}.css"] = f"a {{ background: url(img/{page}.png) }} /* {number} */".encode() * 3
+        files[f"img/{page}.png"] = b"%d of %d" % (page, number % (1 + page % 2))
+    return published(store, root, files).release
 
 
 def check_whole(store: Store, release: str) -> None:

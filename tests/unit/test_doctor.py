@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from shipfiles.config import ServeConfig
-from shipfiles.doctor.probe import PROBES, Question, examine
+from shipfiles.doctor.probe import Question, examine
 from shipfiles.doctor.public import NotReached, Page, fetch, public_fault, url_of
 from shipfiles.doctor.steps import Examined, Step
+from shipfiles.paths import PROBES
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.opening import open_store

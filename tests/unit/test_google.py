@@ -302,6 +302,18 @@ def test_an_acl_is_sent_with_what_is_put(bucket: GoogleBucket, options: dict[str
     assert not isinstance(store, Copies)
 
 
+@pytest.mark.parametrize(
+    ("acl", "sent"), [("publicRead", None), ("authenticatedRead", None), ("projectPrivate", ["projectPrivate"])]
+)
+def test_records_are_not_made_public(bucket: GoogleBucket, acl: str, sent: list[str] | None) -> None:
+    store = store_of(bucket.url, default_acl=acl)
+    store.put(".shipfiles/manifests/a.json", b"")
+    store.put(".shipfiles/plain/large", bytes(6 * MIB))
+    assert store.swap(".shipfiles/current.json", None, b"one")
+    begun = [urlsplit(asked.path).query for asked in bucket.asked if asked.method == "POST"]
+    assert [parse_qs(query).get("predefinedAcl") for query in begun] == [sent] * 3
+
+
 # Lost answers
 
 

@@ -288,6 +288,32 @@ def test_an_acl_is_sent_with_what_is_written(bucket: Bucket, tmp_path: Path) -> 
     assert [asked.headers.get("x-amz-acl") for asked in bucket.asked] == [None, None]
 
 
+@pytest.mark.parametrize("acl", ["public-read", "public-read-write", "authenticated-read"])
+def test_records_are_not_made_public(bucket: Bucket, acl: str) -> None:
+    store = store_of(bucket.url, default_acl=acl)
+    write_records(store)
+    assert {asked.headers.get("x-amz-acl") for asked in bucket.asked} == {None}
+    # A probe is read as browsers read files.
+    store.put(".shipfiles/probe/0/module.js", b"")
+    assert bucket.asked[-1].headers["x-amz-acl"] == acl
+
+
+def test_records_get_an_acl_that_gives_rights_to_a_few(bucket: Bucket) -> None:
+    """The owner of a bucket to which another account publishes could not read them otherwise."""
+    write_records(store_of(bucket.url, object_parameters={"ACL": "bucket-owner-full-control"}))
+    assert {asked.headers.get("x-amz-acl") for asked in bucket.asked} == {"bucket-owner-full-control"}
+
+
+def write_records(store: Store) -> None:
+    """In each of the ways in which a store writes."""
+    store.put(".shipfiles/manifests/a.json", b"")
+    store.put(".shipfiles/plain/large", bytes(6 * MIB))
+    assert store.swap(".shipfiles/current.json", None, b"one")
+    assert store.swap(".shipfiles/current.json", b"one", b"two")
+    assert isinstance(store, Copies)
+    store.copy(".shipfiles/manifests/a.json", ".shipfiles/manifests/b.json")
+
+
 # Lost answers
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..config import ServeConfig
 from ..errors import KeyExists, ShipfilesError, StoreError, fit_to_show
 from ..http.headers import file_headers
-from ..paths import RESERVED
+from ..paths import PROBES
 from ..records import POINTER_KEY
 from ..stores.object_faults import NoAnswer
 from ..stores.permissions import Verb
@@ -18,9 +18,6 @@ from ..stores.store import Conditions, Copies, Permissions, Store, read_all
 from .public import Fetch, fetch, public_fault
 from .steps import USES, Examined, Steps, Use
 from .visit import Sent, visit
-
-PROBES = f"{RESERVED}/probe"
-"""Below this are the keys of a probe. Anything there may be deleted at any time."""
 
 _APART = 600.0  # seconds; see release.clocks
 _LEFT_OVER = 3600.0  # seconds

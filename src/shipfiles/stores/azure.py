@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import ConfigError
 from .object_connection import Limits, checked_endpoint, trust
@@ -60,7 +60,6 @@ class Azure:
     batch = 256
     conditional = True
     proven = True
-    write_headers: ClassVar[Mapping[str, str]] = {}
     permissions: ClassVar[Mapping[Verb, str]] = AZURE
 
     def __post_init__(self) -> None:
@@ -126,6 +125,10 @@ class Azure:
         elif token is not None:
             config |= {"sas_key": token.removeprefix("?"), "credential_type": "sas_token"}
         return config
+
+    def write_headers(self, key: str) -> Mapping[str, str]:  # noqa: ARG002
+        """None: who may read is the container's to say."""
+        return {}
 
     def client(self, module: Any, headers: Mapping[str, str]) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ..errors import ConfigError
 from .google_objects import CopyingGoogleStore, GoogleStore
 from .object_connection import Limits, checked_endpoint
-from .object_fields import PARAMETERS, STORAGE_CLASS, checked_parameters, folder
+from .object_fields import PARAMETERS, STORAGE_CLASS, checked_parameters, folder, is_record
 from .permissions import GOOGLE, Verb
 
 # https://docs.cloud.google.com/storage/docs/buckets#naming
@@ -22,6 +22,7 @@ _ACLS = (
     "authenticatedRead", "bucketOwnerFullControl", "bucketOwnerRead", "private", "projectPrivate", "publicRead",
 )  # fmt: skip
 _ACL_OF_HEADER = {re.sub("[A-Z]", lambda found: "-" + found[0].lower(), name): name for name in _ACLS}
+_PUBLIC = ("authenticatedRead", "publicRead")  # the former: whoever has an account of Google
 _CONNECTIONS = 64
 
 
@@ -41,8 +42,9 @@ class Google:
     endpoint_url: str | None = None
     """The address of the API, where it is another than Google's. Default: ``STORAGE_EMULATOR_HOST``."""
     default_acl: str | None = None
-    """A predefined ACL for everything that is put, such as ``publicRead``. Buckets with uniform access refuse any;
-    with one, nothing is copied within the bucket."""
+    """A predefined ACL for everything that is put, such as ``publicRead``; one that lets everybody read is not given
+    to the records in ``.shipfiles/``. Buckets with uniform access refuse any; with one, nothing is copied within the
+    bucket."""
     object_parameters: Mapping[str, object] = field(default_factory=dict)
     """What every object gets unless its put says otherwise: ``cache_control``, ``content_disposition``,
     ``content_encoding``, ``content_language``, ``content_type``, ``metadata``, ``storage_class``, ``acl``."""
@@ -56,7 +58,6 @@ class Google:
     batch = 100  # https://docs.cloud.google.com/storage/docs/batch
     conditional = True
     proven = True
-    write_headers: ClassVar[Mapping[str, str]] = {}
     permissions: ClassVar[Mapping[Verb, str]] = GOOGLE
     not_honoured: ClassVar[Mapping[str, tuple[object, str]]] = {
         "custom_endpoint": (None, "it is the address that pages use: say it as base_url. The API's is endpoint_url"),
@@ -107,7 +108,7 @@ class Google:
 
     @property
     def acl(self) -> str | None:
-        """The predefined ACL of what is put. Raises `ConfigError`."""
+        """The predefined ACL that is asked for. Raises `ConfigError`."""
         acl = self.object_parameters.get("acl", self.default_acl)
         if acl is None:
             return None
@@ -115,6 +116,14 @@ class Google:
         if known not in _ACLS:
             raise ConfigError(f"default_acl must be one of {', '.join(_ACLS)}, not {acl!r}.")
         return known
+
+    def acl_of(self, key: str) -> str | None:
+        """The predefined ACL of ``key`` when it is put."""
+        return None if is_record(key) and self.acl in _PUBLIC else self.acl
+
+    def write_headers(self, key: str) -> Mapping[str, str]:  # noqa: ARG002
+        """None: what is so for every object is said in the words of Google's client."""
+        return {}
 
     @property
     def chunk_size(self) -> int:

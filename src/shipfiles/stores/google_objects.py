@@ -46,9 +46,8 @@ class GoogleService(Service, Protocol):
         """The bucket."""
         ...
 
-    @property
-    def acl(self) -> str | None:
-        """The predefined ACL of what is put."""
+    def acl_of(self, key: str) -> str | None:
+        """The predefined ACL of ``key`` when it is put."""
         ...
 
     @property
@@ -178,7 +177,7 @@ class GoogleStore(ObjectStore):
             blob = self._blob(key, marked(attributes, tokens))
             blob.upload_from_string(
                 body, content_type=attributes.get("Content-Type"), if_generation_match=generation,
-                predefined_acl=self._google.acl, checksum=_CHECKSUM, **self._options(),
+                predefined_acl=self._google.acl_of(key), checksum=_CHECKSUM, **self._options(),
             )  # fmt: skip
             return blob
 
@@ -203,7 +202,7 @@ class GoogleStore(ObjectStore):
             blob.chunk_size = self._google.chunk_size
             blob.upload_from_file(
                 _Stream(checked_chunks(body, key, digest, digester)), content_type=attributes.get("Content-Type"),
-                if_generation_match=0 if mode == "create" else None, predefined_acl=self._google.acl,
+                if_generation_match=0 if mode == "create" else None, predefined_acl=self._google.acl_of(key),
                 checksum=_CHECKSUM, **self._options() | {"retry": self._connection.chunk_retry(key)},
             )  # fmt: skip
 

@@ -126,9 +126,8 @@ class Service(Protocol):
         """Whether it is known to heed conditions; else one looks first, too."""
         ...
 
-    @property
-    def write_headers(self) -> Mapping[str, str]:
-        """Header fields of every request that writes."""
+    def write_headers(self, key: str) -> Mapping[str, str]:
+        """Header fields of every request that writes ``key``."""
         ...
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import ConfigError, StoreError, did_you_mean, nearest_names
-from ..paths import path_fault
+from ..paths import PROBES, RESERVED, path_fault
 
 _NAMES = {
     name.lower(): name
@@ -121,6 +121,11 @@ def checked_parameters(
     except StoreError as error:
         raise ConfigError(str(error)) from None
     return fields
+
+
+def is_record(key: str) -> bool:
+    """Whether ``key`` is of what a store says of its releases: meant for publishers and web processes, not browsers."""
+    return key.startswith(f"{RESERVED}/") and not key.startswith(f"{PROBES}/")
 
 
 def folder(location: str) -> str:

@@ -236,7 +236,7 @@ class ObjectStore:
         self, key: str, body: bytes, attributes: Mapping[str, str], mode: object, tokens: Sequence[str] = ()
     ) -> None:
         """Put ``body`` with one request. Forgets the version of ``key``, or remembers the new one."""
-        module, client = self._connection.module, self._connection.client(self._service.write_headers)
+        module, client = self._connection.module, self._connection.client(self._service.write_headers(key))
         self._connection.forget([key])
         ask = self._connection.ask if mode == "overwrite" else self._connection.insist
         sent = ask(
@@ -253,7 +253,7 @@ class ObjectStore:
             raise KeyExists(key)
         digester = Digester()
         token = new_token()
-        module, client = self._connection.module, self._connection.client(self._service.write_headers)
+        module, client = self._connection.module, self._connection.client(self._service.write_headers(key))
         self._connection.forget([key])
         try:
             self._connection.ask(
@@ -328,7 +328,7 @@ class CopyingObjectStore(ObjectStore):
         """Make ``target`` a copy of ``source``. True also if it was one: to look would cost as much as to copy."""
         check_key(source)
         check_key(target)
-        headers = dict(self._service.write_headers)
+        headers = dict(self._service.write_headers(target))
         if fields:
             attributes = canonical({**self._service.fields, **fields}, self._service.own, target)
             headers |= {"x-amz-metadata-directive": "REPLACE", **as_headers(attributes, self._service.own)}

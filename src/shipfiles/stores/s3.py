@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 from .object_connection import Limits, checked_endpoint, trust
-from .object_fields import checked_parameters, folder
+from .object_fields import checked_parameters, folder, is_record
 from .objects import CopyingObjectStore, ObjectStore
 from .permissions import Verb
 from .providers import PROVIDERS, Provider, ProviderName, provider_at
@@ -33,6 +33,8 @@ _CONFIG = {
     "BucketKeyEnabled": "sse_bucket_key_enabled",
     "RequestPayer": "request_payer",
 }
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl; the last: whoever has an account
+_PUBLIC = ("public-read", "public-read-write", "authenticated-read")
 _STYLES = ("auto", "path", "virtual")
 _PROFILE_FILES = (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", "~/.aws/config"))
 # With these obstore finds credentials by itself.
@@ -71,7 +73,8 @@ class S3:
     """Where the bucket's name is: in the ``path`` or in the host name (``virtual``). ``auto``, the default: the latter
     without an ``endpoint_url``, if the name has no dot."""
     default_acl: str | None = None
-    """A canned ACL for everything that is put, such as ``public-read``. Most buckets of today refuse any."""
+    """A canned ACL for everything that is put, such as ``public-read``; one that lets everybody read is not given to
+    the records in ``.shipfiles/``. Most buckets of today refuse any."""
     object_parameters: Mapping[str, object] = field(default_factory=dict)
     """What every object gets unless its put says otherwise, in boto3's words: ``CacheControl``, ``ContentDisposition``,
     ``ContentEncoding``, ``ContentLanguage``, ``ContentType``, ``Metadata``, ``StorageClass``, ``ServerSideEncryption``,
@@ -101,7 +104,7 @@ class S3:
         if self.region_name is not None and not _REGION.fullmatch(self.region_name):
             raise ConfigError(f"region_name {self.region_name!r} cannot be the name of a region.")
         self.endpoint()
-        if self.write_headers and not self.preset.acl:
+        if self._acl and not self.preset.acl:
             raise ConfigError("default_acl: objects have no ACL at this provider. Make the bucket public there.")
         folder(self.location)
         _ = self.fields
@@ -147,10 +150,14 @@ class S3:
         return checked_parameters(self.object_parameters, _FIELDS, self.own, {**_CONFIG, "ACL": ""})
 
     @property
-    def write_headers(self) -> Mapping[str, str]:
-        """With every request that writes."""
-        acl = self.default_acl or self.object_parameters.get("ACL")
-        return {"x-amz-acl": str(acl)} if acl else {}
+    def _acl(self) -> str:
+        return str(self.default_acl or self.object_parameters.get("ACL") or "")
+
+    def write_headers(self, key: str) -> Mapping[str, str]:
+        """With every request that writes ``key``."""
+        if not self._acl or (is_record(key) and self._acl in _PUBLIC):
+            return {}
+        return {"x-amz-acl": self._acl}
 
     def _given_endpoint(self) -> str | None:
         if self.endpoint_url is not None or self.provider:
