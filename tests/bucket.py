@@ -103,6 +103,7 @@ class Bucket:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = 128  # else one of many that connect at once may be cut off
 
             def handle_error(self, *arguments: Any) -> None:
                 """A client that has gone away is part of the tests."""

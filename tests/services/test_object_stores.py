@@ -24,8 +24,9 @@ from shipfiles.testing.store import StoreContract
 from tests.bucket import running
 from tests.oracles.corpora import missing
 
-from .lossy import Lossy, lossy
+from .asked import BREAK, CUT, LOSE, REFUSE, Fault, Next
 from .object_servers import ACCOUNT, ACCOUNT_KEY, S3_KEY, azure_store, s3_store
+from .proxy import proxied
 
 pytestmark = pytest.mark.services
 
@@ -64,35 +65,52 @@ class TestAzurite(StoreContract):
 
 
 @pytest.fixture(params=["s3", "azure"])
-def lossy_store(request: pytest.FixtureRequest) -> Iterator[tuple[Lossy, Store, Store]]:
-    """A way on which answers get lost, a store behind it, and the same store without it."""
+def lossy_store(request: pytest.FixtureRequest) -> Iterator[tuple[Next, Store, Store]]:
+    """What loses answers, a store behind it, and the same store without it."""
     location = secrets.token_hex(8)
     opened = s3_store if request.param == "s3" else azure_store
     url = request.getfixturevalue("seaweed" if request.param == "s3" else "azurite")
-    with lossy(url) as way:
-        yield way, opened(way.url, location), opened(url, location)
+    with proxied(url) as way:
+        way.plan = lost = Next(LOSE)
+        yield lost, opened(way.url, location), opened(url, location)
 
 
-def test_answers_that_get_lost(lossy_store: tuple[Lossy, Store, Store]) -> None:
-    way, store, direct = lossy_store
+def test_answers_that_get_lost(lossy_store: tuple[Next, Store, Store]) -> None:
+    lost, store, direct = lossy_store
     for i in range(5):
-        way.left = 1
+        lost.left = 1
         store.put(f"created/{i}", b"one", mode="create")
-        way.left = 1
+        lost.left = 1
         assert store.swap(f"created/{i}", b"one", b"two")
-        assert way.left < 0
+        assert lost.left < 0
         assert read_all(direct, f"created/{i}") == b"two"
         assert direct.swap(f"created/{i}", b"two", b"three")
-        way.left = 1
+        lost.left = 1
         assert not store.swap(f"created/{i}", b"two", b"four")
         with pytest.raises(KeyExists):
             store.put(f"created/{i}", b"three", mode="create")
         assert read_all(direct, f"created/{i}") == b"three"
 
 
-def test_of_several_whose_answers_get_lost_one_succeeds(lossy_store: tuple[Lossy, Store, Store]) -> None:
-    way, store, direct = lossy_store
-    way.left = 6
+@pytest.mark.parametrize("fault", [REFUSE, BREAK, CUT], ids=lambda fault: fault.kind)
+def test_connections_that_are_reset(lossy_store: tuple[Next, Store, Store], fault: Fault) -> None:
+    lost, store, direct = lossy_store
+    lost.fault = fault
+    for i in range(3):
+        lost.left = 1
+        store.put(f"created/{i}", b"one" * 1000, mode="create")
+        lost.left = 1
+        with pytest.raises(KeyExists):
+            store.put(f"created/{i}", b"two" * 1000, mode="create")
+        lost.left = 1
+        assert store.swap(f"created/{i}", b"one" * 1000, b"two")
+        assert lost.left < 0
+        assert read_all(direct, f"created/{i}") == b"two"
+
+
+def test_of_several_whose_answers_get_lost_one_succeeds(lossy_store: tuple[Next, Store, Store]) -> None:
+    lost, store, direct = lossy_store
+    lost.left = 6
 
     def count_on() -> None:
         # An object knows the last sixteen puts.
@@ -107,7 +125,7 @@ def test_of_several_whose_answers_get_lost_one_succeeds(lossy_store: tuple[Lossy
         thread.start()
     for thread in threads:
         thread.join()
-    assert way.left < 0
+    assert lost.left < 0
     assert read_all(direct, "count") == b"16"
 
 

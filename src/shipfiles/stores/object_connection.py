@@ -5,6 +5,7 @@ Nothing is opened before the first use, nor kept over a fork: see `engine`.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import OrderedDict
@@ -18,7 +19,7 @@ from ..digest import Digest
 from ..errors import ConfigError, os_reason, printable
 from ..regular import open_regular
 from .engine import call, engine
-from .object_faults import NoAnswer, fault
+from .object_faults import Unheard, fault
 from .permissions import Verb
 
 _T = TypeVar("_T")
@@ -26,6 +27,9 @@ _T = TypeVar("_T")
 _LARGE_AT_ONCE = 3
 _REMEMBERED = 64
 _CLIENTS = 32
+_FIRST_PAUSE = 0.05  # seconds
+_LONGEST_PAUSE = 5.0
+_CHANCE = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,17 +207,19 @@ class Connection:
             raise fault(error, key, self._service.name) from None
 
     def insist(self, key: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
-        """The same, repeated after no answer.
+        """The same, repeated after a connection that broke or on which nothing came.
 
         obstore does so of itself with what it takes to be repeatable. A delete is as well, and a put on a condition
         that knows its own object.
         """
         end = time.monotonic() + self._service.limits.total
-        for left in range(self._service.limits.retries, -1, -1):
+        for attempt in range(self._service.limits.retries + 1):
+            if attempt:
+                time.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt) * _CHANCE.random())
             try:
                 return self.ask(key, function, *arguments, **options)
-            except NoAnswer as error:
-                if not error.timed_out or not left or time.monotonic() >= end:
+            except Unheard:
+                if attempt == self._service.limits.retries or time.monotonic() >= end:
                     raise
         raise AssertionError
 

@@ -92,9 +92,9 @@ class OtherVersion(StoreError):
 class NoAnswer(StoreError):
     """Whether the store did what it was asked cannot be told: no answer came, or none that says it."""
 
-    def __init__(self, key: str, what: str, *, timed_out: bool = False) -> None:
-        self.timed_out = timed_out
-        super().__init__(key, what)
+
+class Unheard(NoAnswer):
+    """No answer came, though the store was reached."""
 
 
 def fault(error: BaseException, key: str, store: str) -> StoreError:
@@ -149,4 +149,4 @@ def refusal(key: str, store: str, status: str, code: str = "", meaning: str = ""
 
 def broken(key: str, store: str, kind: str) -> NoAnswer:
     """The error where no answer came: ``Timeout``, ``Connect``, ``Request``."""
-    return NoAnswer(key or ".", f"{_OF_KIND[kind]} ({store})", timed_out=kind == "Timeout")
+    return (NoAnswer if kind == "Connect" else Unheard)(key or ".", f"{_OF_KIND[kind]} ({store})")
