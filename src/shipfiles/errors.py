@@ -22,7 +22,10 @@
     │   └── ArchiveError          an archive of a release cannot be read, or holds what it must not
     └── StoreError                a store did not do what it was asked
         ├── KeyNotFound           it has no such key
-        └── KeyExists             a key that must not be overwritten is taken
+        ├── KeyExists             a key that must not be overwritten is taken
+        ├── NoAnswer              whether it did cannot be told; asking again may help
+        │   └── Busy              it did not: it asks for fewer requests
+        └── StoreErrors           several keys, in one run
 
 Errors are written for people: what happened, where, what to do. They carry their facts as attributes, so that a
 caller need not parse the text.
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 
 _MOST_COMPARISONS = 100_000
+_MOST_KEYS = 20
 
 
 class ShipfilesError(Exception):
@@ -311,6 +315,44 @@ class KeyExists(StoreError):
 
     def __init__(self, key: str) -> None:
         super().__init__(key, "already in the store, and it must not be overwritten")
+
+
+class NoAnswer(StoreError):
+    """Whether the store did what it was asked cannot be told: no answer came, or none that says it.
+
+    To ask again may help.
+    """
+
+
+class Busy(NoAnswer):
+    """The store did not do what it was asked: it asks for fewer requests.
+
+    ``after`` is how long it wants to be left alone, 0 if it does not say. Seconds.
+    """
+
+    def __init__(self, key: str, what: str, *, after: float = 0.0) -> None:
+        self.after = after
+        super().__init__(key, what)
+
+
+class StoreErrors(StoreError):
+    """A store did not do several things, or one after many tries: ``errors`` has one for each key.
+
+    ``key`` and ``what`` are the first one's; ``why`` no more was tried.
+    """
+
+    def __init__(self, errors: Sequence[StoreError], why: str = "") -> None:
+        self.errors = tuple(errors)
+        self.key, self.what = self.errors[0].key, self.errors[0].what
+        count = len(self.errors)
+        if count == 1 and not why:
+            Exception.__init__(self, str(self.errors[0]))
+            return
+        lines = [f"{'1 key' if count == 1 else f'{count} keys'} could not be written{f' ({why})' if why else ''}:"]
+        lines += [f"  {error}" for error in self.errors[:_MOST_KEYS]]
+        if count > _MOST_KEYS:
+            lines.append(f"  and {count - _MOST_KEYS} more")
+        Exception.__init__(self, "\n".join(lines))
 
 
 def printable(text: str) -> str:

@@ -60,7 +60,19 @@ class Notice:
     level: Literal["info", "warning"] = "warning"
 
 
-Event = PhaseStarted | Progress | PhaseEnded | Changed | Notice
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A store did not do what it was asked about ``key``, and is asked once more."""
+
+    key: str
+    why: str
+    after: float
+    """How long that is waited with. Seconds."""
+    at_once: int
+    """How many requests are on their way at once from now on."""
+
+
+Event = PhaseStarted | Progress | PhaseEnded | Changed | Notice | Retried
 Listener = Callable[[Event], None]
 
 

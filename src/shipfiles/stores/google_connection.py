@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
-from ..errors import ConfigError, KeyNotFound, StoreError
+from ..errors import ConfigError, KeyNotFound, NoAnswer, StoreError
 from .object_connection import Connection, Service, Session
-from .object_faults import NoAnswer, OtherVersion, broken, refusal
+from .object_faults import OtherVersion, broken, refusal
 
 _T = TypeVar("_T")
 

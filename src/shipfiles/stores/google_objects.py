@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..digest import Digest, Digester, digest_bytes
-from ..errors import KeyExists, KeyNotFound, StoreError
+from ..errors import KeyExists, KeyNotFound, NoAnswer, StoreError
 from .google_connection import GoogleConnection, no_bucket
 from .object_connection import Service
-from .object_faults import NoAnswer, OtherVersion
+from .object_faults import OtherVersion
 from .object_fields import STORAGE_CLASS, TOKEN, canonical, marked, tokens_of, without_token
 from .objects import ObjectStore, checked_chunks, new_token
 from .store import Body, PutMode, Stored, check_key

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import KeyExists, KeyNotFound, StoreError, printable
+from ..errors import KeyExists, KeyNotFound, NoAnswer, StoreError, printable
 
 _STATUS = re.compile(r"\bstatus: (\d{3})\b|\bstatus code: (\d{3})\b|code: \"(\d{3})\"")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>|\(code: ([A-Za-z]\w{0,63})\)")
@@ -87,10 +87,6 @@ _OF_KIND = {
 
 class OtherVersion(StoreError):
     """What was to be replaced is not there any more."""
-
-
-class NoAnswer(StoreError):
-    """Whether the store did what it was asked cannot be told: no answer came, or none that says it."""
 
 
 class Unheard(NoAnswer):

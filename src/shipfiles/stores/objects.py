@@ -18,9 +18,9 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from ..digest import Digest, Digester, digest_bytes
-from ..errors import KeyExists, KeyNotFound, StoreError
+from ..errors import KeyExists, KeyNotFound, NoAnswer, StoreError
 from .object_connection import Connection, Service
-from .object_faults import NoAnswer, OtherVersion
+from .object_faults import OtherVersion
 from .object_fields import as_headers, canonical, marked, tokens_of, told
 from .permissions import Verb
 from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
