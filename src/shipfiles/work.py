@@ -1,14 +1,16 @@
-"""The one thread pool. Only this module starts threads; every result is consumed, every failure reported."""
+"""The threads that work is given to. Only this module starts any; every result is consumed, every failure reported."""
 
 from __future__ import annotations
 
 import gc
 import os
+import queue
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -106,3 +108,57 @@ def in_parallel(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Crew(Generic[T, R]):
+    """Threads that wait for others, each for one at a time: as many as are needed at once, and no more.
+
+    None keeps the process from ending: who does not want to wait any more `leave`s them.
+    """
+
+    def __init__(self, function: Callable[[T], R]) -> None:
+        self._function = function
+        self._given: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[T, R | None, BaseException | None]] = queue.SimpleQueue()
+        self._threads = 0
+        self.busy = 0
+        """How many items were begun whose results have not been taken."""
+
+    def begin(self, item: T) -> None:
+        """Let a thread do ``item``, at once."""
+        self.busy += 1
+        if self.busy > self._threads:
+            self._threads += 1
+            threading.Thread(target=self._work, name=f"shipfiles-{self._threads}", daemon=True).start()
+        self._given.put(item)
+
+    def done(self, seconds: float) -> tuple[T, R | None, BaseException | None] | None:
+        """An item that is done, with its result or what it failed with; ``None`` if none is after so many seconds."""
+        try:
+            found = self._done.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return None
+        self.busy -= 1
+        return found
+
+    def leave(self, seconds: float) -> None:
+        """Let the threads end. What they do is waited for at most so many seconds, its results are lost."""
+        for _ in range(self._threads):
+            self._given.put(_END)
+        end = time.monotonic() + seconds
+        while self.busy and (left := end - time.monotonic()) > 0:
+            self.done(left)
+
+    def _work(self) -> None:
+        while not isinstance(item := self._given.get(), _End):
+            try:
+                self._done.put((item, self._function(item), None))
+            except BaseException as error:  # noqa: BLE001
+                self._done.put((item, None, error))
+
+
+class _End:
+    """The item after which a thread ends."""
+
+
+_END = _End()
