@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..config import ServeConfig
-from ..errors import KeyExists, ShipfilesError, StoreError, fit_to_show
+from ..errors import KeyExists, NoAnswer, ShipfilesError, StoreError, fit_to_show
 from ..http.headers import file_headers
 from ..paths import PROBES
 from ..records import POINTER_KEY
-from ..stores.object_faults import NoAnswer
 from ..stores.permissions import Verb
 from ..stores.store import Conditions, Copies, Permissions, Store, read_all
 from .public import Fetch, fetch, public_fault
