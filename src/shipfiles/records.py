@@ -94,6 +94,8 @@ class Pointer:
     """The digest of the current release's manifest, where the run that made it current has said it."""
     unsettled: tuple[Unfinished, ...] = ()
     """Runs that have begun to change plain names: these may be those of several releases."""
+    settled: str = ""
+    """The last run of them that has ended: who finds another here than at the beginning was not alone."""
 
     @property
     def release(self) -> str:
@@ -210,6 +212,8 @@ def dump_pointer(pointer: Pointer) -> bytes:
         raw["lost"] = moment_text(pointer.lost)
     if pointer.manifest is not None:
         raw["manifest"] = pointer.manifest
+    if pointer.settled:
+        raw["settled"] = pointer.settled
     if pointer.unsettled:
         raw["unsettled"] = [[note.run, moment_text(note.at), note.manifest] for note in pointer.unsettled]
     return (json.dumps(raw, indent=1) + "\n").encode()
@@ -224,11 +228,12 @@ def load_pointer(body: bytes, where: str) -> Pointer:
         lost = _to_moment(raw["lost"]) if "lost" in raw else None
         manifest = _digest(raw["manifest"]) if "manifest" in raw else None
         unsettled = tuple(_to_unfinished(note) for note in _list(raw.get("unsettled", [])))
+        settled = _text(raw.get("settled", ""))
     except (KeyError, TypeError, ValueError, ReleaseIdError) as error:
         raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}.", TO_DECIDE) from None
     if not history or history[-1].release != release:
         raise ManifestError(f"{where}: damaged: its history does not end with {release!r}.", TO_DECIDE)
-    return Pointer(history, lost, manifest, unsettled)
+    return Pointer(history, lost, manifest, unsettled, settled)
 
 
 Read = Callable[[str], bytes | None]
@@ -313,9 +318,13 @@ def to_restore(release: str) -> str:
 
 def _to_unfinished(raw: object) -> Unfinished:
     run, at, manifest = _list(raw)
-    if not isinstance(run, str):
-        raise TypeError(f"{run!r} is no text")
-    return Unfinished(run, _to_moment(at), None if manifest is None else _digest(manifest))
+    return Unfinished(_text(run), _to_moment(at), None if manifest is None else _digest(manifest))
+
+
+def _text(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise TypeError(f"{raw!r} is no text")
+    return raw
 
 
 def _list(raw: object) -> list[object]:

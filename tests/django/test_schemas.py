@@ -122,6 +122,8 @@ def test_what_builds_write_fits_and_every_field_occurs(project: Path, write) -> 
         # A pointer that cannot be read is made anew.
         (project / "root" / records.POINTER_KEY).write_text("{")
         collect()
+        write({"more.txt": "more"})
+        collect()
     # What stores have to which a release is sent.
     folder = project / "root" / ".shipfiles/manifests"
     built = manifest.load(max((f.read_bytes() for f in folder.glob("*.json")), key=len), "m")
@@ -138,7 +140,7 @@ def test_what_builds_write_fits_and_every_field_occurs(project: Path, write) -> 
         assert accepted(name, value)
         seen[name] |= all_keys(value)
         count += 1
-    assert count == 4 + 2 + 4 + 1
+    assert count == 5 + 2 + 5 + 1
     for name in FORMATS:
         assert named_fields(schema(name)) <= seen[name]
 
@@ -157,7 +159,7 @@ RECORD = {
 }  # fmt: skip
 POINTER = {
     "schema": 1, "release": "v1", "history": [["v1", "2026-11-21T10:00:00Z"]], "manifest": DIGEST,
-    "unsettled": [["0f", "2026-11-21T10:00:00Z", DIGEST], ["1f", "2026-11-21T10:00:00Z", None]],
+    "settled": "2f", "unsettled": [["0f", "2026-11-21T10:00:00Z", DIGEST], ["1f", "2026-11-21T10:00:00Z", None]],
 }  # fmt: skip
 MANIFEST = with_file(
     codings={"br": {"size": 1, "digest": DIGEST}}, references=["b.css"], plain={"size": 1, "digest": DIGEST}
@@ -205,6 +207,7 @@ DAMAGED: list[tuple[str, object]] = [
     ("record", RECORD | {"codings": {"br": "5"}}),
     *[("pointer", less(POINTER, key)) for key in ("schema", "release", "history")],
     *[("pointer", POINTER | {"manifest": value}) for value in (None, "", "sha384-", 5)],
+    *[("pointer", POINTER | {"settled": value}) for value in (None, 1, [])],
     *[("pointer", POINTER | {"unsettled": value}) for value in (
         None, {}, "abc", ["abc"], [["0f", "now", None]], [[1, "2026-11-21T10:00:00Z", None]],
         [["0f", "2026-11-21T10:00:00Z"]], [["0f", "2026-11-21T10:00:00Z", ""]],

@@ -6,10 +6,10 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from functools import partial
 
-from ..build.pipeline import Asset, Build
+from ..build.pipeline import Build
 from ..errors import KeyCollision, ManifestError
 from ..events import Listener, Notice
-from ..manifest import Manifest, load, load_django
+from ..manifest import load, load_django
 from ..paths import path_fault
 from ..records import (
     MANIFESTS_PREFIX,
@@ -89,16 +89,14 @@ def without_twins(keys: Collection[str], kept: Iterable[str]) -> list[str]:
     return sorted(key for key in keys if _folded(key) not in taken)
 
 
-def in_the_way(previous: Manifest, assets: Collection[Asset], *, all_of_them: bool) -> list[str]:
-    """Keys of the ``previous`` release that stand where a new one needs a folder; sorted.
+def in_the_way(old: Iterable[str], wanted: Iterable[str], *, all_of_them: bool) -> list[str]:
+    """The ``old`` keys that stand where those that are ``wanted`` need a folder; sorted.
 
     With ``all_of_them`` also those in folders whose name a new file needs. Those may be assets that a page still asks
     for, so only who clears may remove them.
     """
-    wanted = {key for asset in assets for key in (asset.logical, asset.name)}
-    folders = {parent for key in wanted for parent in _parents(key)}
-    old = set(previous.keys())
-    found = old & folders
+    old, wanted = set(old), set(wanted)
+    found = old & {parent for key in wanted for parent in _parents(key)}
     if all_of_them:
         found |= {key for key in old if any(parent in wanted for parent in _parents(key))}
     return sorted(found)

@@ -319,7 +319,8 @@ class _Publication:
 
     def make_way(self, *, all_of_them: bool) -> None:
         """Remove what the last release has where this one needs a folder instead of a file, or a file instead."""
-        self._delete(in_the_way(self._previous, self._built.assets, all_of_them=all_of_them))
+        wanted = (key for asset in self._built.assets for key in (asset.logical, asset.name))
+        self._delete(in_the_way(self._previous.keys(), wanted, all_of_them=all_of_them))
 
     def clear(self, owned: Collection[str], kept: Collection[str]) -> None:
         """Remove what is ``owned`` but not ``kept``; manifests last, since they alone say what is ours."""

@@ -52,10 +52,11 @@ class Unsettled:
 
         After a look at ``all_of_them`` the notes of earlier runs go, too.
         """
-        gone = {self._own}
-        if all_of_them:
-            gone |= ended(self._found, self._store)
-        _change(self._store, lambda pointer: without_notes(pointer, gone) if pointer.release == release else pointer)
+        gone = ended(self._found, self._store) if all_of_them else set()
+        _change(
+            self._store,
+            lambda pointer: settled(pointer, self._own, gone) if pointer.release == release else pointer,
+        )
 
 
 def new_note(manifest: Digest | None) -> Unfinished:
@@ -63,9 +64,11 @@ def new_note(manifest: Digest | None) -> Unfinished:
     return Unfinished(os.urandom(8).hex(), now(), manifest)
 
 
-def without_notes(pointer: Pointer, runs: set[str]) -> Pointer:
-    """``pointer`` without the notes of these ``runs``."""
-    return replace(pointer, unsettled=tuple(note for note in pointer.unsettled if note.run not in runs))
+def settled(pointer: Pointer, run: str, gone: set[str]) -> Pointer:
+    """``pointer`` after the end of this ``run``, without its note and those of the others that are ``gone``."""
+    kept = tuple(note for note in pointer.unsettled if note.run not in {run, *gone})
+    noted = any(note.run == run for note in pointer.unsettled)
+    return replace(pointer, unsettled=kept, settled=run if noted else pointer.settled)
 
 
 def ended(notes: tuple[Unfinished, ...], store: Store) -> set[str]:

@@ -1,0 +1,496 @@
+"""Releases sent to a store elsewhere: few requests, whole at every instant, right whoever else publishes there."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipfiles.build.pipeline import build
+from shipfiles.config import CompressConfig, RewriteConfig, ServeConfig
+from shipfiles.digest import digest_bytes
+from shipfiles.errors import ReleaseError, ReleaseTaken, StoreError, UnknownRelease
+from shipfiles.events import Event, Notice
+from shipfiles.manifest import Manifest
+from shipfiles.records import POINTER_KEY, dump_pointer, now, read_current, read_pointer
+from shipfiles.release.catalog import manifest_of, record_of_release
+from shipfiles.release.fields import fields_of
+from shipfiles.release.items import Shape, items_of
+from shipfiles.release.kept import Kept
+from shipfiles.release.publish import publish
+from shipfiles.release.send import planned, send
+from shipfiles.release.target import Target
+from shipfiles.stores.local import LocalStore
+from shipfiles.stores.memory import MemoryStore
+from shipfiles.stores.store import Body, Store, Stored, read_all
+
+from .test_publish import FAST, Dying, Killed, sources
+from .test_release_model import Between
+
+SITE = {
+    "css/app.css": "body { background: url(../img/x.png) }\n" + "p { color: red }\n" * 30,
+    "css/plain.css": "q { color: red }\n" * 30,
+    "img/x.png": "an image",
+    "js/app.js": "export default 1;\n" * 20,
+    "vendor.Ck7dE5gH1234.js": "a bundler's\n" * 20,
+}
+
+
+class Counted:
+    """A store with nothing but the verbs, and a copy if wanted, that counts what it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.asked: Counter[str] = Counter()
+        self.keys: list[tuple[str, str]] = []
+        self._guard = threading.Lock()
+
+    def _count(self, verb: str, key: str) -> None:
+        with self._guard:
+            self.asked[verb] += 1
+            self.keys.append((verb, key))
+
+    @property
+    def total(self) -> int:
+        return self.asked.total()
+
+    def put(self, key: str, body: Body, **options: Any) -> Stored:
+        self._count("put", key)
+        return self.store.put(key, body, **options)
+
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        self._count("swap", key)
+        return self.store.swap(key, expected, body)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._count("delete", key)
+            self.store.delete([key])
+
+    def head(self, key: str) -> Stored | None:
+        self._count("head", key)
+        return self.store.head(key)
+
+    def read(self, key: str) -> Iterator[bytes]:
+        self._count("read", key)
+        return self.store.read(key)
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        self._count("list", prefix)
+        return self.store.list(prefix)
+
+
+class Copying(Counted):
+    def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
+        self._count("copy", target)
+        assert isinstance(self.store, MemoryStore)
+        return self.store.copy(source, target, fields=fields)
+
+
+class Site:
+    """A project that is built into a store, and sent from there to another."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.source: Store = MemoryStore()
+        self.there = MemoryStore()
+        self.kept = Kept(str(folder / "kept"))
+
+    def build(self, files: Mapping[str, str | None], release: str = "", config: CompressConfig = FAST) -> str:
+        """Change ``files`` and build; the id of the release."""
+        for name, text in files.items():
+            path = self.folder / "src" / name
+            if text is None:
+                path.unlink()
+                with suppress(OSError):
+                    path.parent.rmdir()
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+        built = build(sources(self.folder / "src"), RewriteConfig(bundled_names=("vendor.*",)))
+        return publish(built, self.source, config, release=release).release
+
+    def target(self, store: Store | None = None, shape: Shape = Shape(), **options: Any) -> Target:  # noqa: B008
+        return Target(store or Counted(self.there), shape, **options)
+
+    def send(self, release: str, store: Store | None = None, shape: Shape = Shape(), **options: Any) -> Counted:  # noqa: B008
+        """Send ``release``; what the store was asked."""
+        store = store or Counted(self.there)
+        send(self.source, release, self.target(store, shape), kept=self.kept, **options)
+        self.check(release, shape)
+        assert isinstance(store, Counted)
+        return store
+
+    def send_only(self, release: str) -> Counted:
+        """The same, without a look at what is there then."""
+        store = Counted(self.there)
+        send(self.source, release, self.target(store), kept=self.kept)
+        return store
+
+    def check(self, release: str, shape: Shape = Shape(), *, plain: bool = True) -> Manifest:  # noqa: B008
+        """``release`` is current, whole, and answered rightly."""
+        current = read_current(lambda key: read_all(self.there, key))
+        assert current is not None
+        assert current[0] == release
+        check_whole(self.there, current[1], plain=plain)
+        assert current[1].hashed_only == shape.hashed_only
+        return current[1]
+
+
+def check_whole(store: Store, manifest: Manifest, *, plain: bool = True) -> None:
+    for item in items_of(manifest):
+        if item.hashed or plain:
+            body = read_all(store, item.key)
+            assert body is not None, item.key
+            assert (digest_bytes(body), len(body)) == (item.digest, item.size), item.key
+            found = store.head(item.key)
+            assert found is not None
+            assert dict(found.fields) == fields_of(item, ServeConfig())
+
+
+def contents(store: Store) -> dict[str, bytes]:
+    return {stored.key: read_all(store, stored.key) or b"" for stored in store.list()}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+SHAPES = [Shape(), Shape(variants=True), Shape(hashed_only=True), Shape(coding="gzip"), Shape(True, True)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+class TestRequests:
+    """The least that does it, and what the plan says."""
+
+    def count(self, site: Site, release: str, shape: Shape, **options: Any) -> Counter[str]:
+        plan = planned(site.source, release, site.target(shape=shape), kept=site.kept, **options)
+        sent = site.send(release, shape=shape, **options)
+        assert plan.requests == sent.total
+        return sent.asked
+
+    def test_cold(self, site: Site, shape: Shape) -> None:
+        release = site.build(SITE)
+        asked = self.count(site, release, shape)
+        objects = len([*items_of(site.check(release, shape))])
+        assert asked == {"read": 1, "put": objects + 2, "swap": 1}
+
+    def test_nothing_changed(self, site: Site, shape: Shape) -> None:
+        site.send(site.build(SITE, "one"), shape=shape)
+        assert self.count(site, "one", shape) == {"read": 1}
+        assert self.count(site, site.build(SITE, "two"), shape) == {"read": 1, "put": 1, "swap": 1}
+
+    def test_one_file_changed_that_another_names(self, site: Site, shape: Shape) -> None:
+        site.send(site.build(SITE), shape=shape)
+        asked = self.count(site, site.build({"img/x.png": "another"}), shape)
+        # The image under both names; of the style sheet only the hashed copy has other bytes.
+        objects = 2 if shape.hashed_only else 3
+        objects += 2 * shape.variants if shape.variants else 0
+        assert asked == {"read": 1, "put": objects + 2, "swap": 1 if shape.hashed_only else 2}
+
+    def test_without_what_is_kept_here_the_manifest_is_read(self, site: Site, shape: Shape) -> None:
+        site.send(site.build(SITE), shape=shape)
+        site.kept = Kept()
+        release = site.build({"js/app.js": "export default 2;\n" * 20})
+        assert self.count(site, release, shape)["read"] == 2
+
+    def test_what_is_there_already_is_not_sent_again(self, site: Site, shape: Shape) -> None:
+        """Of a release before the current one, and of a run that was killed."""
+        one = site.build(SITE, "one")
+        site.send(one, shape=shape)
+        site.send(site.build({"js/app.js": "export default 2;\n" * 20, "more.txt": "x"}, "two"), shape=shape)
+        again = site.build({"js/app.js": SITE["js/app.js"], "more.txt": None}, "three")
+        store = Counted(site.there)
+        sent = send(site.source, again, site.target(store, shape), kept=site.kept)
+        site.check(again, shape)
+        # One try that shows that it is there, or more at once; then one list.
+        assert store.asked["list"] == 1
+        assert {change.key for change in sent.changed if change.kind in ("asset", "variant")} == set()
+
+
+class TestInterrupted:
+    """Killed at every write: what was current stays whole, and the next run goes on."""
+
+    @pytest.mark.parametrize("shape", [Shape(), Shape(variants=True), Shape(hashed_only=True)], ids=str)
+    @pytest.mark.parametrize("after", [False, True])
+    @pytest.mark.parametrize("cold", [False, True])
+    def test_at_every_write(self, site: Site, shape: Shape, after: bool, cold: bool) -> None:
+        one = site.build(SITE, "one")
+        if not cold:
+            site.send(one, shape=shape)
+        two = site.build({"img/x.png": "another", "js/app.js": None, "new.txt": "new"}, "two")
+        start = copy_of(site.there)
+        for steps in range(1, 100):
+            site.there = copy_of(start)
+            dying = Dying(site.there, steps, after=after)
+            with suppress(Killed):
+                send(site.source, two, site.target(dying, shape, at_once=1))
+            if dying.left > 0:
+                assert steps > 5
+                return
+            current = read_current(lambda key: read_all(site.there, key))
+            if current is None:
+                assert cold
+            else:
+                assert current[0] in (one, two)
+                check_whole(site.there, current[1], plain=False)
+            arrived = {stored.key for stored in site.there.list()}
+            store = Counted(site.there)
+            sent = send(site.source, two, site.target(store, shape))
+            manifest = site.check(two, shape)
+            pointer = read_pointer(lambda key: read_all(site.there, key))
+            assert pointer is not None
+            # A run that began less than an hour ago may yet be under way.
+            assert len(pointer.unsettled) <= 1
+            hashed = {item.key for item in items_of(manifest) if item.hashed}
+            assert not ({change.key for change in sent.changed} & hashed & arrived)
+            assert store.asked["list"] <= 1
+        raise AssertionError("it does not end")
+
+    def test_a_note_that_is_old_goes_when_all_is_right_again(self, site: Site) -> None:
+        site.send(site.build(SITE, "one"))
+        two = site.build({"img/x.png": "another", "new.txt": "new"}, "two")
+        with suppress(Killed):
+            send(site.source, two, site.target(Dying(site.there, 7, after=True), at_once=1))
+        pointer = read_pointer(lambda key: read_all(site.there, key))
+        assert pointer is not None
+        assert len(pointer.unsettled) == 1
+        old = replace(pointer, unsettled=(replace(pointer.unsettled[0], at=now() - timedelta(hours=2)),))
+        site.there.put(POINTER_KEY, dump_pointer(old))
+        # Another release than that of the run that died: what that put under plain names is put right.
+        site.send(site.build({"img/x.png": SITE["img/x.png"], "more.txt": "more"}, "three"))
+        pointer = read_pointer(lambda key: read_all(site.there, key))
+        assert pointer is not None
+        assert not pointer.unsettled
+
+
+def copy_of(store: MemoryStore) -> MemoryStore:
+    made = MemoryStore()
+    for stored in store.list():
+        made.put(stored.key, read_all(store, stored.key) or b"", fields=store.head(stored.key).fields)  # type: ignore[union-attr]
+    return made
+
+
+class TestTwoAtOnce:
+    """Two runs for one store: the one that ends later wins, with its plain names, and says so."""
+
+    @settings(max_examples=120, deadline=None)
+    @given(at=st.integers(1, 30), same=st.booleans(), cold=st.booleans(), third=st.integers(0, 20))
+    def test_the_later_wins(self, at: int, same: bool, cold: bool, third: int, tmp_path_factory) -> None:
+        site = Site(tmp_path_factory.mktemp("site"))
+        one = site.build(SITE, "one")
+        if not cold:
+            site.send(one)
+        two = site.build({"img/x.png": "another", "js/app.js": None, "new.txt": "new"}, "two")
+        three = two if same else site.build({"img/x.png": "a third", "new.txt": "newer", "css/plain.css": "q"}, "three")
+        said: list[Event] = []
+        ended: list[str] = []
+
+        def other() -> None:
+            # In the middle of which the first release is sent once more.
+            between = Between(site.there, third, lambda: send(site.source, one, site.target(at_once=1)))
+            send(site.source, three, site.target(between, at_once=1))
+            ended.append(three)
+
+        store = Between(site.there, at, other)
+        sent = send(site.source, two, site.target(store, at_once=1), listener=said.append)
+        manifest = site.check(two)
+        assert sent.release == two
+        pointer = read_pointer(lambda key: read_all(site.there, key))
+        assert pointer is not None
+        assert not pointer.unsettled
+        assert digest_bytes(read_all(site.there, "img/x.png") or b"") == manifest.entries["img/x.png"].digest
+        history = [activation.release for activation in pointer.history]
+        if ended:
+            assert three in history
+            if sent.before == three != two:
+                assert any(isinstance(event, Notice) and three in event.text for event in said)
+
+    def test_twenty_rounds_in_threads(self, site: Site) -> None:
+        site.send(site.build(SITE, "zero"))
+        releases = [site.build({"img/x.png": f"image {n}", "css/plain.css": f"q {n}"}, f"r{n}") for n in range(4)]
+        for _ in range(20):
+            runs = [threading.Thread(target=send, args=(site.source, r, site.target())) for r in releases]
+            for run in runs:
+                run.start()
+            for run in runs:
+                run.join()
+            pointer = read_pointer(lambda key: read_all(site.there, key))
+            assert pointer is not None
+            assert not pointer.unsettled
+            site.check(pointer.release)
+
+
+class TestWhatIsThere:
+    """Nothing that is not ours is touched, nothing is believed that may be wrong."""
+
+    def test_of_a_bucket_in_which_others_have_files(self, site: Site) -> None:
+        others = {"robots.txt": b"theirs", "media/x.png": b"theirs", ".shipfiles/theirs": b"x", "css/app.css.gz": b"x"}
+        for key, body in others.items():
+            site.there.put(key, body)
+        release = site.build(SITE)
+        site.send(release)
+        two = site.build({"css/app.css": None, "js/app.js": "x"}, "two")
+        site.send(two, clear=True)
+        there = contents(site.there)
+        assert others.items() <= there.items()
+        wanted = {item.key for item in items_of(site.check(two))}
+        assert {key for key in there if not key.startswith(".shipfiles/")} == wanted | others.keys() - {
+            ".shipfiles/theirs"
+        }
+
+    def test_what_django_put_there_is_cleared_by_its_manifest(self, site: Site) -> None:
+        site.there.put("staticfiles.json", json.dumps({"paths": {"a.css": "a.1.css"}, "version": "1.1"}).encode())
+        site.there.put("a.css", b"a")
+        site.there.put("a.1.css", b"a")
+        release = site.build(SITE)
+        site.send(release)
+        assert read_all(site.there, "a.1.css") == b"a"
+        site.send(release, clear=True)
+        assert read_all(site.there, "a.1.css") is None
+
+    def test_a_hashed_name_with_other_bytes_is_put_right(self, site: Site) -> None:
+        release = site.build(SITE)
+        name = site_manifest(site, release).entries["js/app.js"].name
+        site.there.put(name, b"half of")
+        site.send(release)
+
+    def test_what_a_bundler_named_is_never_replaced(self, site: Site) -> None:
+        release = site.build(SITE)
+        there = "A" * len(SITE["vendor.Ck7dE5gH1234.js"])
+        site.there.put("vendor.Ck7dE5gH1234.js", there.encode())
+        with pytest.raises(StoreError, match=r"vendor\.Ck7dE5gH1234\.js: .*other bytes.*bundler"):
+            site.send(release)
+        assert read_all(site.there, "vendor.Ck7dE5gH1234.js") == there.encode()
+        assert read_all(site.there, POINTER_KEY) is None
+
+    def test_verify_sends_what_is_missing_or_short(self, site: Site) -> None:
+        release = site.build(SITE)
+        site.send(release)
+        manifest = site_manifest(site, release)
+        site.there.delete([manifest.entries["js/app.js"].name])
+        site.there.put("img/x.png", b"short")
+        site.there.put(manifest.entries["css/plain.css"].name, b"short")
+        assert site.send_only(release).asked == {"read": 1}
+        plan = planned(site.source, release, site.target(), kept=site.kept, verify=True)
+        store = site.send(release, verify=True)
+        assert store.asked["put"] == 3 + 0
+        assert store.total == plan.requests
+
+    @pytest.mark.parametrize("damage", [b"", b"{", b'{"schema": 1}'])
+    def test_a_damaged_pointer_is_made_anew(self, site: Site, damage: bytes) -> None:
+        site.send(site.build(SITE, "one"))
+        site.there.put(POINTER_KEY, damage)
+        said: list[Event] = []
+        site.send(site.build({"new.txt": "new"}, "two"), listener=said.append)
+        assert any(isinstance(event, Notice) and "pointer" in event.text for event in said)
+        pointer = read_pointer(lambda key: read_all(site.there, key))
+        assert pointer is not None
+        assert pointer.lost is not None
+
+    @pytest.mark.parametrize("damage", [None, b"", b"{}"])
+    def test_a_damaged_manifest_costs_a_list_and_no_more(self, site: Site, damage: bytes | None) -> None:
+        site.send(site.build(SITE, "one"))
+        site.kept = Kept()
+        key = next(stored.key for stored in site.there.list(".shipfiles/manifests/"))
+        site.there.delete([key]) if damage is None else site.there.put(key, damage)
+        said: list[Event] = []
+        site.send(site.build({"new.txt": "new"}, "two"), listener=said.append)
+        assert any(isinstance(event, Notice) and key in event.text for event in said)
+
+    def test_an_id_belongs_to_one_release_for_ever(self, site: Site) -> None:
+        one = site.build(SITE, "one")
+        site.send(one)
+        other = Site(site.folder / "other")
+        other.there = site.there
+        other.build(SITE | {"js/app.js": "other"}, "one")
+        with pytest.raises(ReleaseTaken):
+            other.send("one")
+        site.check("one")
+
+    def test_the_same_release_in_another_shape(self, site: Site) -> None:
+        release = site.build(SITE)
+        site.send(release)
+        site.send(release, shape=Shape(variants=True))
+        site.send(release, shape=Shape(hashed_only=True))
+        site.send(release)
+
+    def test_what_is_not_there_to_be_sent(self, site: Site) -> None:
+        with pytest.raises(UnknownRelease):
+            site.send("none")
+        release = site.build(SITE)
+        name = site_manifest(site, release).entries["js/app.js"].name
+        site.source.delete([name, "js/app.js"])
+        with pytest.raises(StoreError, match=r"js/app.*is not in .*where the release .* was built"):
+            site.send(release)
+        assert read_all(site.there, POINTER_KEY) is None
+
+    def test_a_source_that_changed_since_is_not_sent(self, site: Site) -> None:
+        release = site.build(SITE)
+        site.source.put(site_manifest(site, release).entries["js/app.js"].name, b"other")
+        with pytest.raises(StoreError, match="changed"):
+            site.send(release)
+        assert read_all(site.there, POINTER_KEY) is None
+
+    def test_a_folder_is_not_sent_to_itself(self, site: Site, tmp_path: Path) -> None:
+        site.source = LocalStore(str(tmp_path / "root"))
+        release = site.build(SITE)
+        (tmp_path / "link").symlink_to(tmp_path / "root")
+        with pytest.raises(ReleaseError, match="not sent to itself"):
+            send(site.source, release, Target(LocalStore(str(tmp_path / "link"))))
+
+
+class TestCopies:
+    """What is there under another name is copied there, if it is large."""
+
+    def test_a_plain_name_from_the_hashed_one(self, site: Site) -> None:
+        store = Copying(site.there)
+        site.send(site.build({"img/x.png": "x" * 100_000, "css/app.css": SITE["css/app.css"]}), store)
+        assert store.asked == {"read": 1, "put": 1 + 2 + 2, "copy": 1, "swap": 1}
+
+    def test_a_file_that_has_moved(self, site: Site) -> None:
+        body = "x" * 100_000
+        site.send(site.build({"img/x.png": body}))
+        store = Copying(site.there)
+        site.send(site.build({"img/x.png": None, "pictures/x.png": body}), store)
+        assert store.asked == {"read": 1, "put": 2, "copy": 2, "swap": 2}
+
+    def test_of_what_is_gone_the_bytes_are_sent(self, site: Site) -> None:
+        body = "x" * 100_000
+        one = site.build({"img/x.png": body})
+        site.send(one)
+        site.there.delete([site_manifest(site, one).entries["img/x.png"].name])
+        site.send(site.build({"img/x.png": None, "pictures/x.png": body}), Copying(site.there))
+
+
+def test_to_a_folder_with_a_file_where_a_folder_must_be(site: Site, tmp_path: Path) -> None:
+    there = LocalStore(str(tmp_path / "there"))
+    for files in ({"a": "a file", "b.css": "one"}, {"a": None, "a/x.css": "in a folder"}):
+        release = site.build(files)
+        send(site.source, release, Target(there, Shape(variants=True)))
+        current = read_current(lambda key: read_all(there, key))
+        assert current is not None
+        for item in items_of(current[1]):
+            assert read_all(there, item.key) is not None
+
+
+def test_a_manifest_that_django_can_read(site: Site) -> None:
+    release = site.build(SITE, "v1")
+    send(site.source, release, site.target(django_manifest="{release}/staticfiles.json"))
+    stored = json.loads(read_all(site.there, "v1/staticfiles.json") or b"")
+    assert stored["paths"] == site_manifest(site, release).names()
+
+
+def site_manifest(site: Site, release: str) -> Manifest:
+    return manifest_of(site.source, record_of_release(site.source, release))
