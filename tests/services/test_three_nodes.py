@@ -8,15 +8,17 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis.stateful import run_state_machine_as_test
 
 from shipfiles.errors import ShipfilesError
 from shipfiles.release.catalog import manifest_of, pointer_of, records_of
 from shipfiles.stores.store import Store, digest_of, read_all
 from shipfiles.testing.store import StoreContract
 
-from ..unit.test_release_model import Between, immutable
+from ..unit.test_release_model import Between, Life, few, immutable
 from .object_servers import Told, run_folder, s3_store, shared, start_three_seaweeds
 from .sites import published
 
@@ -45,6 +47,31 @@ class TestThreeNodes(StoreContract):
     @pytest.fixture
     def other(self, three_nodes: Told, location: str) -> Store:
         return s3_store(three_nodes["url"], location)
+
+
+def test_the_life_of_a_store_goes_on(tmp_path: Path) -> None:
+    """Stores live as in `tests/unit/test_release_model.py`; a node is killed while one of them is published into."""
+    with shared(tmp_path / "nodes", start_three_seaweeds) as told:
+        deploys: list[int] = []
+
+        def kill() -> None:
+            os.kill(told["pids"][2], signal.SIGKILL)
+            deploys.append(0)
+
+        class OnThreeNodes(Life):
+            def new_store(self) -> Store:
+                return s3_store(told["url"])
+
+            def deploy(
+                self, site: dict[str, str | None], name: str = "", store: Store | None = None, **options: Any
+            ) -> str:
+                deploys.append(1)
+                if len(deploys) > 2 and 0 not in deploys:
+                    store = Between(store or self.store, 5, kill)
+                return super().deploy(site, name, store, **options)
+
+        run_state_machine_as_test(OnThreeNodes, settings=few())
+        assert len(deploys[deploys.index(0) :]) > 2
 
 
 def deploy(store: Store, root: Path, pages: int, number: int) -> str:

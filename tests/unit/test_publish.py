@@ -40,7 +40,7 @@ from shipfiles.release.publish import publish, publish_plain
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.rehearsal import Rehearsal
-from shipfiles.stores.store import Body, Store, Stored, read_all
+from shipfiles.stores.store import Body, Copies, Store, Stored, read_all
 
 FAST = CompressConfig(brotli_quality=4, gzip_level=6)
 CSS = "body { background: url(img/x.svg) }\n" + "p { color: red }\n" * 40
@@ -576,6 +576,8 @@ class Dying:
 
     def __init__(self, store: Store, steps: int, *, after: bool) -> None:
         self.store, self.left, self.after = store, steps, after
+        if isinstance(store, Copies):
+            self.copy = lambda source, target, **options: self._step(lambda: store.copy(source, target, **options))
 
     def _step(self, work) -> object:
         self.left -= 1
@@ -590,9 +592,6 @@ class Dying:
 
     def put(self, key: str, body: Body, **options: Any) -> Stored:
         return self._step(lambda: self.store.put(key, body, **options))  # type: ignore[return-value]
-
-    def copy(self, source: str, target: str, **options: Any) -> bool:
-        return self._step(lambda: self.store.copy(source, target, **options))  # type: ignore[return-value,attr-defined]
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

@@ -38,6 +38,7 @@ from shipfiles.release.activate import activate, rollback
 from shipfiles.release.catalog import manifest_of, pointer_of, records_of
 from shipfiles.release.prune import plan_prune, prune
 from shipfiles.release.publish import publish
+from shipfiles.release.verify import verify
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Body, Store, Stored, read_all
@@ -135,8 +136,6 @@ class Model:
 class Life(RuleBasedStateMachine):
     """One store and all that happens to it."""
 
-    make_store: Callable[[str], Store]
-
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.mkdtemp()
@@ -144,13 +143,17 @@ class Life(RuleBasedStateMachine):
         self.patched = pytest.MonkeyPatch()
         for module in (pointing, publishing):
             self.patched.setattr(module, "now", self.clock)
-        self.store = type(self).make_store(self.folder)
+        self.store = self.new_store()
         for key, body in FOREIGN.items():
             self.store.put(key, body)
         self.model = Model()
         self.number = 0
         self.named: set[str] = set()  # hashed names that a release ever had
         self.whole = True  # whether the last step was not killed
+
+    def new_store(self) -> Store:
+        """An empty store."""
+        raise NotImplementedError
 
     def teardown(self) -> None:
         self.patched.undo()
@@ -285,6 +288,12 @@ class Life(RuleBasedStateMachine):
     def was_hashed(self, key: str) -> bool:
         return key not in FOREIGN and re.search(r"\.[0-9a-f]{12}\.", key) is not None
 
+    @rule()
+    def is_verified(self) -> None:
+        found = verify(self.store, workers=1)
+        assert {*found.releases} == self.model.made.keys()
+        assert not self.whole or found.left == []
+
     @rule(hours=st.integers(1, 30))
     def time_goes_by(self, hours: int) -> None:
         self.clock.moment += hours * HOUR
@@ -342,11 +351,13 @@ def immutable(store: Store, record: Record) -> dict[str, Digest]:
 
 
 class InMemory(Life):
-    make_store = staticmethod(lambda folder: MemoryStore())
+    def new_store(self) -> Store:
+        return MemoryStore()
 
 
 class OnDisk(Life):
-    make_store = staticmethod(lambda folder: LocalStore(folder + "/root"))
+    def new_store(self) -> Store:
+        return LocalStore(self.folder + "/root")
 
 
 _settings = partial(
@@ -357,6 +368,7 @@ _settings = partial(
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+few = partial(_settings, max_examples=5, stateful_step_count=10)
 TestInMemory = InMemory.TestCase
 TestInMemory.settings = _settings(max_examples=40, stateful_step_count=20)
 TestOnDisk = OnDisk.TestCase
