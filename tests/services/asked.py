@@ -35,6 +35,9 @@ class Asked:
     """Of the answer; 0 as long as there is none."""
     fault: str = ""
     """What was done to it."""
+    began: float = 0.0
+    """When its head came in, and when its answer began. Seconds by the clock of the proxy's loop."""
+    ended: float = 0.0
 
     @property
     def path(self) -> str:

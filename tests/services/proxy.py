@@ -88,6 +88,7 @@ class Proxy:
         counted = (asked.method, asked.path)
         self._attempts[counted] += 1
         asked.attempt = self._attempts[counted]
+        asked.began = self.loop.time()
         self.asked.append(asked)
         fault = self.plan(asked) if self.plan else None
         if fault:
@@ -267,6 +268,7 @@ class _Client(asyncio.Protocol):
         asked, kind = self._asked, self._fault.kind if self._fault else ""
         if asked:
             asked.status = int(data[9:12])
+            asked.ended = self._proxy.loop.time()
             if self._proxy.heard:
                 self._proxy.heard(asked)
             if self._proxy.down.frozen:
