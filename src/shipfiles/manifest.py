@@ -229,6 +229,11 @@ class Flags(NamedTuple):
     spares: bool = True
 
     @property
+    def keeps_sources(self) -> bool:
+        """Whether the sources of rewritten files are in the store under `plain_key`."""
+        return self.spares and not self.linked
+
+    @property
     def mark(self) -> bytes:
         """Another one for all flags with which a line means another thing. At most 64 bytes."""
         return b" ".join(name.encode() for name, flag in self._asdict().items() if flag is not (name == "spares"))

@@ -8,24 +8,33 @@ pages of the old one may ask for it, and publishing leaves it too. Plain names a
 
 A release that was made with links to the sources (``collectstatic --link``) keeps no copies of them: when it is made
 current, the plain names stay what they are.
+
+A store that a release was sent to does not keep the sources of rewritten files either. There a plain name whose bytes
+are gone becomes a copy of the hashed name's, and the release is recorded again with a manifest that says so.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
-from ..digest import Digest, digest_bytes
-from ..errors import ManifestError, NoEarlierRelease, ReleaseDamaged, ReleaseError, StoreError
-from ..events import Changed, Listener, Notice, ignore, phase
+from ..digest import digest_bytes
+from ..errors import ManifestError, NoEarlierRelease, ReleaseError, StoreError
+from ..events import Changed, Event, Listener, Notice, ignore, phase
+from ..line_differences import logical_of
 from ..manifest import dump, dump_django, plain_key, suffix
-from ..model import Entry, Plain, Variant
+from ..model import Entry, Plain, Variant, under_name
 from ..records import Pointer, Record, manifest_key, read_manifest_body, read_record
 from ..stores.store import Copies, Store, digest_of, read_all
 from .catalog import pointer_of, record_of_release, records_of
+from .examine import MANY, Examination, each
+from .fields import Fields, by_default
 from .given import Given, leave
+from .items import Item
 from .lock import locked
 from .pointing import Pointing, current_id
 from .text import ManifestText, differing, text_of
@@ -51,6 +60,8 @@ def activate(
     release: str | Callable[[], str],
     *,
     manifest_name: str = "staticfiles.json",
+    fields: Fields | None = None,
+    at_once: int = 0,
     listener: Listener = ignore,
 ) -> Activated:
     """Make ``release`` the current one: an id, or what tells it, which is asked again when no other run is under way.
@@ -58,25 +69,48 @@ def activate(
     For the current release itself, and after a run that did not end (see `Unsettled`), all plain names are looked at
     and put right; else those that differ between the two.
 
+    ``manifest_name`` is empty where stock Django's manifest is not wanted. ``fields`` says with which header fields a
+    copy is answered; without, where a release was sent, as the options are by default. For a store to which each
+    request takes its time, ``at_once`` are under way, and of what lies under names that stand for their bytes only the
+    sizes are looked at.
+
     Raises `UnknownRelease`, `ReleaseIdError`, `ManifestError`, `StoreError`, and `ReleaseDamaged` if a file is missing
     among those that differ. The release that was current then stays so.
     """
-    return _activate(store, release if callable(release) else lambda: release, manifest_name, listener)
+    chosen = release if callable(release) else lambda: release
+    return _activate(store, chosen, _Way(manifest_name, fields, at_once, listener))
 
 
 def rollback(
-    store: Store, steps: int = 1, *, manifest_name: str = "staticfiles.json", listener: Listener = ignore
+    store: Store,
+    steps: int = 1,
+    *,
+    manifest_name: str = "staticfiles.json",
+    fields: Fields | None = None,
+    at_once: int = 0,
+    listener: Listener = ignore,
 ) -> Activated:
     """Make current again what was so ``steps`` releases ago: see `earlier`. Raises as `activate`, `NoEarlierRelease`.
 
     To roll back twice by 1 leads back to where one was, as ``cd -`` does; by 2 it leads further back. If another run is
     under way, this one waits for it, and goes back from what is current then.
     """
-    return _activate(store, partial(release_before, store, steps), manifest_name, listener)
+    return _activate(store, partial(release_before, store, steps), _Way(manifest_name, fields, at_once, listener))
 
 
-def _activate(store: Store, chosen: Callable[[], str], manifest_name: str, listener: Listener) -> Activated:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How it is done: what `activate` is given."""
+
+    manifest_name: str
+    fields: Fields | None
+    at_once: int
+    listener: Listener
+
+
+def _activate(store: Store, chosen: Callable[[], str], way: _Way) -> Activated:
     """Make current what is ``chosen`` when no other run is under way any more."""
+    listener = way.listener
     # An error need not wait for the other run.
     record_of_release(store, first := chosen())
     began_at = current_id(store)
@@ -88,8 +122,7 @@ def _activate(store: Store, chosen: Callable[[], str], manifest_name: str, liste
             what = f"{first} went away" if current == began_at else f"{current} became current"
             listener(Notice(f"The release {what} while this run waited: {release} is meant now, not {first}."))
             began_at = current
-        run = _Activation(store, record_of_release(store, release), began_at, listener)
-        return run.run(manifest_name)
+        return _Activation(store, record_of_release(store, release), began_at, way).run()
 
 
 def release_before(store: Store, steps: int) -> str:
@@ -110,19 +143,16 @@ def earlier(pointer: Pointer, there: Iterable[str]) -> list[str]:
     return [release for release in past if release in known]
 
 
-_MANY = 1000
-"""For more files all names are read, rather than looked for one by one, and not all bytes."""
-
-
 class _Activation:
     """One run: what the two releases are, what differs, and the result so far."""
 
-    def __init__(self, store: Store, record: Record, began_at: str, listener: Listener) -> None:
+    def __init__(self, store: Store, record: Record, began_at: str, way: _Way) -> None:
         self._store = store
+        self._way = way
+        self._lock = threading.Lock()
         self._record = record
         self._manifest = record.manifest
-        self._listener = listener
-        self._pointing = Pointing(store, began_at, self._tell, listener)
+        self._pointing = Pointing(store, began_at, self._tell, way.listener)
         self._unsettled = Unsettled(store)
         self._before = current_id(store)
         # Who makes the current release current again asks to have its plain names put right.
@@ -137,25 +167,30 @@ class _Activation:
             self._wanted = text_of(proven.result() if body is None else body, key)
             self._django = self._wanted.django_names()
             self._current = self._read_current()
+            self._look = Examination(store, record.release, self._wanted, way.at_once)
             self._old, self._new = self._compared()
             proven.result()
+        no_fields: dict[str, str] = {}
+        # What was built here is in a folder, as a rule, and its copies are answered as their sources are.
+        self._fields = way.fields or (by_default if not self._wanted.spares else lambda _: no_fields)
         if self._django is None:
             self._django = dump_django(self._wanted.names())
 
-    def run(self, manifest_name: str) -> Activated:
+    def run(self) -> Activated:
         """Activate; after a run that did not end look at all plain names, those that did not differ at the end."""
         all_of_them = self._unsettled.found
         was = self._parsed_current(self._old)
         will = self._wanted.parsed(self._new).entries
-        fixed = self._checked(will, was)
+        fixed = self._look.checked(will, was)
         if fixed:
             self._record_again(fixed)
-        if will:
+        if will and not self._wanted.hashed_only:
             self._unsettled.begin(self._manifest)
         self._place_plains({**will, **fixed}, was)
         self._result.before = self._pointing.point(self._record.release, self._manifest)
         try:
-            self._pointing.put_small(manifest_name, self._django or b"")
+            if self._way.manifest_name:
+                self._pointing.put_small(self._way.manifest_name, self._django or b"")
             self._pointing.settle()
             if all_of_them and self._current is not None:
                 every, before = self._wanted.parsed(self._wanted.files()).entries, self._parsed_current(None)
@@ -176,7 +211,9 @@ class _Activation:
             return [], new
         old, new = differing(self._current, self._wanted)
         self._result.differing = len(new)
-        if self._before == self._record.release or self._current.linked != self._wanted.linked:
+        # Where no sources are kept, what is under plain names must be known before the release is recorded.
+        unknown = self._unsettled.found and not self._wanted.spares
+        if self._before == self._record.release or self._current.flags != self._wanted.flags or unknown:
             return self._current.files(), self._wanted.files()
         return old, new
 
@@ -209,68 +246,6 @@ class _Activation:
             self._given.trusting = True
             return {}
 
-    def _checked(self, will: Mapping[str, Entry], was: Mapping[str, Entry]) -> dict[str, Entry]:
-        """The entries that have other variants than the manifest says. Raises `ReleaseDamaged`.
-
-        Of up to a thousand files the bytes are read. Of more only the sizes are looked at, but for names whose bytes
-        may be others: hashed names keep theirs. Variants do not: a run with other settings for compression puts others
-        beside the same files.
-        """
-        few = len(will) <= _MANY
-        faults: list[tuple[str, str]] = []
-        fixed: dict[str, Entry] = {}
-        for logical, entry in will.items():
-            old = was.get(logical)
-            fault = self._fault(entry.name, entry.size, entry.digest if few or _may_be_replaced(entry, old) else None)
-            if fault:
-                faults.append((entry.name, fault))
-            plain = None if self._wanted.linked else entry.plain
-            if plain is not None and (
-                fault := self._fault(plain_key(plain.digest), plain.size, plain.digest if few else None)
-            ):
-                faults.append((plain_key(plain.digest), fault))
-            if faults:
-                continue
-            live = old.codings if old is not None and old.name == entry.name else {}
-            codings = self._variants(entry.name, entry.codings, live)
-            if plain is not None:
-                old_plain = old.plain if old is not None else None
-                live = old_plain.codings if old_plain is not None and old_plain.digest == plain.digest else {}
-                plain = replace(plain, codings=self._variants(plain_key(plain.digest), plain.codings, live))
-            found = replace(entry, codings=codings, plain=plain or entry.plain)
-            if found != entry:
-                fixed[logical] = found
-        if faults:
-            raise ReleaseDamaged(self._record.release, faults)
-        return fixed
-
-    def _fault(self, key: str, size: int, digest: Digest | None) -> str:
-        """What is wrong with ``key``; empty if nothing. Its bytes are read if they must have a ``digest``."""
-        there = self._store.head(key)
-        if there is None:
-            return "missing"
-        if there.size != size:
-            return f"has {there.size:,} bytes, and the manifest says {size:,}"
-        if digest is not None and digest_of(self._store, key)[0] != digest:
-            return "has other bytes than the manifest says"
-        return ""
-
-    def _variants(self, name: str, wanted: Mapping[str, Variant], live: Mapping[str, Variant]) -> dict[str, Variant]:
-        """What there is of the ``wanted`` variants beside ``name``, where the current release has those ``live``."""
-        found = {}
-        for token, variant in wanted.items():
-            key = name + suffix(token)
-            there = self._store.head(key)
-            if there is None:
-                continue
-            if there.size == variant.size and live.get(token) == variant:
-                found[token] = variant
-                continue
-            made = Variant(there.size, digest_of(self._store, key)[0])
-            if made in (variant, live.get(token)):
-                found[token] = made
-        return found
-
     def _record_again(self, fixed: Mapping[str, Entry]) -> None:
         """Give the release a manifest that says what variants there are; its files stay the same."""
         from .outcome import size_of
@@ -282,74 +257,92 @@ class _Activation:
         record = record_of(self._record.release, digest_bytes(body), sizes, self._record.new_bytes)
         self._pointing.manifest(body)
         self._manifest = self._pointing.record(record).manifest
-        names = sorted(fixed)
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        what = "are missing, or were made anew with other settings: the release goes on with those that are there"
-        self._listener(Notice(f"Compressed variants of {shown} {what}. collectstatic makes them again."))
+        had = self._wanted.parsed([line for line in self._new if logical_of(line) in fixed]).entries
+        bare = [logical for logical in sorted(fixed) if had[logical].plain is not None and fixed[logical].plain is None]
+        if bare:
+            what = "this store keeps no sources of rewritten files, so what lies under the plain name is rewritten, too"
+            self._listener(Notice(f"{_shown(bare)}: {what}. To publish that release again brings the source back."))
+        encoded = [name for name in sorted(fixed) if _codings_of(fixed[name]) != _codings_of(had[name], fixed[name])]
+        if encoded:
+            what = "are missing, or were made anew with other settings: the release goes on with those that are there"
+            self._listener(Notice(f"Compressed variants of {_shown(encoded)} {what}. collectstatic makes them again."))
 
     def _place_plains(self, will: Mapping[str, Entry], was: Mapping[str, Entry]) -> None:
         """Put the copies under plain names, each at one instant, with the variants that belong to them."""
+        if self._wanted.hashed_only:
+            return
         if self._wanted.linked:
             if will:
                 what = "was made with --link and keeps no copies: the files under plain names stay as they are"
                 self._listener(Notice(f"The release {self._record.release} {what}."))
             return
         wanted = [entry for entry in will.values() if not entry.kept]
+
+        def place(entry: Entry) -> None:
+            if entry.plain is not None and not self._wanted.spares:
+                # It has been looked at, and has the bytes that nothing else has.
+                self._drop_others(entry, was.get(entry.logical), has)
+            else:
+                self._place_plain(entry, was.get(entry.logical), has)
+
         has: Callable[[str], bool] = self._wanted.has
-        if len(wanted) > _MANY:
+        if len(wanted) > MANY:
             names = self._wanted.names()
             has = {*names, *names.values()}.__contains__
         with phase(self._listener, "copy", len(wanted), sum(_plain_of(entry).size for entry in wanted)) as progress:
-            for entry in wanted:
-                self._place_plain(entry, was.get(entry.logical), has)
+            for entry, _ in each(place, wanted, self._way.at_once):
                 progress(1, _plain_of(entry).size)
             self._pointing.settle()
 
     def _place_plain(self, entry: Entry, old: Entry | None, has: Callable[[str], bool]) -> None:
         plain = _plain_of(entry)
+        wanted = under_name(plain)
         if old is not None and old.kept and old.digest != plain.digest:
             what = "left as it is: the release that was current has its bytes cached for ever under that name"
             self._listener(Notice(f"{entry.logical}: {what}."))
             return
         holder = entry.name if entry.plain is None else plain_key(plain.digest)
-        there = self._store.head(entry.logical)
-        same = (
-            there is not None and there.size == plain.size and digest_of(self._store, entry.logical)[0] == plain.digest
-        )
-        likely = () if old is None else (_plain_of(old).digest,)
+        same = not self._look.fault(entry.logical, wanted.size, wanted.digest)
+        likely = () if old is None else (under_name(_plain_of(old)).digest,)
         if not (same or self._mends or self._given.ours(entry.logical, *likely)):
             leave(self._listener, entry.logical)
             return
         beside = self._beside(entry, old, holder, has)
         # A web server sends a variant beside a file as that file: no old one may stand beside new bytes.
         for token, key in beside.items():
-            if token not in plain.codings or not same:
+            if token not in plain.beside or not same:
                 self._delete(key)
         if not same:
             try:
-                self._copy(holder, entry.logical, plain.size, plain.digest, entry.logical)
+                self._copy(holder, entry, entry.logical, wanted, plain.stored)
             except StoreError as error:
                 if not isinstance(error.__cause__, IsADirectoryError):
                     raise
                 what = "not put under its plain name: there is a folder of that name, with files of other releases"
                 self._listener(Notice(f"{entry.logical}: {what}."))
                 return
-        for token, variant in plain.codings.items():
+        for token, variant in plain.beside.items():
             if (target := beside.get(token)) is not None:
-                self._copy(holder + suffix(token), target, variant.size, variant.digest)
+                self._copy(holder + suffix(token), entry, target, variant, token)
+
+    def _drop_others(self, entry: Entry, old: Entry | None, has: Callable[[str], bool]) -> None:
+        """Remove variants beside a plain name that stays as it is, if they are ours and the release has none such."""
+        for token, key in self._beside(entry, old, "", has).items():
+            if token not in _plain_of(entry).beside:
+                self._delete(key)
 
     def _beside(self, entry: Entry, old: Entry | None, holder: str, has: Callable[[str], bool]) -> dict[str, str]:
         """Coding → key of each variant beside the plain name that there is, or is to be, and that is ours."""
         plain = _plain_of(entry)
         # Only what a manifest names is ours to remove.
-        linked = self._current is not None and self._current.linked
-        known = {} if old is None or (linked and not old.kept) else _plain_of(old).codings
+        bare = self._current is not None and (self._current.linked or self._current.hashed_only)
+        known = {} if old is None or (bare and not old.kept) else _plain_of(old).beside
         # A file of the release may be called what a variant would be called: it is none.
         beside = {}
-        for token in {**known, **plain.codings}:
+        for token in {**known, **plain.beside}:
             if has(key := entry.logical + suffix(token)):
                 continue
-            likely = [codings[token].digest for codings in (known, plain.codings) if token in codings]
+            likely = [codings[token].digest for codings in (known, plain.beside) if token in codings]
             if self._given.ours(key, *likely) or (self._mends and self._is_damaged(key, token, plain, holder)):
                 beside[token] = key
             else:
@@ -358,19 +351,24 @@ class _Activation:
 
     def _is_damaged(self, key: str, token: str, plain: Entry | Plain, holder: str) -> bool:
         """Whether what is under ``key``, a variant's beside a plain name, may be what damage left of it."""
-        variant = plain.codings.get(token)
-        return variant is not None and self._given.may_be_ours(key, variant.size, holder + suffix(token))
+        variant = plain.beside.get(token)
+        end = suffix(token) if holder else ""
+        return variant is not None and self._given.may_be_ours(key, variant.size, holder + end)
 
-    def _copy(self, source: str, target: str, size: int, digest: Digest, logical: str = "") -> None:
+    def _copy(self, source: str, entry: Entry, target: str, made: Variant, coding: str) -> None:
+        item = Item(target, (source,), made.size, made.digest, entry.logical, entry.media_type, coding, hashed=False)
+        fields = self._fields(item)
         if isinstance(self._store, Copies):
-            written = self._store.copy(source, target)
+            written = self._store.copy(source, target, fields=fields)
         else:
             there = self._store.head(target)
-            written = there is None or there.size != size or digest_of(self._store, target)[0] != digest
+            written = there is None or there.size != made.size or digest_of(self._store, target)[0] != made.digest
             if written:
-                self._store.put(target, b"".join(self._store.read(source)), digest=digest)
+                self._store.put(target, b"".join(self._store.read(source)), digest=made.digest, fields=fields)
         if written:
-            self._tell(Changed(target, "write", size, logical, "plain" if logical else "variant", source))
+            is_plain = target == entry.logical
+            kind: Literal["plain", "variant"] = "plain" if is_plain else "variant"
+            self._tell(Changed(target, "write", made.size, entry.logical if is_plain else "", kind, source))
 
     def _delete(self, key: str) -> None:
         stored = self._store.head(key)
@@ -379,8 +377,13 @@ class _Activation:
             self._tell(Changed(key, "delete", stored.size, kind="stale"))
 
     def _tell(self, change: Changed) -> None:
-        self._result.changed.append(change)
-        self._listener(change)
+        with self._lock:
+            self._result.changed.append(change)
+            self._way.listener(change)
+
+    def _listener(self, event: Event) -> None:
+        with self._lock:
+            self._way.listener(event)
 
 
 def _plain_of(entry: Entry) -> Entry | Plain:
@@ -388,6 +391,11 @@ def _plain_of(entry: Entry) -> Entry | Plain:
     return entry.plain or entry
 
 
-def _may_be_replaced(entry: Entry, old: Entry | None) -> bool:
-    """Whether another release may have put other bytes under the hashed name: one that a bundler gave is also plain."""
-    return entry.kept and (old is None or old.name != entry.name or old.digest != entry.digest)
+def _codings_of(entry: Entry, like: Entry | None = None) -> object:
+    """The variants of ``entry``; those of its plain copy only if it has one in ``like``, too."""
+    plain = entry.plain if like is None or like.plain is not None else None
+    return entry.codings, plain and plain.codings
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 from ..config import ServeConfig
 from ..http.headers import file_headers
 from ..stores.object_fields import held, is_held
 from .items import Item
+
+Fields = Callable[[Item], Mapping[str, str]]
+"""What says with which header fields an object is answered, for who puts it."""
 
 
 def fields_of(item: Item, config: ServeConfig) -> dict[str, str]:
@@ -32,3 +38,7 @@ def not_held(config: ServeConfig) -> list[str]:
     if config.release_header:
         found.add(config.release_header.title())
     return sorted(found) + (["serve.add_headers"] if config.add_headers else [])
+
+
+by_default: Fields = partial(fields_of, config=ServeConfig())
+"""What an object gets of those who know no options: a copy of a hashed name's would be kept for ever without."""

@@ -1,0 +1,187 @@
+"""Releases in stores that they were sent to: made current again, verified, repaired, carried on and pruned."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from shipfiles.digest import digest_bytes, hashed_name
+from shipfiles.errors import ReleaseDamaged
+from shipfiles.events import Event, Notice
+from shipfiles.manifest import Manifest
+from shipfiles.release.activate import activate, rollback
+from shipfiles.release.fields import fields_of
+from shipfiles.release.items import Shape
+from shipfiles.release.publish import publish
+from shipfiles.release.unsettled import Unsettled
+from shipfiles.stores.local import LocalStore
+from shipfiles.stores.memory import MemoryStore
+from shipfiles.stores.store import Locks, Store, read_all
+from tests.sent import CONFIG, check_sent, send_by_hand
+from tests.unit.test_publish import CSS, FAST, SITE, SVG, Folding, current, made
+
+SHAPES = [Shape(), Shape(variants=True), Shape(hashed_only=True), Shape(coding="gzip")]
+# A picture that a style sheet names; in the third the style sheet itself.
+SECOND: dict[str, str | bytes] = {"css/img/x.svg": SVG + " ", "new.txt": "new\n" * 200}
+THIRD: dict[str, str | bytes] = {"css/app.css": CSS + "a { color: blue }\n"}
+
+
+@pytest.fixture(params=["memory", "local", "without abilities"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "without abilities":
+        return Folding()
+    return MemoryStore() if request.param == "memory" else LocalStore(str(tmp_path / "target"))
+
+
+@pytest.fixture
+def built(tmp_path: Path, write) -> LocalStore:
+    store = LocalStore(str(tmp_path / "built"))
+    publish(made(write(SITE)), store, FAST, release="one")
+    publish(made(write(SECOND)), store, FAST, release="two")
+    publish(made(write(THIRD)), store, FAST, release="three")
+    return store
+
+
+def send(built: Store, target: Store, shape: Shape, *releases: str) -> dict[str, Manifest]:
+    return {release: send_by_hand(built, release, target, shape) for release in releases}
+
+
+def has_fields(store: Store) -> bool:
+    return not isinstance(store, LocalStore)
+
+
+@pytest.mark.parametrize("at_once", [0, 8])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_back_where_the_sources_are_the_same(built: LocalStore, store: Store, shape: Shape, at_once: int) -> None:
+    """The plain name of the style sheet has the same bytes in both, though it names another picture."""
+    sent = send(built, store, shape, "one", "two")
+    told: list[Event] = []
+    activate(store, "one", manifest_name="", at_once=at_once, listener=told.append)
+    assert current(store) == sent["one"]
+    check_sent(store, sent["one"], fields=has_fields(store))
+    check_sent(store, sent["two"], plain=False, fields=has_fields(store))
+    assert read_all(store, "staticfiles.json") is None
+    assert not any(isinstance(event, Notice) for event in told)
+    rollback(store, manifest_name="", at_once=at_once)
+    assert current(store) == sent["two"]
+    check_sent(store, sent["two"], fields=has_fields(store))
+
+
+@pytest.mark.parametrize("at_once", [0, 8])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_back_where_a_source_is_gone(built: LocalStore, store: Store, shape: Shape, at_once: int) -> None:
+    """No `.shipfiles/plain/` has it: the plain name gets what is under the hashed name, and the manifest says so."""
+    sent = send(built, store, shape, "two", "three")
+    told: list[str] = []
+    rollback(
+        store, manifest_name="", at_once=at_once,
+        listener=lambda event: told.append(event.text) if isinstance(event, Notice) else None,
+    )  # fmt: skip
+    now = current(store)
+    check_sent(store, now, fields=has_fields(store))
+    assert (now.hashed_only, now.spares) == (shape.hashed_only, False)
+    if shape.hashed_only:
+        assert now == sent["two"]
+        return
+    assert now.entries["css/app.css"].plain is None
+    assert read_all(store, "css/app.css") == read_all(store, now.entries["css/app.css"].name)
+    assert [text for text in told if text.startswith("css/app.css: this store keeps no sources")]
+    # The script, whose source is the same, has it.
+    assert now.entries["js/a.js"] == sent["two"].entries["js/a.js"]
+    # The same once more finds nothing to do.
+    assert activate(store, "two", manifest_name="").changed == []
+    # What is sent again puts the source back.
+    again = send_by_hand(built, "two", store, shape)
+    assert current(store) == again == sent["two"]
+    check_sent(store, again, fields=has_fields(store))
+
+
+def test_after_a_run_that_did_not_end_all_plain_names_are_known_before_the_release_is(
+    built: LocalStore, store: Store
+) -> None:
+    send(built, store, Shape(), "one", "two")
+    Unsettled(store).begin()
+    # A plain name that is the same in both releases.
+    store.put("js/a.js", b"half of another release")
+    activate(store, "one", manifest_name="")
+    now = current(store)
+    assert now.entries["js/a.js"].plain is None
+    assert now.entries["css/app.css"].plain is not None
+    check_sent(store, now, fields=has_fields(store))
+    # Without locks nobody can tell whether that run is under way; see `Unsettled`.
+    assert Unsettled(store).found is not isinstance(store, Locks)
+
+
+def test_a_hashed_name_that_is_anothers_plain_name_is_never_written(tmp_path: Path, write) -> None:
+    """A file is called as another's hashed name and has its bytes; itself it is rewritten to others."""
+    store, built = MemoryStore(), LocalStore(str(tmp_path / "built"))
+    css = "a { background: url(x.svg) }\n"
+    picture = hashed_name("x.svg", digest_bytes(SVG.encode()))
+    rewritten = css.replace("x.svg", picture)
+    name = hashed_name("a.css", digest_bytes(rewritten.encode()))
+    files: dict[str, str | bytes] = {"x.svg": SVG, picture: SVG, "a.css": css, name: rewritten}
+    manifest = publish(made(write(files)), built, FAST, release="one").manifest
+    assert manifest.entries["a.css"].name == name
+    assert manifest.entries[name].plain is not None
+    sent = send_by_hand(built, "one", store, Shape())
+    activate(store, "one", manifest_name="")
+    check_sent(store, sent)
+    # Not even where its bytes are not what they should be, and only their number was looked at.
+    damaged = b"x" * len(rewritten)
+    store.put(name, damaged)
+    activate(store, "one", manifest_name="", at_once=8)
+    assert read_all(store, name) == damaged
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_release_that_lacks_a_file_does_not_become_current(built: LocalStore, store: Store, shape: Shape) -> None:
+    sent = send(built, store, shape, "one", "two")
+    store.delete([sent["one"].entries["css/app.css"].name])
+    for at_once in (0, 8):
+        with pytest.raises(ReleaseDamaged, match=r"css/app\..*\.css"):
+            activate(store, "one", manifest_name="", at_once=at_once)
+    assert current(store) == sent["two"]
+
+
+@pytest.mark.parametrize("at_once", [0, 8])
+def test_what_is_stored_with_other_settings_is_taken_as_it_is(built: LocalStore, store: Store, at_once: int) -> None:
+    """Hashed names are put once: of two runs with other compression settings the first one's bytes are there."""
+    sent = send(built, store, Shape(coding="gzip"), "one", "two")
+    entry = sent["one"].entries["css/app.css"]
+    other = gzip.compress(gzip.decompress(read_all(store, entry.name) or b""), 0, mtime=0)
+    assert len(other) != entry.codings["gzip"].size
+    store.put(entry.name, other)
+    activate(store, "one", manifest_name="", at_once=at_once)
+    now = current(store)
+    assert now.entries["css/app.css"].codings["gzip"].digest == digest_bytes(other)
+    assert now.entries["css/app.css"].digest == entry.digest
+
+
+def test_plain_names_are_answered_as_the_options_say(built: LocalStore) -> None:
+    store = MemoryStore()
+    send(built, store, Shape(), "two", "three")
+    activate(store, "two", manifest_name="", fields=lambda item: {**fields_of(item, CONFIG), "Content-Language": "de"})
+    stored = store.head("css/app.css")
+    assert stored is not None
+    assert stored.fields == {
+        "Content-Type": "text/css; charset=utf-8", "Cache-Control": "max-age=60, public", "Content-Language": "de",
+    }  # fmt: skip
+
+
+def test_what_others_have_put_there_stays(built: LocalStore, store: Store) -> None:
+    send(built, store, Shape(), "two", "three")
+    store.put("css/app.css", b"theirs")
+    activate(store, "two", manifest_name="")
+    assert read_all(store, "css/app.css") == b"theirs"
+
+
+@pytest.mark.parametrize(("first", "second"), [(Shape(), Shape(hashed_only=True)), (Shape(hashed_only=True), Shape())])
+def test_between_releases_of_different_shapes(built: LocalStore, store: Store, first: Shape, second: Shape) -> None:
+    one = send_by_hand(built, "one", store, first)
+    send_by_hand(built, "two", store, second)
+    activate(store, "one", manifest_name="")
+    now = current(store)
+    assert now.hashed_only == one.hashed_only
+    check_sent(store, now, fields=has_fields(store))
