@@ -239,6 +239,10 @@ class Flags(NamedTuple):
         return b" ".join(name.encode() for name, flag in self._asdict().items() if flag is not (name == "spares"))
 
 
+BUILT = Flags()
+"""Those of a release where it was built."""
+
+
 def flags_of(head: Mapping[str, Any]) -> Flags:
     """The flags in the ``head`` of a manifest."""
     return Flags(

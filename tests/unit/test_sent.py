@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,16 @@ from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.errors import ReleaseDamaged
 from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest
+from shipfiles.records import now
 from shipfiles.release.activate import activate, rollback
 from shipfiles.release.fields import fields_of
-from shipfiles.release.items import Shape
+from shipfiles.release.items import Shape, items_of
+from shipfiles.release.prune import plan_prune, prune
 from shipfiles.release.publish import publish
+from shipfiles.release.repair import repair
+from shipfiles.release.supply import OtherStore
 from shipfiles.release.unsettled import Unsettled
+from shipfiles.release.verify import verify
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Locks, Store, read_all
@@ -185,3 +191,74 @@ def test_between_releases_of_different_shapes(built: LocalStore, store: Store, f
     now = current(store)
     assert now.hashed_only == one.hashed_only
     check_sent(store, now, fields=has_fields(store))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_was_sent_is_whole(built: LocalStore, store: Store, shape: Shape) -> None:
+    """No source of a rewritten file is looked for in `.shipfiles/plain/`, nor plain names where there are none."""
+    sent = send(built, store, shape, "one", "two", "three")
+    found = verify(store, manifest_name="")
+    assert (found.faults, found.unsettled, found.notes) == ([], [], [])
+    assert found.current == ("" if shape.hashed_only else "three")
+    hashed = {item.key for manifest in sent.values() for item in items_of(manifest) if item.hashed}
+    assert found.objects == len(hashed) + sum(not item.hashed for item in items_of(sent["three"]))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_damage_is_found_and_put_right_from_where_it_was_built(built: LocalStore, store: Store, shape: Shape) -> None:
+    """Each object that there is, in turn."""
+    sent = send(built, store, shape, "three")["three"]
+    supplies = [OtherStore(built, "where it was built")]
+    for item in items_of(sent):
+        for body in (None, b"?" * item.size, b""):
+            if body is None:
+                store.delete([item.key])
+            elif item.size:
+                store.put(item.key, body)
+            found = verify(store, manifest_name="")
+            if body is None or item.size:
+                assert [fault.key for fault in found.faults] == [item.key]
+            fixed = repair(store, found, supplies, FAST, manifest_name="")
+            # A variant whose bytes are wrong is removed first, and only put back where a key has its bytes for ever.
+            assert [fault for fault in fixed.faults if not fault.repaired and not fault.why_not] == []
+            assert [(fault.key, fault.why_not) for fault in fixed.left] == []
+            check_sent(store, sent, fields=has_fields(store))
+
+
+def test_a_rewritten_file_whose_source_nobody_has_is_told(built: LocalStore, store: Store) -> None:
+    send(built, store, Shape(), "three")
+    store.delete(["css/app.css"])
+    (fault,) = repair(store, verify(store, manifest_name=""), (), FAST, manifest_name="").left
+    assert (fault.key, fault.kind) == ("css/app.css", "missing")
+    assert "publish the release again" in fault.why_not
+
+
+def test_bytes_that_decode_to_the_file_are_no_fault(built: LocalStore, store: Store) -> None:
+    sent = send(built, store, Shape(coding="gzip"), "one")["one"]
+    name = sent.entries["css/app.css"].name
+    store.put(name, gzip.compress(gzip.decompress(read_all(store, name) or b""), 0, mtime=0))
+    found = verify(store, manifest_name="")
+    assert found.faults == []
+    assert name in "".join(found.notes)
+    # What is not encoded at all is one: it would be answered with a Content-Encoding that it has not.
+    store.put(name, gzip.decompress(read_all(store, name) or b""))
+    (fault,) = verify(store, manifest_name="").faults
+    assert (fault.key, fault.kind) == (name, "damaged")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_prune_takes_what_no_release_needs(built: LocalStore, store: Store, shape: Shape) -> None:
+    sent = send(built, store, shape, "one", "two", "three")
+    store.put("theirs.css", b"not ours")
+    none = timedelta(0)
+    at = now() + timedelta(days=1)
+    done = prune(store, plan_prune(store, keep=1, younger_than=none, at=at, grace=none, manifest_name=""))
+    # The one before the current one stays whatever is asked for.
+    assert [*done.dropped] == ["one"]
+    check_sent(store, sent["three"], fields=has_fields(store))
+    check_sent(store, sent["two"], plain=False, fields=has_fields(store))
+    left = {stored.key for stored in store.list() if not stored.key.startswith(".shipfiles/")}
+    needed = {item.key for name in ("two", "three") for item in items_of(sent[name])}
+    assert left == needed | {"theirs.css"}
+    assert {item.key for item in items_of(sent["one"])} - needed
+    assert verify(store, manifest_name="").faults == []

@@ -54,8 +54,8 @@ def owned_keys(store: Store, manifest_name: str, listener: Listener) -> frozense
 
 
 def django_keys(store: Store, manifest_name: str, listener: Listener) -> set[str]:
-    """The keys that ``staticfiles.json`` names."""
-    body = read_all(store, manifest_name)
+    """The keys that ``staticfiles.json`` names; ``manifest_name`` is empty where there is none."""
+    body = read_all(store, manifest_name) if manifest_name else None
     if body is None:
         return set()
     try:

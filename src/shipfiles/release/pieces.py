@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..digest import Digest, Digester
 from ..errors import KeyNotFound, StoreError
-from ..manifest import plain_key, suffix
-from ..model import Entry, Plain, Variant
+from ..manifest import BUILT, Flags, plain_key, suffix
+from ..model import Entry, Plain, Variant, under_name
 from ..stores.store import Links, Store, Stored
 from .decode import decoder_of
 
@@ -27,11 +27,15 @@ class Piece:
     size: int
     digest: Digest
     coding: str = ""
-    """The coding of a variant; empty for what is not encoded."""
+    """The content coding of its bytes; empty for none."""
     content: Variant | None = None
-    """What a variant decodes to."""
+    """What they decode to."""
+    beside: bool = False
+    """Whether it is a variant beside its file, under a name with a suffix."""
+    plain: bool = False
+    """Whether it is a plain name, or a variant beside one."""
     holder: str = ""
-    """Of a plain name, or a variant beside one, the key whose bytes are the same and never change."""
+    """Of such a one the key whose bytes are the same and never change; empty if the store has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +65,32 @@ Known = MutableMapping[tuple[str, str], Seen]
 """What was read of a place in the store under a coding: hard links are read once."""
 
 
-def pieces_of(entry: Entry, *, linked: bool) -> Iterator[Piece]:
-    """The pieces of ``entry`` that no later release replaces."""
+def pieces_of(entry: Entry, flags: Flags = BUILT) -> Iterator[Piece]:
+    """The pieces of ``entry``, of a release with ``flags``, that no later release replaces."""
     yield from _with_variants(entry.name, entry)
-    if entry.plain is not None and not linked:
+    if entry.plain is not None and flags.keeps_sources:
         yield from _with_variants(plain_key(entry.plain.digest), entry.plain)
 
 
-def plain_pieces_of(entry: Entry, taken: Collection[str]) -> Iterator[Piece]:
+def plain_pieces_of(entry: Entry, taken: Collection[str], flags: Flags = BUILT) -> Iterator[Piece]:
     """The pieces of ``entry`` under its plain name while its release is current, if plain names are no links.
 
     ``taken`` are logical paths and hashed names: a source may be called what a variant would be called, and wins.
     """
     if entry.kept:
         return
-    holder = entry.name if entry.plain is None else plain_key(entry.plain.digest)
-    for piece in _with_variants(holder, entry.plain or entry):
-        key = entry.logical + (suffix(piece.coding) if piece.coding else "")
-        if not piece.coding or key not in taken:
-            yield Piece(key, piece.size, piece.digest, piece.coding, piece.content, piece.key)
+    holder = entry.name if entry.plain is None else plain_key(entry.plain.digest) if flags.keeps_sources else ""
+    for piece in _with_variants(entry.logical, entry.plain or entry):
+        if not (piece.beside and piece.key in taken):
+            end = suffix(piece.coding) if piece.beside else ""
+            yield replace(piece, plain=True, holder=holder and holder + end)
 
 
 def _with_variants(key: str, of: Entry | Plain) -> Iterator[Piece]:
-    yield Piece(key, of.size, of.digest)
-    for token, variant in of.codings.items():
-        yield Piece(key + suffix(token), variant.size, variant.digest, token, Variant(of.size, of.digest))
+    under, content = under_name(of), Variant(of.size, of.digest)
+    yield Piece(key, under.size, under.digest, of.stored, content if of.stored else None)
+    for token, variant in of.beside.items():
+        yield Piece(key + suffix(token), variant.size, variant.digest, token, content, beside=True)
 
 
 def look(store: Store, piece: Piece, known: Known) -> Finding | None:

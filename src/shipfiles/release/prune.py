@@ -241,7 +241,8 @@ def _read_known(store: Store, manifest_name: str) -> _Known:
     if pointer.release not in records:
         raise refused(f"{record_key(pointer.release)}: missing, but {POINTER_KEY} names it. Run collectstatic again.")
     # Its names are needed, too.
-    bodies[manifest_name] = read_all(store, manifest_name) or b""
+    if manifest_name:
+        bodies[manifest_name] = read_all(store, manifest_name) or b""
     parts = [part for key in sorted(bodies) for part in (key.encode(), bodies[key])]
     basis = digest_bytes(b"\n".join([*parts, *(key.encode() for key in sorted(manifests))]))
     return _Known(pointer, records, manifests, basis)

@@ -6,7 +6,7 @@ compared with the manifest: killed at any moment, there are as many faults as be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,8 @@ from ..records import POINTER_KEY, dump_record, now
 from ..stores.store import Copies, Settles, Store, read_all
 from .decode import decoder_of
 from .deposit import spooled
+from .fields import Fields, by_default
+from .items import Item
 from .lock import locked
 from .outcome import size_of
 from .parcel import NO_TIME, checked
@@ -47,19 +49,21 @@ def repair(
     release: str = "",
     *,
     manifest_name: str = "staticfiles.json",
+    fields: Fields = by_default,
     workers: int = 0,
     listener: Listener = ignore,
 ) -> Verified:
     """What `verify` says of ``release``, or of all, after a repair of what it has ``found`` before.
 
     ``supplies`` are asked in turn for what the store does not have itself; ``config`` says how variants are compressed
-    that nobody has. Raises `StoreError`; what cannot be repaired is no error.
+    that nobody has, ``fields`` with which header fields what is put is answered. Raises `StoreError`; what cannot be
+    repaired is no error.
     """
     if not (found.faults or found.unsettled):
         return found
     with locked(store, listener):
         unsettled = Unsettled(store)
-        run = _Repair(store, supplies, config, manifest_name, listener)
+        run = _Repair(store, supplies, config, manifest_name, fields, listener)
         fixed: list[Fault] = []
         # With a record a manifest may come to light that is missing, and with that the files.
         for _ in range(_ROUNDS):
@@ -82,12 +86,19 @@ class _Repair:
     """One run."""
 
     def __init__(
-        self, store: Store, supplies: Sequence[Supply], config: CompressConfig, manifest_name: str, listener: Listener
+        self,
+        store: Store,
+        supplies: Sequence[Supply],
+        config: CompressConfig,
+        manifest_name: str,
+        fields: Fields,
+        listener: Listener,
     ) -> None:
         self._store = store
         self._supplies = supplies
         self._config = config
         self._manifest_name = manifest_name
+        self._fields = fields
         self._listener = listener
         # By key, what went wrong when a repair was tried.
         self._reasons: dict[str, str] = {}
@@ -160,16 +171,21 @@ class _Repair:
             if fault.kind == "taken":
                 fault.why_not = "it is somebody else's"
         bad = [fault for fault in there if fault.piece is not None and not fault.why_not]
-        hashed = [fault for fault in bad if not _of(fault)[0].holder]
-        files = [fault for fault in hashed if not _coding(fault)]
-        variants = [fault for fault in hashed if _coding(fault)]
+        plain = [fault for fault in bad if _of(fault)[0].plain]
+        hashed = [fault for fault in bad if not _of(fault)[0].plain]
+        files = [fault for fault in hashed if not _of(fault)[0].beside]
+        variants = [fault for fault in hashed if _of(fault)[0].beside]
+        # Nothing else in the store has their bytes, if not a variant or a file of that name.
+        alone = [fault for fault in plain if not _of(fault)[0].holder and fault.kind != "stale"]
         steps: tuple[Callable[[], None], ...] = (
             partial(self._from_within, files),
             partial(self._supplied, files),
             partial(self._from_within, variants),
             partial(self._supplied, variants),
             partial(self._encoded, variants),
-            partial(self._plain, [fault for fault in bad if _of(fault)[0].holder]),
+            partial(self._from_within, alone),
+            partial(self._supplied, alone),
+            partial(self._plain, plain),
         )
         with phase(self._listener, "repair", len(bad)) as progress:
             done = 0
@@ -193,7 +209,7 @@ class _Repair:
         """From another key that has the same bytes, or from a variant of them."""
         for fault in faults:
             piece, entry = _of(fault)
-            others = [*pieces_of(entry, linked=False), *plain_pieces_of(entry, ())]
+            others = [*pieces_of(entry), *plain_pieces_of(entry, ())]
             for other in others:
                 if other.key != piece.key and (other.digest, other.coding) == (piece.digest, piece.coding):
                     self._put(fault, self._store.read(other.key), _WITHIN)
@@ -241,20 +257,23 @@ class _Repair:
     def _plain(self, faults: Sequence[Fault]) -> None:
         """Plain names, from the keys that have the same bytes for ever; a wrong variant never beside right bytes."""
         for fault in faults:
-            if fault.kind in ("stale", "damaged") and _coding(fault):
+            if fault.kind in ("stale", "damaged") and _of(fault)[0].beside and not fault.repaired:
                 self._store.delete([fault.key])
                 self._listener(Changed(fault.key, "delete", 0, kind="stale"))
                 fault.repaired = "removed" if fault.kind == "stale" else ""
         for fault in faults:
-            piece, _ = _of(fault)
-            if fault.kind == "stale":
+            piece, entry = _of(fault)
+            if fault.kind == "stale" or fault.repaired:
+                continue
+            if not piece.holder:
+                fault.why_not = fault.why_not or "no other place has it. To publish the release again brings it back"
                 continue
             if still(self._store, Fault(piece.holder, "missing", "", piece=replace(piece, key=piece.holder))):
                 fault.why_not = f"{piece.holder}, which has the same bytes, could not be repaired either"
                 continue
             try:
                 if isinstance(self._store, Copies):
-                    self._store.copy(piece.holder, piece.key)
+                    self._store.copy(piece.holder, piece.key, fields=self._fields_of(piece, entry))
                     self._tell(piece.key, piece.size)
                     fault.repaired = _WITHIN
                 else:
@@ -267,14 +286,15 @@ class _Repair:
 
     def _put(self, fault: Fault, chunks: Iterable[bytes], origin: str, made: Piece | None = None) -> None:
         """Put ``chunks`` under the key of ``fault``, if they are the bytes that belong there and it has others."""
-        piece = made or _of(fault)[0]
+        piece, entry = made or _of(fault)[0], _of(fault)[1]
         if fault.repaired or fault.why_not:
             return
         wrong = StoreError(piece.key, "other bytes than those that are wanted")
         try:
             proven = checked(chunks, Variant(piece.size, piece.digest), lambda: wrong)
             with spooled(piece.key, proven, piece.size) as body:
-                self._write(fault, lambda: self._store.put(piece.key, body, digest=piece.digest))
+                fields = self._fields_of(piece, entry)
+                self._write(fault, lambda: self._store.put(piece.key, body, digest=piece.digest, fields=fields))
         except ShipfilesError as error:
             # It is not to be had from there.
             if error is not wrong and not isinstance(error, KeyNotFound):
@@ -282,6 +302,13 @@ class _Repair:
         if fault.repaired:
             fault.repaired = origin
             self._tell(piece.key, piece.size)
+
+    def _fields_of(self, piece: Piece, entry: Entry) -> Mapping[str, str]:
+        return self._fields(
+            Item(
+                piece.key, (), piece.size, piece.digest, entry.logical, entry.media_type, piece.coding, not piece.plain
+            )
+        )
 
     def _write(self, fault: Fault, put: Callable[[], object]) -> None:
         try:
@@ -303,10 +330,6 @@ def _of(fault: Fault) -> tuple[Piece, Entry]:
     assert fault.piece is not None
     assert fault.entry is not None
     return fault.piece, fault.entry
-
-
-def _coding(fault: Fault) -> str:
-    return _of(fault)[0].coding
 
 
 def _decoded(store: Store, piece: Piece) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..digest import Digest, digest_bytes
 from ..errors import ArchiveError, KeyNotFound, ManifestError, StoreError
+from ..manifest import plain_key, suffix
 from ..records import Record, load_record, manifest_key, record_key
 from ..stores.store import Store, chunks_of, read_all
 from . import tarball
@@ -41,18 +42,19 @@ class Supply(Protocol):
 
 
 class OtherStore:
-    """Another store, an exported folder among these."""
+    """Another store, an exported folder among these; or one that releases were sent to, or that they were built in."""
 
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
         self.name = name
 
     def parts(self, wanted: Mapping[str, Piece]) -> Parts:
-        """Those that are there under the same keys."""
-        for key in wanted:
-            if self._store.head(key) is not None:
-                with suppress(KeyNotFound):
-                    yield key, self._store.read(key)
+        """Those that are there under the same keys, or where a store of another shape has them."""
+        for key, piece in wanted.items():
+            for place in (key, *_elsewhere(piece)):
+                if self._store.head(place) is not None:
+                    with suppress(KeyNotFound):
+                        yield key, self._store.read(place)
 
     def manifest(self, digest: Digest) -> bytes | None:
         """The one under the same key."""
@@ -125,6 +127,17 @@ class Built:
         """None either."""
         del release
         return None
+
+
+def _elsewhere(piece: Piece) -> Iterator[str]:
+    """Other keys that may have the bytes of ``piece`` in a store where files are stored in another form."""
+    if piece.coding and piece.beside:
+        yield piece.key.removesuffix(suffix(piece.coding))
+    elif piece.coding:
+        yield piece.key + suffix(piece.coding)
+    if piece.plain:
+        content = piece.content.digest if piece.content is not None else piece.digest
+        yield plain_key(content) + (suffix(piece.coding) if piece.coding else "")
 
 
 @contextmanager

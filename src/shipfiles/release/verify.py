@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..errors import StoreError
 from ..events import Listener, ignore, phase
 from ..lines import DAMAGE, damaged
-from ..manifest import SUFFIXES, line_entry, load, suffix
+from ..manifest import SUFFIXES, Flags, line_entry, load, suffix
 from ..model import Entry, Variant
 from ..records import Record, manifest_key, record_key
 from ..stores.store import Store, digest_of
@@ -74,7 +74,7 @@ class _Job(NamedTuple):
     entry: Entry
     release: str
     mark: bytes
-    linked: bool
+    flags: Flags
     hashed: bool
     """Else it was looked at with another release."""
     plain: bool
@@ -167,10 +167,10 @@ class Verification:
             size += self._sizes[mark]
         sums[key] = files, size
         if record is self._survey.current:
-            fault = django_fault(self._store, lines, record.release, self._manifest_name)
-            if fault is not None:
+            name = self._manifest_name
+            if name and (fault := django_fault(self._store, lines, record.release, name)) is not None:
                 (self.result.unsettled if Unsettled(self._store).found else self.result.faults).append(fault)
-            if not lines.linked:
+            if not (lines.linked or lines.hashed_only):
                 self.result.current = record.release
                 ends = tuple(SUFFIXES.values())
                 self._taken = {key for pair in lines.names().items() for key in pair if key.endswith(ends)}
@@ -187,13 +187,13 @@ class Verification:
                 plain = record.release == self.result.current
                 for mark, line in marked(lines):
                     if plain or mark not in done:
-                        yield _Job(line_entry(line), record.release, mark, lines.linked, mark not in done, plain)
+                        yield _Job(line_entry(line), record.release, mark, lines.flags, mark not in done, plain)
                         done.add(mark)
 
     def _look(self, job: _Job) -> _Looked:
         known: Known = {}
-        pieces = list(pieces_of(job.entry, linked=job.linked)) if job.hashed else []
-        pieces += plain_pieces_of(job.entry, self._taken) if job.plain else []
+        pieces = list(pieces_of(job.entry, job.flags)) if job.hashed else []
+        pieces += plain_pieces_of(job.entry, self._taken, job.flags) if job.plain else []
         found = [(piece, finding) for piece in pieces if (finding := look(self._store, piece, known))]
         if job.plain:
             found += self._stale(job.entry, known)
@@ -206,10 +206,11 @@ class Verification:
         plain = entry.plain or entry
         for token in SUFFIXES:
             key = entry.logical + suffix(token)
-            if token in plain.codings or key in self._taken or decoder_of(token) is None:
+            if token in plain.beside or key in self._taken or decoder_of(token) is None:
                 continue
             if self._store.head(key) is not None:
-                piece = Piece(key, 0, plain.digest, token, Variant(plain.size, plain.digest), entry.logical)
+                content = Variant(plain.size, plain.digest)
+                piece = Piece(key, 0, plain.digest, token, content, beside=True, plain=True, holder=entry.logical)
                 finding = look(self._store, piece, known)
                 if finding is not None and finding.kind == "damaged":
                     what = "it is no variant of the file beside it, but web servers may send it as one"
@@ -224,7 +225,7 @@ class Verification:
             what = f"Shipfiles did not write what is there, but web servers may send it as {beside}, compressed"
             finding = Finding("taken", f"{what}: move it away")
         fault = Fault(piece.key, finding.kind, finding.what, (job.release,), piece=piece, entry=job.entry)
-        if not piece.holder:
+        if not piece.plain:
             # ManifestText that differ may have keys in common: sources of equal bytes, or files with other variants.
             known = self._by_key.setdefault((piece.key, finding.kind), fault)
             self._bad.setdefault(job.mark, []).append(known)
@@ -236,7 +237,7 @@ class Verification:
         elif finding.kind == "stale" and not (piece.key in self._owned and self._given.ours(piece.key)):
             self.result.notes.append(f"{piece.key}: {finding.what}. No release has put it there; remove it yourself.")
             return
-        elif not piece.coding and (other := self._keeper(piece.key)):
+        elif not piece.beside and (other := self._keeper(piece.key)):
             what = f"left as it is: release {other} has the bytes that are there cached for ever under that name"
             self.result.notes.append(f"{piece.key}: {what}.")
             return
@@ -244,8 +245,8 @@ class Verification:
 
     def _is_taken(self, entry: Entry, piece: Piece, finding: Finding) -> bool:
         """Whether somebody else has put a file in the place of a variant beside a name that is not ours alone."""
-        may_be_theirs = piece.coding and (piece.holder or entry.kept) and finding.kind in ("damaged", "missing")
-        return bool(may_be_theirs) and not self._given.may_be_ours(piece.key, piece.size, piece.holder)
+        may_be_theirs = piece.beside and (piece.plain or entry.kept) and finding.kind in ("damaged", "missing")
+        return may_be_theirs and not self._given.may_be_ours(piece.key, piece.size, piece.holder)
 
     @cached_property
     def _given(self) -> Given:
@@ -294,7 +295,7 @@ class Verification:
         dropped = set()
         for fault in suspected:
             assert fault.piece is not None
-            plain = bool(fault.piece.holder)
+            plain = fault.piece.plain
             if (plain and moved) or {*fault.releases} <= gone or still(self._store, fault) is None:
                 dropped.add(id(fault))
             elif plain and unfinished:
