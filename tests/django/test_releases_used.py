@@ -36,6 +36,7 @@ from shipfiles.records import MANIFESTS_PREFIX, POINTER_KEY, RELEASES_PREFIX, re
 from shipfiles.release.state import STATE_KEY
 from shipfiles.serve import wsgi
 from shipfiles.serve.following import Following
+from shipfiles.serve.origins import Folder
 from shipfiles.serve.using import read_release_file
 
 from .test_collectstatic import collect, manage
@@ -392,7 +393,7 @@ PAGE = Template(
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_following_names_files_tag_and_header(site: Path, write, production, monkeypatch, is_async: bool) -> None:
-    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
     get = async_to_sync(AsyncClient().get) if is_async else Client().get
     deploy(release_id="v1")
     # An own id names what this process would make; who follows uses the current one.
@@ -426,7 +427,7 @@ def publish_elsewhere(project: Path, release: str) -> None:
 
 
 def test_a_page_has_the_names_of_one_release(site: Path, write, production, monkeypatch) -> None:
-    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
     deploy(release_id="v1")
     with options(serve=FOLLOW):
         first = PAGE.render(Context())
@@ -450,7 +451,7 @@ def test_a_page_has_the_names_of_one_release(site: Path, write, production, monk
 def test_a_page_that_is_made_while_it_is_sent_is_of_one_release(
     site: Path, write, production, monkeypatch, is_async: bool
 ) -> None:
-    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
     deploy(release_id="v1")
     with options(serve=FOLLOW):
         old = staticfiles_storage.url("a.css")
@@ -494,7 +495,7 @@ def test_a_file_that_the_server_sends_by_itself_stays_one(site: Path, production
 
 
 def test_a_process_that_publishes_goes_on_following(site: Path, write, production, monkeypatch) -> None:
-    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
     with options(release_id="v1", serve=FOLLOW):
         table = conf.static_table()
         collect()
@@ -507,7 +508,7 @@ def test_a_process_that_publishes_goes_on_following(site: Path, write, productio
 
 
 def test_a_storage_that_follows_can_be_copied_and_pickled(site: Path, write, production, monkeypatch) -> None:
-    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
     deploy(release_id="v1")
     with options(serve=FOLLOW):
         assert staticfiles_storage.release_id == "v1"
@@ -519,7 +520,7 @@ def test_a_storage_that_follows_can_be_copied_and_pickled(site: Path, write, pro
 
 
 def test_following_begins_with_stock_djangos_names(project: Path, write, production, monkeypatch) -> None:
-    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
     (project / "root").mkdir()
     payload = {"paths": {"a.css": "a.0123456789ab.css"}, "version": "1.1", "hash": "x"}
     (project / "root/staticfiles.json").write_text(json.dumps(payload))

@@ -35,6 +35,7 @@ from shipfiles.release.pointing import Pointing
 from shipfiles.release.publish import publish
 from shipfiles.serve import asgi, following, wsgi
 from shipfiles.serve.following import AsyncPieces, Following, FollowingTable, never_wait_here, one_release
+from shipfiles.serve.origins import Folder
 from shipfiles.serve.ready import ready_respond
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable, Table, choose_table, read_table
@@ -275,7 +276,7 @@ FOLLOW = ServeConfig(follow_current=True, release_header="X-Release")
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at every request, so that no test waits."""
-    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -429,7 +430,7 @@ def test_a_task_that_outlives_its_request_keeps_no_release(place: Place) -> None
 
 def test_it_looks_no_more_than_once_an_interval(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.deploy("one", "a{}")
-    monkeypatch.setattr(Following, "INTERVAL", 3600.0)
+    monkeypatch.setattr(Folder, "interval", 3600.0)
     looks = []
     look = Following._look
 
@@ -460,12 +461,12 @@ def test_an_old_pointer_is_not_read_again(place: Place) -> None:
         return place.read(key)
 
     following = Following(place.root, place.use(follow=True))
-    following._read = counting
+    following._origin.read = counting
     following.latest()
     following.latest()
     assert read == [POINTER_KEY, POINTER_KEY]  # written just now: its time proves nothing yet
     ctime = pointer.stat().st_ctime
-    following._SETTLED = time.time() - ctime - 1e9
+    following._origin._SETTLED = time.time() - ctime - 1e9
     following.latest()
     read.clear()
     following.latest()
@@ -507,16 +508,16 @@ def test_what_could_not_be_read_once_is_read_again(
     following = Following(place.root, place.use(follow=True))
     assert names(following.latest()) == "one"
     place.deploy("two", "b{}")
-    following._SETTLED = -1e9  # its time proves that nobody has written it since
+    following._origin._SETTLED = -1e9  # its time proves that nobody has written it since
 
     def failing(_: str) -> bytes | None:
         raise error
 
-    following._read = failing
+    following._origin.read = failing
     for _ in range(3):
         assert names(following.latest()) == "one"
     assert len(caplog.messages) == 1
-    following._read = place.read
+    following._origin.read = place.read
     assert names(following.latest()) == "two"
 
 
@@ -526,7 +527,7 @@ def test_a_pointer_that_is_copied_before_its_release(place: Place, caplog: pytes
     place.deploy("one", "a{}")
     following = Following(place.root, place.use(follow=True))
     place.deploy("two", "b{}")
-    following._SETTLED = -1e9
+    following._origin._SETTLED = -1e9
     record = Path(place.root, record_key("two"))
     body = record.read_bytes()
     record.unlink()
@@ -590,7 +591,7 @@ def test_tasks_do_not_see_each_others_release(place: Place, monkeypatch: pytest.
 
 def test_threads_while_releases_come_and_go(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """No request sees the names of two releases, nor a name that cannot be had; all of them end on the last one."""
-    monkeypatch.setattr(Following, "INTERVAL", 0.001)
+    monkeypatch.setattr(Folder, "interval", 0.001)
     texts = {f"r{n}": f"a{n}{{}}" for n in range(6)}
     hashed = {release: place.deploy(release, text) for release, text in texts.items()}
     table = choose_table(None, place.root, None, FOLLOW)
@@ -639,7 +640,7 @@ def test_threads_while_releases_come_and_go(place: Place, monkeypatch: pytest.Mo
 
 
 def test_one_thread_reads_while_the_others_go_on(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Following, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
     place.deploy("one", "a{}")
     following = Following(place.root, place.use(follow=True))
     assert names(following.latest()) == "one"
@@ -652,7 +653,7 @@ def test_one_thread_reads_while_the_others_go_on(place: Place, monkeypatch: pyte
             assert go_on.wait(60)
         return place.read(key)
 
-    following._read = slow
+    following._origin.read = slow
     got: list[str] = []
     thread = threading.Thread(target=lambda: got.append(names(following.latest())))
     thread.start()
@@ -670,7 +671,7 @@ def test_a_thread_that_must_not_be_kept_goes_on_with_the_old_release(place: Plac
     table = choose_table(None, place.root, None, FOLLOW)
     assert isinstance(table, FollowingTable)
     place.deploy("two", "b{}")
-    read, make = table.following._read, table._table_of
+    read, make = table.following._origin.read, table._table_of
     threads, go_on = [], threading.Event()
 
     def slow(key: str) -> bytes | None:
@@ -682,7 +683,7 @@ def test_a_thread_that_must_not_be_kept_goes_on_with_the_old_release(place: Plac
         threads.append(threading.current_thread())
         return make(used)
 
-    table.following._read, table._table_of = slow, slow_to_make
+    table.following._origin.read, table._table_of = slow, slow_to_make
 
     def run() -> None:
         for _ in range(3):
@@ -794,20 +795,20 @@ def test_a_child_goes_over_though_a_thread_was_looking_when_the_process_forked(p
     assert isinstance(table, FollowingTable)
     place.deploy("two", "b{}")
     looking, go_on = threading.Event(), threading.Event()
-    read = table.following._read
+    read = table.following._origin.read
 
     def slow(key: str) -> bytes | None:
         looking.set()
         assert go_on.wait(60)
         return read(key)
 
-    table.following._read = slow
+    table.following._origin.read = slow
     thread = threading.Thread(target=table.following.latest)
     thread.start()
     assert looking.wait(60)
     child = os.fork()
     if not child:
-        table.following._read = read
+        table.following._origin.read = read
         # 0 only if both the names and the files are those of the second release.
         os._exit(0 if names(table.following.latest()) == "two" and ask(table, "/static/a.css")[2] == b"b{}" else 1)
     go_on.set()

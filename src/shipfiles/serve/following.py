@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import time
@@ -14,10 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..config import ServeConfig
-from ..errors import ManifestError
-from ..manifest import reader_of
-from ..records import POINTER_KEY, read_current, read_pointer
+from ..errors import ManifestError, ReleaseError
+from ..records import read_current, read_pointer
 from .forks import renew_in_child
+from .origins import Folder, Origin
 from .using import Used, log_use
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("shipfiles")
 
-_State = tuple[int, int, int, int]
 _T = TypeVar("_T")
 
 
@@ -83,8 +81,10 @@ def _hurries() -> bool:
     return getattr(_here, "hurries", False) or (asyncio is not None and asyncio._get_running_loop() is not None)
 
 
-def _run(lock: threading.Lock, do: Callable[[], None]) -> None:
-    """Do ``do``, then release ``lock``: before this returns, or in a thread if this one must not be kept."""
+def _run(lock: threading.Lock, do: Callable[[], None], *, apart: bool = False) -> None:
+    """Do ``do``, then release ``lock``: before this returns, or in a thread if this one must not be kept, or ``apart``
+    if it takes too long for any.
+    """
 
     def run() -> None:
         try:
@@ -92,7 +92,7 @@ def _run(lock: threading.Lock, do: Callable[[], None]) -> None:
         finally:
             lock.release()
 
-    if not _hurries():
+    if not (apart or _hurries()):
         run()
         return
     try:
@@ -102,25 +102,19 @@ def _run(lock: threading.Lock, do: Callable[[], None]) -> None:
 
 
 class Following:
-    """The current release in the folder ``root``, as it is now; ``used`` is what it was when the process began.
+    """The current release at ``origin``, which may be the path of a folder, as it is now; ``used`` is what it was when
+    the process began.
 
-    The pointer's file is looked at once a second at most, by the request that comes then; in a thread, which ends with
-    the look, where that request is answered in an event loop. While one thread reads a new manifest, all others go on
-    with the release before. What cannot be read changes nothing, is said once in the log, and is tried again at the
-    next look.
+    The pointer is looked at once a second at most, by the request that comes then; in a thread, which ends with the
+    look, where that request is answered in an event loop. In a store over the network it is looked at every five
+    seconds, and always in a thread. While one thread reads a new manifest, all others go on with the release before.
+    What cannot be read changes nothing, is said once in the log, and is tried again at the next look.
     """
 
-    INTERVAL = 1.0
-    """Seconds between two looks."""
-    # A file replaced within the clock's grain may look as before; until its time is this old it is read again.
-    _SETTLED = 2.0
-
-    def __init__(self, root: str, used: Used | None) -> None:
-        self._root = root
-        self._read = reader_of(root)
-        self._pointer = os.path.join(root, POINTER_KEY)
+    def __init__(self, origin: str | Origin, used: Used | None) -> None:
+        self._origin: Origin = Folder(origin) if isinstance(origin, str) else origin
         self._latest = used
-        self._seen: _State | None = None
+        self._seen: object = None
         self._next = 0.0
         self._said = ""
 
@@ -129,7 +123,7 @@ class Following:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Following, (self._root, None)
+        return Following, (self._origin, None)
 
     def used(self) -> Used | None:
         """The release for the request that is being answered: the same from its beginning to its end."""
@@ -150,14 +144,14 @@ class Following:
     def latest(self) -> Used | None:
         """The release that is current, or was a second ago."""
         if time.monotonic() >= self._next and (lock := _locks.looking).acquire(blocking=False):
-            _run(lock, self._look_once)
+            _run(lock, self._look_once, apart=self._origin.is_far)
         return self._latest
 
     def _look_once(self) -> None:
         try:
             self._look()
         finally:
-            self._next = time.monotonic() + self.INTERVAL
+            self._next = time.monotonic() + self._origin.interval
 
     def adopt(self, used: Used | None) -> None:
         """Go over to ``used``, which this process has just published or read."""
@@ -165,35 +159,32 @@ class Following:
 
     def _look(self) -> None:
         try:
-            status = os.stat(self._pointer)
-        except OSError:
-            # Not there yet, or out of reach for now: what is in use goes on.
-            self._seen = None
-            return
-        state = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
-        if state == self._seen:
-            return
-        try:
+            state = self._origin.state()
+            if state is None or state == self._seen:
+                self._seen = state
+                return
             self._switch()
-        except (ManifestError, OSError) as error:
-            # Out of descriptors, or a copy of the folder that is not finished: perhaps it can be read next time.
+        except (ManifestError, ReleaseError, OSError) as error:
+            # Out of descriptors, a store out of reach, or a copy of the folder that is not finished: perhaps it can be
+            # read next time.
             self._seen = None
             if str(error) != self._said:
                 self._said = str(error)
                 logger.warning("The current release cannot be read, so the one before goes on being used. %s", error)
             return
         self._said = ""
-        self._seen = state if time.time() - max(status.st_mtime, status.st_ctime) > self._SETTLED else None
+        self._seen = state if self._origin.is_certain(state) else None
 
     def _switch(self) -> None:
-        pointer = read_pointer(self._read)
+        pointer = read_pointer(self._origin.read)
         if pointer is None or (self._latest is not None and pointer.release == self._latest.release):
             return
-        current = read_current(self._read, lazily=True)
+        current = read_current(self._origin.read, lazily=True)
         if current is not None:
             used = Used(*current, "the current one, followed")
-            used.manifest.rest_in(self._root)
-            log_use(used, self._root)
+            if not self._origin.is_far:
+                used.manifest.rest_in(self._origin.where)
+            log_use(used, self._origin.where)
             self._latest = used
 
 

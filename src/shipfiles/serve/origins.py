@@ -1,0 +1,138 @@
+"""Where the release that a process uses is read: a folder of this machine, or a store that it was sent to."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cached_property
+from typing import Any, Protocol
+
+from ..errors import ReleaseError, StoreError
+from ..manifest import reader_of
+from ..records import POINTER_KEY
+from ..stores.store import Store, read_all
+
+
+class Origin(Protocol):
+    """What a process that uses releases needs to know of the place that they are in."""
+
+    @property
+    def where(self) -> str:
+        """As people know it."""
+        ...
+
+    @property
+    def interval(self) -> float:
+        """How long what the pointer said may be believed. Seconds."""
+        ...
+
+    @property
+    def is_far(self) -> bool:
+        """Whether a look takes so long that no request should wait for it."""
+        ...
+
+    def read(self, key: str) -> bytes | None:
+        """The body of ``key``; ``None`` if there is none. Raises ``OSError`` or `ReleaseError`."""
+        ...
+
+    def state(self) -> object:
+        """What is another if the pointer may be another; ``None`` if there is none. Raises as `read`."""
+        ...
+
+    def is_certain(self, state: object) -> bool:
+        """Whether the pointer is the same as long as its ``state`` is."""
+        ...
+
+
+class Folder:
+    """The folder ``where``."""
+
+    is_far = False
+    interval = 1.0
+    # A file replaced within the clock's grain may look as before; until its time is this old it is read again.
+    _SETTLED = 2.0
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.read = reader_of(where)
+        self._pointer = os.path.join(where, POINTER_KEY)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Folder, (self.where,)
+
+    def state(self) -> object:
+        try:
+            status = os.stat(self._pointer)
+        except OSError:
+            # Not there yet, or out of reach for now: what is in use goes on.
+            return None
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+    def is_certain(self, state: object) -> bool:
+        assert isinstance(state, tuple)
+        modified, changed, *_ = state
+        return bool(time.time() - max(modified, changed) / 1e9 > self._SETTLED)
+
+
+class Place(Protocol):
+    """The options of a store: which, and the way to it."""
+
+    @property
+    def name(self) -> str:
+        """As people know it, without credentials."""
+        ...
+
+    def store(self) -> Store:
+        """The store. Nothing is asked yet."""
+        ...
+
+
+class Remote:
+    """The store at ``place``, which is opened when it is first asked."""
+
+    is_far = True
+    interval = 5.0
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without the connection, which belongs to this process.
+        return Remote, (self.place,)
+
+    def __deepcopy__(self, memo: object) -> Remote:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Remote) and self.place == other.place
+
+    def __hash__(self) -> int:
+        return hash(self.where)
+
+    def __repr__(self) -> str:
+        return f"Remote({self.where!r})"
+
+    @property
+    def where(self) -> str:
+        """As people know it."""
+        return self.place.name
+
+    @cached_property
+    def store(self) -> Store:
+        """The store itself: one for the process, so that its connections are."""
+        return self.place.store()
+
+    def read(self, key: str) -> bytes | None:
+        try:
+            return read_all(self.store, key)
+        except StoreError as error:
+            raise ReleaseError(
+                f"The release that this process uses cannot be read from {self.where}. {error}. 'manage.py ship store "
+                "check' tells whether the store can be used from here."
+            ) from error
+
+    def state(self) -> object:
+        return self.read(POINTER_KEY)
+
+    def is_certain(self, state: object) -> bool:  # noqa: ARG002
+        return True
