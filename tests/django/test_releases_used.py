@@ -35,7 +35,6 @@ from shipfiles.manifest import reader_of
 from shipfiles.records import MANIFESTS_PREFIX, POINTER_KEY, RELEASES_PREFIX, read_pointer, read_record
 from shipfiles.release.state import STATE_KEY
 from shipfiles.serve import wsgi
-from shipfiles.serve.following import Following
 from shipfiles.serve.origins import Folder
 from shipfiles.serve.using import read_release_file
 

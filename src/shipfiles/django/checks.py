@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig, apps
@@ -19,17 +21,26 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from .. import records
+from ..config import StaticConfig
 from ..errors import ShipfilesError
 from ..http.added import header_function
 from ..stores.local import LocalStore
 from ..stores.opening import open_store
-from . import conf, whitenoise
+from . import conf, django_storages, whitenoise
 from .conf import MIDDLEWARE
+from .django_storages import Kind
 from .pasted import Pasted, block
 from .static_apps import has_static_app
 
+if TYPE_CHECKING:
+    from .storage import StaticStorage
+
 SECURITY = "django.middleware.security.SecurityMiddleware"
 GZIP = "django.middleware.gzip.GZipMiddleware"
+
+_MAX_AGE = re.compile(r"max-age=(\d+)")
+_LONG = 86_400
+"""Seconds for which it does not matter much that a file under a plain name is an old one."""
 
 Check = Callable[[], Iterable[CheckMessage]]
 
@@ -60,10 +71,14 @@ def check_static_url() -> Iterator[CheckMessage]:
                 id="shipfiles.E002",
             )
     base_url = _options().get("base_url")
+    if (kind := _kind()) is not None:
+        with suppress(ImproperlyConfigured):  # E010 speaks of it
+            base_url = _config().base_url
     host, other = urlsplit(static_url).netloc, urlsplit(str(base_url or "")).netloc
     if base_url and host and host != other:
         yield CheckWarning(
-            f"STATIC_URL names the host {host!r}, but the static storage's base_url {other or 'no host'!r}.",
+            f"STATIC_URL names the host {host!r}, but the static storage's "
+            f"{'URL' if kind else 'base_url'} {other or 'no host'!r}.",
             hint="Templates use the storage's, {% get_static_prefix %} uses STATIC_URL. Set one, or both alike.",
             id="shipfiles.W003",
         )
@@ -93,7 +108,7 @@ def check_static_root() -> Iterator[CheckMessage]:
 def check_cache_folder() -> Iterator[CheckMessage]:
     """E018: where the build cache must not be."""
     try:
-        config = conf.static_config(_options())
+        config = _config()
     except ImproperlyConfigured:
         return  # E010 speaks of it
     cache = os.path.realpath(conf.cache_folder(config)) if config.cache.enabled else ""
@@ -109,6 +124,8 @@ def check_cache_folder() -> Iterator[CheckMessage]:
 
 def check_static_root_ready() -> Iterable[CheckMessage]:
     """W006, W007 (deploy): STATIC_ROOT set, and fit to be written."""
+    if _kind() is not None:
+        return _check_build_folder()
     if not settings.STATIC_ROOT and not _options().get("location"):
         return [
             CheckWarning(
@@ -117,7 +134,27 @@ def check_static_root_ready() -> Iterable[CheckMessage]:
                 id="shipfiles.W006",
             )
         ]
-    folder = os.path.abspath(os.fspath(_options().get("location") or settings.STATIC_ROOT or ""))
+    return _check_writable(os.path.abspath(os.fspath(_options().get("location") or settings.STATIC_ROOT or "")))
+
+
+def _check_build_folder() -> Iterable[CheckMessage]:
+    try:
+        location = _config().location
+    except ImproperlyConfigured:
+        return []  # E010 speaks of it
+    if not location:
+        return [
+            CheckWarning(
+                "STATIC_ROOT is not set and the build cache is off: collectstatic has no place to build a release.",
+                hint="Set STATIC_ROOT, or leave OPTIONS['cache']['enabled'] out.",
+                id="shipfiles.W006",
+            )
+        ]
+    # The folder of the cache is no setting of the project, so nobody has chosen where it cannot be written.
+    return _check_writable(os.path.abspath(location)) if settings.STATIC_ROOT else []
+
+
+def _check_writable(folder: str) -> Iterable[CheckMessage]:
     existing = folder
     while not os.path.exists(existing) and os.path.dirname(existing) != existing:
         existing = os.path.dirname(existing)
@@ -172,7 +209,8 @@ def check_options() -> Iterable[CheckMessage]:
         what = f"must be a dict of options, not {type(given).__name__}."
         return [Error(f"STORAGES['{STATICFILES_STORAGE_ALIAS}']['OPTIONS'] {what}", id="shipfiles.E010")]
     try:
-        config = conf.static_config(given)
+        config = _config(given)
+        conf.targets(config)
         if config.release_id is not None:
             records.check_release_id(config.release_id, "OPTIONS['release_id']")
         elif config.release_id_strategy:
@@ -194,7 +232,7 @@ def check_options() -> Iterable[CheckMessage]:
 def check_pull_from() -> Iterator[CheckMessage]:
     """W021 (deploy): the folder from which missing files are fetched."""
     try:
-        place = conf.static_config(_options()).serve.pull_from if _backend_is_ours() else None
+        place = _config().serve.pull_from if _backend_is_ours() else None
         store = None if place is None else open_store(place, "OPTIONS['serve']['pull_from']")
     except (ImproperlyConfigured, ShipfilesError):
         return  # E010 speaks of it
@@ -292,9 +330,65 @@ def check_middleware_storage() -> Iterator[CheckMessage]:
         )
 
 
+def check_middleware_in_vain() -> Iterator[CheckMessage]:
+    """W022 (deploy): our middleware where all files are in a store."""
+    try:
+        config = _config()
+    except ImproperlyConfigured:
+        return  # E010 speaks of it
+    if not isinstance(config, conf.RemoteConfig) or MIDDLEWARE not in (settings.MIDDLEWARE or []):
+        return
+    serve = config.serve
+    if serve.root_folder is None and not (serve.root_files or serve.single_page or serve.release_header):
+        yield CheckWarning(
+            f"'{MIDDLEWARE}' is in MIDDLEWARE, but browsers fetch static files from {config.base_url}.",
+            hint="Remove it: runserver serves the files in development without it, too. It is of use for files at the "
+            "root of the site (OPTIONS['serve']['root_folder'] and ['root_files']), which no store can serve there.",
+            id="shipfiles.W022",
+        )
+
+
+def check_django_storages_settings() -> Iterator[CheckMessage]:
+    """W023: settings of django-storages that would matter for static files, and are not heeded."""
+    kind = _kind()
+    for setting, why, instead in django_storages.unheeded(kind, conf.setting) if kind else ():
+        yield CheckWarning(f"{setting} is not heeded for static files: {why}.", hint=instead, id="shipfiles.W023")
+
+
+def check_domain() -> Iterator[CheckMessage]:
+    """W024: a domain with more than its name."""
+    try:
+        config = _config()
+    except ImproperlyConfigured:
+        return  # E010 speaks of it
+    for fault in config.faults if isinstance(config, conf.RemoteConfig) else ():
+        yield CheckWarning(
+            f"{fault}; files are at {config.base_url}.",
+            hint="Write the name of the host alone, 'cdn.example.com'; of custom_endpoint the scheme too.",
+            id="shipfiles.W024",
+        )
+
+
+def check_plain_lifetime() -> Iterator[CheckMessage]:
+    """W025 (deploy): files under plain names that browsers would keep when there are others."""
+    try:
+        config = _config()
+    except ImproperlyConfigured:
+        return  # E010 speaks of it
+    control = str(config.serve.default_headers.get("Cache-Control") or "")
+    age = _MAX_AGE.search(control)
+    if isinstance(config, conf.RemoteConfig) and ("immutable" in control or (age and int(age[1]) > _LONG)):
+        yield CheckWarning(
+            f"Cache-Control {control!r} is for files under plain names, whose bytes change with each release.",
+            hint="Browsers and CDNs go on with the old ones for that long. Leave it out, or make it short: hashed "
+            "names are immutable without it.",
+            id="shipfiles.W025",
+        )
+
+
 def check_middleware_there() -> Iterable[CheckMessage]:
     """I014 (deploy): nothing in the settings serves the files."""
-    if MIDDLEWARE in (settings.MIDDLEWARE or []) or has_static_app():
+    if _kind() is not None or MIDDLEWARE in (settings.MIDDLEWARE or []) or has_static_app():
         return []
     return [
         Info(
@@ -345,10 +439,23 @@ def _source_folders() -> list[str]:
     from .sources import source_folders
 
     try:
-        root_folder = conf.root_folder(conf.static_config(_options()))
+        root_folder = conf.root_folder(_config())
     except ImproperlyConfigured:
         root_folder = ""  # E010 speaks of it
     return [*source_folders(), *([root_folder] if root_folder else [])]
+
+
+def _config(options: Mapping[str, Any] | None = None) -> StaticConfig:
+    """The options of the static storage, whichever of ours it is. Raises ``ImproperlyConfigured``."""
+    options = _options() if options is None else options
+    backend = _our_backend()
+    return conf.static_config(options) if backend is None else conf.config_of(backend, options)
+
+
+def _kind() -> Kind | None:
+    """What the storage's store is, if releases are used from one."""
+    backend = _our_backend()
+    return None if backend is None else backend.kind
 
 
 def _entry() -> Any:
@@ -362,13 +469,17 @@ def _options() -> dict[str, Any]:
 
 
 def _backend_is_ours() -> bool:
+    return _our_backend() is not None
+
+
+def _our_backend() -> type[StaticStorage] | None:
     from .storage import StaticStorage
 
     try:
         backend = import_string(_backend())
     except ImportError:
-        return False  # Django's own error when the storage is used
-    return isinstance(backend, type) and issubclass(backend, StaticStorage)
+        return None  # Django's own error when the storage is used
+    return backend if isinstance(backend, type) and issubclass(backend, StaticStorage) else None
 
 
 def _backend() -> str:
@@ -383,6 +494,8 @@ ALWAYS: tuple[Check, ...] = (
     check_app_order,
     check_options,
     check_whitenoise_settings,
+    check_django_storages_settings,
+    check_domain,
     check_middleware,
     check_middleware_storage,
 )
@@ -391,6 +504,8 @@ ON_DEPLOY: tuple[Check, ...] = (
     check_pull_from,
     check_whitenoise_options,
     check_middleware_there,
+    check_middleware_in_vain,
+    check_plain_lifetime,
     check_shadowed_names,
 )
 

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,24 +18,107 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.storage import storages
 from django.urls import get_script_prefix
 
-from ..config import ROOT_PREFIX, StaticConfig, from_mapping
+from ..config import ROOT_PREFIX, PublishConfig, StaticConfig, from_mapping
 from ..errors import ConfigError, ReleaseIdError
-from ..manifest import Manifest, reader_of
+from ..manifest import Manifest
 from ..paths import path_fault, url_quote
 from ..records import check_release_id
 from ..serve import using
 from ..serve.following import FollowingTable
+from ..serve.origins import Folder, Origin, Remote
 from ..serve.using import Used
 from ..stores.local import LocalStore
-from . import whitenoise
+from . import django_storages, whitenoise
+from .django_storages import Meant
 
 if TYPE_CHECKING:
-    from ..serve.table import Table
+    from ..release.target import Target
+    from ..serve.table import FileTable, Table
+    from .storage import StaticStorage
 
 BACKEND = "shipfiles.django.storage.StaticStorage"
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 
 logger = logging.getLogger("shipfiles")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteConfig(StaticConfig):
+    """The options of a storage whose releases are built in a folder of this machine, and used elsewhere."""
+
+    remote: Remote = field(kw_only=True)
+    """The store that releases are sent to and used from."""
+    faults: tuple[str, ...] = ()
+    """What was read as it was meant, and is written otherwise than it should be."""
+
+
+def config_of(storage: type[StaticStorage], options: Mapping[str, Any]) -> StaticConfig:
+    """The options of a storage of the class ``storage``.
+
+    Raises ``ImproperlyConfigured`` for an unknown or wrong option.
+    """
+    if storage.kind is None:
+        return static_config(options)
+    try:
+        ours, theirs = django_storages.split(storage.kind, options)
+        meant = django_storages.meant(storage.kind, theirs, storage, setting, ours.get("base_url"))
+        return _remote_config(ours, theirs, meant)
+    except ConfigError as error:
+        raise _improper(error) from None
+
+
+def setting(name: str, default: object) -> object:
+    """The value of the setting ``name``; ``default`` if there is none."""
+    return getattr(settings, name, default)
+
+
+def _improper(error: Exception) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}")
+
+
+def _remote_config(ours: Mapping[str, Any], theirs: Mapping[str, Any], meant: Meant) -> RemoteConfig:
+    """``ours`` of the options and what the others mean. Raises `ConfigError`."""
+    given = dict(ours)
+    given["base_url"] = meant.url or None
+    if meant.gzip:
+        _store_gzipped(given, "gzip" in theirs)
+    config = static_config(given)
+    if meant.cache_control:
+        config = _with_cache_control(config, meant.cache_control, ours.get("serve"))
+    # Where it is built: what STATIC_ROOT is for those who set it, and else in nobody's way.
+    cache = cache_folder(config)
+    location = config.location or (os.path.join(cache, "static") if cache else None)
+    fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(StaticConfig)}
+    return RemoteConfig(**fields | {"location": location}, remote=Remote(meant.place), faults=meant.faults)
+
+
+def _store_gzipped(given: dict[str, Any], stated: bool) -> None:
+    """Let OPTIONS["publish"]["coding"] be gzip if it says nothing. Raises `ConfigError` if it says otherwise, and
+    OPTIONS["gzip"] is ``stated``.
+    """
+    publish = given.get("publish", {})
+    if isinstance(publish, PublishConfig):
+        coding = publish.coding
+        changed: object = dataclasses.replace(publish, coding="gzip") if not coding else publish
+    elif isinstance(publish, Mapping):
+        coding = publish.get("coding", "")
+        changed = {**publish, "coding": coding or "gzip"}
+    else:
+        return  # which is an error of its own
+    if coding not in ("", "gzip") and stated:
+        raise ConfigError(f"OPTIONS['gzip'] and OPTIONS['publish']['coding'] {coding!r} contradict each other")
+    given["publish"] = changed
+
+
+def _with_cache_control(config: StaticConfig, value: str, serve: object) -> StaticConfig:
+    """``config`` with the Cache-Control of files under plain names; that of hashed names is better than any.
+
+    What OPTIONS["serve"] says counts more.
+    """
+    if isinstance(serve, Mapping) and "max_age" in serve:
+        return config
+    headers = {"Cache-Control": value, **config.serve.default_headers}
+    return dataclasses.replace(config, serve=dataclasses.replace(config.serve, default_headers=headers))
 
 
 def static_config(options: Mapping[str, Any]) -> StaticConfig:
@@ -61,7 +145,7 @@ def static_config(options: Mapping[str, Any]) -> StaticConfig:
             config = dataclasses.replace(config, serve=whitenoise.with_immutable_test(config.serve, test))
         _check_release(config)
     except (ConfigError, ReleaseIdError) as error:
-        raise ImproperlyConfigured(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}") from None
+        raise _improper(error) from None
     return config
 
 
@@ -140,6 +224,11 @@ def _check_release(config: StaticConfig) -> None:
 
 def static_root(config: StaticConfig) -> str:
     """The folder of the releases. Raises ``ImproperlyConfigured`` if none is set."""
+    if not config.location and isinstance(config, RemoteConfig):
+        raise ImproperlyConfigured(
+            f"There is no folder in which a release for {config.remote.where} can be built: set STATIC_ROOT, or let "
+            "the build cache be used (OPTIONS['cache']['enabled'])."
+        )
     if not config.location:
         raise ImproperlyConfigured(
             "You're using the staticfiles app without having set the STATIC_ROOT setting to a filesystem path."
@@ -152,6 +241,19 @@ def static_store(config: StaticConfig) -> LocalStore:
     return LocalStore(
         static_root(config), file_mode=config.file_permissions_mode, folder_mode=config.directory_permissions_mode
     )
+
+
+def targets(config: StaticConfig) -> tuple[Target, ...]:
+    """The stores that releases are sent to when they are built. Nothing is asked over the network.
+
+    Raises ``ImproperlyConfigured`` for options that contradict each other.
+    """
+    from .targets import targets_of  # what publishes is not loaded by a web process
+
+    try:
+        return targets_of(config, config.remote.store if isinstance(config, RemoteConfig) else None)
+    except ConfigError as error:
+        raise _improper(error) from None
 
 
 def cache_folder(config: StaticConfig) -> str:
@@ -216,7 +318,7 @@ def used_location() -> str:
         storage = storages[STATICFILES_STORAGE_ALIAS]
     except ImproperlyConfigured:
         return ""
-    return storage.location or "" if isinstance(storage, StaticStorage) else ""
+    return storage.config.location or "" if isinstance(storage, StaticStorage) else ""
 
 
 def id_to_make(config: StaticConfig) -> str:
@@ -251,13 +353,36 @@ def release_to_use(config: StaticConfig) -> Used | None:
     """The release that this process uses, said once in the log; ``None`` if there is none yet.
 
     In development, in tests and while a release is made, a release of its own that cannot be told or was not made yet
-    is no error: then it is the next best. Raises `ReleaseError`, `ManifestError`.
+    is no error: then it is the next best, and of a remote store's the one that was built here. Raises `ReleaseError`,
+    `ManifestError`.
     """
-    lenient = settings.DEBUG or in_tests() or _makes_releases()
-    used = _release_to_use(config, strict=not lenient)
-    if used is not None and not _makes_releases():
-        using.log_use(used, os.path.abspath(config.location or ""))
+    strict = not _is_lenient()
+    origin = origin_of(config) if strict else _build_folder(config)
+    used = _release_to_use(config, origin, strict=strict)
+    if used is not None and origin is not None and not _makes_releases():
+        using.log_use(used, origin.where)
     return used
+
+
+def _is_lenient() -> bool:
+    return settings.DEBUG or in_tests() or _makes_releases()
+
+
+def asks_remote(config: StaticConfig) -> bool:
+    """Whether this process asks a store over the network for releases and files.
+
+    Not in development and in tests, which need neither network nor keys, and not while a release is made.
+    """
+    return isinstance(config, RemoteConfig) and not _is_lenient()
+
+
+def origin_of(config: StaticConfig) -> Origin | None:
+    """Where web processes find the release that they use; ``None`` if there is no such place."""
+    return config.remote if isinstance(config, RemoteConfig) else _build_folder(config)
+
+
+def _build_folder(config: StaticConfig) -> Folder | None:
+    return Folder(os.path.abspath(config.location)) if config.location else None
 
 
 def may_be_pinned(config: StaticConfig) -> bool:
@@ -271,15 +396,15 @@ def release_of_processes(config: StaticConfig) -> Used | None:
 
     Raises `ReleaseError`, `ManifestError`: then it does not start.
     """
-    return _release_to_use(config, strict=True)
+    return _release_to_use(config, origin_of(config), strict=True)
 
 
-def _release_to_use(config: StaticConfig, *, strict: bool) -> Used | None:
-    if not config.location:
+def _release_to_use(config: StaticConfig, origin: Origin | None, *, strict: bool) -> Used | None:
+    if origin is None:
         return None
     return using.release_to_use(
-        reader_of(config.location),
-        os.path.abspath(config.location),
+        origin.read,
+        origin.where,
         own=lambda: _id_of_process(config),
         file=release_file(config),
         follow=config.serve.follow_current,
@@ -298,7 +423,21 @@ def base_url(config: StaticConfig) -> str | None:
     Asked each time: a relative STATIC_URL begins with the path below which the application is mounted, which Django
     only knows while it answers a request.
     """
-    url = config.base_url or url_setting("STATIC_URL")
+    return _mounted(config.base_url or url_setting("STATIC_URL"))
+
+
+def source_url(config: StaticConfig) -> str | None:
+    """The URL of the files that the finders find, in development: of this site, where it has one for them."""
+    if isinstance(config, RemoteConfig) and not _names_host(here := url_setting("STATIC_URL")) and here:
+        return _mounted(here)
+    return base_url(config)
+
+
+def _names_host(url: str) -> bool:
+    return bool(urlsplit(url).netloc)
+
+
+def _mounted(url: str) -> str | None:
     if not url or url.startswith(("/", "http://", "https://")):
         return url or None
     # Quoted as Django's reverse() does it.
@@ -318,8 +457,10 @@ def served_prefix(config: StaticConfig) -> str:
     """The path below which requests for static files arrive: without the prefix that the server has taken away."""
     if config.served_prefix is not None:
         return config.served_prefix
-    # As it is written: a relative URL is below the mount point, wherever that is for the request of the moment.
-    path = urlsplit(config.base_url or url_setting("STATIC_URL")).path
+    # As it is written: a relative URL is below the mount point, wherever that is for the request of the moment. What is
+    # in a store has a URL there, of which no request arrives here.
+    here = url_setting("STATIC_URL")
+    path = urlsplit((here or "/static/") if isinstance(config, RemoteConfig) else config.base_url or here).path
     script = forced_script_name().rstrip("/")
     if script and path.startswith(script + "/"):
         path = path[len(script) :]
@@ -360,6 +501,8 @@ def static_table() -> Table:
     if settings.DEBUG:
         folder = root_folder(storage.config)
         return WatchTable(lambda path: find_source(path, folder), prefix, storage.config.serve)
+    if isinstance(storage.config, RemoteConfig):
+        return _table_beside(storage, storage.config, prefix)
     # The storage's own release or names: those in a page and those that are served must never differ.
     release = storage.used
     names = storage.hashed_files if release is None else None
@@ -374,6 +517,31 @@ def static_table() -> Table:
         )  # fmt: skip
 
     return FollowingTable(storage.following, table_of) if storage.following else table_of(release)
+
+
+def _table_beside(storage: StaticStorage, config: RemoteConfig, prefix: str) -> Table:
+    """What a process serves whose releases are used from a store: what the folder has in which they are built.
+
+    As a rule that is nothing. Where a release was built on this machine, or into its image, its files at the root of
+    the site are served, which no store can do, and all others to a CDN that fetches them here.
+    """
+    from ..serve.table import FileTable
+
+    folder = _build_folder(config)
+
+    def table_of(used: Used | None) -> FileTable:
+        here = None
+        if folder is not None:
+            own = (used.release, "the store") if used else ("", "")
+            here = using.release_to_use(folder.read, folder.where, own=lambda: own, strict=False)
+        # A release header names what pages use.
+        release = used.release if used else here.release if here else ""
+        manifest, root = (here.manifest, folder.where) if here and folder else (Manifest({}), "")
+        return FileTable(manifest, root, prefix, config.serve, release=release)
+
+    if config.serve.follow_current and storage.following is not None:
+        return FollowingTable(storage.following, table_of)
+    return table_of(storage.used if config.serve.release_header else None)
 
 
 def _log_unheeded() -> None:

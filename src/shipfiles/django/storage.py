@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
@@ -16,18 +17,23 @@ from django.core.files.base import File
 from django.core.files.storage import Storage
 
 from ..digest import Digest, Digester, hashed_name, hex_prefix
-from ..errors import MissingEntry, ShipfilesError, nearest_names
+from ..errors import MissingEntry, ReleaseError, ShipfilesError, nearest_names
 from ..manifest import DJANGO_VERSION, Manifest, dump_django, load_django, names_hash
-from ..paths import path_and_rest, path_fault, url_quote
+from ..paths import path_and_rest, url_quote
 from ..serve.following import Following
+from ..serve.origins import Origin, Remote
 from ..serve.using import Used
 from ..stores.local import LocalStore
-from . import conf
+from . import conf, kinds
 from .contents import body_of, chunks_of
+from .django_storages import Kind
+from .files import Files, FolderFiles, RemoteFiles
 
 logger = logging.getLogger("shipfiles")
 
 _UNREAD = "unread"
+_PAUSE = 5.0
+"""Seconds for which a store that is out of reach is not asked again."""
 
 
 class _Choosing:
@@ -58,8 +64,11 @@ class StaticStorage(Storage):
     manifest_name: str
     manifest_strict: bool
 
+    kind: ClassVar[Kind | None] = None
+    """The options of the store that releases are used from; ``None`` if that is the folder in which they are built."""
+
     def __init__(self, **options: Any) -> None:
-        self.config = conf.static_config(options)
+        self.config = conf.config_of(type(self), options)
         # A subclass may set these two on the class, as with Django's own storage.
         stated = conf.with_whitenoise(options)
         given = {"manifest_name": self.config.manifest_name, "manifest_strict": self.config.manifest_strict}
@@ -67,6 +76,7 @@ class StaticStorage(Storage):
             if name in stated or not hasattr(type(self), name):
                 setattr(self, name, value)
         self._used: Used | str | None = _UNREAD
+        self._failure: tuple[float, ReleaseError] | None = None
         self._following: Following | None = None
         self._names: dict[str, str] | None = None
         self._names_hash: str | None = None
@@ -77,7 +87,9 @@ class StaticStorage(Storage):
 
     @property
     def location(self) -> str | None:
-        """The folder of the releases; ``None`` if STATIC_ROOT is not set."""
+        """The folder in which releases are built, and from which they are used unless `remote` is another place;
+        ``None`` if STATIC_ROOT is not set.
+        """
         return os.path.abspath(self.config.location) if self.config.location else None
 
     @property
@@ -87,13 +99,27 @@ class StaticStorage(Storage):
 
     @property
     def base_url(self) -> str | None:
-        """The URL of the folder of the releases, STATIC_URL by default."""
+        """The URL at which browsers find the files, STATIC_URL by default."""
         return conf.base_url(self.config)
 
     @cached_property
     def store(self) -> LocalStore:
-        """The store of the releases. Raises ``ImproperlyConfigured`` if STATIC_ROOT is not set."""
+        """The store in which releases are built. Raises ``ImproperlyConfigured`` if STATIC_ROOT is not set."""
         return conf.static_store(self.config)
+
+    @property
+    def remote(self) -> Remote | None:
+        """The store that releases are sent to and used from; ``None`` if that is the folder in which they are built."""
+        return self.config.remote if isinstance(self.config, conf.RemoteConfig) else None
+
+    @cached_property
+    def _files(self) -> Files:
+        return FolderFiles(self.path) if self.remote is None else RemoteFiles(self.remote)
+
+    @property
+    def _where(self) -> str | None:
+        """Where the files are, as people know it; ``None`` if there is no such place."""
+        return self.config.location if self.remote is None else self.remote.where
 
     # Names.
 
@@ -108,7 +134,7 @@ class StaticStorage(Storage):
             with _choosing.lock:
                 used = self._used
                 if isinstance(used, str):
-                    used = self._use(conf.release_to_use(self.config))
+                    used = self._use(self._release_to_use())
         return used if self._following is None else self._following.used()
 
     @property
@@ -134,14 +160,31 @@ class StaticStorage(Storage):
         self.forget()
         self._use(Used(release, manifest, "just published"))
 
+    def _release_to_use(self) -> Used | None:
+        # A store that is out of reach is not asked for each name of each page, which would wait for it one by one.
+        if self._failure is not None and time.monotonic() < self._failure[0]:
+            raise self._failure[1]
+        try:
+            return conf.release_to_use(self.config)
+        except ReleaseError as error:
+            if self.remote is not None:
+                self._failure = time.monotonic() + _PAUSE, error
+            raise
+
     def _use(self, used: Used | None) -> Used | None:
         if self._following is not None:
             # The same that the applications of this process have: pages and their files are of one release.
             self._following.adopt(used)
-        elif self.config.serve.follow_current and self.location:
-            self._following = Following(self.location, used)
+        elif self.config.serve.follow_current and (origin := self._origin()) is not None:
+            self._following = Following(origin, used)
         self._used = used
         return used
+
+    def _origin(self) -> Origin | None:
+        """What is followed."""
+        if self.remote is None or conf.asks_remote(self.config):
+            return conf.origin_of(self.config)
+        return None
 
     def forget(self) -> None:
         """Read the release again when it is needed: this process has just published another."""
@@ -192,7 +235,7 @@ class StaticStorage(Storage):
 
     @cached_property
     def _stock(self) -> tuple[dict[str, str], str]:
-        return self.load_manifest() if self.location else ({}, "")
+        return self.load_manifest() if self.config.location or self.remote else ({}, "")
 
     def url(self, name: str | None, force: bool = False) -> str:
         """The URL of the logical path ``name``; with ``DEBUG`` the plain one, unless ``force``.
@@ -231,7 +274,7 @@ class StaticStorage(Storage):
         path, rest = path_and_rest(name, self._source_exists)
         if self.config.check_names and not path.endswith("/") and not self._source_exists(path):
             raise self._missing(path, "no finder has it", conf.source_names())
-        return self._absolute(path) + rest
+        return self._based(url_quote(path.lstrip("/")), conf.source_url(self.config)) + rest
 
     def stored_name(self, name: str) -> str:
         """The hashed name of the logical path ``name``, with the query and fragment that came with it."""
@@ -269,9 +312,10 @@ class StaticStorage(Storage):
         if self.manifest_strict:
             if testing:
                 raise self._missing(path, "no finder has it", conf.source_names())
-            where = "" if self._known else f"there is no release in {self.location}; run collectstatic"
+            where = "" if self._known else f"there is no release in {self._where}; run collectstatic"
             raise self._missing(path, where, self._known)
-        if not self.location or not self.exists(path):
+        out_of_reach = self.remote is not None and not conf.asks_remote(self.config)
+        if not self._where or out_of_reach or not self.exists(path):
             raise ValueError(f"The file '{path}' could not be found with {self!r}.")
         if path not in self._reported:
             self._reported.add(path)
@@ -290,8 +334,8 @@ class StaticStorage(Storage):
     def _absolute(self, path: str) -> str:
         return self._based(url_quote(path.lstrip("/")))
 
-    def _based(self, quoted: str) -> str:
-        base = self.base_url
+    def _based(self, quoted: str, base: str | None = None) -> str:
+        base = base or self.base_url
         if base is None:
             raise ValueError("This file is not accessible via a URL: STATIC_URL is not set.")
         return base + quoted
@@ -300,6 +344,9 @@ class StaticStorage(Storage):
 
     def read_manifest(self) -> str | None:
         """The text of ``staticfiles.json``; ``None`` if there is none."""
+        if self.remote is not None:
+            body = self.remote.read(self.manifest_name) if conf.asks_remote(self.config) else None
+            return None if body is None else body.decode()
         try:
             with open(self.path(self.manifest_name), "rb") as manifest:
                 return manifest.read().decode()
@@ -313,13 +360,18 @@ class StaticStorage(Storage):
 
     def save_manifest(self) -> None:
         """Write `hashed_files` as ``staticfiles.json``."""
+        self._refuse_far("writes")
         self.manifest_hash = names_hash(self.hashed_files)
         self.store.put(self.manifest_name, dump_django(self.hashed_files))
 
     # Files.
 
     def path(self, name: str) -> str:
-        """Where ``name`` is on this disk. Raises ``SuspiciousFileOperation`` for a name outside of the folder."""
+        """Where ``name`` is on this disk. Raises ``SuspiciousFileOperation`` for a name outside of the folder, and
+        ``NotImplementedError`` if the files are in a store far away.
+        """
+        if self.remote is not None:
+            raise NotImplementedError(f"The files are in {self.remote.where}, not on this disk.")
         store = self.store
         relative = os.path.relpath(os.path.join(store.root, name), store.root).replace(os.sep, "/")
         if relative == ".":
@@ -329,45 +381,48 @@ class StaticStorage(Storage):
         return store.path(relative)
 
     def exists(self, name: str) -> bool:
-        """Whether the folder of the releases has a file or folder ``name``."""
-        return os.path.lexists(self.path(name))
+        """Whether there is a file or folder ``name``."""
+        return self._files.exists(name)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Folders and files in the folder ``path``, without what belongs to Shipfiles alone."""
-        folders: list[str] = []
-        files: list[str] = []
-        with os.scandir(self.path(path)) as entries:
-            for entry in entries:
-                if path_fault(entry.name) or entry.name.startswith(".shipfiles"):
-                    continue
-                (folders if entry.is_dir() else files).append(entry.name)
-        return folders, files
+        return self._files.listdir(path)
 
     def size(self, name: str) -> int:
         """Size of ``name`` in bytes."""
-        return os.path.getsize(self.path(name))
+        return self._files.size(name)
 
     def delete(self, name: str) -> None:
         """Remove ``name``; nothing happens if it is not there."""
         if not name:
             raise ValueError("The name must be given to delete().")
+        self._refuse_far("removes")
         path = self.path(name)
         if os.path.isdir(path) and not os.path.islink(path):
             os.rmdir(path)
             return
         self.store.delete([self._key(path)])
 
+    def _refuse_far(self, does: str) -> None:
+        """Raise ``NotImplementedError`` if the files are in a store far away, where only releases change anything."""
+        if self.remote is not None:
+            raise NotImplementedError(
+                f"Only a release {does} files in {self.remote.where}: 'manage.py collectstatic' publishes one, with "
+                "'shipfiles.django' in INSTALLED_APPS above 'django.contrib.staticfiles', and 'manage.py ship prune' "
+                "removes old ones."
+            )
+
     def get_accessed_time(self, name: str) -> datetime:
         """When ``name`` was last read."""
-        return _moment(os.stat(self.path(name)).st_atime)
+        return self._files.accessed(name)
 
     def get_created_time(self, name: str) -> datetime:
         """When ``name`` was made, or its metadata changed, as the system says."""
-        return _moment(os.stat(self.path(name)).st_ctime)
+        return self._files.created(name)
 
     def get_modified_time(self, name: str) -> datetime:
         """When ``name`` was last written."""
-        return _moment(os.stat(self.path(name)).st_mtime)
+        return self._files.modified(name)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """``name`` itself: static files are replaced, never given another name."""
@@ -376,9 +431,10 @@ class StaticStorage(Storage):
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         if mode.strip("bt") != "r":
             raise ValueError(f"Static files are opened for reading; write them with save(), not with mode {mode!r}.")
-        return File(open(self.path(name), mode))
+        return self._files.open(name, mode)
 
     def _save(self, name: str, content: File[Any]) -> str:
+        self._refuse_far("writes")
         key = self._key(self.path(name))
         if hasattr(content, "seek") and getattr(content, "seekable", lambda: True)():
             content.seek(0)
@@ -419,6 +475,37 @@ def _digest_of(content: Any) -> Digest:
     return digester.digest()
 
 
-def _moment(seconds: float) -> datetime:
-    moment = datetime.fromtimestamp(seconds, tz=UTC)
-    return moment if settings.USE_TZ else moment.astimezone().replace(tzinfo=None)
+class S3StaticStorage(StaticStorage):
+    """Releases in an S3 bucket, or in one of what speaks S3; options and settings in django-storages' words.
+
+    Stands where ``storages.backends.s3.S3StaticStorage`` and ``S3ManifestStaticStorage`` stand.
+    """
+
+    kind = kinds.S3
+
+
+class GoogleStaticStorage(StaticStorage):
+    """Releases in a bucket of Google Cloud Storage; options and settings in django-storages' words.
+
+    Stands where ``storages.backends.gcloud.GoogleCloudStorage`` stands.
+    """
+
+    kind = kinds.GOOGLE
+
+
+class AzureStaticStorage(StaticStorage):
+    """Releases in a container of Azure Blob Storage; options and settings in django-storages' words.
+
+    Stands where ``storages.backends.azure_storage.AzureStorage`` stands.
+    """
+
+    kind = kinds.AZURE
+
+
+class SFTPStaticStorage(StaticStorage):
+    """Releases in a folder of a server of one's own, over SSH; options and settings in django-storages' words.
+
+    Stands where ``storages.backends.sftpstorage.SFTPStorage`` stands.
+    """
+
+    kind = kinds.SFTP

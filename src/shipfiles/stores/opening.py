@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from ..config import from_mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _VERBS = ("put", "swap", "head", "read", "list", "delete")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _BUCKETS = frozenset({"s3", "gs", "az"})
+P = TypeVar("P")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 
 
@@ -88,11 +89,16 @@ def _bucket(place: str, scheme: str, options: Mapping[str, Any], where: str) -> 
     for name, value in ((bucket_option, bucket), ("location", location.strip("/"))):
         if value and found.setdefault(name, value) != value:
             raise ConfigError(f"{where}: {name} is {found[name]!r} in the options and {value!r} in {place!r}.")
-    secrets = {f.name for f in dataclasses.fields(kind) if not f.repr and f.type != "object"}
-    for name in secrets & found.keys():
-        if not isinstance(found[name], str | None):
+    return checked_place(kind, found, where).store()
+
+
+def checked_place(kind: type[P], options: Mapping[str, Any], where: str) -> P:
+    """The options of a store as an instance of their class ``kind``. Raises `ConfigError`, which shows no secret."""
+    secrets = {f.name for f in dataclasses.fields(kind) if not f.repr and f.type != "object"}  # type: ignore[arg-type]
+    for name in secrets & options.keys():
+        if not isinstance(options[name], str | None):
             raise ConfigError(f"{where}[{name!r}] must be a string.")
-    return from_mapping(kind, found, where).store()
+    return from_mapping(kind, options, where)
 
 
 def _honoured(options: Mapping[str, Any], others: Mapping[str, tuple[object, str]], where: str) -> dict[str, Any]:
