@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from shipfiles.records import POINTER_KEY, RELEASES_PREFIX
 
-_OF_THE_RUN = ("made", "new_bytes", "history", "lost")
+_OF_THE_RUN = ("made", "new_bytes", "history", "lost", "settled")
 
 
 def timeless(stored: Mapping[str, bytes]) -> dict[str, bytes]:
