@@ -47,7 +47,7 @@ class Given:
 def given(service: S3 | Azure) -> dict[str, Any]:
     """All that obstore is told, its sections put together."""
     module = Given()
-    service.client(module, {})
+    service.client(module, {}, service.limits)
     options = module.options
     return options | options["config"] | options["client_options"] | options["retry_config"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from shipfiles.errors import ConfigError, StoreError
+from shipfiles.errors import ConfigError, NoAnswer, StoreError
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.ssh import Ssh
 from shipfiles.stores.ssh_faults import Broken, fault
@@ -131,6 +131,9 @@ def test_faults(error: Exception, text: str) -> None:
     assert str(found).endswith("(ssh://web/srv)")
     assert "secret" not in str(found)
     assert isinstance(found, Broken) == ("broke" in text)
+    # To ask again helps where there was no answer.
+    passing = ("broke", "refuses the connection", "no server of that name", "did not answer in time")
+    assert isinstance(found, NoAnswer) == any(words in text for words in passing)
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:

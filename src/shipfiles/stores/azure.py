@@ -130,16 +130,16 @@ class Azure:
         """None: who may read is the container's to say."""
         return {}
 
-    def client(self, module: Any, headers: Mapping[str, str]) -> Any:
+    def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""
         config = self.access()
-        options = self.limits.client_options() | trust(self.verify)
+        options = limits.client_options() | trust(self.verify)
         options |= {"default_headers": dict(headers), "allow_http": config["endpoint"].startswith("http://")}
         return module._store.AzureStore(
             self.azure_container,
             config=config,
             client_options=options,
-            retry_config=self.limits.retry_config(),
+            retry_config=limits.retry_config(),
             credential_provider=None if self.token_credential is None else _bearer(self.token_credential),
         )
 

@@ -130,7 +130,7 @@ class Google:
         """How much of a large body one request sends. Bytes."""
         return self.blob_chunk_size
 
-    def client(self, module: Any, headers: Mapping[str, str]) -> Any:  # noqa: ARG002
+    def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:  # noqa: ARG002
         """A client of Google's; ``module`` is an `Engine`. Raises `ConfigError`, and what google-auth raises."""
         endpoint = {"api_endpoint": self.endpoint_url.rstrip("/")} if self.endpoint_url else None
         client = module.storage.Client(

@@ -21,7 +21,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from ..errors import ConfigError, KeyNotFound, NoAnswer, StoreError
-from .object_connection import Connection, Service, Session
+from .object_connection import Connection, Limits, Service, Session
 from .object_faults import OtherVersion, broken, refusal
 
 _T = TypeVar("_T")
@@ -30,6 +30,7 @@ _FIRST_PAUSE = 0.1  # seconds
 _LONGEST_PAUSE = 5.0
 _LONGEST_TEXT = 4096
 _PERMISSION = re.compile(r"\bstorage\.\w{1,40}\.\w{1,40}\b")
+_SECONDS = re.compile(r"[0-9]{1,4}")
 _REASON = re.compile(r"\w{1,64}")
 # https://docs.cloud.google.com/storage/docs/json_api/v1/status-codes
 _MEANINGS = {
@@ -132,7 +133,7 @@ class Engine:
             )
         if status == "403" and (permission := _PERMISSION.search(said)):
             return StoreError(key or ".", f"access denied: these credentials lack {permission[0]} ({status}, {store})")
-        return refusal(key, store, status, reason, _MEANINGS.get(reason, ""))
+        return refusal(key, store, status, reason, _MEANINGS.get(reason, ""), _wanted_pause(error.response))
 
 
 def _told(response: Any) -> tuple[str, str]:
@@ -146,6 +147,12 @@ def _told(response: Any) -> tuple[str, str]:
         return "", str(getattr(response, "text", ""))[:_LONGEST_TEXT]
 
 
+def _wanted_pause(response: Any) -> float:
+    """The seconds of ``Retry-After``, RFC 9110 section 10.2.3, 0 if it tells none."""
+    told = getattr(response, "headers", {}).get("Retry-After", "")
+    return float(told) if _SECONDS.fullmatch(told) else 0.0
+
+
 def no_bucket(key: str, store: str) -> StoreError:
     """There is no such bucket."""
     return StoreError(key or ".", f"there is no such bucket; make it first, or check the name ({store})")
@@ -154,13 +161,13 @@ def no_bucket(key: str, store: str) -> StoreError:
 class GoogleConnection(Connection):
     """What asks Google's client, and remembers the generations of small objects."""
 
-    def __init__(self, service: Service) -> None:
-        super().__init__(service)
+    def __init__(self, service: Service, limits: Limits) -> None:
+        super().__init__(service, limits)
         self._sessions: dict[int, Session] = {}
 
     def ask(self, key: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
         """What ``function`` gives, asked again after no answer. Raises `StoreError` as `Engine.fault` says it."""
-        limits = self._service.limits
+        limits = self._limits
         end = time.monotonic() + limits.total
         pause = _FIRST_PAUSE
         for left in range(limits.retries, -1, -1):
@@ -176,7 +183,7 @@ class GoogleConnection(Connection):
         raise AssertionError
 
     def _made(self, module: Any, headers: Mapping[str, str]) -> Any:
-        return self._service.client(module, headers)
+        return self._service.client(module, headers, self._limits)
 
     def chunk_retry(self, key: str) -> Any:
         """How the client repeats a request of a large upload, each within the time limit, however often."""
@@ -186,7 +193,7 @@ class GoogleConnection(Connection):
             return isinstance(error, engine.errors) and isinstance(engine.fault(error, key, ""), NoAnswer)
 
         delayed = engine.retry.with_delay(initial=_FIRST_PAUSE, maximum=_LONGEST_PAUSE, multiplier=2.0)
-        return delayed.with_predicate(again).with_timeout(self._service.limits.total)
+        return delayed.with_predicate(again).with_timeout(self._limits.total)
 
     def ask_once(self, key: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
         """The same, without asking again."""

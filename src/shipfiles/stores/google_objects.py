@@ -77,7 +77,7 @@ class GoogleStore(ObjectStore):
     def __init__(self, service: GoogleService) -> None:
         super().__init__(service)
         self._google = service
-        self._connection = GoogleConnection(service)
+        self._connection = GoogleConnection(service, service.limits)
 
     def read(self, key: str) -> Iterator[bytes]:
         check_key(key)

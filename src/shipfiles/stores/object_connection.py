@@ -139,7 +139,7 @@ class Service(Protocol):
         """What must be granted for each verb, in the provider's words."""
         ...
 
-    def client(self, module: Any, headers: Mapping[str, str]) -> Any:
+    def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""
         ...
 
@@ -157,13 +157,14 @@ class Session:
 
 
 class Connection:
-    """What asks a ``service``, and remembers the versions (ETags) of small objects.
+    """What asks a ``service`` within ``limits``, and remembers the versions (ETags) of small objects.
 
     Safe to use from several threads.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, limits: Limits) -> None:
         self._service = service
+        self._limits = limits
         self._session: Session | None = None
 
     @property
@@ -192,7 +193,7 @@ class Connection:
     def _made(self, module: Any, headers: Mapping[str, str]) -> Any:
         """A new client. Raises `ConfigError` for options that obstore does not take."""
         try:
-            return self._service.client(module, headers)
+            return self._service.client(module, headers, self._limits)
         except (module.exceptions.BaseError, ValueError, TypeError) as error:
             said = str(error).partition("\n")[0]
             raise ConfigError(f"{self._service.name}: an option cannot be used: {said}") from None
@@ -212,14 +213,14 @@ class Connection:
         obstore does so of itself with what it takes to be repeatable. A delete is as well, and a put on a condition
         that knows its own object.
         """
-        end = time.monotonic() + self._service.limits.total
-        for attempt in range(self._service.limits.retries + 1):
+        end = time.monotonic() + self._limits.total
+        for attempt in range(self._limits.retries + 1):
             if attempt:
                 time.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt) * _CHANCE.random())
             try:
                 return self.ask(key, function, *arguments, **options)
             except Unheard:
-                if attempt == self._service.limits.retries or time.monotonic() >= end:
+                if attempt == self._limits.retries or time.monotonic() >= end:
                     raise
         raise AssertionError
 

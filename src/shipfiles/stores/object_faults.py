@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import KeyExists, KeyNotFound, NoAnswer, StoreError, printable
+from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError, printable
 
 _STATUS = re.compile(r"\bstatus: (\d{3})\b|\bstatus code: (\d{3})\b|code: \"(\d{3})\"")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>|\(code: ([A-Za-z]\w{0,63})\)")
@@ -43,6 +43,7 @@ _MEANINGS = {
     "NoSuchBucket": "there is no such bucket; make it first, or check the name and the region",
     "NoSuchUpload": "the store has lost the upload; run again",
     "NotImplemented": "the store cannot do that",
+    "OperationAborted": "another is changing it at this moment",
     "PermanentRedirect": "the bucket is in another region. Set region_name, or endpoint_url, to its own",
     "QuotaExceeded": "the store's quota is used up",
     "RequestTimeTooSkewed": "this machine's clock is too far from the store's: set it right (NTP), and run again",
@@ -54,6 +55,12 @@ _MEANINGS = {
     "ServerBusy": "the store asks for fewer requests at once",
     "XAmzContentSHA256Mismatch": "the bytes that arrived are not those that were sent; run again",
 }
+# It was turned away for that, and may be taken later.
+_FEWER = frozenset({"SlowDown", "SlowDownRead", "SlowDownWrite", "ServerBusy", "TooManyRequests"})
+# Nothing was done, for a reason that passes.
+_PASSING = frozenset({"BadDigest", "NoSuchUpload", "OperationAborted", "RequestTimeout", "XAmzContentSHA256Mismatch"})
+# Of the server's errors, those that stay: it cannot do it at all, or is full.
+_STAYS = frozenset({"501", "505", "507"})
 _OF_STATUS = {
     "301": _MEANINGS["PermanentRedirect"],
     "307": _MEANINGS["PermanentRedirect"],
@@ -99,11 +106,14 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     code = next(filter(None, found.groups()), "") if (found := _CODE.search(text)) else ""
     if code in _NO_CONTAINER:
         return StoreError(key, f"{_MEANINGS.get(code, 'the container is being deleted')} ({code}, {store})")
+    status = next(filter(None, match.groups()), "") if (match := _STATUS.search(text)) else ""
+    kinds = _KIND.findall(text)
     if _ROLES.search(text):
-        return StoreError(key or ".", f"no credentials for {store} are found, and no role of this machine")
+        made = NoAnswer if kinds or _passes(status, code) else StoreError
+        return made(key or ".", f"no credentials for {store} are found, and no role of this machine")
     if isinstance(error, FileNotFoundError) and code != "NoSuchUpload":
         return KeyNotFound(key)
-    if name == "AlreadyExistsError":
+    if name == "AlreadyExistsError" and code != "OperationAborted":
         return KeyExists(key)
     if name == "PreconditionError":
         return OtherVersion(key, f"changed meanwhile in {store}")
@@ -115,8 +125,6 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
         )
     if "redirect without LOCATION" in text:  # so S3 answers, and obstore says it without the status
         code = "PermanentRedirect"
-    status = next(filter(None, match.groups()), "") if (match := _STATUS.search(text)) else ""
-    kinds = _KIND.findall(text)
     kind = "Timeout" if "Timeout" in kinds else next(iter(kinds), "")
     if meaning := _MEANINGS.get(code) or _OF_STATUS.get(status):
         return refusal(key, store, status, code, meaning)
@@ -131,16 +139,24 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     return StoreError(key or ".", f"the store refused ({said}, {store})")
 
 
-def refusal(key: str, store: str, status: str, code: str = "", meaning: str = "") -> StoreError:
+def refusal(key: str, store: str, status: str, code: str = "", meaning: str = "", after: float = 0.0) -> StoreError:
     """The error for an answer with a ``status``, and a ``code`` if the store has given one.
 
-    `NoAnswer` if it says nothing about what was asked. Default of ``meaning``: the status's.
+    `Busy` if it asks for fewer requests, for ``after`` seconds; `NoAnswer` if it says nothing about what was asked.
+    Default of ``meaning``: the status's.
     """
     told = " ".join(filter(None, (status, code)))
-    made: type[StoreError] = StoreError
-    if status[:1] == "5" or status in ("408", "429") or code == "NoSuchUpload":
-        made = NoAnswer
-    return made(key or ".", f"{meaning or _OF_STATUS.get(status, 'the store refused')} ({told}, {store})")
+    what = f"{meaning or _OF_STATUS.get(status, 'the store refused')} ({told}, {store})"
+    if status in ("429", "503") or code in _FEWER:
+        return Busy(key or ".", what, after=after)
+    return (NoAnswer if _passes(status, code) else StoreError)(key or ".", what)
+
+
+def _passes(status: str, code: str) -> bool:
+    """Whether the same request may succeed later."""
+    if status[:1] == "5":
+        return status not in _STAYS
+    return status in ("408", "429") or code in _PASSING or code in _FEWER
 
 
 def broken(key: str, store: str, kind: str) -> NoAnswer:

@@ -15,10 +15,12 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any
+from copy import copy
+from dataclasses import replace
+from typing import Any, Self
 
 from ..digest import Digest, Digester, digest_bytes
-from ..errors import KeyExists, KeyNotFound, NoAnswer, StoreError
+from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError
 from .object_connection import Connection, Service
 from .object_faults import OtherVersion
 from .object_fields import as_headers, canonical, marked, tokens_of, told
@@ -48,7 +50,8 @@ class ObjectStore:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._connection = Connection(service)
+        self._connection = Connection(service, service.limits)
+        self._patient = self
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._service.name!r})"
@@ -56,6 +59,15 @@ class ObjectStore:
     def __str__(self) -> str:
         """As people know it."""
         return self._service.name
+
+    def unrepeated(self) -> Self:
+        """The same, that repeats no request; parts of large bodies are sent again all the same.
+
+        It has connections of its own.
+        """
+        hasty = copy(self)
+        hasty._connection = type(self._connection)(self._service, replace(self._service.limits, retries=0))
+        return hasty
 
     def put(
         self,
@@ -88,7 +100,7 @@ class ObjectStore:
                     raise KeyExists(key)
                 return Stored(key, size)
             held.clear()
-            return self._send_in_parts(key, body, mode, digest, attributes)
+            return self._patient._send_in_parts(key, body, mode, digest, attributes)
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
         check_key(key)
@@ -224,6 +236,8 @@ class ObjectStore:
                 if there is not None:
                     return token in tokens_of(there.attributes)
                 # S3 answers 409 while another writes or deletes the key, who may have deleted it.
+            except Busy:
+                raise  # it was turned away
             except NoAnswer:
                 if self._arrived(key, token):
                     return True

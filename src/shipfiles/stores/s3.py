@@ -184,7 +184,7 @@ class S3:
             return None
         return endpoint.rstrip("/")
 
-    def client(self, module: Any, headers: Mapping[str, str]) -> Any:
+    def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""
         endpoint = self.endpoint()
         virtual = self.addressing_style == "virtual"
@@ -201,13 +201,13 @@ class S3:
         if self.preset.checksum:
             config["checksum_algorithm"] = "sha256"
         config |= {_CONFIG[name]: value for name, value in self.object_parameters.items() if name in _CONFIG}
-        options = self.limits.client_options() | trust(self.verify)
+        options = limits.client_options() | trust(self.verify)
         options |= {"default_headers": dict(headers), "allow_http": bool(endpoint and endpoint.startswith("http://"))}
         return module._store.S3Store(
             self.bucket_name,
             config=config,
             client_options=options,
-            retry_config=self.limits.retry_config(),
+            retry_config=limits.retry_config(),
             credential_provider=self._credentials(),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from ..errors import StoreError, os_reason, printable
+from ..errors import NoAnswer, StoreError, os_reason, printable
 
 _OTHER = "the server, or what OpenSSH's configuration says of it, cannot be used: {}"
 
@@ -29,7 +29,7 @@ class Stalled(Exception):
     """The server has answered nothing for too long."""
 
 
-class Broken(StoreError):
+class Broken(NoAnswer):
     """The connection broke. What was asked last may have been done."""
 
 
@@ -60,8 +60,13 @@ def is_lost(error: BaseException, module: Any) -> bool:
 
 def fault(error: BaseException, key: str, place: str, module: Any) -> StoreError:
     """The error of ours for what asyncssh's ``module`` raised when the store ``place`` was asked about ``key``."""
-    kind = Broken if is_lost(error, module) else StoreError
-    return kind(key or ".", f"{_meaning(error, module)} ({place})")
+    made: type[StoreError] = Broken if is_lost(error, module) else NoAnswer if _passes(error) else StoreError
+    return made(key or ".", f"{_meaning(error, module)} ({place})")
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether the server may be reached later: it does not answer, or there is no way to it. A file is here."""
+    return isinstance(error, (Stalled, OSError)) and not getattr(error, "filename", None)
 
 
 def _meaning(error: BaseException, module: Any) -> str:

@@ -44,7 +44,12 @@ class Stored:
 
 
 class Store(Protocol):
-    """Flat keys with ``/`` in them, made of logical paths; no folders that could exist or be empty."""
+    """Flat keys with ``/`` in them, made of logical paths; no folders that could exist or be empty.
+
+    Of the errors that its verbs raise, `NoAnswer` says that to ask again may help, whether or not it was done: no
+    connection, no answer in time, an error of the store's own. `Busy`, which is one, says that it was not done since
+    the store wants fewer requests. Any other `StoreError` says that to ask again is of no use.
+    """
 
     def put(
         self,
@@ -99,6 +104,15 @@ class Copies(Protocol):
         Without any it is answered as ``source`` is. False if all was so already; a store for which to look costs as
         much as to copy need not look. Raises `KeyNotFound` for ``source``.
         """
+        ...
+
+
+@runtime_checkable
+class Repeats(Protocol):
+    """The store by itself repeats what fails in passing; who repeats and paces requests must hear of it at once."""
+
+    def unrepeated(self) -> Store:
+        """The same place with the same abilities, where `NoAnswer` and `Busy` are raised at once."""
         ...
 
 
@@ -183,6 +197,11 @@ class Sweeps(Protocol):
     def sweep(self) -> int:
         """Remove unfinished files; the number removed. Only called with the lock held."""
         ...
+
+
+def unrepeated(store: Store) -> Store:
+    """``store`` as one who repeats requests by himself asks it."""
+    return store.unrepeated() if isinstance(store, Repeats) else store
 
 
 def check_key(key: str) -> None:

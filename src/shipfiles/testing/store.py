@@ -14,7 +14,7 @@ import pytest
 
 from ..digest import digest_bytes
 from ..errors import KeyExists, KeyNotFound, StoreError
-from ..stores.store import Copies, Store, read_all
+from ..stores.store import Copies, Store, read_all, unrepeated
 
 
 class StoreContract:
@@ -135,6 +135,19 @@ class StoreContract:
         # The same bytes, put again, may be another version.
         other.put("a", b"two")
         assert store.swap("a", b"two", b"three")
+
+    def test_unrepeated(self, store: Store) -> None:
+        """What does not repeat requests is the same place, with the same abilities."""
+        hasty = unrepeated(store)
+        assert isinstance(hasty, Copies) == isinstance(store, Copies)
+        store.put("a", b"one")
+        hasty.put("a", b"two")
+        hasty.put("b", b"three", mode="create")
+        with pytest.raises(KeyExists):
+            hasty.put("b", b"four", mode="create")
+        assert not store.swap("a", b"one", b"five")
+        assert store.swap("a", b"two", b"six")
+        self.check_holds(store, "b", b"three")
 
     def test_many_and_large(self, store: Store, other: Store, tmp_path: Path) -> None:
         """More keys than one answer need list, from several threads; more bytes than one request need carry."""
