@@ -183,7 +183,8 @@ def test_a_tenth_goes_wrong(
     )
     assert there == {f"site/{number}": b"%d" % number for number in range(200)}
     retried = [event for event in told if isinstance(event, Retried)]
-    assert retried
+    # A put on a condition whose answer is lost looks whether it has arrived.
+    assert retried or (what, mode) == (("lost",), "create")
     assert all(0 <= int(event.key) < 200 and event.why for event in retried)
     assert set(taken) <= {int(event.key) for event in retried}
 
