@@ -38,7 +38,7 @@ from ..records import (
     release_of,
 )
 from ..stores.local import LocalStore
-from ..stores.store import Body, Copies, Settles, Store, digest_of, read_all
+from ..stores.store import Body, Copies, Settles, Store, digest_of, read_all, unrepeated
 from .catalog import manifest_of, record_of_release
 from .difference import Difference, difference
 from .fields import fields_of
@@ -156,6 +156,7 @@ class _Sending:
         self._source = source
         self._target = target
         self._store = target.store
+        self._paced = unrepeated(target.store)
         self._kept = kept
         self._listener = listener
         self._clear = clear
@@ -322,16 +323,16 @@ class _Sending:
         fields = fields_of(item, self._target.serve)
         if item.hashed and item.key not in self._wrong and self._there.has(item):
             return self._taken(item, fields)
-        if copy_of and isinstance(self._store, Copies):
+        if copy_of and isinstance(self._paced, Copies):
             try:
-                self._store.copy(copy_of, item.key, fields=fields)
+                self._paced.copy(copy_of, item.key, fields=fields)
             except KeyNotFound:
                 pass  # taken away by another; the bytes are here, too
             else:
                 return "copied"
         create = item.hashed and item.key not in self._wrong
         try:
-            self._store.put(
+            self._paced.put(
                 item.key, self._bytes_of(item), mode="create" if create else "overwrite", digest=item.digest,
                 fields=fields,
             )  # fmt: skip
@@ -348,7 +349,7 @@ class _Sending:
         if kept:
             what = "has other bytes under this name, which a bundler gave and which browsers keep for ever"
             raise StoreError(item.key, f"{self._target} {what}. Let the bundler give it another name.")
-        self._store.put(item.key, self._bytes_of(item), digest=item.digest, fields=fields)
+        self._paced.put(item.key, self._bytes_of(item), digest=item.digest, fields=fields)
         return "sent"
 
     def _bytes_of(self, item: Item) -> Body:
