@@ -26,6 +26,7 @@ import pytest
 from shipfiles.errors import StoreError
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Store
+from tests.guides import policy
 from tests.oracles.corpora import missing
 
 from .fetched import npm_installed, one_at_a_time
@@ -48,6 +49,7 @@ IDENTITIES = {
             "credentials": [{"accessKey": "reader", "secretKey": "reads only"}],
             "actions": ["Read", "List"],
         },
+        *policy("minio.md", "seaweedfs")["identities"],
     ]
 }
 
