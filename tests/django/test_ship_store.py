@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from tests.bucket import Bucket, running
 
 from .shipping import refused, ship
+from .test_ship_prune import with_options
 
 
 @pytest.fixture
@@ -116,11 +119,66 @@ def test_the_origin(bucket: Bucket) -> None:
     [
         (["ftp://a"], "there is no store for ftp://"),
         (["s3://bucket", "--public-url", "/static/"], "--public-url: it has no host"),
-        (["s3://bucket", "s3://other", "--public-url", "https://a/"], "name no more than that"),
+        (["s3://bucket", "s3://other", "--public-url", "https://a/"], "name that store, and no other"),
     ],
 )
 def test_wrong_arguments(bucket: Bucket, arguments: list[str], why: str) -> None:
     assert why in refused("store", "check", *arguments)
+
+
+def s3_settings(bucket: Bucket, **options: object) -> override_settings:
+    """As the guides have them: https://docs.djangoproject.com/en/stable/ref/settings/#storages."""
+    given = {
+        "bucket_name": "bucket", "location": "static", "endpoint_url": bucket.url, "access_key": "id-of-the-key",
+        "secret_key": "the-secret", "base_url": f"{bucket.url}/bucket/static/", **options,
+    }  # fmt: skip
+    storage = {"BACKEND": "shipfiles.django.storage.S3StaticStorage", "OPTIONS": given}
+    return override_settings(STORAGES={**settings.STORAGES, "staticfiles": storage})
+
+
+def test_the_bucket_of_the_settings(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with s3_settings(bucket):
+        facts, well = as_json()
+        assert well
+        (store,) = facts["stores"]
+        assert (store["store"], store["public_url"]) == ("s3://bucket/static", f"{bucket.url}/bucket/static/")
+        assert {step["name"] for step in store["steps"] if step["state"] == "ok"} >= {"create", "public", "cors"}
+        # Named, it has its options all the same.
+        assert as_json("s3://bucket/static")[0]["stores"][0]["public_url"] == f"{bucket.url}/bucket/static/"
+    assert bucket.objects == {}
+
+
+def test_all_targets(bucket: Bucket, tmp_path: Path) -> None:
+    publish = {"to": [str(tmp_path / "second"), {"url": "s3://bucket/third", "coding": "gzip"}]}
+    with s3_settings(bucket, publish=publish):
+        facts, well = as_json()
+    assert well
+    urls = [(store["store"], store["public_url"]) for store in facts["stores"]]
+    assert urls == [
+        ("s3://bucket/static", f"{bucket.url}/bucket/static/"), (str(tmp_path / "second"), None),
+        ("s3://bucket/third", None),
+    ]  # fmt: skip
+
+
+def test_the_only_target_of_a_local_build_is_what_browsers_see(bucket: Bucket, project: Path) -> None:
+    target = {"url": "s3://bucket/static", "coding": "gzip"}
+    with with_options(publish={"to": [target]}, base_url=f"{bucket.url}/bucket/static/"):
+        facts, well = as_json()
+        assert well
+        (store,) = facts["stores"]
+        assert store["public_url"] == f"{bucket.url}/bucket/static/"
+        assert "coding" in {step["name"] for step in store["steps"]}
+        assert "name that store" not in refused_with("--public-url", "https://cdn.example.com/")
+    with with_options(publish={"to": [target, "s3://bucket/other"]}):
+        assert "name that store" in refused_with("--public-url", "https://cdn.example.com/")
+
+
+def refused_with(*arguments: str) -> str:
+    with pytest.raises(CommandError) as told:
+        ship("store", "check", *arguments)
+    return str(told.value)
 
 
 def test_wrong_uses() -> None:

@@ -349,14 +349,15 @@ def test_compressed_on_the_way(bucket: Bucket) -> None:
     assert step(browsed(bucket, change), "compressed").why == "with br"
 
 
-def test_a_stored_coding(bucket: Bucket) -> None:
-    found = examined(bucket, coding="gzip")
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+def test_a_stored_coding(bucket: Bucket, coding: Any) -> None:
+    found = examined(bucket, coding=coding)
     assert step(found, "coding").state == "ok"
     assert "compressed" not in states(found)
     assert bucket.objects == {}
     # As Google does for whom it thinks to have asked for it.
-    found = browsed(bucket, lambda url, headers, page: with_headers(page, content_encoding=None), coding="gzip")
-    assert "is 'not there' instead of 'gzip'" in step(found, "coding").why
+    found = browsed(bucket, lambda url, headers, page: with_headers(page, content_encoding=None), coding=coding)
+    assert f"is 'not there' instead of {coding!r}" in step(found, "coding").why
 
 
 def test_nobody_at_the_public_address(bucket: Bucket) -> None:

@@ -277,14 +277,12 @@ class _Probe:
         """What browsers are to find; ``None`` if nothing could be put."""
         if not self._steps.ok("create"):
             return None
-        coded = ""
-        if self._question.coding == "gzip":
-            coded = self._coded
+        coded = self._coded if self._question.coding else ""
         return Sent(self._module, _TEXT, self._font, self._fresh, self._fields, coded, self._put_coded)
 
     def _put_coded(self, body: bytes) -> None:
-        """Put ``body``, which is packed with gzip, as a file that is stored so."""
-        fields = {**self._fields[self._module], "Content-Encoding": "gzip"}
+        """Put ``body``, which is compressed, as a file that is stored so."""
+        fields = {**self._fields[self._module], "Content-Encoding": self._question.coding}
         self._put.append(self._coded)
         self._store.put(self._coded, body, mode="create", fields=fields)
 

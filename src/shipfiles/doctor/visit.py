@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from ..build.compress import compressors
+from ..config import CompressConfig
 from ..errors import ShipfilesError, fit_to_show
 from ..records import read_current
 from ..stores.store import Permissions, read_all
@@ -15,6 +16,7 @@ from .public import Fetch, NotReached, Page, cdn_of, public_fault, shown, url_of
 from .steps import Steps, Use
 
 if TYPE_CHECKING:
+    from ..config import Coding
     from .probe import Question
 
 _PAGES: tuple[Use, ...] = ("pages",)
@@ -175,20 +177,22 @@ class _Visit:
         self._steps.add("compressed", PACKED, _PAGES, "ok" if coding else "missing", why, needed=False)
 
     def _coded(self, sent: Sent) -> None:
-        if not sent.coded:
+        coding = self._question.coding
+        if not coding:
             return
-        body = gzip.compress(sent.module_body, mtime=0)
         try:
+            (compressor,) = compressors(CompressConfig(codings=(cast("Coding", coding),)), len(sent.module_body))
+            body = compressor.compress(sent.module_body)
             sent.put_coded(body)
         except ShipfilesError as error:
             self._steps.add("coding", CODED, _PAGES, "not tried", fit_to_show(str(error)))
             return
-        page = self._get(sent.coded, Accept_Encoding="br, gzip")
+        page = self._get(sent.coded, Accept_Encoding="br, gzip, zstd")
         why = ""
         if page.status != 200:
             why = f"the answer is {page.status}"
-        elif page.headers.get("content-encoding") != "gzip":
-            why = f"Content-Encoding is {page.shown('content-encoding') or 'not there'!r} instead of 'gzip'"
+        elif page.headers.get("content-encoding") != coding:
+            why = f"Content-Encoding is {page.shown('content-encoding') or 'not there'!r} instead of {coding!r}"
         elif page.body != body:
             why = "the bytes are not those that were put"
         self._steps.add("coding", CODED, _PAGES, "missing" if why else "ok", why)

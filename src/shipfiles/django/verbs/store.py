@@ -6,17 +6,17 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...config import ServeConfig
-from ...doctor.probe import Question, examine
+from ...doctor.probe import Question, examine, named
 from ...doctor.public import public_fault
 from ...doctor.steps import USES, Examined, Step
+from ...release.target import Target
 from ...stores.opening import open_store
 from .. import conf
 from ..progress import count
-from ..storage import StaticStorage
 from .shared import Column, add_json, errors_as_json, print_json, print_table, static_storage, static_store
 
 HELP = "Try every permission that is needed on the stores, and say which is missing and what to grant."
@@ -29,8 +29,8 @@ def add_arguments(parser: CommandParser) -> None:
         "stores",
         nargs="*",
         metavar="STORE",
-        help="Which: s3://bucket/folder, gs://, az://, ssh://, file://, or the dotted path of one. Default: those of "
-        "OPTIONS.",
+        help="Which: s3://bucket/folder, gs://, az://, ssh://, file://, or the dotted path of one. If it is in OPTIONS, it "
+        "has what is said of it there. Default: all of OPTIONS.",
     )
     parser.add_argument(
         "--for",
@@ -79,14 +79,43 @@ def _questions(options: dict[str, Any]) -> Sequence[Question]:
     if public is not None and (fault := public_fault(public)):
         raise CommandError(f"--public-url: {fault}.", returncode=2)
     if not options["stores"]:
-        storage = static_storage()
-        url = conf.base_url(storage.config) or ""
-        return [Question(static_store(), public or url, serve=storage.config.serve, **shared)]
-    if public is not None and len(options["stores"]) > 1:
-        raise CommandError("--public-url says where one store is: name no more than that.", returncode=2)
-    # A lazy object, whose class is that of what it stands for.
-    serve = staticfiles_storage.config.serve if isinstance(staticfiles_storage, StaticStorage) else ServeConfig()
-    return [Question(open_store(place, "STORE"), public or "", serve=serve, **shared) for place in options["stores"]]
+        chosen = known = _known()
+    else:
+        try:
+            known = _known()
+        except CommandError:
+            known = []  # what is named needs none of them
+        by_name = {named(target.store): (target, url) for target, url in known}
+        # With its own options, if it is one of the settings'; the credentials of others are in the environment.
+        chosen = [by_name.get(place) or _other(place, known) for place in options["stores"]]
+    if public is not None and len(chosen) > 1:
+        raise CommandError("--public-url says where one store is: name that store, and no other.", returncode=2)
+    return [
+        Question(target.store, public or url, coding=target.shape.coding, serve=target.serve, **shared)
+        for target, url in chosen
+    ]
+
+
+def _known() -> Sequence[tuple[Target, str]]:
+    """The stores of the settings, and the URL below which browsers find each, empty where nothing says it."""
+    try:
+        config = static_storage().config
+        targets = conf.targets(config)
+        url = conf.base_url(config) or ""
+        if not targets:
+            return [(Target(static_store(), serve=config.serve), url)]
+    except ImproperlyConfigured as error:
+        raise CommandError(str(error)) from error
+    # The first is the storage's own if it is a remote one; else base_url is of this machine's folder, or of a CDN that
+    # can only have the files of one.
+    if not isinstance(config, conf.RemoteConfig) and len(targets) > 1:
+        url = ""
+    return [(target, "" if number else url) for number, target in enumerate(targets)]
+
+
+def _other(place: str, known: Sequence[tuple[Target, str]]) -> tuple[Target, str]:
+    serve = known[0][0].serve if known else ServeConfig()
+    return Target(open_store(place, "STORE"), serve=serve), ""
 
 
 def _facts(examined: Examined) -> dict[str, Any]:
