@@ -29,8 +29,8 @@ def add_arguments(parser: CommandParser) -> None:
         "stores",
         nargs="*",
         metavar="STORE",
-        help="Which: s3://bucket/folder, gs://, az://, ssh://, file://, or the dotted path of one. If it is in OPTIONS, it "
-        "has what is said of it there. Default: all of OPTIONS.",
+        help="Which: s3://bucket/folder, gs://, az://, ssh://, file://, or the dotted path of one. What OPTIONS says "
+        "of it is heeded. Default: all that are in OPTIONS.",
     )
     parser.add_argument(
         "--for",
