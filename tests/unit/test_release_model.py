@@ -360,7 +360,7 @@ class OnDisk(Life):
         return LocalStore(self.folder + "/root")
 
 
-_settings = partial(
+life_settings = partial(
     settings,
     deadline=None,
     # To shrink a failure takes minutes and leaves much the same steps.
@@ -368,8 +368,8 @@ _settings = partial(
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-few = partial(_settings, max_examples=5, stateful_step_count=10)
+few = partial(life_settings, max_examples=5, stateful_step_count=10)
 TestInMemory = InMemory.TestCase
-TestInMemory.settings = _settings(max_examples=40, stateful_step_count=20)
+TestInMemory.settings = life_settings(max_examples=40, stateful_step_count=20)
 TestOnDisk = OnDisk.TestCase
-TestOnDisk.settings = _settings(max_examples=20, stateful_step_count=20)
+TestOnDisk.settings = life_settings(max_examples=20, stateful_step_count=20)
