@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +16,7 @@ from django.core.files.base import File
 from django.core.files.storage import Storage
 
 from ..digest import Digest, Digester, hashed_name, hex_prefix
-from ..errors import MissingEntry, ReleaseError, ShipfilesError, nearest_names
+from ..errors import MissingEntry, ShipfilesError, nearest_names
 from ..manifest import DJANGO_VERSION, Manifest, dump_django, load_django, names_hash
 from ..paths import path_and_rest, url_quote
 from ..serve.following import Following
@@ -32,8 +31,6 @@ from .files import Files, FolderFiles, RemoteFiles
 logger = logging.getLogger("shipfiles")
 
 _UNREAD = "unread"
-_PAUSE = 5.0
-"""Seconds for which a store that is out of reach is not asked again."""
 
 
 class _Choosing:
@@ -76,7 +73,6 @@ class StaticStorage(Storage):
             if name in stated or not hasattr(type(self), name):
                 setattr(self, name, value)
         self._used: Used | str | None = _UNREAD
-        self._failure: tuple[float, ReleaseError] | None = None
         self._following: Following | None = None
         self._names: dict[str, str] | None = None
         self._names_hash: str | None = None
@@ -117,8 +113,8 @@ class StaticStorage(Storage):
         return FolderFiles(self.path) if self.remote is None else RemoteFiles(self.remote)
 
     @property
-    def _where(self) -> str | None:
-        """Where the files are, as people know it; ``None`` if there is no such place."""
+    def where(self) -> str | None:
+        """The place from which releases are used, as people know it; ``None`` if there is none."""
         return self.config.location if self.remote is None else self.remote.where
 
     # Names.
@@ -134,7 +130,7 @@ class StaticStorage(Storage):
             with _choosing.lock:
                 used = self._used
                 if isinstance(used, str):
-                    used = self._use(self._release_to_use())
+                    used = self._use(conf.release_to_use(self.config))
         return used if self._following is None else self._following.used()
 
     @property
@@ -159,17 +155,6 @@ class StaticStorage(Storage):
         """Use this release from now on: this process has just published it."""
         self.forget()
         self._use(Used(release, manifest, "just published"))
-
-    def _release_to_use(self) -> Used | None:
-        # A store that is out of reach is not asked for each name of each page, which would wait for it one by one.
-        if self._failure is not None and time.monotonic() < self._failure[0]:
-            raise self._failure[1]
-        try:
-            return conf.release_to_use(self.config)
-        except ReleaseError as error:
-            if self.remote is not None:
-                self._failure = time.monotonic() + _PAUSE, error
-            raise
 
     def _use(self, used: Used | None) -> Used | None:
         if self._following is not None:
@@ -312,10 +297,10 @@ class StaticStorage(Storage):
         if self.manifest_strict:
             if testing:
                 raise self._missing(path, "no finder has it", conf.source_names())
-            where = "" if self._known else f"there is no release in {self._where}; run collectstatic"
+            where = "" if self._known else f"there is no release in {self.where}; run collectstatic"
             raise self._missing(path, where, self._known)
         out_of_reach = self.remote is not None and not conf.asks_remote(self.config)
-        if not self._where or out_of_reach or not self.exists(path):
+        if not self.where or out_of_reach or not self.exists(path):
             raise ValueError(f"The file '{path}' could not be found with {self!r}.")
         if path not in self._reported:
             self._reported.add(path)

@@ -92,9 +92,12 @@ class Remote:
 
     is_far = True
     interval = 5.0
+    PAUSE = 5.0
+    """Seconds for which a store that did not answer is not asked again: each name of each page would wait for it."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self._failure: tuple[float, str] = 0.0, ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Without the connection, which belongs to this process.
@@ -123,13 +126,18 @@ class Remote:
         return self.place.store()
 
     def read(self, key: str) -> bytes | None:
+        until, failed = self._failure
+        if time.monotonic() < until:
+            raise ReleaseError(failed)
         try:
             return read_all(self.store, key)
         except StoreError as error:
-            raise ReleaseError(
+            failed = (
                 f"The release that this process uses cannot be read from {self.where}. {error}. 'manage.py ship store "
                 "check' tells whether the store can be used from here."
-            ) from error
+            )
+            self._failure = time.monotonic() + self.PAUSE, failed
+            raise ReleaseError(failed) from None
 
     def state(self) -> object:
         return self.read(POINTER_KEY)

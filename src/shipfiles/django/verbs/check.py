@@ -84,7 +84,7 @@ def _known(*, from_release: bool) -> Collection[str]:
         raise CommandError("--release needs STORAGES['staticfiles'] to be shipfiles.django.storage.StaticStorage.")
     names: dict[str, str] = _storage().hashed_files
     if not names:
-        raise CommandError(f"There is no release in {_storage().location}; run collectstatic.")
+        raise CommandError(f"There is no release in {_storage().where}; run collectstatic.")
     return names
 
 
