@@ -1,9 +1,10 @@
 """Send a release that was built in a folder to a store elsewhere, with as few requests as that takes.
 
-First what stands for its bytes, then the release's manifest and its record, then the plain names, then the pointer:
-killed between any two steps, the release that was current there before is whole and still current, and the next run
-goes on. What is there already is known from the manifest of the release that is current there, never from times; what
-that does not tell, such as what a run has sent that did not end, from one list.
+First the release's manifest, then what stands for its bytes, the record, the plain names, and the pointer: killed
+between any two steps, the release that was current there before is whole and still current, and the next run goes on.
+From the manifest on, no prune takes away what the release needs; should it never be finished, a prune finds by it what
+there is of it. What is there already is known from the manifest of the release that is current there, never from times;
+what that does not tell, such as what a run has sent that did not end, from a list.
 
 Requests: 1 for the pointer, which tells the manifest by its digest, and 1 for that if it is not kept here; 1 for each
 object (of more than 5 MiB one for each 5 MiB and 2); 1 each for the manifest, the record and the pointer; 1 for the
@@ -172,7 +173,8 @@ class _Sending:
         self._wrong: frozenset[str] = frozenset()
         self._sent: set[str] = set()
         self._note = new_note(self._digest)
-        self._described = False
+        self._believed: set[str] = set()
+        self._described = self._recorded = False
 
     def plan(self) -> Plan:
         """What the run would do."""
@@ -204,8 +206,10 @@ class _Sending:
                 break
             self._refuse_taken(seen)
             self._make_way(seen)
+            self._put_manifest(seen)
             self._put("send", found.hashed, found.copies)
-            self._describe(seen)
+            self._look_again()
+            self._put_record(seen)
             # If another run has made its release current meanwhile, what it has put under plain names is to be put
             # again: this run ends later.
             if self._place(seen, found, began):
@@ -312,6 +316,8 @@ class _Sending:
                 self._sent.add(item.key)
                 self._result.copied += how == "copied"
                 self._result.kept += how == "kept"
+                if how == "kept":
+                    self._believed.add(item.key)
                 self._result.bytes += item.size if how == "sent" else 0
                 if how != "kept":
                     self._result.changed.append(Changed(item.key, "write", item.size, item.logical, _kind(item)))
@@ -364,15 +370,27 @@ class _Sending:
         what = f"is not in {self._source}, where the release {self._release} was built"
         raise StoreError(item.sources[0], f"{what}. Run collectstatic again.")
 
-    def _describe(self, seen: _Seen) -> None:
-        """Put the manifest and the record."""
-        if self._described:
-            return
-        self._described = True
-        if seen.current[1] != self._digest:
+    def _look_again(self) -> None:
+        """Put once more what was there before the manifest was, and has been pruned meanwhile."""
+        if self._believed:
+            sizes = self._there.sizes(anew=True)
+            gone = [self._wanted[key] for key in sorted(self._believed) if key not in sizes]
+            self._believed.clear()
+            self._sent.difference_update(item.key for item in gone)
+            self._put("send", gone, {})
+
+    def _put_manifest(self, seen: _Seen) -> None:
+        if seen.current[1] != self._digest and not self._described:
             self._put_small(manifest_key(self._digest), self._body)
             self._kept.put(self._digest, self._body)
             self._settle()
+        self._described = True
+
+    def _put_record(self, seen: _Seen) -> None:
+        """Put the record, and Django's manifest if that is wanted."""
+        if self._recorded:
+            return
+        self._recorded = True
         if seen.current != (self._release, self._digest):
             self._record()
             self._settle()
