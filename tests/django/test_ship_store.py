@@ -47,7 +47,7 @@ def test_the_store_of_the_options(project: Path) -> None:
     assert lines[0] == f"{project / 'root'}"
     assert lines[1].split() == ["Can", "it", "For", "Answer"]
     assert "put an object that is not there  " in out
-    assert lines[-1] == f"{project / 'root'}: nothing is missing; 3 steps not tried."
+    assert lines[-1] == f"{project / 'root'}: nothing is missing, 3 steps not tried."
     assert not [path for path in (project / "root").rglob("*") if path.is_file() and "probe" in path.parts]
 
 
@@ -72,6 +72,14 @@ def test_what_is_missing(bucket: Bucket) -> None:
     for text in (out.getvalue(), err.getvalue(), str(told.value)):
         assert "the-secret" not in text
         assert "id-of-the-key" not in text
+
+
+def test_credentials_that_are_not_to_delete(bucket: Bucket) -> None:
+    """That the check's own keys stay is said, and no fault of theirs."""
+    bucket.denied = {"s3:DeleteObject"}
+    out, err = ship("store", "check", "s3://bucket", "--for", "publish")
+    assert out.splitlines()[-1] == "s3://bucket: nothing is missing, 6 keys below .shipfiles/probe/ left there."
+    assert err.count("Left there, because it cannot be deleted") == 6
 
 
 def test_json(bucket: Bucket) -> None:

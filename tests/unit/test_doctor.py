@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from typing import Any
 import pytest
 
 from shipfiles.config import ServeConfig
+from shipfiles.doctor import public
 from shipfiles.doctor.probe import Question, examine
 from shipfiles.doctor.public import NotReached, Page, fetch, public_fault, url_of
 from shipfiles.doctor.steps import Examined, Step
@@ -397,6 +402,24 @@ def test_fetch(bucket: Bucket) -> None:
     bucket.fault = lambda asked, do: None
     with pytest.raises(NotReached, match=r"http://127\.0\.0\.1:\d+ does not answer: "):
         fetch(bucket.url, {})
+
+
+def test_an_answer_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then is no reason to wait for ever."""
+    monkeypatch.setattr(public, "_LONGEST_ANSWER", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while True:
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        with pytest.raises(NotReached, match="does not answer: not in time"):
+            fetch(f"http://127.0.0.1:{server.getsockname()[1]}/", {})
 
 
 # Other stores

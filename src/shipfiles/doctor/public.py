@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import quote, urlsplit
 
 from ..errors import ShipfilesError, fit_to_show
 
-_TIMEOUT = 15.0  # seconds
+_TIMEOUT = 15.0  # seconds without a byte
+_LONGEST_ANSWER = 45.0  # seconds
 _MOST = 1 << 20
 _LONGEST = 200
 # Header fields by which the caches of CDNs make themselves known.
@@ -75,7 +79,12 @@ def fetch(url: str, headers: Mapping[str, str]) -> Page:
         made = HTTPSConnection(host, parts.port, timeout=_TIMEOUT, context=ssl.create_default_context())
     else:
         made = HTTPConnection(host, parts.port, timeout=_TIMEOUT)
+    late = threading.Event()
+    watch = threading.Timer(_LONGEST_ANSWER, _hang_up, (made, late))
+    watch.daemon = True
     try:
+        made.connect()
+        watch.start()
         made.request("GET", parts.path or "/", headers={"User-Agent": "shipfiles", "Accept": "*/*", **headers})
         answer = made.getresponse()
         body = answer.read(_MOST)
@@ -83,18 +92,30 @@ def fetch(url: str, headers: Mapping[str, str]) -> Page:
         for name, value in answer.getheaders():
             lower = name.lower()
             found[lower] = f"{found[lower]}, {value}" if lower in found else value
-        return Page(answer.status, found, body)
-    except (OSError, HTTPException) as error:
-        raise NotReached(f"{parts.scheme}://{parts.netloc} does not answer: {shown(_reason(error))}") from None
+        if not late.is_set():
+            return Page(answer.status, found, body)
+        error: Exception = TimeoutError()
+    except (OSError, HTTPException, ValueError) as raised:
+        error = TimeoutError() if late.is_set() else raised
     finally:
+        watch.cancel()
         made.close()
+    raise NotReached(f"{parts.scheme}://{parts.netloc} does not answer: {shown(_reason(error))}")
+
+
+def _hang_up(connection: HTTPConnection, late: threading.Event) -> None:
+    """Let whoever waits for more of an answer find its end: one that comes byte by byte never times out."""
+    late.set()
+    with suppress(OSError):
+        if connection.sock is not None:
+            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
-        return f"not within {_TIMEOUT:.0f} seconds"
+        return "not in time"
     return str(error) or type(error).__name__
 
 

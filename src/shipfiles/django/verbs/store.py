@@ -55,7 +55,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Examine them. Raises ``CommandError``, which ends with status 1, if something is missing that is needed."""
     with errors_as_json(command, options):
         found = [examine(question) for question in _questions(options)]
-    failed = [examined for examined in found if examined.missing or examined.left]
+    failed = [examined for examined in found if examined.missing]
     if options["json"]:
         print_json(command, {"ok": not failed, "stores": [_facts(examined) for examined in found]})
     elif options["verbosity"] >= 1:
@@ -151,12 +151,11 @@ def _answer(step: Step) -> str:
 
 
 def _summary(examined: Examined) -> str:
-    if not examined.missing and not examined.left:
-        untried = sum(step.state == "not tried" for step in examined.steps)
-        return f"{examined.store}: nothing is missing" + (f"; {count(untried, 'step')} not tried." if untried else ".")
-    parts = []
+    parts = ["nothing is missing"]
     if examined.missing:
-        parts.append(f"{len(examined.missing)} of {count(len(examined.steps), 'step')} missing")
+        parts = [f"{len(examined.missing)} of {count(len(examined.steps), 'step')} missing"]
+    elif untried := sum(step.state == "not tried" for step in examined.steps):
+        parts.append(f"{count(untried, 'step')} not tried")
     if examined.left:
         parts.append(f"{count(len(examined.left), 'key')} below .shipfiles/probe/ left there")
     return f"{examined.store}: {', '.join(parts)}."
