@@ -139,7 +139,7 @@ for name in ("compression", "compression.zstd", "backports", "backports.zstd"):
     sys.modules[name] = None
 from shipfiles.build.compress import compressors, settings_of
 from shipfiles.config import CompressConfig
-from shipfiles.release.decode import decoder_of
+from shipfiles.decode import decoder_of
 assert decoder_of("zstd") is None
 assert len(compressors(CompressConfig(), 1000)) == 2
 settings_of(CompressConfig(codings=("br", "zstd")))

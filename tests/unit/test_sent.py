@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shipfiles.digest import digest_bytes, hashed_name
-from shipfiles.errors import ReleaseDamaged
+from shipfiles.errors import ArchiveError, ReleaseDamaged, StoreError
 from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest
 from shipfiles.records import now
@@ -20,13 +20,14 @@ from shipfiles.release.prune import plan_prune, prune
 from shipfiles.release.publish import publish
 from shipfiles.release.repair import repair
 from shipfiles.release.supply import OtherStore
+from shipfiles.release.transfer import export_release, import_release
 from shipfiles.release.unsettled import Unsettled
 from shipfiles.release.verify import verify
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Locks, Store, read_all
 from tests.sent import CONFIG, check_sent, send_by_hand
-from tests.unit.test_publish import CSS, FAST, SITE, SVG, Folding, current, made
+from tests.unit.test_publish import CSS, FAST, SITE, SVG, Folding, check_whole, current, made
 
 SHAPES = [Shape(), Shape(variants=True), Shape(hashed_only=True), Shape(coding="gzip")]
 # A picture that a style sheet names; in the third the style sheet itself.
@@ -262,3 +263,57 @@ def test_prune_takes_what_no_release_needs(built: LocalStore, store: Store, shap
     assert left == needed | {"theirs.css"}
     assert {item.key for item in items_of(sent["one"])} - needed
     assert verify(store, manifest_name="").faults == []
+
+
+@pytest.mark.parametrize("path", ["out.tar", "out"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_was_sent_is_carried_on_as_it_was_built(
+    built: LocalStore, store: Store, shape: Shape, path: str, tmp_path: Path
+) -> None:
+    """To a disk from which it is served, files as they are: nobody says there that they are stored as gzip."""
+    sent = send(built, store, shape, "three")["three"]
+    where = tmp_path / path
+    export_release(store, "three", str(where), manifest_name="")
+    into = LocalStore(str(tmp_path / "into"))
+    import_release(into, str(where))
+    activate(into, "three")
+    now = current(into)
+    check_whole(into, now, plain=not shape.hashed_only)
+    assert verify(into).faults == []
+    assert now.names() == sent.names()
+    for logical, entry in now.entries.items():
+        assert (entry.digest, entry.stored, entry.codings) == (
+            sent.entries[logical].digest, "", sent.entries[logical].codings
+        )  # fmt: skip
+    # Sources that still lie under their plain names are carried, too.
+    assert (now.entries["css/app.css"].plain is None) == shape.hashed_only
+    assert now.spares
+
+
+@pytest.mark.parametrize("shape", [Shape(), Shape(variants=True), Shape(coding="gzip")])
+def test_a_source_that_is_gone_is_not_carried(built: LocalStore, store: Store, shape: Shape, tmp_path: Path) -> None:
+    send(built, store, shape, "two", "three")
+    export_release(store, "two", str(tmp_path / "out.tar"))
+    into = LocalStore(str(tmp_path / "into"))
+    import_release(into, str(tmp_path / "out.tar"))
+    activate(into, "two")
+    now = current(into)
+    assert now.entries["css/app.css"].plain is None
+    assert now.entries["js/a.js"].plain is not None
+    check_whole(into, now)
+    assert verify(into).faults == []
+
+
+def test_what_does_not_decode_is_not_carried(built: LocalStore, store: Store, tmp_path: Path) -> None:
+    sent = send(built, store, Shape(coding="gzip"), "one")["one"]
+    store.put(sent.entries["css/app.css"].name, b"no gzip")
+    with pytest.raises(StoreError, match="stored as gzip, and not to be decoded"):
+        export_release(store, "one", str(tmp_path / "out.tar"))
+    assert not (tmp_path / "out.tar").exists()
+
+
+def test_a_folder_with_stored_codings_is_not_imported_as_it_is(built: LocalStore, tmp_path: Path) -> None:
+    target = LocalStore(str(tmp_path / "target"))
+    send(built, target, Shape(coding="gzip"), "one")
+    with pytest.raises(ArchiveError, match="export the release from there"):
+        import_release(LocalStore(str(tmp_path / "into")), str(tmp_path / "target"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gzip
 import logging
 import os
 import shutil
@@ -20,8 +21,10 @@ from django.test import override_settings
 
 from shipfiles.config import ServeConfig
 from shipfiles.errors import ConfigError, StoreError
-from shipfiles.manifest import reader_of
+from shipfiles.manifest import Manifest, load, reader_of
 from shipfiles.records import MANIFESTS_PREFIX, POINTER_KEY, read_current
+from shipfiles.release.items import Shape
+from shipfiles.release.pointing import current_id
 from shipfiles.serve import pull
 from shipfiles.serve.asgi import StaticApp
 from shipfiles.serve.patience import PatientStore
@@ -33,6 +36,7 @@ from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Body, Stored
+from tests.sent import send_by_hand
 
 TEXT = "a { color: red }\n" * 50
 
@@ -163,6 +167,62 @@ def test_other_bytes_than_the_manifest_says_are_never_served(
         (tmp_path / "other" / key).unlink()
     deploy(TEXT)
     assert ask(table, name).body == TEXT.encode()
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, table: FileTable, disk: Path) -> FileTable:
+    """The table with another store to pull from: one to which releases were sent, with their files as gzip."""
+    del table
+    return read_table(str(disk), "/static/", ServeConfig(pull_from=LocalStore(str(tmp_path / "bucket"))))
+
+
+def sent(tmp_path: Path, *releases: str) -> Manifest:
+    built, target = LocalStore(str(tmp_path / "other")), LocalStore(str(tmp_path / "bucket"))
+    return [send_by_hand(built, release, target, Shape(coding="gzip")) for release in releases][-1]
+
+
+@pytest.mark.parametrize("most", [0, 1 << 20])
+def test_what_is_stored_in_a_coding_there_lies_here_as_it_is(
+    bucket: FileTable, disk: Path, deploy, tmp_path: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who cannot decode it gets it too, and so does who can, as it was sent there."""
+    monkeypatch.setattr(pull, "_IN_MEMORY", most)
+    name = deploy(TEXT)
+    manifest = sent(tmp_path, current_id(LocalStore(str(tmp_path / "other"))))
+    assert manifest.entries["a.css"].stored == "gzip"
+    response = ask(bucket, name, accept_encoding="gzip")
+    assert (response.status, dict(response.headers)["Content-Encoding"]) == (200, "gzip")
+    assert ask(bucket, name).body == TEXT.encode() == (disk / name).read_bytes()
+    assert (disk / (name + ".gz")).read_bytes() == (tmp_path / "bucket" / name).read_bytes()
+    # The manifest that came with it says what is here.
+    found = [load(path.read_bytes(), "m") for path in (disk / MANIFESTS_PREFIX).glob("*.json")]
+    (here,) = [manifest.entries["a.css"] for manifest in found if manifest.entries["a.css"].name == name]
+    assert (here.stored, {*here.codings}) == ("", {"gzip"})
+    assert ask(read_table(str(disk), "/static/"), name).status == 200
+
+
+def test_a_file_of_the_own_release_that_was_sent_in_another_form(
+    disk: Path, deploy, tmp_path: Path, other: Watched
+) -> None:
+    """The manifest on this disk does not say that it lies there as gzip."""
+    name = deploy(TEXT)
+    own = Path(shutil.copytree(other.root, tmp_path / "own"))
+    sent(tmp_path, current_id(other))
+    for path in own.glob("a.*.css*"):
+        path.unlink()
+    table = read_table(str(own), "/static/", ServeConfig(pull_from=LocalStore(str(tmp_path / "bucket"))))
+    assert ask(table, name).body == TEXT.encode()
+
+
+@pytest.mark.parametrize("damage", [b"", TEXT.encode(), gzip.compress(b"x" * len(TEXT)), gzip.compress(b"0" * 10**7)])
+def test_what_does_not_decode_to_the_file_is_never_served(
+    bucket: FileTable, disk: Path, deploy, tmp_path: Path, damage: bytes
+) -> None:
+    name = deploy(TEXT)
+    sent(tmp_path, current_id(LocalStore(str(tmp_path / "other"))))
+    (tmp_path / "bucket" / name).write_bytes(damage)
+    assert ask(bucket, name).status == 404
+    assert not [path for path in disk.iterdir() if path.name.startswith(name)]
 
 
 def test_a_variant_that_is_gone_is_done_without(table: FileTable, deploy, tmp_path: Path) -> None:

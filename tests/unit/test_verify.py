@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from shipfiles.build.find import ignore_matcher, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import CompressConfig, RewriteConfig
+from shipfiles.decode import decoder_of
 from shipfiles.digest import digest_bytes
 from shipfiles.errors import ArchiveError, ReleaseError, UnknownRelease
 from shipfiles.events import Event, Notice
@@ -28,7 +29,6 @@ from shipfiles.records import POINTER_KEY, dump_record, manifest_key, record_key
 from shipfiles.release.activate import activate
 from shipfiles.release.catalog import manifest_of, record_of_release, records_of
 from shipfiles.release.contents import contents_of
-from shipfiles.release.decode import decoder_of
 from shipfiles.release.pieces import look, pieces_of
 from shipfiles.release.publish import publish
 from shipfiles.release.repair import repair

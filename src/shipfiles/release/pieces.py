@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..decode import decoder_of
 from ..digest import Digest, Digester
 from ..errors import KeyNotFound, StoreError
 from ..manifest import BUILT, Flags, plain_key, suffix
 from ..model import Entry, Plain, Variant, under_name
 from ..stores.store import Links, Store, Stored
-from .decode import decoder_of
 
 Kind = Literal["missing", "damaged", "unreadable", "stale", "taken", "re-encoded"]
 """``stale`` is a variant beside a plain name that the release does not have and that decodes to other bytes; ``taken``

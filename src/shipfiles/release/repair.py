@@ -12,6 +12,7 @@ from functools import partial
 
 from ..build.compress import compressors
 from ..config import Coding, CompressConfig
+from ..decode import decoded
 from ..digest import digest_bytes
 from ..errors import ConfigError, KeyNotFound, ShipfilesError, StoreError
 from ..events import Changed, Listener, Notice, ignore, phase
@@ -19,7 +20,6 @@ from ..manifest import line_entry
 from ..model import Entry, Variant
 from ..records import POINTER_KEY, dump_record, now
 from ..stores.store import Copies, Settles, Store, read_all
-from .decode import decoder_of
 from .deposit import spooled
 from .fields import Fields, by_default
 from .items import Item
@@ -334,12 +334,7 @@ def _of(fault: Fault) -> tuple[Piece, Entry]:
 
 def _decoded(store: Store, piece: Piece) -> Iterator[bytes]:
     """What a variant decodes to. Raises `StoreError` if it does not decode."""
-    decoder = decoder_of(piece.coding)
-    if decoder is None:
-        return
     try:
-        for chunk in store.read(piece.key):
-            yield from decoder.feed(chunk)
-        decoder.close()
+        yield from decoded(store.read(piece.key), piece.coding)
     except ValueError as error:
         raise StoreError(piece.key, str(error)) from None

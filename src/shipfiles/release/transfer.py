@@ -150,7 +150,7 @@ def _write_archive(store: Store, carried: Parcel, writer: tarball.Writer) -> Non
         writer.write(body)
     for key, variant in carried.files.items():
         writer.begin(key, variant.size)
-        for chunk in checked(store.read(key), variant, partial(_other_bytes, key)):
+        for chunk in checked(carried.read(store, key), variant, partial(_other_bytes, key)):
             writer.write(chunk)
     writer.end()
 
@@ -181,14 +181,15 @@ def _fill(store: Store, carried: Parcel, target: LocalStore, manifest_name: str)
     deposit = Deposit(target, ignore)
     with deposit:
         for key, variant in carried.files.items():
-            deposit.put(key, checked(store.read(key), variant, partial(_other_bytes, key)), variant)
+            deposit.put(key, checked(carried.read(store, key), variant, partial(_other_bytes, key)), variant)
     for key, _, source in plains_of(carried.manifest):
         target.copy(source, key)
     for key, body in reversed(carried.small):
         target.put(key, body)
     pointer = Pointer((Activation(carried.record.release, NO_TIME),), manifest=carried.record.manifest)
     target.put(POINTER_KEY, dump_pointer(pointer))
-    target.put(manifest_name, dump_django(carried.manifest.names()))
+    if manifest_name:
+        target.put(manifest_name, dump_django(carried.manifest.names()))
     target.settle()
 
 
@@ -288,8 +289,11 @@ def received(source: Source, path: str, manifest_name: str) -> Parcel:
         raise ArchiveError(path, f"damaged: {what}") from None
     if carried.record.manifest != record.manifest:
         raise ArchiveError(path, "damaged: its manifest has not the digest that its record says")
+    if any(of is not None and of.stored for entry in carried.manifest.entries.values() for of in (entry, entry.plain)):
+        what = "its files are stored in a content coding, for a store that says so to browsers"
+        raise ArchiveError(path, f"{what}: export the release from there, or from where it was built")
     claimed = {*carried.manifest.keys()}
-    if any(key == manifest_name or key.startswith(manifest_name + "/") for key in claimed):
+    if manifest_name and any(key == manifest_name or key.startswith(manifest_name + "/") for key in claimed):
         raise ArchiveError(path, f"it has a file in the place of {manifest_name}, which is Django's manifest here")
     for entry in carried.manifest.entries.values():
         if not entry.kept and not looks_hashed(entry.name):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from ..decode import decoder_of
 from ..errors import StoreError
 from ..events import Listener, ignore, phase
 from ..lines import DAMAGE, damaged
@@ -19,7 +20,6 @@ from ..model import Entry, Variant
 from ..records import Record, manifest_key, record_key
 from ..stores.store import Store, digest_of
 from ..work import in_parallel
-from .decode import decoder_of
 from .given import Given
 from .ownership import owned_keys
 from .pieces import Finding, Known, Piece, look, pieces_of, plain_pieces_of

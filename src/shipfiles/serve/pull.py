@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import tempfile
@@ -10,18 +11,22 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import IO
 
-from ..digest import digest_bytes
+from ..decode import decoded
+from ..digest import Digester, digest_bytes
 from ..errors import KeyExists, KeyNotFound, ManifestError, ShipfilesError, StoreError
 from ..http.negotiation import IDENTITY
-from ..manifest import suffix
+from ..manifest import dump, load, suffix
 from ..model import Entry, Variant
+from ..records import manifest_key
 from ..stores.local import LocalStore
 from ..stores.store import Body, Store, read_all
 from .flights import Flights
 from .forks import renew_in_child
 from .patience import PatientStore
-from .remote import RemoteNames
+from .remote import Found, RemoteNames
 
 logger = logging.getLogger("shipfiles.serve")
 
@@ -93,7 +98,7 @@ class Pull:
             return None
         try:
             with self._writing, suppress(KeyExists):
-                self._disk.put(found.key, found.body, mode="create")
+                self._disk.put(*_as_kept_here(found), mode="create")
             self._names.forget()
         except StoreError as error:
             self._say(f"{error}. What is fetched from {self._source!r} is kept in memory, if it is small.")
@@ -120,14 +125,17 @@ class Pull:
     def _fetch(self, entry: Entry) -> Mapping[str, bytes] | None:
         if self.has(entry.name):
             return {}  # the last flight has brought it
-        wanted = {coding: (entry.name + suffix(coding), variant) for coding, variant in entry.codings.items()}
+        wanted = {coding: (entry.name + suffix(coding), variant, "") for coding, variant in entry.codings.items()}
         # The asset last: where it is, everything is.
-        wanted[IDENTITY] = entry.name, Variant(entry.size, entry.digest)
+        wanted[IDENTITY] = entry.name, Variant(entry.size, entry.digest), entry.stored
         held: dict[str, bytes] = {}
         try:
-            for coding, (key, variant) in wanted.items():
+            for coding, (key, variant, stored) in wanted.items():
+                # What is stored there in a coding lies here as it is, with that as a variant: so it can be sent to all.
+                place = entry.name if coding == entry.stored else key
                 try:
-                    with self._body(key, variant) as body:
+                    others = entry.codings if coding == IDENTITY else {}
+                    with self._body(place, variant, stored, others) as body:
                         if not self._put(key, body, variant) and isinstance(body, bytes):
                             held[coding] = body
                 except KeyNotFound:
@@ -178,30 +186,49 @@ class Pull:
                 self._held.popitem(last=False)
 
     @contextmanager
-    def _body(self, key: str, wanted: Variant) -> Iterator[Body]:
-        """The bytes of ``key`` of the other store: themselves if they are few, else in a temporary file."""
+    def _body(self, key: str, wanted: Variant, stored: str, others: Mapping[str, Variant]) -> Iterator[Body]:
+        """The bytes of ``key`` of the other store: themselves if they are few, else in a temporary file.
+
+        They are decoded if they are ``stored`` in a coding, and if they are one of the ``others``: this disk's own
+        manifest does not say in what form a release was sent elsewhere.
+        """
         if wanted.size <= _IN_MEMORY:
-            body = b"".join(self._chunks(key, wanted.size))
-            if digest_bytes(body) != wanted.digest:
-                raise _Wrong(key, "its bytes do not have the digest that its manifest says")
-            yield body
+            memory = io.BytesIO()
+            self._into(memory, key, wanted, stored, others)
+            yield memory.getvalue()
             return
         with tempfile.NamedTemporaryFile(prefix="shipfiles-") as file:
-            for chunk in self._chunks(key, wanted.size):
-                file.write(chunk)
+            self._into(file, key, wanted, stored, others)
             file.flush()
             yield file.name
 
-    def _chunks(self, key: str, size: int) -> Iterator[bytes]:
-        """The bytes of ``key`` of the other store, of which there must be ``size``."""
-        left = size
-        for chunk in self._source.read(key):
-            left -= len(chunk)
-            if left < 0:
-                break
-            yield chunk
-        if left:
-            raise _Wrong(key, f"it does not have the {size} bytes that its manifest says")
+    def _into(self, file: IO[bytes], key: str, wanted: Variant, stored: str, others: Mapping[str, Variant]) -> None:
+        """Write the bytes that are ``wanted`` into ``file``. Raises `_Wrong` if they are not there."""
+        found = self._copied(file, key, wanted.size, stored)
+        coding = next((token for token, variant in others.items() if variant == found), "")
+        if found != wanted and coding:
+            found = self._copied(file, key, wanted.size, coding)
+        if found != wanted:
+            raise _Wrong(key, "its bytes are not those that its manifest says")
+
+    def _copied(self, file: IO[bytes], key: str, most: int, stored: str) -> Variant:
+        """Put what is under ``key`` of the other store into ``file``, decoded if it is ``stored`` in a coding.
+
+        What it is; no more is written than is ``most``.
+        """
+        file.seek(0)
+        file.truncate()
+        digester = Digester()
+        chunks = self._source.read(key)
+        try:
+            for chunk in decoded(chunks, stored) if stored else chunks:
+                digester.update(chunk)
+                if digester.size > most:
+                    break
+                file.write(chunk)
+        except ValueError as error:
+            raise _Wrong(key, f"it is stored as {stored}: {error}") from None
+        return Variant(digester.size, digester.digest())
 
     def _rests(self) -> bool:
         return time.monotonic() - self._failed < self._REST
@@ -218,6 +245,22 @@ class Pull:
                 return
             self._said = now
         logger.warning("%s", text)
+
+
+def _as_kept_here(found: Found) -> tuple[str, bytes]:
+    """The key and the body of the manifest of what is fetched: nothing lies here in a coding under its own name."""
+    if b'"stored":' not in found.body:
+        return found.key, found.body
+    manifest = load(found.body, found.key)
+    entries = {
+        logical: replace(entry, stored="", plain=entry.plain and replace(entry.plain, stored=""))
+        for logical, entry in manifest.entries.items()
+        if entry.stored or (entry.plain is not None and entry.plain.stored)
+    }
+    if not entries:
+        return found.key, found.body
+    body = dump(replace(manifest, entries={**manifest.entries, **entries}))
+    return manifest_key(digest_bytes(body)), body
 
 
 class _Wrong(StoreError):

@@ -62,6 +62,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         facts = {
             **record_facts(record, current, at), "compressed": totals["compressed"], "rewritten": rewritten,
             "kept": totals["kept"], "compress": manifest.compress, "linked": manifest.linked,
+            "hashed_only": manifest.hashed_only, "spares": manifest.spares,
         }  # fmt: skip
         print_json(command, {**facts, "entries": [entry_facts(entry) for entry in files]} if listed else facts)
         return None
@@ -79,15 +80,15 @@ def entry_facts(entry: Entry) -> dict[str, Any]:
     facts = {
         "path": entry.logical, "name": entry.name, "size": entry.size, "digest": entry.digest,
         "type": entry.media_type, "codings": _coding_facts(entry.codings), "references": list(entry.references),
-        "kept": entry.kept,
+        "kept": entry.kept, "stored": entry.stored,
     }  # fmt: skip
     if entry.plain is None:
         return {**facts, "source": None}
     plain = entry.plain
-    return {
-        **facts,
-        "source": {"size": plain.size, "digest": plain.digest, "codings": _coding_facts(plain.codings)},
-    }
+    source = {
+        "size": plain.size, "digest": plain.digest, "codings": _coding_facts(plain.codings), "stored": plain.stored,
+    }  # fmt: skip
+    return {**facts, "source": source}
 
 
 def _coding_facts(codings: Mapping[str, Variant]) -> dict[str, Any]:
@@ -119,6 +120,10 @@ def _rows(record: Record, manifest: Manifest, current: str, at: datetime | None)
         ("Manifest", manifest_key(record.manifest)),
         ("Digest", record.manifest),
     ]
+    if manifest.hashed_only:
+        rows.append(("Plain names", "none: the files were sent under their hashed names alone"))
+    if stored := sum(bool(entry.stored) for entry in manifest.entries.values()):
+        rows.append(("Stored", f"{count(stored, 'file')} in a content coding, under their own names"))
     if manifest.linked:
         rows.append(("Plain names", "symbolic links to the sources (collectstatic --link)"))
     return rows
@@ -171,5 +176,6 @@ def _byte_rows(title: str, item: Entry | Plain) -> list[tuple[str, str]]:
     rows = [(title, count(item.size, "byte")), ("  Digest", item.digest)]
     for token, variant in sorted(item.codings.items()):
         share = f" ({variant.size / item.size:.0%})" if item.size else ""
-        rows.append((f"  As {token}", f"{count(variant.size, 'byte')}{share}"))
+        where = ", under the name itself" if token == item.stored else ""
+        rows.append((f"  As {token}", f"{count(variant.size, 'byte')}{share}{where}"))
     return rows

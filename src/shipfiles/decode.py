@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from typing import Any, Protocol
 
-import brotli
-
-from ..errors import ConfigError
-from ..zstd import zstd_module
+from .errors import ConfigError
+from .zstd import zstd_module
 
 # Brotli before 1.2 gives all that its input makes at once: little goes in at a time.
 _BITE = 16 * 1024
@@ -37,6 +36,19 @@ def decoder_of(coding: str) -> Decoder | None:
     return _zstd() if coding == "zstd" else None
 
 
+def decoded(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """What ``chunks`` decode to. Raises ``ValueError`` where they do not, and for a ``coding`` without a decoder."""
+    decoder = decoder_of(coding)
+    if decoder is None:
+        raise ValueError(f"this Python cannot decode {coding}" + (_ZSTD if coding == "zstd" else ""))
+    for chunk in chunks:
+        yield from decoder.feed(chunk)
+    decoder.close()
+
+
+_ZSTD = ": run pip install 'shipfiles[zstd]'"
+
+
 class _Gzip:
     """RFC 1952, of one member: more than one no encoder of ours writes."""
 
@@ -62,6 +74,9 @@ class _Brotli:
     """RFC 7932."""
 
     def __init__(self) -> None:
+        # Not with this module: a web process has seldom anything to decode.
+        brotli = import_module("brotli")
+        self._error: type[Exception] = brotli.error
         self._state = brotli.Decompressor()
         self._limit = {"output_buffer_limit": _MOUTHFUL} if hasattr(self._state, "can_accept_more_data") else {}
 
@@ -71,7 +86,7 @@ class _Brotli:
                 yield self._state.process(chunk[start : start + _BITE], **self._limit)
                 while self._limit and not self._state.can_accept_more_data() and not self._state.is_finished():
                     yield self._state.process(b"", **self._limit)
-        except brotli.error:
+        except self._error:
             raise ValueError("it is no brotli stream, or there is more behind its end") from None
 
     def close(self) -> None:
