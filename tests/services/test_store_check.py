@@ -9,6 +9,7 @@ import stat
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.guides import block, policy
 from tests.oracles.corpora import missing
 
 from .object_servers import S3_KEY, azure_store, end, google_store, s3_store, start_moto
-from .servers import free_port
+from .servers import free_port, wait_until_listening
 from .sites import published
 from .ssh_server import SshServer, started
 
@@ -96,6 +97,49 @@ def test_who_may_only_read(bucket: str) -> None:
 def test_a_bucket_that_is_not_public(seaweed: str) -> None:
     found = examine(Question(s3_store(seaweed, "private"), f"{seaweed}/bucket/private/", uses=["publish", "pages"]))
     assert names(found) == {"public"}
+
+
+CDN = """
+proxy_cache_path cache keys_zone=c:1m;
+server {{
+  listen 127.0.0.1:{port};
+  gzip on; gzip_types text/javascript; gzip_proxied any; gzip_min_length 1000;
+  location / {{
+    proxy_pass {url}; proxy_cache c; proxy_cache_valid 200 1h; add_header X-Cache $upstream_cache_status;
+    proxy_ignore_headers Vary;
+    {more}
+  }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "missing_there"),
+    [
+        # It keeps what it got without an Origin, and gives that to pages elsewhere.
+        ("", {"cors"}),
+        ("proxy_cache_key $uri$http_origin;", set()),
+        ('proxy_hide_header Access-Control-Allow-Origin; add_header Access-Control-Allow-Origin "*";', set()),
+        # A lifetime of its own, as some give to what they keep.
+        ('proxy_cache_key $uri$http_origin; proxy_hide_header Cache-Control; add_header Cache-Control "max-age=9";',
+         {"headers"}),
+    ],
+    ids=["forgets the origin", "keeps answers by origin", "sends CORS itself", "own lifetime"],
+)  # fmt: skip
+def test_a_cache_in_front(bucket: str, tmp_path: Path, more: str, missing_there: set[str]) -> None:
+    port = free_port()
+    with nginx_running(tmp_path, port, CDN.format(port=port, url=bucket, more=more)):
+        public = f"http://127.0.0.1:{port}/{BUCKET}/static/"
+        found = examine(Question(at(bucket, identity("publisher")), public, "https://www.example.com"))
+    assert names(found) == missing_there, found.steps
+    said = {step.name: step for step in found.steps}
+    assert "x-cache: MISS" in said["public"].why
+    assert said["compressed"].why == "with gzip"
+    if missing_there == {"cors"}:
+        assert "from a request without an Origin" in said["cors"].why
+    if missing_there == {"headers"}:
+        assert "'max-age=9' instead of 'max-age=60, public'" in said["headers"].why
+        assert "x-cache: " in said["headers"].grant
 
 
 # What moto enforces: the actions and resources of IAM's policies
@@ -215,29 +259,39 @@ def ssh_store(server: SshServer, root: Path) -> Store:
     return open_store(f"ssh://server{root}", "tests", {"config_file": str(server.folder / "config")})
 
 
-@pytest.fixture
-def nginx(server: SshServer, tmp_path: Path) -> Iterator[str]:
-    """nginx as the guide has it, for the folder ``srv`` of the server."""
+@contextmanager
+def nginx_running(folder: Path, port: int, site: str) -> Iterator[None]:
+    """nginx with the ``site``, settings as they stand in its ``http`` block."""
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if program is None:
         missing("nginx is not installed (Debian: apt-get install nginx-light)")
+    user = "user root;" if os.geteuid() == 0 else ""
+    paths = " ".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (folder / "nginx.conf").write_text(
+        f"daemon off; {user} worker_processes 1; pid nginx.pid; events {{ }} http {{ access_log off; {paths}\n"
+        f"types {{ text/css css; text/javascript js; }}\n{site}\n}}\n"
+    )
+    command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+    with (folder / "log.txt").open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    try:
+        wait_until_listening(port, process, folder / "log.txt")
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def nginx(server: SshServer, tmp_path: Path) -> Iterator[str]:
+    """nginx as the guide has it, for the folder ``srv`` of the server."""
     port = free_port()
     site = block("ssh.md", "nginx").replace("listen 80;", f"listen 127.0.0.1:{port};")
     site = site.replace("root /srv;", f"root {server.folder}/srv;")
     assert str(port) in site
     assert f"{server.folder}/srv" in site
-    user = "user root;" if os.geteuid() == 0 else ""
-    paths = " ".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    (tmp_path / "nginx.conf").write_text(
-        f"daemon off; {user} worker_processes 1; pid nginx.pid; events {{ }} http {{ access_log off; {paths}\n"
-        f"types {{ text/css css; text/javascript js; }}\n{site}\n}}\n"
-    )
-    process = subprocess.Popen([program, "-p", str(tmp_path), "-c", "nginx.conf", "-e", "error.log"])
-    try:
+    with nginx_running(tmp_path, port, site):
         yield f"http://127.0.0.1:{port}/static/"
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def test_a_server_as_the_guide_says(server: SshServer, nginx: str, tmp_path: Path) -> None:
