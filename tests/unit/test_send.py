@@ -374,6 +374,19 @@ class TestWhatIsThere:
             site.send(release)
         assert read_all(site.there, "vendor.Ck7dE5gH1234.js") == there.encode()
         assert read_all(site.there, POINTER_KEY) is None
+        # Nor when the store is listed, and has another size there.
+        site.there.put("vendor.Ck7dE5gH1234.js", b"short")
+        with pytest.raises(StoreError, match="bundler"):
+            site.send(release, verify=True)
+        assert read_all(site.there, "vendor.Ck7dE5gH1234.js") == b"short"
+
+    def test_what_a_bundler_named_is_not_copied_over_others(self, site: Site) -> None:
+        body = "x" * 100_000
+        site.send(site.build({"one.txt": body}))
+        site.there.put("vendor.Ck7dE5gH1234.js", b"theirs")
+        with pytest.raises(StoreError, match="bundler"):
+            site.send(site.build({"vendor.Ck7dE5gH1234.js": body}), Copying(site.there))
+        assert read_all(site.there, "vendor.Ck7dE5gH1234.js") == b"theirs"
 
     def test_verify_sends_what_is_missing_or_short(self, site: Site) -> None:
         release = site.build(SITE)

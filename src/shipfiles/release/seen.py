@@ -1,0 +1,145 @@
+"""What a store says that it has, as far as who sends a release to it needs to know."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from ..digest import Digest, digest_bytes
+from ..errors import ManifestError
+from ..events import Listener, Notice
+from ..manifest import load
+from ..records import POINTER_KEY, Pointer, Unfinished, load_pointer, manifest_key, read_record
+from ..stores.store import Store, read_all
+from .items import Item, items_of
+from .kept import Kept
+from .target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the store says."""
+
+    body: bytes | None
+    pointer: Pointer | None
+    there: Mapping[str, Item]
+    """What the current release has there, by key."""
+    doubtful: frozenset[str] = frozenset()
+    """Plain names under which runs that did not end, or are under way, may have put something else."""
+    requests: int = 1
+
+    @property
+    def current(self) -> tuple[str, Digest | None]:
+        """The id of the current release, empty if there is none, and its manifest."""
+        return (self.pointer.release, self.pointer.manifest) if self.pointer else ("", None)
+
+    @property
+    def settled(self) -> str:
+        """The run that changed plain names last and has ended."""
+        return self.pointer.settled if self.pointer else ""
+
+
+class There:
+    """What a list of the store has shown. Safe to use from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._sizes: dict[str, int] | None = None
+        self._guard = threading.Lock()
+
+    def sizes(self, *, anew: bool = False) -> Mapping[str, int]:
+        """Key → size, of all of them; listed the first time that it is asked for, and ``anew`` again."""
+        with self._guard:
+            if self._sizes is None or anew:
+                self._sizes = {stored.key: stored.size for stored in self._store.list()}
+            return self._sizes
+
+    def known(self) -> Iterable[str]:
+        """The keys that are known without asking."""
+        return self._sizes or ()
+
+    def has(self, item: Item) -> bool:
+        """Whether ``item`` is known to be there."""
+        return self._sizes is not None and item.key in self._sizes
+
+    def size(self, key: str) -> int:
+        """The size of what is under ``key``, of which a put has said that it is there; -1 if it is gone again."""
+        if (size := self.sizes().get(key)) is not None:
+            return size
+        found = self._store.head(key)  # it came after the list
+        return -1 if found is None else found.size
+
+
+class Look:
+    """Looks at a ``target`` for a run that is to make a release current whose items are the ``wanted``.
+
+    ``manifest`` is the digest of that release's manifest, ``note`` is what the run leaves in the pointer.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        manifest: Digest,
+        wanted: Mapping[str, Item],
+        note: Unfinished,
+        kept: Kept,
+        listener: Listener,
+    ) -> None:
+        self._target = target
+        self._store = target.store
+        self._digest = manifest
+        self._wanted = wanted
+        self._note = note
+        self._kept = kept
+        self._listener = listener
+
+    def look(self) -> Seen:
+        """What there is now. What cannot be read is told and taken for missing."""
+        body = read_all(self._store, POINTER_KEY)
+        if body is None:
+            return Seen(None, None, {})
+        try:
+            pointer = load_pointer(body, POINTER_KEY)
+        except ManifestError as error:
+            self._listener(Notice(f"The pointer to the current release of {self._target} is made anew. {error.what}"))
+            return Seen(body, None, {})
+        requests = 1
+        manifest = pointer.manifest
+        if manifest is None:
+            record = read_record(partial(read_all, self._store), pointer.release)
+            manifest, requests = (record.manifest if record else None), requests + 1
+        there, asked = self._items(manifest, "release is current")
+        doubtful: set[str] = set()
+        for note in pointer.unsettled:
+            if note.run == self._note.run:
+                continue
+            others, more = self._items(note.manifest, "run has not ended")
+            asked += more
+            plains = self._wanted if others is None else {k: i for k, i in others.items() if not i.hashed}
+            doubtful.update(key for key in plains if key in self._wanted and not self._wanted[key].hashed)
+        return Seen(body, pointer, there or {}, frozenset(doubtful), requests + asked)
+
+    def _items(self, manifest: Digest | None, what: str) -> tuple[Mapping[str, Item] | None, int]:
+        """What a manifest of the store has, by key, ``None`` if that cannot be read; and the requests it took."""
+        if manifest is None:
+            return None, 0
+        if manifest == self._digest:
+            return self._wanted, 0
+        key = manifest_key(manifest)
+        body, requests = self._kept.get(manifest), 0
+        if body is None:
+            body, requests = read_all(self._store, key), 1
+        if body is None or digest_bytes(body) != manifest:
+            fault = "missing" if body is None else "damaged"
+            self._listener(Notice(f"{key} in {self._target}, whose {what}, is {fault}: more is sent than is needed."))
+            return None, requests
+        try:
+            found = {item.key: item for item in items_of(load(body, key))}
+        except ManifestError as error:
+            self._listener(Notice(f"{error.what} More is sent to {self._target} than is needed."))
+            return None, requests
+        if requests:
+            self._kept.put(manifest, body)
+        return found, requests
