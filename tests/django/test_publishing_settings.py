@@ -559,6 +559,18 @@ def test_the_folder_of_a_build_without_a_static_root(project: Path) -> None:
         assert without.base_url == "https://b-1.s3.amazonaws.com/"
 
 
+def test_references_that_were_written_for_the_site() -> None:
+    def site_url(static_url: str, **options: Any) -> str:
+        with override_settings(STATIC_URL=static_url):
+            return conf.site_url(S3StaticStorage(bucket_name="b-1", **options).config)
+
+    assert site_url("/static/") == "/static/"
+    assert site_url("static/") == "/static/"
+    assert site_url("/static/", location="static") == ""  # the path is the same there
+    assert site_url("https://cdn.example.com/static/") == ""
+    assert conf.site_url(StaticStorage(base_url="https://cdn.example.com/assets/").config) == ""
+
+
 # System checks.
 
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"

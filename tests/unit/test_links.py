@@ -159,3 +159,29 @@ def test_a_worker_script_of_the_same_folder_is_rewritten(write) -> None:
 def test_a_worker_itself_must_find_its_scripts(write) -> None:
     with pytest.raises(BrokenReferences):
         build(sources(write({"w/main.js": "importScripts('lost.js', 'a.js')", "w/a.js": ""})), RewriteConfig())
+
+
+def test_what_was_written_for_the_site_is_found_in_a_bucket(write) -> None:
+    """Stock Django rewrites such references wherever the files are, so style sheets have them."""
+    cdn = "https://cdn.example.com/assets/"
+    root = write(
+        {
+            "css/a.css": "a{background:url(/static/img/i.png?v=1#x)}b{background:url('/static/img/none.png')}",
+            "js/a.js": "import '/static/js/kept-Bx3kQ9dZ.js'",
+            "js/kept-Bx3kQ9dZ.js": "export default '/static/img/i.png'",
+            "page.html": '<base href="https://other.example.com/"><img src="/static/img/i.png">',
+            "img/i.png": b"png",
+        }
+    )  # fmt: skip
+    config = RewriteConfig(bundled_names=("js/kept-*",))
+    built = build(sources(root), config, static_url=cdn, site_url="/static/")
+    image = next(asset.name for asset in built.assets if asset.logical == "img/i.png")
+    assert body_of(built, "css/a.css").decode() == (
+        f"a{{background:url({cdn}{image}?v=1#x)}}b{{background:url('/static/img/none.png')}}"
+    )
+    # A name that is kept is at another place all the same.
+    assert body_of(built, "js/a.js").decode() == f"import '{cdn}js/kept-Bx3kQ9dZ.js'"
+    assert body_of(built, "js/kept-Bx3kQ9dZ.js") == b"export default '/static/img/i.png'"
+    assert b'src="/static/img/i.png"' in body_of(built, "page.html")
+    # Where nothing is elsewhere, nothing is other than it was.
+    assert b"url(/static/img/i.png?" in body_of(build(sources(root), config, static_url=cdn), "css/a.css")

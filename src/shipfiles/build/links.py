@@ -24,6 +24,8 @@ class Link:
     reference: Reference
     target: str
     """The target's logical path."""
+    url: str = ""
+    """What stands for the reference as it is written, if that cannot stay but for the target's name."""
 
 
 @dataclass(slots=True)
@@ -48,11 +50,13 @@ def resolve(
     static_url: str,
     config: RewriteConfig,
     lookalikes: Sequence[str] = (),
+    site_url: str = "",
 ) -> tuple[dict[str, list[Link]], Problems]:
     """The references in ``scanned`` that lead to one of them or of ``others``, by file; and those that lead nowhere.
 
     ``lookalikes`` are paths that people may take for that of ``static_url``: in own files references that begin with
-    one of them are noted.
+    one of them are noted. ``site_url`` is STATIC_URL on the site itself, where all files are at ``static_url`` instead:
+    a reference below it to one of them is meant for that.
     """
     links: dict[str, list[Link]] = {}
     problems = Problems()
@@ -66,6 +70,12 @@ def resolve(
         broken: list[tuple[Reference, Target | Unresolvable | _Elsewhere]] = []
         for reference in file.scan.references:
             target = target_of(reference.url, logical, static_url, reference.base)
+            if target is None and site_url and not reference.base and reference.url.startswith(site_url):
+                url = static_url + reference.url[len(site_url) :]
+                elsewhere = target_of(url, logical, static_url)
+                if isinstance(elsewhere, Target) and (elsewhere.logical in scanned or elsewhere.logical in others):
+                    links.setdefault(logical, []).append(Link(reference, elsewhere.logical, url))
+                    continue
             if target is None:
                 if lookalikes and file.source.own and not reference.base and reference.kind != "integrity":
                     prefix = next((prefix for prefix in lookalikes if reference.url.startswith(prefix)), "")

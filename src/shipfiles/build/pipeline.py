@@ -90,6 +90,7 @@ def build(
     stats: Mapping[str, Stat] | None = None,
     static_url: str = "/static/",
     lookalikes: Sequence[str] = (),
+    site_url: str = "",
     settled: Mapping[str, Settled] | None = None,
     steady: Mapping[str, Digest | None] | None = None,
     media_types: Mapping[str, str] | None = None,
@@ -101,7 +102,7 @@ def build(
 
     ``stats`` say how large the sources are, by logical path, as far as that is known; it is used to share out the work.
     ``static_url`` is STATIC_URL: an absolute URL below it names a file among the sources; see `resolve` for
-    its ``lookalikes``. ``steady`` is what
+    its ``lookalikes`` and ``site_url``. ``steady`` is what
     `Manifest.steady` says of the current release. ``settled`` are further files, by logical path, that need no look:
     what they become is known, and they refer to none of ``sources``.
     Raises `BrokenReferences` with all broken references that count as errors, `SourceError` for a file that
@@ -120,7 +121,7 @@ def build(
     if settled and importing:
         raise NotApart
     settled = settled or {}
-    links, problems = resolve(scanned, settled.keys(), static_url, config, lookalikes)
+    links, problems = resolve(scanned, settled.keys(), static_url, config, lookalikes, site_url)
     if problems.errors:
         raise BrokenReferences(problems.errors, problems.warnings, problems.notes)
     wanted, steady = _bundled(sources, links, config), steady or {}
@@ -254,8 +255,10 @@ def _edits(
     return tuple(
         Edit(link.reference.start, link.reference.end, put.encode(codec))
         for link in links
-        # A name that is kept stands there already, however it is written.
-        if names.get(link.target, link.target) != link.target and (put := _put(link, names[link.target], changed))
+        # A name that is kept stands there already, however it is written; unless all that is before it is another.
+        if link.target in names
+        and (names[link.target] != link.target or link.url)
+        and (put := _put(link, names[link.target], changed))
     )
 
 
@@ -263,7 +266,7 @@ def _put(link: Link, name: str, changed: Mapping[str, Digest]) -> str:
     """What is written in place of the reference when its target is called ``name``; nothing if the text stays."""
     if link.reference.kind == "integrity":
         return changed.get(link.target, "")
-    text = renamed(link.reference.url, name)
+    text = renamed(link.url or link.reference.url, name)
     return text.replace("&", "&amp;") if link.reference.in_markup else text
 
 

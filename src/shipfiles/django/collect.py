@@ -145,6 +145,7 @@ class _Run:
             release,
             current_id(storage.store),
             conf.lookalikes(config),
+            conf.site_url(config),
         )
 
     def over_the_last(self) -> Collected | None:
@@ -212,6 +213,7 @@ class _Run:
                 stats=self._found.stats,
                 static_url=self._making.static_url,
                 lookalikes=self._making.lookalikes,
+                site_url=self._making.site_url,
                 steady=current[1].steady() if current else None,
                 media_types=self._making.media_types,
                 cache=self._cache,
@@ -234,7 +236,7 @@ class _Run:
         parts = (
             making.rewrite, settings_of(making.compress), making.static_url, sorted(making.media_types.items()),
             making.manifest_name, config.file_permissions_mode, config.directory_permissions_mode, code_id(),
-            making.lookalikes,
+            making.lookalikes, making.site_url,
         )  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

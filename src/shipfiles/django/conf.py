@@ -433,6 +433,18 @@ def source_url(config: StaticConfig) -> str | None:
     return base_url(config)
 
 
+def site_url(config: StaticConfig) -> str:
+    """STATIC_URL, a path of this site, where the files are in a store whose URLs have another; else empty.
+
+    Style sheets that name files below it were written for either, as stock Django rewrites them for any storage.
+    """
+    here = url_setting("STATIC_URL")
+    if not isinstance(config, RemoteConfig) or not here or _names_host(here):
+        return ""
+    mounted = _mounted(here) or ""
+    return mounted if mounted not in ("/", urlsplit(config.base_url or "").path) else ""
+
+
 def _names_host(url: str) -> bool:
     return bool(urlsplit(url).netloc)
 

@@ -143,6 +143,7 @@ def _built(
             making.rewrite,
             static_url=making.static_url,
             lookalikes=making.lookalikes,
+            site_url=making.site_url,
             settled={logical: _settled(entry) for logical, entry in base.files.items() if logical not in own},
             media_types=making.media_types,
             cache=cache,

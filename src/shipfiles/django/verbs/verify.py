@@ -137,7 +137,8 @@ def _contents(storage: StaticStorage, stack: ExitStack, listener: Listener) -> C
         found = stack.enter_context(find_sources([]))
         built = build(
             found.sources, config.rewrite, stats=found.stats, static_url=conf.base_url(config) or "",
-            media_types=config.serve.media_types, cache=cache, workers=config.workers, listener=listener,
+            site_url=conf.site_url(config), media_types=config.serve.media_types, cache=cache, workers=config.workers,
+            listener=listener,
         )  # fmt: skip
         return contents_of(built.assets, config.compress)
 
