@@ -70,7 +70,7 @@ class Delivery:
     def _one(self, item: Item, copy_of: str) -> str:
         """Put one object: ``sent``, ``copied``, or ``kept`` if it was there."""
         fields = fields_of(item, self._target.serve)
-        if item.hashed and item.key not in self.wrong and self._there.has(item):
+        if item.hashed and item.key not in self.wrong and self._there.has(item.key):
             return self._taken(item, fields)
         named = item.hashed and item.key == item.logical
         if copy_of and isinstance(self._paced, Copies) and not named:
@@ -92,7 +92,7 @@ class Delivery:
 
     def _taken(self, item: Item, fields: Mapping[str, str]) -> str:
         """What to do about a name that stands for its bytes and is there already."""
-        size = self._there.size(item.key)
+        size = self._there.size(item.key, surely=True)
         kept = item.key == item.logical
         if size == item.size and (not kept or digest_of(self._store, item.key)[0] == item.digest):
             return "kept"
@@ -117,7 +117,8 @@ class Delivery:
     def put_again(self) -> None:
         """Put once more what was there before, and has been pruned meanwhile."""
         if self._believed:
-            sizes = self._there.sizes(anew=True)
+            self._there.forget()
+            sizes = self._there.sizes(self._believed)
             gone = [self._believed[key] for key in sorted(self._believed) if key not in sizes]
             self._believed.clear()
             self.done.difference_update(item.key for item in gone)

@@ -42,34 +42,49 @@ class Seen:
 
 
 class There:
-    """What a list of the store has shown. Safe to use from several threads."""
+    """What lists of the store have shown. Safe to use from several threads.
+
+    It is listed by folders, those at its top that are asked for, and only once: beside them there may be others, with
+    millions of uploads. What is in no folder is asked for by itself.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._sizes: dict[str, int] | None = None
+        self._sizes: dict[str, int | None] = {}
+        self._listed: set[str] = set()
         self._guard = threading.Lock()
+        self.requests = 0
+        """How many were made."""
 
-    def sizes(self, *, anew: bool = False) -> Mapping[str, int]:
-        """Key → size, of all of them; listed the first time that it is asked for, and ``anew`` again."""
+    def sizes(self, keys: Iterable[str]) -> dict[str, int]:
+        """Key → size of those of ``keys`` that are there."""
+        found = {key: self.size(key, surely=False) for key in keys}
+        return {key: size for key, size in found.items() if size is not None}
+
+    def has(self, key: str) -> bool:
+        """Whether ``key`` is known to be there, without asking."""
+        return self._sizes.get(key) is not None
+
+    def size(self, key: str, *, surely: bool) -> int | None:
+        """The size of what is under ``key``, ``None`` if nothing is. ``surely`` if it has come there since the list."""
+        folder, slash, _ = key.partition("/")
         with self._guard:
-            if self._sizes is None or anew:
-                self._sizes = {stored.key: stored.size for stored in self._store.list()}
-            return self._sizes
+            if slash and folder not in self._listed:
+                found = {stored.key: stored.size for stored in self._store.list(folder + slash)}
+                self._sizes |= found
+                self._listed.add(folder)
+                self.requests += 1 + len(found) // 1000
+        if (slash and not surely) or self._sizes.get(key) is not None:
+            return self._sizes.get(key)
+        stored = self._store.head(key)
+        with self._guard:
+            self._sizes[key] = None if stored is None else stored.size
+            self.requests += 1
+        return self._sizes[key]
 
-    def known(self) -> Iterable[str]:
-        """The keys that are known without asking."""
-        return self._sizes or ()
-
-    def has(self, item: Item) -> bool:
-        """Whether ``item`` is known to be there."""
-        return self._sizes is not None and item.key in self._sizes
-
-    def size(self, key: str) -> int:
-        """The size of what is under ``key``, of which a put has said that it is there; -1 if it is gone again."""
-        if (size := self.sizes().get(key)) is not None:
-            return size
-        found = self._store.head(key)  # it came after the list
-        return -1 if found is None else found.size
+    def forget(self) -> None:
+        """Ask again, when something is asked for."""
+        self._sizes, self._listed = {}, set()
 
 
 class Look:

@@ -4,7 +4,7 @@ First the release's manifest, then what stands for its bytes, the record, the pl
 between any two steps, the release that was current there before is whole and still current, and the next run goes on.
 From the manifest on, no prune takes away what the release needs; should it never be finished, a prune finds by it what
 there is of it. What is there already is known from the manifest of the release that is current there, never from times;
-what that does not tell, such as what a run has sent that did not end, from a list.
+what that does not tell, such as what a run has sent that did not end, from a list of the folder.
 
 Requests: 1 for the pointer, which tells the manifest by its digest, and 1 for that if it is not kept here; 1 for each
 object (of more than 5 MiB one for each 5 MiB and 2); 1 each for the manifest, the record and the pointer; 1 for the
@@ -197,14 +197,14 @@ class _Sending:
         seen = self._eyes.look()
         if not self._verify or self._described:
             return seen
-        sizes = self._there.sizes()
+        sizes = self._there.sizes(self._wanted)
         # What a bundler named, and a manifest does not know to be ours, is never replaced.
         self._delivery.wrong = frozenset(
             key
             for key, item in self._wanted.items()
             if sizes.get(key) != item.size and not (item.key == item.logical and key in sizes and key not in seen.there)
         )
-        return replace(seen, requests=seen.requests + 1 + len(sizes) // 1000)
+        return replace(seen, requests=seen.requests + self._there.requests)
 
     def _difference(self, seen: Seen) -> Difference:
         return difference(
@@ -309,8 +309,10 @@ class _Sending:
         return pointer.moved(self._release, at, self._digest)
 
     def _has_others(self) -> bool:
-        """Whether the store is known to have other releases, though no pointer."""
-        others = (release_of(key) for key in self._there.known() if key.startswith(RELEASES_PREFIX))
+        """Whether the store has other releases, though no pointer. Not asked where nothing of ours has shown up."""
+        if not self._there.requests:
+            return False
+        others = (release_of(stored.key) for stored in self._store.list(RELEASES_PREFIX))
         return any(other not in (None, self._release) for other in others)
 
     def _tell_of_move(self, pointer: Pointer | None, moved: Pointer, began: str) -> None:
@@ -342,9 +344,8 @@ class _Sending:
         own = {record_key(self._release), manifest_key(self._digest), POINTER_KEY}
         if self._target.django_manifest:
             own.add(self._target.django_manifest.replace("{release}", self._release))
-        sizes = self._there.sizes(anew=True)
-        gone = without_twins(owned, [*self._wanted, *own])
-        return {key: sizes[key] for key in gone if key in sizes}
+        self._there.forget()
+        return self._there.sizes(without_twins(owned, [*self._wanted, *own]))
 
     def _delete(self, keys: Mapping[str, int]) -> None:
         """Delete ``keys``: records first, since a release that is not recorded is none; manifests last."""
