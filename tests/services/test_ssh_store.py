@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import stat
@@ -21,6 +22,8 @@ import pytest
 
 from shipfiles.digest import digest_bytes
 from shipfiles.errors import StoreError
+from shipfiles.events import Event, Retried
+from shipfiles.release.pace import in_pace
 from shipfiles.stores import ssh_swap
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.ssh_store import SshStore
@@ -315,6 +318,21 @@ def test_many_threads_ask_at_once(store: SshStore) -> None:
     assert found == [3] * 100
 
 
+def test_a_connection_that_breaks_again_and_again(store: SshStore, root: Path) -> None:
+    """All that was to be put is, and what was to be put again is told."""
+    done, told = 0, list[Event]()
+    for number, _ in in_pace(
+        lambda number: store.put(f"{number}", b"%d" % number), range(300), told.append, at_once=16
+    ):
+        done += 1
+        assert (root / "static" / str(number)).read_bytes() == b"%d" % number
+        if done % 50 == 0 and (line := store._connection.line):
+            line.drop()
+    assert done == 300
+    assert all(isinstance(event, Retried) and "connection to the server broke" in event.why for event in told)
+    assert sum(1 for _ in store.list()) == 300
+
+
 def test_a_server_that_is_gone() -> None:
     with started() as server:
         store = ssh_store(server, server.root("gone"))
@@ -439,6 +457,22 @@ def test_a_server_on_the_way_must_be_known_too(server: SshServer, root: Path, tm
     hop = config.replace("Host server\n", "Host hop\n").replace("HostKeyAlias [127.0.0.1]", "HostKeyAlias other")
     (tmp_path / "config").write_text(config.replace("Host server\n", "Host server\n  ProxyJump hop\n") + hop)
     assert "the server is not known" in refused(server, root, config_file=str(tmp_path / "config"))
+
+
+@pytest.mark.parametrize(
+    ("ciphers", "chosen"),
+    [("", r".*-gcm@openssh\.com"), ("  Ciphers aes256-ctr,aes256-gcm@openssh.com\n", "aes256-ctr")],
+)
+def test_the_cipher(server: SshServer, root: Path, tmp_path: Path, ciphers: str, chosen: str) -> None:
+    """The quickest, unless OpenSSH's configuration orders them."""
+    config = (server.folder / "config").read_text()
+    (tmp_path / "config").write_text(config.replace("Host server\n", f"Host server\n{ciphers}"))
+    store = ssh_store(server, root, config_file=str(tmp_path / "config"))
+    store.put("a", b"one")
+    line = store._connection.line
+    assert line is not None
+    assert re.fullmatch(chosen, line.hops[-1].get_extra_info("send_cipher"))
+    store.close()
 
 
 def test_a_server_without_sftp(root: Path) -> None:
