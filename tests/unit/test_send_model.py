@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shipfiles.build.find import ignore_matcher, walk
 from shipfiles.build.pipeline import build
@@ -30,6 +30,7 @@ from shipfiles.records import MANIFESTS_PREFIX
 from shipfiles.release import pointing, unsettled
 from shipfiles.release import publish as publishing
 from shipfiles.release import send as sending
+from shipfiles.release.activate import activate, rollback
 from shipfiles.release.catalog import manifest_of, pointer_of, records_of
 from shipfiles.release.fields import fields_of
 from shipfiles.release.items import Item, Shape, items_of, sent_manifest
@@ -37,6 +38,7 @@ from shipfiles.release.prune import plan_prune, prune
 from shipfiles.release.publish import publish
 from shipfiles.release.send import Sent, planned, send
 from shipfiles.release.target import Target
+from shipfiles.release.verify import verify
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Copies, Store, read_all
@@ -144,7 +146,10 @@ class Sending(RuleBasedStateMachine):
             self.theirs = {key: body for key, body in self.theirs.items() if key not in before}
             self.model.made = {release: self.model.made[release]}
             assert records_of(self.there).keys() == {release}
-        assert self.send(release).changed == []
+        pointer = pointer_of(self.there)
+        assert pointer is not None
+        # While a run may be under way, names are put again that it may put.
+        assert pointer.unsettled or self.send(release).changed == []
 
     @rule(data=st.data(), steps=st.integers(1, 60), after=st.booleans(), clear=st.just(False))
     def is_killed_while_it_is_sent(self, data: st.DataObject, steps: int, after: bool, clear: bool) -> None:
@@ -172,6 +177,35 @@ class Sending(RuleBasedStateMachine):
         self.ended(self.model.current)
         history = [release for release, _ in self.model.history]
         assert {first, *ended} <= {*history}
+
+    @rule(data=st.data())
+    def is_activated(self, data: st.DataObject) -> None:
+        release = self.drawn_there(data)
+        assert activate(self.there, release, manifest_name="").release == release
+        self.ended(release)
+
+    @precondition(lambda self: len({release for release, _ in self.model.history} & self.model.made.keys()) > 1)
+    @rule()
+    def is_rolled_back(self) -> None:
+        earlier = [release for release, _ in self.model.history if release in self.model.made]
+        wanted = [release for release in earlier if release != self.model.current][-1]
+        self.trusted(wanted)
+        assert rollback(self.there, manifest_name="").release == wanted
+        self.ended(wanted)
+
+    @rule(data=st.data(), steps=st.integers(1, 15), after=st.booleans())
+    def is_killed_while_it_is_activated(self, data: st.DataObject, steps: int, after: bool) -> None:
+        release = self.drawn_there(data)
+        with suppress(Killed):
+            activate(Dying(self.there, steps, after=after), release, manifest_name="", at_once=1)
+        self.whole = False
+        self.learn()
+
+    @rule()
+    def is_verified(self) -> None:
+        found = verify(self.there, manifest_name="", workers=1)
+        assert {*found.releases} == self.model.made.keys()
+        assert not self.whole or found.left == []
 
     @rule(keep=st.integers(1, 3), hours=st.integers(0, 20), steps=st.none() | st.integers(1, 30))
     def is_pruned(self, keep: int, hours: int, steps: int | None) -> None:
@@ -233,9 +267,7 @@ class Sending(RuleBasedStateMachine):
         return Target(store or self.there, self.shape, SERVE, at_once=1 if store else 8)
 
     def send(self, release: str, store: Store | None = None, **options: Any) -> Sent:
-        manifest = sent_manifest(manifest_of(self.source, records_of(self.source)[release]), self.shape)
-        wanted = {item.key for item in items_of(manifest)}
-        self.theirs = {key: body for key, body in self.theirs.items() if key not in wanted}
+        self.claimed(sent_manifest(manifest_of(self.source, records_of(self.source)[release]), self.shape))
         return send(self.source, release, self.target(store), **options)
 
     def built(self) -> list[str]:
@@ -243,6 +275,23 @@ class Sending(RuleBasedStateMachine):
 
     def drawn(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(self.built()))
+
+    def drawn_there(self, data: st.DataObject) -> str:
+        """A release that is to be activated."""
+        release = data.draw(st.sampled_from(sorted(self.model.made)))
+        self.trusted(release)
+        return release
+
+    def trusted(self, release: str) -> None:
+        """To activate a release takes all its names for ours, after a run that did not end, and to put them right."""
+        pointer = pointer_of(self.there)
+        if pointer is None or pointer.unsettled or release == self.model.current:
+            self.claimed(self.manifest_of(release))
+
+    def claimed(self, manifest: Manifest) -> None:
+        """These names are ours now, whoever has put something there before."""
+        keys = {item.key for item in items_of(manifest)}
+        self.theirs = {key: body for key, body in self.theirs.items() if key not in keys}
 
     def named(self) -> set[str]:
         """Every key that a manifest of the store names."""
@@ -252,6 +301,8 @@ class Sending(RuleBasedStateMachine):
     def check(self, items: Iterable[Item]) -> None:
         """Each is there, with its bytes and fields."""
         for item in items:
+            if not item.hashed and item.key in self.theirs:
+                continue  # to activate a release leaves what others have put there since; to send it does not
             body = read_all(self.there, item.key)
             assert body is not None, f"{item.key} is gone"
             assert digest_bytes(body) == item.digest, item.key
