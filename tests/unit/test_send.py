@@ -425,6 +425,35 @@ class TestWhatIsThere:
         site.send(site.build({"new.txt": "new"}, "two"), listener=said.append)
         assert any(isinstance(event, Notice) and key in event.text for event in said)
 
+    def test_no_old_variant_stays_beside_a_plain_name(self, site: Site) -> None:
+        """A web server would send it as that file."""
+        shape = Shape(variants=True)
+        site.send(site.build(SITE), shape=shape)
+        assert read_all(site.there, "css/plain.css.gz") is not None
+        release = site.build({"css/plain.css": "q {}"})
+        plan = planned(site.source, release, site.target(shape=shape), kept=site.kept)
+        sent = site.send(release, shape=shape)
+        # To look at each of them is a request, and so is to delete them together.
+        deleted = sent.asked.pop("delete")
+        assert plan.requests == sent.total + 1
+        assert plan.sizes.keys() == {key for verb, key in sent.keys if verb == "delete"}
+        assert len(plan.sizes) == deleted
+        assert "css/plain.css.gz" in plan.sizes
+        assert all(read_all(site.there, key) is None for key in plan.sizes)
+        # Before that the pointer says that plain names are changing.
+        assert sent.keys.index(("swap", POINTER_KEY)) < min(
+            at for at, (verb, _) in enumerate(sent.keys) if verb == "delete"
+        )
+
+    def test_a_variant_that_somebody_else_has_put_there_stays(self, site: Site) -> None:
+        shape = Shape(variants=True)
+        site.send(site.build(SITE), shape=shape)
+        site.there.put("css/plain.css.gz", b"theirs")
+        said: list[Event] = []
+        site.send(site.build({"css/plain.css": "q {}"}), shape=shape, listener=said.append)
+        assert read_all(site.there, "css/plain.css.gz") == b"theirs"
+        assert any(isinstance(event, Notice) and event.text.startswith("css/plain.css.gz: left") for event in said)
+
     def test_an_id_belongs_to_one_release_for_ever(self, site: Site) -> None:
         one = site.build(SITE, "one")
         site.send(one)

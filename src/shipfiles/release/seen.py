@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,8 @@ class Seen:
     """What the current release has there, by key."""
     doubtful: frozenset[str] = frozenset()
     """Plain names under which runs that did not end, or are under way, may have put something else."""
+    stale: tuple[Item, ...] = ()
+    """Variants beside plain names of the release, which has none such: web servers would send them as those files."""
     requests: int = 1
 
     @property
@@ -127,6 +129,7 @@ class Look:
             manifest, requests = (record.manifest if record else None), requests + 1
         there, asked = self._items(manifest, "release is current")
         doubtful: set[str] = set()
+        stale = [*self._stale(there or {})]
         for note in pointer.unsettled:
             if note.run == self._note.run:
                 continue
@@ -134,7 +137,16 @@ class Look:
             asked += more
             plains = self._wanted if others is None else {k: i for k, i in others.items() if not i.hashed}
             doubtful.update(key for key in plains if key in self._wanted and not self._wanted[key].hashed)
-        return Seen(body, pointer, there or {}, frozenset(doubtful), requests + asked)
+            stale += self._stale(others or {})
+        return Seen(body, pointer, there or {}, frozenset(doubtful), tuple(stale), requests + asked)
+
+    def _stale(self, items: Mapping[str, Item]) -> Iterator[Item]:
+        """Variants among ``items`` that must not stay beside a plain name of the release."""
+        for key, item in items.items():
+            file = self._wanted.get(item.logical)
+            beside = not item.hashed and key != item.logical and key not in self._wanted
+            if beside and file is not None and not file.hashed:
+                yield item
 
     def _items(self, manifest: Digest | None, what: str) -> tuple[Mapping[str, Item] | None, int]:
         """What a manifest of the store has, by key, ``None`` if that cannot be read; and the requests it took."""

@@ -14,11 +14,12 @@ note in the pointer that plain names are changing, if a release was current and 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..digest import digest_bytes
-from ..errors import KeyExists, ManifestError, OtherRecord, ReleaseError, ReleaseTwin, StoreError
+from ..errors import KeyExists, KeyNotFound, ManifestError, OtherRecord, ReleaseError, ReleaseTwin, StoreError
 from ..events import Changed, Listener, Notice, ignore
 from ..manifest import dump, dump_django
 from ..records import (
@@ -34,10 +35,11 @@ from ..records import (
     release_of,
 )
 from ..stores.local import LocalStore
-from ..stores.store import Copies, Settles, Store, read_all
+from ..stores.store import Copies, Settles, Store, digest_of, read_all
 from .catalog import manifest_of, record_of_release
 from .delivery import Delivery
 from .difference import Difference, difference
+from .given import leave
 from .ids import refuse_taken_id
 from .items import Item, items_of, sent_manifest
 from .kept import Kept
@@ -150,15 +152,17 @@ class _Sending:
         seen = self._look()
         found = self._difference(seen)
         objects = sum(map(_requests, (*found.hashed, *found.plains)))
-        deleted = self._unneeded() if self._clear else {}
+        deleted = {item.key: item.size for item in seen.stale} | (self._unneeded() if self._clear else {})
         requests = seen.requests + objects
         nothing = self._is_current(seen, found)
         if not nothing:
-            notes = bool(found.plains and seen.pointer)
+            notes = bool((found.plains or seen.stale) and seen.pointer)
             moves = seen.current != (self._release, self._digest)
             # The manifest, the record, Django's manifest; the pointer before and after the plain names.
             requests += (seen.current[1] != self._digest) + moves + bool(self._target.django_manifest)
             requests += notes + (moves or notes)
+            # Each is looked at before they are deleted.
+            requests += len(seen.stale) + -(-len(seen.stale) // 1000)
         return Plan(str(self._target), self._release, seen.current[0], found, deleted, requests, nothing)
 
     def run(self) -> Sent:
@@ -214,7 +218,7 @@ class _Sending:
 
     def _is_current(self, seen: Seen, found: Difference) -> bool:
         same = seen.current == (self._release, self._digest)
-        return same and not found.hashed and not found.plains and not self._is_noted(seen.pointer)
+        return same and not (found.hashed or found.plains or seen.stale) and not self._is_noted(seen.pointer)
 
     def _is_noted(self, pointer: Pointer | None) -> bool:
         """Whether ``pointer`` says that this run changes plain names."""
@@ -282,11 +286,12 @@ class _Sending:
         pointer, body = seen.pointer, seen.body
         # What runs may have put that did not end is put again; of one that may be under way the note has to stay.
         gone = ended(() if pointer is None else pointer.unsettled, self._store) - {self._note.run}
-        if pointer is not None and found.plains and not self._is_noted(pointer):
+        if pointer is not None and (found.plains or seen.stale) and not self._is_noted(pointer):
             noted = replace(pointer, unsettled=(*pointer.unsettled, self._note))
             if not self._swap(body, noted):
                 return False
             pointer, body = noted, dump_pointer(noted)
+        self._drop(seen.stale)
         self._delivery.put("copy", found.plains, found.copies)
         for _ in range(_TRIES):
             moved = settled(self._moved(pointer, body), self._note.run, gone)
@@ -346,6 +351,20 @@ class _Sending:
             own.add(self._target.django_manifest.replace("{release}", self._release))
         self._there.forget()
         return self._there.sizes(without_twins(owned, [*self._wanted, *own]))
+
+    def _drop(self, stale: Iterable[Item]) -> None:
+        """Delete variants that are ``stale``, as far as they are what was put there."""
+        gone: dict[str, int] = {}
+        others: dict[str, str] = {}
+        for item in stale:
+            with suppress(KeyNotFound):
+                if digest_of(self._store, item.key)[0] == item.digest:
+                    gone[item.key] = item.size
+                else:
+                    others[item.key] = item.logical
+        for key in sorted(others.keys() - gone.keys()):
+            leave(self._listener, key, others[key])
+        self._delete(gone)
 
     def _delete(self, keys: Mapping[str, int]) -> None:
         """Delete ``keys``: records first, since a release that is not recorded is none; manifests last."""
