@@ -189,7 +189,7 @@ class Sending(RuleBasedStateMachine):
     def is_rolled_back(self) -> None:
         earlier = [release for release, _ in self.model.history if release in self.model.made]
         wanted = [release for release in earlier if release != self.model.current][-1]
-        self.trusted(wanted)
+        self.freed(wanted)
         assert rollback(self.there, manifest_name="").release == wanted
         self.ended(wanted)
 
@@ -279,14 +279,14 @@ class Sending(RuleBasedStateMachine):
     def drawn_there(self, data: st.DataObject) -> str:
         """A release that is to be activated."""
         release = data.draw(st.sampled_from(sorted(self.model.made)))
-        self.trusted(release)
+        self.freed(release)
         return release
 
-    def trusted(self, release: str) -> None:
-        """To activate a release takes all its names for ours, after a run that did not end, and to put them right."""
-        pointer = pointer_of(self.there)
-        if pointer is None or pointer.unsettled or release == self.model.current:
-            self.claimed(self.manifest_of(release))
+    def freed(self, release: str) -> None:
+        """Others take away what they have under names of ``release``: to activate it would leave that, and say so."""
+        manifest = self.manifest_of(release)
+        self.there.delete([item.key for item in items_of(manifest) if item.key in self.theirs])
+        self.claimed(manifest)
 
     def claimed(self, manifest: Manifest) -> None:
         """These names are ours now, whoever has put something there before."""
@@ -301,8 +301,6 @@ class Sending(RuleBasedStateMachine):
     def check(self, items: Iterable[Item]) -> None:
         """Each is there, with its bytes and fields."""
         for item in items:
-            if not item.hashed and item.key in self.theirs:
-                continue  # to activate a release leaves what others have put there since; to send it does not
             body = read_all(self.there, item.key)
             assert body is not None, f"{item.key} is gone"
             assert digest_bytes(body) == item.digest, item.key
