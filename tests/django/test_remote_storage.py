@@ -122,6 +122,13 @@ def test_no_release_yet(project: Path, bucket: Bucket) -> None:
 
 
 @pytest.mark.usefixtures("production")
+def test_no_release_yet_for_who_may_read_nothing_else(project: Path, bucket: Bucket) -> None:
+    bucket.fault = lambda asked, do: do() if ".shipfiles" in asked.path else refused(403, "AccessDenied")
+    with pytest.raises(ReleaseError, match="There is no release in s3://bucket/static yet: run collectstatic"):
+        made(bucket).url("css/a.css")
+
+
+@pytest.mark.usefixtures("production")
 def test_what_stock_django_has_put_there(project: Path, bucket: Bucket) -> None:
     """The manifest of S3ManifestStaticStorage is used until there is a release."""
     bucket.objects["static/staticfiles.json"] = dump_django({"css/a.css": "css/a.0123456789ab.css"}), {}

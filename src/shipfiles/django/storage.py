@@ -16,7 +16,7 @@ from django.core.files.base import File
 from django.core.files.storage import Storage
 
 from ..digest import Digest, Digester, hashed_name, hex_prefix
-from ..errors import MissingEntry, ShipfilesError, nearest_names
+from ..errors import MissingEntry, ReleaseError, ShipfilesError, nearest_names
 from ..manifest import DJANGO_VERSION, Manifest, dump_django, load_django, names_hash
 from ..paths import path_and_rest, url_quote
 from ..serve.following import Following
@@ -330,7 +330,14 @@ class StaticStorage(Storage):
     def read_manifest(self) -> str | None:
         """The text of ``staticfiles.json``; ``None`` if there is none."""
         if self.remote is not None:
-            body = self.remote.read(self.manifest_name) if conf.asks_remote(self.config) else None
+            try:
+                body = self.remote.read(self.manifest_name) if conf.asks_remote(self.config) else None
+            except ReleaseError as error:
+                # As a rule there was none, and who may read releases alone is not even told so.
+                raise ReleaseError(
+                    f"There is no release in {self.where} yet: run collectstatic. Nor can the manifest of another "
+                    f"storage be read there. {error}"
+                ) from None
             return None if body is None else body.decode()
         try:
             with open(self.path(self.manifest_name), "rb") as manifest:
