@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from shipfiles.errors import Busy, KeyExists, NoAnswer, StoreError, StoreErrors
 from shipfiles.events import Event, Retried, ignore
+from shipfiles.records import read_current
 from shipfiles.release.pace import in_pace
+from shipfiles.release.send import send
+from shipfiles.release.target import Target
 from shipfiles.stores.opening import open_store
-from shipfiles.stores.store import Copies, Store, unrepeated
+from shipfiles.stores.store import Copies, Store, read_all, unrepeated
 from tests import google_bucket
 from tests.bucket import Answer, Asked, Bucket, Fault, refused, running, serving
 from tests.google_bucket import GoogleBucket
+
+from .test_send import Site, check_whole
 
 MIB = 1 << 20
 
@@ -231,3 +238,53 @@ def test_a_store_that_is_gone_is_given_up(bucket: Bucket) -> None:
         list(in_pace(lambda n: hasty.put(f"{n}", b""), range(100), ignore, at_once=4, limit=1.0))
     assert 1 <= len(caught.value.errors) <= 8
     assert all(isinstance(error, NoAnswer) for error in caught.value.errors)
+
+
+# Releases
+
+
+MANY = {f"img/{number}.png": f"image {number}" for number in range(60)}
+SITE = {"css/app.css": "".join(f"i{n} {{ background: url(../img/{n}.png) }}\n" for n in range(60)), **MANY}
+
+
+def sent_over(bucket: Bucket, site: Site, release: str) -> list[Event]:
+    """Send ``release``, which then is whole and current; what was told."""
+    told: list[Event] = []
+    store = s3(bucket.url)
+    send(site.source, release, Target(store, at_once=8), listener=told.append)
+    bucket.fault = None
+    current = read_current(partial(read_all, store))
+    assert current is not None
+    assert current[0] == release
+    check_whole(store, current[1])
+    return told
+
+
+@pytest.mark.parametrize("what", [("503",), ("503", "reset", "lost", "500")])
+def test_a_release_of_which_a_tenth_goes_wrong(bucket: Bucket, tmp_path: Path, what: tuple[str, ...]) -> None:
+    site = Site(tmp_path)
+    bucket.fault = going_wrong(0.1, *what)
+    told = sent_over(bucket, site, site.build(SITE))
+    assert [event for event in told if isinstance(event, Retried)]
+    bucket.fault = going_wrong(0.1, *what)
+    sent_over(bucket, site, site.build(dict.fromkeys(MANY, "another image")))
+
+
+def test_of_a_release_that_may_not_be_sent_all_that_failed_is_told(bucket: Bucket, tmp_path: Path) -> None:
+    """The one before stays current, and the next run ends well."""
+    site = Site(tmp_path)
+    first = site.build(SITE)
+    sent_over(bucket, site, first)
+    second = site.build({name: f"another {text}" for name, text in MANY.items()})
+    begun = len(bucket.asked)
+    bucket.fault = lambda asked, do: do() if len(bucket.asked) < begun + 20 else refused(403, "AccessDenied")
+    with pytest.raises(StoreErrors, match="could not be written:") as caught:
+        send(site.source, second, Target(s3(bucket.url), at_once=8))
+    assert 1 < len(caught.value.errors) <= 8
+    assert len({error.key for error in caught.value.errors}) == len(caught.value.errors)
+    bucket.fault = None
+    current = read_current(partial(read_all, s3(bucket.url)))
+    assert current is not None
+    assert current[0] == first
+    check_whole(s3(bucket.url), current[1])
+    sent_over(bucket, site, second)
