@@ -23,6 +23,7 @@
     └── StoreError                a store did not do what it was asked
         ├── KeyNotFound           it has no such key
         ├── KeyExists             a key that must not be overwritten is taken
+        ├── Denied                who asks may not do that there
         ├── NoAnswer              whether it did cannot be told; asking again may help
         │   └── Busy              it did not: it asks for fewer requests
         └── StoreErrors           several keys, in one run
@@ -315,6 +316,10 @@ class KeyExists(StoreError):
 
     def __init__(self, key: str) -> None:
         super().__init__(key, "already in the store, and it must not be overwritten")
+
+
+class Denied(StoreError):
+    """Who asks may not do that there."""
 
 
 class NoAnswer(StoreError):

@@ -225,6 +225,17 @@ def test_another_folder_is_not_the_publishers(enforcing: tuple[str, dict[str, di
     assert "create" in names(examine(Question(open_store(f"s3://{BUCKET}/media", "tests", options))))
 
 
+# Canned ACLs, which moto heeds
+
+
+@pytest.mark.parametrize(("options", "missing_there"), [({"default_acl": "public-read"}, set()), ({}, {"public"})])
+def test_a_canned_acl(moto: str, options: dict[str, str], missing_there: set[str]) -> None:
+    store = s3_store(moto, "acl", **options)
+    found = examine(Question(store, f"{moto}/bucket/acl/", origin=moto))
+    assert names(found) == missing_there, found.steps
+    assert clean(store)
+
+
 # The others
 
 

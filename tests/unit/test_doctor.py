@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -20,13 +21,14 @@ from shipfiles.doctor import public
 from shipfiles.doctor.probe import Question, examine
 from shipfiles.doctor.public import NotReached, Page, fetch, public_fault, url_of
 from shipfiles.doctor.steps import Examined, Step
+from shipfiles.errors import StoreError
 from shipfiles.paths import PROBES
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.permissions import S3
 from shipfiles.stores.providers import PROVIDERS
-from shipfiles.stores.store import Store
+from shipfiles.stores.store import Store, Stored
 from tests.bucket import Answer, Asked, Bucket, refused, running
 from tests.google_bucket import GoogleBucket
 
@@ -205,6 +207,23 @@ def test_no_such_bucket(bucket: Bucket) -> None:
     given = {"access_key": "id", "secret_key": "secret", "endpoint_url": bucket.url, "limits": {"retries": 0}}
     found = examine(Question(open_store("s3://other", "tests", given)))
     assert "there is no such bucket" in step(found, "create").why
+    assert step(found, "create").grant == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "why"),
+    [
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+        (403, "InvalidAccessKeyId", "does not know this access key"),
+        (403, "SignatureDoesNotMatch", "does not accept the signature"),
+        (400, "AccessControlListNotSupported", "leave default_acl out"),
+    ],
+)
+def test_what_no_permission_helps_against(bucket: Bucket, status: int, code: str, why: str) -> None:
+    bucket.fault = lambda asked, do: refused(status, code) if asked.method == "PUT" else do()
+    found = examined(bucket)
+    assert why in step(found, "create").why
+    assert step(found, "create").grant == ""
 
 
 @pytest.mark.parametrize(
@@ -435,11 +454,18 @@ def test_other_stores(made: Callable[[], Store], tmp_path: Path, monkeypatch: py
     assert list(store.list(PROBES)) == []
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+class Closed(LocalStore):
+    """A folder of somebody else: root, as whom tests may run, could write in a real one."""
+
+    def put(self, key: str, *arguments: Any, **options: Any) -> Stored:
+        raise StoreError(key, "permission denied") from PermissionError(errno.EACCES, "Permission denied")
+
+
 def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
-    found = examine(Question(LocalStore(str(tmp_path / "static"))))
-    assert "let this user write" in step(found, "create").grant
+    found = examine(Question(Closed(str(tmp_path / "static"))))
+    assert step(found, "create").grant == "let this user write in that folder"
+    full = examine(Question(LocalStore("/dev/null/static")))
+    assert step(full, "create").grant == ""
 
 
 def test_google() -> None:

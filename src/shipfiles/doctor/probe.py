@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..config import ServeConfig
-from ..errors import KeyExists, NoAnswer, ShipfilesError, StoreError, fit_to_show
+from ..errors import Denied, KeyExists, NoAnswer, ShipfilesError, StoreError, fit_to_show
 from ..http.headers import file_headers
 from ..paths import PROBES
 from ..records import POINTER_KEY
@@ -112,15 +112,16 @@ class _Probe:
             return
         try:
             why = work()
-        except NoAnswer as error:
-            self._silent = True
-            self._steps.add(name, what, uses, "missing", _told(error), needed=needed)
         except ShipfilesError as error:
-            self._steps.add(name, what, uses, "missing", _told(error), self._permission(verb), needed=needed)
+            self._silent |= isinstance(error, NoAnswer)
+            self._steps.add(name, what, uses, "missing", _told(error), self._grant(error, verb), needed=needed)
         else:
             self._steps.add(name, what, uses, "missing" if why else "ok", why or "", needed=needed)
 
-    def _permission(self, verb: Verb) -> str:
+    def _grant(self, error: ShipfilesError, verb: Verb) -> str:
+        """What to grant, if that is what is missing."""
+        if not isinstance(error, Denied) and not isinstance(error.__cause__, PermissionError):
+            return ""
         if isinstance(self._store, Permissions):
             return f"grant {self._store.permission(verb)}"
         return (
@@ -304,8 +305,7 @@ class _Probe:
             if self._is_there(key, likely=not deleted and self._steps.ok("create")):
                 left.append(key)
         if fault is not None:
-            grant = "" if isinstance(fault, NoAnswer) else self._permission("delete")
-            self._steps.add(name, what, uses, "missing", _told(fault), grant)
+            self._steps.add(name, what, uses, "missing", _told(fault), self._grant(fault, "delete"))
         elif left:
             self._steps.add(name, what, uses, "missing", "what was deleted is there still")
         else:

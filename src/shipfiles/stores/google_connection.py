@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
-from ..errors import ConfigError, KeyNotFound, NoAnswer, StoreError
+from ..errors import ConfigError, Denied, KeyNotFound, NoAnswer, StoreError
 from .object_connection import Connection, Limits, Service, Session
 from .object_faults import OtherVersion, broken, refusal
 
@@ -132,7 +132,7 @@ class Engine:
                 key or ".", f"objects of {store} have no ACL (uniform bucket-level access): leave default_acl out"
             )
         if status == "403" and (permission := _PERMISSION.search(said)):
-            return StoreError(key or ".", f"access denied: these credentials lack {permission[0]} ({status}, {store})")
+            return Denied(key or ".", f"access denied: these credentials lack {permission[0]} ({status}, {store})")
         return refusal(key, store, status, reason, _MEANINGS.get(reason, ""), _wanted_pause(error.response))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError, printable
+from ..errors import Busy, Denied, KeyExists, KeyNotFound, NoAnswer, StoreError, printable
 
 _STATUS = re.compile(r"\bstatus: (\d{3})\b|\bstatus code: (\d{3})\b|code: \"(\d{3})\"")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>|\(code: ([A-Za-z]\w{0,63})\)")
@@ -20,7 +20,12 @@ _ROLES = re.compile(
 _BAD_NAME = re.compile(r'Path "(?P<name>[^"\n]{1,1024})" contained')
 
 _NO_CONTAINER = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})
+_DENIED = frozenset({
+    "AccessDenied", "AllAccessDisabled", "AuthorizationFailure", "AuthorizationPermissionMismatch",
+    "InsufficientAccountPermissions",
+})  # fmt: skip
 _MEANINGS = {
+    "AccessControlListNotSupported": "objects of this bucket have no ACL: leave default_acl out",
     "AccessDenied": "access denied: these credentials may not do that there",
     "AccountProblem": "the store says that there is a problem with the account",
     "AllAccessDisabled": "access denied: the store has disabled all access to this bucket",
@@ -142,14 +147,18 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
 def refusal(key: str, store: str, status: str, code: str = "", meaning: str = "", after: float = 0.0) -> StoreError:
     """The error for an answer with a ``status``, and a ``code`` if the store has given one.
 
-    `Busy` if it asks for fewer requests, for ``after`` seconds; `NoAnswer` if it says nothing about what was asked.
+    `Busy` if it asks for fewer requests, for ``after`` seconds; `NoAnswer` if it says nothing about what was asked;
+    `Denied` if who asks may not.
     Default of ``meaning``: the status's.
     """
     told = " ".join(filter(None, (status, code)))
     what = f"{meaning or _OF_STATUS.get(status, 'the store refused')} ({told}, {store})"
     if status in ("429", "503") or code in _FEWER:
         return Busy(key or ".", what, after=after)
-    return (NoAnswer if _passes(status, code) else StoreError)(key or ".", what)
+    if _passes(status, code):
+        return NoAnswer(key or ".", what)
+    denied = code in _DENIED or (status == "403" and meaning in ("", _OF_STATUS["403"]))
+    return (Denied if denied else StoreError)(key or ".", what)
 
 
 def _passes(status: str, code: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from ..errors import NoAnswer, StoreError, os_reason, printable
+from ..errors import Denied, NoAnswer, StoreError, os_reason, printable
 
 _OTHER = "the server, or what OpenSSH's configuration says of it, cannot be used: {}"
 
@@ -61,6 +61,8 @@ def is_lost(error: BaseException, module: Any) -> bool:
 def fault(error: BaseException, key: str, place: str, module: Any) -> StoreError:
     """The error of ours for what asyncssh's ``module`` raised when the store ``place`` was asked about ``key``."""
     made: type[StoreError] = Broken if is_lost(error, module) else NoAnswer if _passes(error) else StoreError
+    if isinstance(error, module.SFTPPermissionDenied):
+        made = Denied
     return made(key or ".", f"{_meaning(error, module)} ({place})")
 
 
