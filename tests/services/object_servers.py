@@ -49,6 +49,11 @@ IDENTITIES = {
             "credentials": [{"accessKey": "reader", "secretKey": "reads only"}],
             "actions": ["Read", "List"],
         },
+        {
+            "name": "lister of nothing",
+            "credentials": [{"accessKey": "no-list", "secretKey": "lists nothing"}],
+            "actions": ["Read", "Write"],
+        },
         *policy("minio.md", "seaweedfs")["identities"],
     ]
 }

@@ -94,6 +94,32 @@ def test_who_may_only_read(bucket: str) -> None:
     assert found.left == []
 
 
+def test_who_may_not_list(bucket: str) -> None:
+    found = examine(Question(at(bucket, {"access_key": "no-list", "secret_key": "lists nothing"})))
+    assert names(found) == {"list"}, found.steps
+    (step,) = found.missing
+    assert step.grant.startswith("grant s3:ListBucket on the bucket itself")
+    assert clean(at(bucket, S3_KEY))
+
+
+def test_a_bucket_of_which_nothing_may_be_deleted(bucket: str) -> None:
+    """By its policy, as those have it who keep everything."""
+    admin = client("s3", bucket, S3_KEY)
+    admin.create_bucket(Bucket="kept")
+    denied = {
+        "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::kept/*"
+    }  # fmt: skip
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject", "s3:PutObject", "s3:ListBucket"],
+               "Resource": ["arn:aws:s3:::kept", "arn:aws:s3:::kept/*"]}  # fmt: skip
+    admin.put_bucket_policy(Bucket="kept", Policy=json.dumps({"Version": "2012-10-17", "Statement": [allowed, denied]}))
+    options = {"access_key": "no-list", "secret_key": "lists nothing", "endpoint_url": bucket, "limits": {"retries": 1}}
+    store = open_store("s3://kept/static", "tests", options)
+    found = examine(Question(store))
+    assert "delete" in names(found), found.steps
+    assert sorted(found.left) == sorted(stored.key for stored in store.list(f"{PROBES}/"))
+    assert found.left
+
+
 def test_a_bucket_that_is_not_public(seaweed: str) -> None:
     found = examine(Question(s3_store(seaweed, "private"), f"{seaweed}/bucket/private/", uses=["publish", "pages"]))
     assert names(found) == {"public"}
