@@ -99,7 +99,7 @@ class Bucket:
                     # A body that is shorter than it was said to be has been cut.
                     self.close_connection |= int(given.headers.get("Content-Length", 0)) > len(given.body)
 
-            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+            do_GET = do_HEAD = do_PUT = do_PATCH = do_POST = do_DELETE = answer
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True

@@ -99,6 +99,16 @@ class GoogleBucket(Bucket):
             size = str(len(held.body))
             done = {"done": True, "totalBytesRewritten": size, "objectSize": size}
             return told({**done, "resource": made.resource(unquote(target))})
+        if asked.method == "PATCH":
+            # https://docs.cloud.google.com/storage/docs/json_api/v1/objects/patch: what is null goes, what is not named
+            # stays, and the generation is the same.
+            given = json.loads(asked.body)
+            held.told.update({key: value for key, value in given.items() if key != "metadata"})
+            held.told["metadata"] = {**held.told.get("metadata", {}), **(given.get("metadata") or {})}
+            for told_ in (held.told, held.told["metadata"]):
+                for key in [key for key, value in told_.items() if value is None]:
+                    del told_[key]
+            return told(held.resource(name))
         if asked.method == "DELETE":
             del self.held[name]
             return Answer(204)

@@ -14,9 +14,9 @@ import textwrap
 
 import pytest
 
-from shipfiles.errors import StoreError
+from shipfiles.errors import KeyNotFound, StoreError
 from shipfiles.stores.opening import open_store
-from shipfiles.stores.store import Store, read_all
+from shipfiles.stores.store import Refields, Store, read_all
 from shipfiles.testing.store import StoreContract
 from tests.oracles.corpora import missing
 
@@ -41,6 +41,17 @@ class TestFakeGcs(StoreContract):
     @pytest.fixture
     def other(self, fake_gcs: str, location: str) -> Store:
         return google_store(fake_gcs, location)
+
+    def test_refield(self, store: Store) -> None:
+        """Without what this server does not do, and Google does: a field of the metadata that is null is taken away."""
+        assert isinstance(store, Refields)
+        store.put("a.css", b"a {}", fields={"Content-Type": "text/x-old", "Cache-Control": "max-age=9"})
+        fields = {"Content-Type": "text/css", "Cache-Control": "no-cache", "Content-Disposition": "attachment"}
+        store.refield("a.css", fields)
+        self.check_answered(store, "a.css", fields)
+        self.check_holds(store, "a.css", b"a {}")
+        with pytest.raises(KeyNotFound):
+            store.refield("unknown", fields)
 
 
 def test_a_bucket_that_is_missing(fake_gcs: str) -> None:

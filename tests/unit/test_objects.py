@@ -21,8 +21,11 @@ import pytest
 
 from shipfiles.digest import digest_bytes
 from shipfiles.errors import ConfigError, KeyExists, KeyNotFound, StoreError
+from shipfiles.stores.object_connection import Limits
+from shipfiles.stores.objects import ObjectStore
 from shipfiles.stores.opening import open_store
-from shipfiles.stores.store import Copies, Store, read_all
+from shipfiles.stores.s3 import S3
+from shipfiles.stores.store import Copies, Refields, Store, read_all
 from shipfiles.testing.store import StoreContract
 from tests.bucket import Answer, Asked, Bucket, refused, running
 
@@ -133,6 +136,49 @@ def test_small_objects_cost_one_request_each(bucket: Bucket, store: Store) -> No
     assert methods(lambda: store.delete([f"many/{i}" for i in range(1000)])) == ["POST"]
     assert isinstance(store, Copies)
     assert methods(lambda: store.copy("a", "c", fields={"Content-Type": "text/css"})) == ["PUT"]
+    assert isinstance(store, Refields)
+    assert methods(lambda: store.refield("a", {"Content-Type": "text/css"})) == ["PUT"]
+    assert bucket.asked[0].body == b""
+
+
+def without_copies(bucket: Bucket) -> ObjectStore:
+    """As Azure has it: a copy is answered as its source is."""
+    return ObjectStore(
+        S3(
+            "bucket", "site", access_key="id", secret_key=SECRET, region_name="eu-central-1", endpoint_url=bucket.url,
+            limits=Limits(connect=1, request=5, retries=2, total=10),
+        )
+    )  # fmt: skip
+
+
+def test_where_the_store_does_not_copy_only_what_changes_is_sent_again(bucket: Bucket) -> None:
+    store = without_copies(bucket)
+    store.put("a", b"one", fields={"Content-Type": "text/css"})
+    bucket.asked.clear()
+    store.refield("a", {"Content-Type": "text/css"})
+    assert bucket.methods == ["HEAD"]
+    store.refield("a", {"Content-Type": "text/plain"})
+    assert bucket.methods == ["HEAD", "HEAD", "GET", "PUT"]
+    assert read_all(store, "a") == b"one"
+
+
+def test_what_another_writes_meanwhile_is_not_undone(bucket: Bucket) -> None:
+    """Azure reads and puts again, on the condition that nobody else has put meanwhile."""
+    store = without_copies(bucket)
+    store.put("a", b"one")
+
+    def meanwhile(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        if asked.method == "PUT":
+            bucket.fault = None
+            store_of(bucket.url).put("a", b"two")
+        return do()
+
+    bucket.fault = meanwhile
+    store.refield("a", {"Content-Type": "text/css"})
+    assert read_all(store, "a") == b"two"
+    stored = store.head("a")
+    assert stored is not None
+    assert stored.fields["Content-Type"] == "text/css"
 
 
 def test_a_swap_after_a_read_costs_one_request(bucket: Bucket, store: Store) -> None:

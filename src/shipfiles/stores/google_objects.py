@@ -2,8 +2,8 @@
 
 What it costs, in requests: a put 1 (of more than 5 MiB one for each chunk and 1, and 1 more to create), a create-only
 put 1, `head` 1, `read` 1 for each 8 MiB, `swap` 2, or 1 after this object has read or written the key, `delete` 1 for
-100 keys, `copy` 1 with fields and 2 without, `list` 1 for 1,000 keys. A swap of what was not put on a condition costs 1
-more, and 3 where a server does not tell metadata with the bytes.
+100 keys, `copy` 1 with fields and 2 without, `refield` 1, `list` 1 for 1,000 keys. A swap of what was not put on a
+condition costs 1 more, and 3 where a server does not tell metadata with the bytes.
 """
 
 from __future__ import annotations
@@ -133,6 +133,20 @@ class GoogleStore(ObjectStore):
             raise no_bucket(prefix, self._service.name) from None
         return [(blob.name, blob.size, blob.time_created.timestamp()) for blob in page], found.next_page_token
 
+    def refield(self, key: str, fields: Mapping[str, str]) -> None:
+        """See `Refields`: its metadata are told, and its bytes not touched."""
+        check_key(key)
+        attributes = canonical({**self._service.fields, **fields}, self._service.own, key)
+        # What is not told stays; the class of its storage only another copy could have.
+        named: dict[str, str | None] = dict.fromkeys(_PROPERTIES.keys() - {STORAGE_CLASS})
+        named |= {name: value for name, value in attributes.items() if name != STORAGE_CLASS}
+
+        def patch() -> None:
+            self._blob(key, named).patch(**self._options())
+
+        self._connection.forget([key])
+        self._connection.ask(key, patch)
+
     def _delete(self, keys: Sequence[str]) -> None:
         together = self._connection.ask(keys[0], self._delete_together, keys)
         for key in () if together else keys:
@@ -260,7 +274,7 @@ class GoogleStore(ObjectStore):
 
         return self._connection.ask(key, get)
 
-    def _blob(self, key: str, attributes: Mapping[str, str] = {}) -> Any:
+    def _blob(self, key: str, attributes: Mapping[str, str | None] = {}) -> Any:
         """The client's word for the object under ``key``, told what it is to answer with."""
         blob = self._connection.client().bucket(self._google.bucket_name).blob(self._path(key))
         for name in attributes.keys() & _PROPERTIES.keys():

@@ -98,6 +98,13 @@ class MemoryStore:
                 self._write(target, *wanted)
         return changed
 
+    def refield(self, key: str, fields: Mapping[str, str]) -> None:
+        check_key(key)
+        with self._guard:
+            if key not in self._bodies:
+                raise KeyNotFound(key)
+            self._fields[key] = dict(fields)
+
     @contextmanager
     def lock(self, waiting: Callable[[], None]) -> Iterator[bool]:
         if not self._publisher.acquire(blocking=False):

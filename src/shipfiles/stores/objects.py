@@ -2,7 +2,8 @@
 
 What it costs, in requests: a put 1 (of more than 5 MiB one for each 5 MiB and 2), a create-only put 1, `head` 1, `read`
 1, `swap` 2, or 1 after this object has read or written the key, `delete` 1 for as many keys as the store takes at once,
-`copy` 1, `list` 1 for 1,000 keys.
+`copy` 1, `list` 1 for 1,000 keys; `refield` 1 where the store copies, else 1 if nothing changes and 3 if something
+does, with the body there and back.
 
 An answer may be lost though the store did what it was asked, and the next attempt would then find its own object in the
 way, or that of another who has gone on from there. What is put on a condition therefore has a token in its metadata,
@@ -11,8 +12,10 @@ and those of the puts before it, by which it is known again.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from copy import copy
@@ -23,7 +26,7 @@ from ..digest import Digest, Digester, digest_bytes
 from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError
 from .object_connection import Connection, Service
 from .object_faults import OtherVersion
-from .object_fields import as_headers, canonical, marked, tokens_of, told
+from .object_fields import as_headers, canonical, marked, tokens_of, told, without_token
 from .permissions import Verb
 from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
 
@@ -180,6 +183,34 @@ class ObjectStore:
                 key = meta["path"][len(self._service.prefix) :]
                 if key.startswith(prefix):
                     yield Stored(key, meta["size"], meta["last_modified"].timestamp())
+
+    def refield(self, key: str, fields: Mapping[str, str]) -> None:
+        """See `Refields`. The body is read and put again, unless the fields are those already.
+
+        Of more than 5 MiB it goes by way of a temporary file, and on no condition.
+        """
+        check_key(key)
+        attributes = canonical({**self._service.fields, **fields}, self._service.own, key)
+        for _ in range(_TRIES):
+            found = self._look(key)
+            if found is None:
+                raise KeyNotFound(key)
+            if without_token(found.attributes) == attributes:
+                return
+            if found.meta["size"] > _PART:
+                with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
+                    path = os.path.join(folder, "file")
+                    with open(path, "wb") as file:
+                        file.writelines(self.read(key))
+                    self.put(key, path, fields=fields)
+                return
+            body, version, _ = self._read_small(key)
+            if body is None:
+                raise KeyNotFound(key)
+            with suppress(OtherVersion, KeyExists, KeyNotFound):  # another has changed it since
+                self._send(key, body, attributes, {"e_tag": version} if self._service.conditional else "overwrite")
+                return
+        raise StoreError(key, f"others keep writing it in {self}; run again")
 
     def delete(self, keys: Iterable[str]) -> None:
         batch: list[str] = []
@@ -340,10 +371,18 @@ class CopyingObjectStore(ObjectStore):
 
     def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
         """Make ``target`` a copy of ``source``. True also if it was one: to look would cost as much as to copy."""
+        self._copy(source, target, fields, replace=bool(fields))
+        return True
+
+    def refield(self, key: str, fields: Mapping[str, str]) -> None:
+        """See `Refields`: a copy of the object onto itself, for which the store moves no bytes."""
+        self._copy(key, key, fields, replace=True)
+
+    def _copy(self, source: str, target: str, fields: Mapping[str, str], *, replace: bool) -> None:
         check_key(source)
         check_key(target)
         headers = dict(self._service.write_headers(target))
-        if fields:
+        if replace:
             attributes = canonical({**self._service.fields, **fields}, self._service.own, target)
             headers |= {"x-amz-metadata-directive": "REPLACE", **as_headers(attributes, self._service.own)}
         module = self._connection.module
@@ -354,4 +393,3 @@ class CopyingObjectStore(ObjectStore):
             )
         except KeyNotFound:
             raise KeyNotFound(source) from None
-        return True

@@ -117,6 +117,18 @@ class Repeats(Protocol):
 
 
 @runtime_checkable
+class Refields(Protocol):
+    """The store answers requests itself, and can answer for an object with other header fields."""
+
+    def refield(self, key: str, fields: Mapping[str, str]) -> None:
+        """Answer for ``key`` with ``fields`` and no others that a put could have given; its bytes stay as they are.
+
+        As after a put with these: with those, too, that the store gives to all objects. Raises `KeyNotFound`.
+        """
+        ...
+
+
+@runtime_checkable
 class Versions(Protocol):
     """The store can tell, without reading them, whether objects are the same as before."""
 

@@ -14,7 +14,7 @@ import pytest
 
 from ..digest import digest_bytes
 from ..errors import KeyExists, KeyNotFound, StoreError
-from ..stores.store import Copies, Store, read_all, unrepeated
+from ..stores.store import Copies, Refields, Store, read_all, unrepeated
 
 
 class StoreContract:
@@ -266,6 +266,25 @@ class StoreContract:
         self.check_answered(store, "b.css", other)
         self.check_answered(store, "a.css", fields)
         self.check_holds(store, "b.css", b"a {}")
+
+    def test_refield(self, store: Store) -> None:
+        """A store that can do it answers for what is there with other fields, and gives the bytes as they were."""
+        if not isinstance(store, Refields):
+            pytest.skip("the store does not answer with other fields")
+        for key, body in (("a/ü b.css", gzip.compress(b"a {}")), ("film", os.urandom(6 << 20))):
+            store.put(key, body, fields={"Content-Type": "text/x-old", "Content-Encoding": "gzip"})
+            fields = {"Content-Type": "text/css", "Cache-Control": "no-cache", "Content-Disposition": "attachment"}
+            for _ in range(2):
+                store.refield(key, fields)
+                stored = store.head(key)
+                assert stored is not None
+                assert stored.size == len(body)
+                assert {name: stored.fields.get(name) for name in fields} == fields
+                assert "Content-Encoding" not in stored.fields
+                self.check_holds(store, key, body)
+        with pytest.raises(KeyNotFound):
+            store.refield("unknown", {"Content-Type": "text/css"})
+        assert store.head("unknown") is None
 
     def test_readers_see_all_or_nothing(self, store: Store) -> None:
         """While a key is overwritten, each read gives one body or the other, whole."""
