@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from shipfiles.build.find import ignore_matcher, walk
 from shipfiles.build.pipeline import Build, build
 from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.model import SourceFile
-from shipfiles.release.publish import Published, publish
+from shipfiles.release.items import Shape
+from shipfiles.release.publish import publish
+from shipfiles.release.send import Sent, send
+from shipfiles.release.target import Target
+from shipfiles.stores.local import LocalStore
 from shipfiles.stores.store import Store
 
 FAST = CompressConfig(codings=("gzip",), gzip_level=1, min_size=0, margin=0)
@@ -25,6 +30,8 @@ def built(root: Path, files: Mapping[str, bytes]) -> Build:
     return build(sources, RewriteConfig(), workers=1)
 
 
-def published(store: Store, root: Path, files: Mapping[str, bytes]) -> Published:
-    """The same, made the current release of ``store``."""
-    return publish(built(root, files), store, FAST, workers=1)
+def sent(store: Store, root: Path, files: Mapping[str, bytes], **options: Any) -> Sent:
+    """The same, published beside ``root``, and sent from there to ``store`` as its current release."""
+    local = LocalStore(str(root.parent / "local"))
+    done = publish(built(root, files), local, FAST, workers=1)
+    return send(local, done.release, Target(store, Shape(variants=True), **options))

@@ -20,7 +20,7 @@ from shipfiles.stores.store import Copies, Store, read_all
 from shipfiles.testing.store import StoreContract
 
 from .object_servers import s3_store
-from .sites import published
+from .sites import sent
 
 pytestmark = pytest.mark.services
 
@@ -66,11 +66,11 @@ def test_what_everybody_can_read(moto: str, tmp_path: Path, acl: str | None) -> 
     location = secrets.token_hex(8)
     store = s3_store(moto, location, default_acl=acl)
     assert isinstance(store, Copies)
-    files = {"a.css": b"a { background: url(b.png) }", "b.png": b"one", "film.bin": FILM}
-    published(store, tmp_path / "first", files)
-    published(store, tmp_path / "second", {**files, "b.png": b"two"})
+    files = {"a.css": b"a { background: url(b.png) }", "film.bin": FILM}
+    for number, image in enumerate((b"one", b"two")):
+        sent(store, tmp_path / str(number), {**files, "b.png": image}, django_manifest="staticfiles.json")
     # Puts plain names back by copying.
-    rollback(store)
+    rollback(store, manifest_name="")
     keys = {stored.key for stored in store.list()}
     records = {key for key in keys if key.startswith(f"{RESERVED}/")}
     assert len(records) >= 5

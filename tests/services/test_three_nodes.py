@@ -15,12 +15,15 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from shipfiles.errors import ShipfilesError
 from shipfiles.release.catalog import manifest_of, pointer_of, records_of
+from shipfiles.release.items import items_of
+from shipfiles.release.send import Sent
 from shipfiles.stores.store import Store, digest_of, read_all
 from shipfiles.testing.store import StoreContract
 
-from ..unit.test_release_model import Between, Life, few, immutable
+from ..unit.test_release_model import Between, few, immutable
+from ..unit.test_send_model import Sending
 from .object_servers import Told, run_folder, s3_store, shared, start_three_seaweeds
-from .sites import published
+from .sites import sent
 
 pytestmark = pytest.mark.services
 
@@ -50,28 +53,26 @@ class TestThreeNodes(StoreContract):
 
 
 def test_the_life_of_a_store_goes_on(tmp_path: Path) -> None:
-    """Stores live as in `tests/unit/test_release_model.py`; a node is killed while one of them is published into."""
+    """Stores live as in `tests/unit/test_send_model.py`; a node is killed while a release is sent to one of them."""
     with shared(tmp_path / "nodes", start_three_seaweeds) as told:
-        deploys: list[int] = []
+        sent: list[str] = []
 
         def kill() -> None:
             os.kill(told["pids"][2], signal.SIGKILL)
-            deploys.append(0)
+            sent.append("")
 
-        class OnThreeNodes(Life):
+        class OnThreeNodes(Sending):
             def new_store(self) -> Store:
                 return s3_store(told["url"])
 
-            def deploy(
-                self, site: dict[str, str | None], name: str = "", store: Store | None = None, **options: Any
-            ) -> str:
-                deploys.append(1)
-                if len(deploys) > 2 and 0 not in deploys:
-                    store = Between(store or self.store, 5, kill)
-                return super().deploy(site, name, store, **options)
+            def send(self, release: str, store: Store | None = None, **options: Any) -> Sent:
+                sent.append(release)
+                if len(sent) > 4 and "" not in sent:
+                    store = Between(store or self.there, 5, kill)
+                return super().send(release, store, **options)
 
         run_state_machine_as_test(OnThreeNodes, settings=few())
-        assert len(deploys[deploys.index(0) :]) > 2
+        assert len(sent[sent.index("") :]) > 2
 
 
 def deploy(store: Store, root: Path, pages: int, number: int) -> str:
@@ -80,18 +81,20 @@ def deploy(store: Store, root: Path, pages: int, number: int) -> str:
     for page in range(pages):
         files[f"{page}.css"] = f"a {{ background: url(img/{page}.png) }} /* {number} */".encode() * 3
         files[f"img/{page}.png"] = b"%d of %d" % (page, number % (1 + page % 2))
-    return published(store, root, files).release
+    return sent(store, root, files).release
 
 
 def check_whole(store: Store, release: str) -> None:
-    """Every file of the release is there, under both names."""
-    record = records_of(store)[release]
-    for key, digest in immutable(store, record).items():
-        assert digest_of(store, key)[0] == digest, key
+    """Every object of the release is there; plain names, if it is current."""
+    pointer = pointer_of(store)
+    assert pointer is not None
+    for item in items_of(manifest_of(store, records_of(store)[release])):
+        if item.hashed or release == pointer.release:
+            assert digest_of(store, item.key)[0] == item.digest, item.key
 
 
 def test_a_node_is_killed_in_the_middle(tmp_path: Path) -> None:
-    """Of publishing, of reading much, and of reading one long body: all of it ends whole."""
+    """Of sending, of reading much, and of reading one long body: all of it ends whole."""
     with shared(tmp_path / "nodes", start_three_seaweeds) as told:
         store = s3_store(told["url"])
         first = deploy(store, tmp_path / "first", 20, 1)

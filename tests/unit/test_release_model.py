@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -66,10 +67,13 @@ class Between:
 
     def __init__(self, store: Store, at: int, then: Callable[[], object]) -> None:
         self._store, self.left, self._then = store, at, then
+        self._guard = threading.Lock()
 
     def _count(self) -> None:
-        self.left -= 1
-        if self.left == 0:
+        with self._guard:
+            self.left -= 1
+            now = self.left == 0
+        if now:
             self._then()
 
     def put(self, key: str, body: Body, **options: Any) -> Stored:
