@@ -349,6 +349,12 @@ def test_cors(bucket: Bucket, headers: dict[str, str | None], why: str) -> None:
     assert sent == {None, ORIGIN}
 
 
+def test_only_pages_of_ones_own(bucket: Bucket) -> None:
+    serve = ServeConfig(allow_all_origins=False)
+    assert step(examined(bucket, serve=serve), "cors").state == "not tried"
+    assert step(examined(bucket, serve=serve, origin=ORIGIN), "cors").state == "ok"
+
+
 def test_pages_of_the_same_origin_need_no_cors(bucket: Bucket) -> None:
     bucket.allowed_origin = ""
     found = examined(bucket, origin=bucket.url)

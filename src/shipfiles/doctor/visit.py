@@ -149,6 +149,10 @@ class _Visit:
     def _cross_origin(self, first: str, second: str) -> None:
         """Fetch section 3.2: fonts, modules and whatever has an ``integrity`` are refused without the field."""
         question, origin = self._question, self._question.origin or _UNKNOWN_ORIGIN
+        if not question.origin and not question.serve.allow_all_origins:
+            why = "serve.allow_all_origins is off. Say the origin of your pages, and they are tried"
+            self._steps.add("cors", CORS, _PAGES, "not tried", why)
+            return
         if _origin_of(question.public_url) == origin:
             self._steps.add("cors", CORS, _PAGES, "ok", "they have the same origin")
             return
@@ -166,7 +170,8 @@ class _Visit:
                 "cors", CORS, _PAGES, "missing", why, "let the CDN send it itself, or keep answers by Origin"
             )
         else:
-            self._steps.add("cors", CORS, _PAGES, "missing", f"for pages of {shown(origin)}: {faults[1]}", grant)
+            whose = shown(question.origin) if question.origin else "any other origin"
+            self._steps.add("cors", CORS, _PAGES, "missing", f"for pages of {whose}: {faults[1]}", grant)
 
     def _packed(self, sent: Sent) -> None:
         if self._question.coding:

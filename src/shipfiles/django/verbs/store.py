@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -136,18 +137,26 @@ def _facts(examined: Examined) -> dict[str, Any]:
 
 def _show(command: BaseCommand, examined: Examined) -> None:
     public = f", for browsers {examined.public_url}" if examined.public_url else ""
-    command.stdout.write(f"{examined.store}{public}")
+    command.stdout.write(f"{examined.store}{public}\n\n")
     columns = (Column("Can it"), Column("For"), Column("Answer"))
     print_table(command, columns, [(step.what, ", ".join(step.uses), _answer(step)) for step in examined.steps])
-    for key in examined.left:
-        command.stderr.write(f"Left there, because it cannot be deleted: {key}")
+    told = [step for step in examined.steps if step.why]
+    if told:
+        command.stdout.write("")
+    # What is needed and missing stands last, next to the outcome.
+    for step in sorted(told, key=lambda step: step.failed):
+        style = command.style.ERROR if step.failed else str
+        command.stdout.write(style(f"{_answer(step)}: {step.what}"))
+        command.stdout.write(f"  {step.why}")
+        if step.grant:
+            command.stdout.write(f"  To do: {step.grant}")
+    for folder, number in Counter(key.rpartition("/")[0] for key in examined.left).items():
+        command.stderr.write(f"{count(number, 'key')} that cannot be deleted: {folder}/")
     command.stdout.write("")
 
 
 def _answer(step: Step) -> str:
-    state = "ok" if step.state == "ok" else step.state.upper() if step.failed else step.state
-    unneeded = " (not needed)" if step.state == "missing" and not step.needed else ""
-    return f"{state}{unneeded}" + (f": {step.why}" if step.why else "") + (f"; {step.grant}" if step.grant else "")
+    return "missing, not needed" if step.state == "missing" and not step.needed else step.state
 
 
 def _summary(examined: Examined) -> str:
