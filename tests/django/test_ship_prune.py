@@ -250,7 +250,7 @@ def test_a_prune_that_fails_after_collectstatic_is_told_and_undoes_nothing(proje
     write({"app.css": "changed"})
     with with_options(retain={"keep": 1, "on_collect": True}):
         out, err = collect()
-        assert "is live, but old ones could not be pruned" in err
+        assert f"is live in {project / 'root'}, but old ones could not be pruned" in err
         assert "Pruned: failed" in out
         write({"app.css": "changed again"})
         said = io.StringIO()

@@ -38,7 +38,7 @@ from ..serve.using import write_release_file
 from ..stores.store import Store, read_all
 from . import conf
 from .proof.prove import Proof, prove, scan_names
-from .pruning import Pruned, prune_after
+from .pruning import Pruned, prune_after, prune_build
 from .sources import collected_sources
 
 if TYPE_CHECKING:
@@ -118,8 +118,11 @@ def collect(
     if file and not dry_run:
         _write_release_file(file, storage, collected.published.release)
     moved = any(change.key == POINTER_KEY for change in collected.published.changed)
-    if storage.config.retain.on_collect and moved and not dry_run:
-        collected = replace(collected, pruned=prune_after(storage, collected.published.release, listener))
+    if moved and not dry_run:
+        if storage.config.retain.on_collect:
+            collected = replace(collected, pruned=prune_after(storage, collected.published.release, listener))
+        elif conf.owns_build_folder(storage.config):
+            prune_build(storage, collected.published.release, listener)
     return collected
 
 

@@ -86,10 +86,20 @@ def _remote_config(ours: Mapping[str, Any], theirs: Mapping[str, Any], meant: Me
     if meant.cache_control:
         config = _with_cache_control(config, meant.cache_control, ours.get("serve"))
     # Where it is built: what STATIC_ROOT is for those who set it, and else in nobody's way.
-    cache = cache_folder(config)
-    location = config.location or (os.path.join(cache, "static") if cache else None)
+    location = config.location or _own_folder(config) or None
     fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(StaticConfig)}
     return RemoteConfig(**fields | {"location": location}, remote=Remote(meant.place), faults=meant.faults)
+
+
+def _own_folder(config: StaticConfig) -> str:
+    """The folder in the build cache in which releases are built where no other is set; empty without a cache."""
+    cache = cache_folder(config)
+    return os.path.join(cache, "static") if cache else ""
+
+
+def owns_build_folder(config: StaticConfig) -> bool:
+    """Whether releases are built where nobody but us looks."""
+    return isinstance(config, RemoteConfig) and config.location == _own_folder(config)
 
 
 def _store_gzipped(given: dict[str, Any], stated: bool) -> None:

@@ -9,7 +9,8 @@ from typing import Protocol, Self
 
 from django.core.management.base import BaseCommand
 
-from ..events import Event, Phase, PhaseEnded, PhaseStarted, Progress
+from ..errors import printable
+from ..events import Event, Phase, PhaseEnded, PhaseStarted, Progress, Retried
 
 TITLES: dict[Phase, str] = {
     "find": "Find",
@@ -19,11 +20,14 @@ TITLES: dict[Phase, str] = {
     "wait": "Wait for other run",
     "publish": "Compress and publish",
     "copy": "Copy plain names",
+    "send": "Send",
     "mark": "Read manifests",
     "sweep": "Delete",
     "verify": "Read and compare",
     "repair": "Repair",
 }
+_OFTEN = 10.0
+"""While a phase lasts, a log gets a line after so many seconds."""
 _SHORTEST = 0.05
 """Of a shorter time no rate is made: it would be one of the clock. Seconds."""
 
@@ -80,11 +84,14 @@ class Timing:
 
 
 class PlainProgress:
-    """One line a phase, for logs."""
+    """One line a phase, for logs; and one now and then while it lasts long."""
 
-    def __init__(self, write: Callable[[str], object]) -> None:
+    def __init__(self, write: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
         self._write = write
+        self._clock = clock
+        self._started = PhaseStarted("find")
         self._done = Spent()
+        self._began = self._told = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -94,13 +101,44 @@ class PlainProgress:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, PhaseStarted):
-            self._done = Spent()
+            self._started, self._done = event, Spent()
+            self._began = self._told = self._clock()
         elif isinstance(event, Progress):
             self._done.files += event.files
             self._done.bytes += event.bytes
+            if event.phase == "send" and (now := self._clock()) >= self._told + _OFTEN:
+                self._told, self._done.seconds = now, now - self._began
+                self._write(f"{TITLES[event.phase]}: {_so_far(self._done, self._started)}")
         elif isinstance(event, PhaseEnded):
             self._done.seconds = event.seconds
             self._write(f"{TITLES[event.phase]}: {_told(self._done)}")
+
+
+class Retries:
+    """The lines for what is asked of a store again: the first time, and then now and then."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._number = 0
+        self._told = float("-inf")
+
+    def __call__(self, event: Retried) -> str:
+        """What is to be said of one more; mostly nothing."""
+        self._number += 1
+        now = self._clock()
+        if now < self._told + _OFTEN:
+            return ""
+        self._told = now
+        number = "" if self._number == 1 else f"{self._number:,} times so far, last "
+        paced = f"{event.at_once:,} at once from now on"
+        return f"Asked again, {number}{printable(event.key)}: {printable(event.why)}; {paced}"
+
+
+def _so_far(done: Spent, expected: PhaseStarted) -> str:
+    parts = [f"{done.files:,} of {expected.files:,} files"]
+    parts += [f"{human(done.bytes)} of {human(expected.bytes)}"] if expected.bytes else []
+    parts += [f"{human(done.rate)}/s"] if done.rate else []
+    return ", ".join(parts)
 
 
 def _told(done: Spent) -> str:

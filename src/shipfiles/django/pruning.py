@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..config import RetainConfig
 from ..durations import duration_text
 from ..errors import ShipfilesError
 from ..events import Listener, Notice
 from ..records import now
+from ..stores.store import Store
 from .progress import count, human
 
 if TYPE_CHECKING:
     from ..release.prune import PrunePlan
+    from ..release.target import Target
     from .storage import StaticStorage
+
+
+_SENDING = timedelta(days=1)
+"""No release takes longer to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,29 @@ class Pruned:
 
 def prune_after(storage: StaticStorage, release: str, listener: Listener) -> Pruned:
     """Prune as OPTIONS["retain"] says. The ``release`` is live whatever happens, so a failure is only told."""
+    return _pruned(storage.store, storage.config.retain, storage.manifest_name, release, listener)
+
+
+def prune_target(target: Target, retain: RetainConfig, release: str, listener: Listener) -> Pruned:
+    """The same in a store to which the ``release`` was sent."""
+    return _pruned(target.store, retain, target.shared_manifest, release, listener)
+
+
+def prune_build(storage: StaticStorage, release: str, listener: Listener) -> Pruned:
+    """The same where releases are built in a folder of ours, of which nobody may know that it grows.
+
+    What may be on its way to a store stays.
+    """
+    retain = storage.config.retain
+    if retain.age < _SENDING:
+        retain = replace(retain, younger_than=duration_text(_SENDING))
+    return _pruned(storage.store, retain, storage.manifest_name, release, listener)
+
+
+def _pruned(store: Store, retain: RetainConfig, manifest_name: str, release: str, listener: Listener) -> Pruned:
     from ..release.clocks import check_clocks  # only where it is wanted
     from ..release.prune import plan_prune, prune
 
-    retain, store = storage.config.retain, storage.store
     try:
         check_clocks(store, listener)
         plan = plan_prune(
@@ -52,12 +79,12 @@ def prune_after(storage: StaticStorage, release: str, listener: Listener) -> Pru
             keep=retain.keep,
             younger_than=retain.age,
             at=now(),
-            manifest_name=storage.manifest_name,
+            manifest_name=manifest_name,
             listener=listener,
         )
         return Pruned(prune(store, plan, listener))
     except ShipfilesError as error:
-        what = f"The release {release} is live, but old ones could not be pruned"
+        what = f"The release {release} is live in {store}, but old ones could not be pruned"
         listener(Notice(f"{what}: {error}\n  Run ship prune when that is mended."))
         return Pruned(error=str(error))
 

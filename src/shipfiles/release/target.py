@@ -23,6 +23,11 @@ class Target:
     at_once: int = 64
     """How many requests are under way at the same time."""
 
+    @property
+    def shared_manifest(self) -> str:
+        """The key of the manifest that stock Django reads, if there is one for all releases; else empty."""
+        return "" if "{release}" in self.django_manifest else self.django_manifest
+
     def __str__(self) -> str:
         """As people know it."""
         return str(self.store)

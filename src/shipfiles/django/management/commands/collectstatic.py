@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError, CommandParser
 
+from shipfiles.django import conf
 from shipfiles.django.collect import collect
 from shipfiles.django.ends import INTERRUPTED, clear_ends
+from shipfiles.django.plans import plan_facts, plan_line
 from shipfiles.django.progress import PlainProgress, Shows, Timing, is_plain
 from shipfiles.django.report import Report, changes, deleted, failure_problems, problem_lines
+from shipfiles.django.shows import shown
 from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
 from shipfiles.errors import BrokenReferences, ShipfilesError, fit_to_show
 from shipfiles.events import Changed, Event, Notice, phase
 from shipfiles.release.catalog import records_of
 from shipfiles.work import rare_collections
+
+if TYPE_CHECKING:
+    from shipfiles.django.sending import Sending
+    from shipfiles.release.send import Plan
+    from shipfiles.release.target import Target
 
 
 class Command(DjangoCommand):
@@ -34,6 +42,9 @@ class Command(DjangoCommand):
         # Newer versions of Django have these; the closing line of an older one does not count them.
         self.skipped_files: list[str] = []
         self.deleted_files: list[str] = []
+        self.targets: Sequence[Target] = ()
+        self.sending: Sending | None = None
+        self.planned: list[Plan] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -47,7 +58,12 @@ class Command(DjangoCommand):
             "--verify",
             action="store_true",
             help="Read every file, those too that have the same size and time as in the last run, and all that is "
-            "published.",
+            "published here; of the stores that it is sent to, list what is there.",
+        )
+        parser.add_argument(
+            "--build-only",
+            action="store_true",
+            help="Build the release on this machine and send it nowhere; 'ship publish' does that later.",
         )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -66,6 +82,8 @@ class Command(DjangoCommand):
         self.json = bool(options.get("json"))
         self.verify = bool(options.get("verify"))
         self.report: Report | None = None
+        self.sending, self.planned = None, []
+        self.told: list[str] = []
         if self.json:
             self.interactive = False
 
@@ -81,28 +99,101 @@ class Command(DjangoCommand):
         return bool(getattr(self, "_called_from_command_line", False))
 
     def is_local_storage(self) -> bool:
-        return self.ours or bool(super().is_local_storage())
+        if self.ours:
+            # Of what is in a store far away nothing is asked before there is something to be sent.
+            return self.storage.remote is None
+        return bool(super().is_local_storage())
 
     def handle(self, **options: Any) -> str | None:
-        if options.get("json") and not self.ours:
-            raise CommandError("--json needs STORAGES['staticfiles'] to be shipfiles.django.storage.StaticStorage.")
+        for option in ("--json", "--build-only"):
+            if options.get(option[2:].replace("-", "_")) and not self.ours:
+                what = "needs STORAGES['staticfiles'] to be shipfiles.django.storage.StaticStorage"
+                raise CommandError(f"{option} {what}.")
         try:
-            asks = options["interactive"] or options["dry_run"]
-            if options["clear"] and asks and self.ours and not options.get("json") and options["verbosity"] >= 1:
-                self._say_what_clears(dry_run=options["dry_run"])
+            if self.ours and not options.get("build_only"):
+                self.targets = conf.targets(self.storage.config)
+                self._refuse_no_release(options)
+            self._say_what_is_to_be(options)
             closing: str | None = super().handle(**options)
+            self._publish()
         except ShipfilesError as error:
             if options.get("json"):
                 self.stdout.write(json.dumps({"error": str(error), "problems": failure_problems(error)}, indent=2))
             raise CommandError(fit_to_show(str(error))) from error
         except KeyboardInterrupt as error:
             text = "Interrupted. What is live is whole; run again to finish."
-            raise CommandError(text, returncode=INTERRUPTED) from error
+            text = self.sending.interrupted if self.sending else text
+            raise CommandError(fit_to_show(text), returncode=INTERRUPTED) from error
         except EOFError as error:
             raise CommandError("Collecting static files cancelled: nobody answered. --noinput asks nothing.") from error
+        return self._answer(closing)
+
+    def _answer(self, closing: str | None) -> str | None:
+        """What the command prints last. Raises ``CommandError`` if a store does not have the release."""
+        sent = self.sending.outcomes if self.sending else []
+        failure = self.sending.failure if self.sending else ""
+        answer = closing
         if self.report is not None and self.json:
-            return json.dumps({**self.report.facts(), "dry_run": self.dry_run}, indent=2)
-        return fit_to_show(closing) if closing else closing
+            facts = {**self.report.facts(), "dry_run": self.dry_run}
+            if self.targets:
+                facts["targets"] = [one.facts() for one in sent] or [plan_facts(plan) for plan in self.planned]
+            answer = json.dumps(({"error": failure} if failure else {}) | facts, indent=2)
+        elif closing:
+            answer = fit_to_show("\n".join([closing, *(one.text for one in sent), *map(plan_line, self.planned)]))
+        if failure:
+            if answer:
+                self.stdout.write(answer)
+            raise CommandError(fit_to_show(failure))
+        return answer
+
+    def _refuse_no_release(self, options: dict[str, Any]) -> None:
+        if self.targets and not options["post_process"]:
+            where = ", ".join(map(str, self.targets))
+            raise CommandError(
+                f"--no-post-process makes no release, and only releases are sent to {where}. Leave it out; or add "
+                f"--build-only, which copies the files to {self.storage.location} and sends nothing."
+            )
+
+    def _publish(self) -> None:
+        """Send the release to all targets; in a dry run only what would be sent."""
+        if not self.targets or self.report is None:
+            return
+        from shipfiles.django.sending import Sending, kept_of, with_manifest_alone
+
+        config, published = self.storage.config, self.report.collected.published
+        with shown(self, as_json=self.json, verbosity=self.verbosity) as (show, write):
+
+            def listen(event: Event) -> None:
+                if isinstance(event, Notice):
+                    self.told.append(event.text)
+                show(event)
+
+            if self.dry_run:
+                from shipfiles.release.send import planned
+
+                # A dry run leaves nothing on disk but knows what would be there.
+                source, kept = with_manifest_alone(published.release, published.manifest), kept_of(config)
+                more: dict[str, Any] = {"clear": self.clear, "verify": self.verify, "listener": listen}
+                self.planned = [
+                    planned(source, published.release, target, kept=kept, **more) for target in self.targets
+                ]
+                return
+            self.sending = Sending(
+                self.storage.store, published.release, self.targets, config, listen, clear=self.clear,
+                verify=self.verify,
+            )  # fmt: skip
+            self.sending.run(lambda target: write(f"Sending the release {published.release} to {target}"))
+        # A process that goes on uses what it finds in the store now.
+        self.storage.forget()
+
+    def _say_what_is_to_be(self, options: dict[str, Any]) -> None:
+        """Django's prompt, which comes next, cannot know of releases, nor of stores."""
+        if not self.ours or options.get("json") or options["verbosity"] < 1:
+            return
+        if self.targets and options["interactive"]:
+            self._warn(f"The release is sent to {', '.join(map(str, self.targets))}.")
+        if options["clear"] and (options["interactive"] or options["dry_run"]):
+            self._say_what_clears(dry_run=options["dry_run"])
 
     def _say_what_clears(self, *, dry_run: bool) -> None:
         """Django's prompt, which comes next, cannot know of releases."""
@@ -114,6 +205,9 @@ class Command(DjangoCommand):
             )
             keep = "To delete old ones only, use 'manage.py ship prune', or OPTIONS['retain']"
             self._warn(f"{what}: then there is nothing to roll back to. {keep}.")
+        if self.targets:
+            where, does = ", ".join(map(str, self.targets)), "would do" if dry_run else "does"
+            self._warn(f"--clear {does} the same in {where}: of what Shipfiles put there.")
 
     def log(self, msg: str, level: int = 2) -> None:
         # Names of files are whatever somebody called them.
@@ -144,12 +238,10 @@ class Command(DjangoCommand):
             progress = bars = BarProgress(stream, plain=is_plain(self))
             write = bars.print
 
-        told: list[str] = []
-
         def listen(event: Event) -> None:
             timing(event)
             if isinstance(event, Notice):
-                told.append(event.text)
+                self.told.append(event.text)
             progress(event)
             if isinstance(event, Changed) and not self.json:
                 text, level = changes(event, dry_run=self.dry_run)
@@ -182,7 +274,7 @@ class Command(DjangoCommand):
             if names:
                 self._warn(f"Post-processing '{names}' failed!\n\n")
             raise
-        self.report = Report(sources, collected, timing.total, timing.phases, start_seconds, told)
+        self.report = Report(sources, collected, timing.total, timing.phases, start_seconds, self.told)
         if not quiet:
             self._show(self.report, terminal, stream)
         return self._collected(self.report)

@@ -1,0 +1,338 @@
+"""``collectstatic`` with stores elsewhere: builds, sends to all of them, and says truly what is live where."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from shipfiles.errors import StoreError
+from shipfiles.records import POINTER_KEY
+from shipfiles.release.catalog import pointer_of, records_of
+from shipfiles.stores.local import LocalStore
+from shipfiles.stores.memory import MemoryStore
+from shipfiles.stores.store import Store, read_all
+from tests.bucket import Answer, Asked, Bucket, refused, running
+
+from .test_collectstatic import collect, tree
+from .test_ship_prune import age, plan_defaults, with_options
+
+LONG = "p { color: red }\n" * 40
+SITE: dict[str, str | bytes] = {"app.css": "b { background: url(x.png) }\n" + LONG, "x.png": b"\x89PNG", "a.txt": LONG}
+SECRETS = ("id-of-the-key", "the-secret")
+
+
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    with running() as found:
+        yield found
+
+
+def s3(bucket: Bucket, **options: Any) -> override_settings:
+    given = {
+        "bucket_name": "bucket", "location": "static", "endpoint_url": bucket.url, "access_key": SECRETS[0],
+        "secret_key": SECRETS[1], **options,
+    }  # fmt: skip
+    backend = "shipfiles.django.storage.S3StaticStorage"
+    return override_settings(STORAGES={**settings.STORAGES, "staticfiles": {"BACKEND": backend, "OPTIONS": given}})
+
+
+def to(*stores: object, **options: Any) -> override_settings:
+    return with_options(publish={"to": list(stores)}, **options)
+
+
+def failing(*arguments: str) -> tuple[str, str]:
+    """The output of a run that must fail, and its error."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(CommandError) as told:
+        call_command("collectstatic", "--noinput", *arguments, stdout=out, stderr=err)
+    assert told.value.returncode == 1
+    assert not any(secret in text for secret in SECRETS for text in (out.getvalue(), err.getvalue(), str(told.value)))
+    return out.getvalue(), str(told.value)
+
+
+def current(store: Store) -> str:
+    pointer = pointer_of(store)
+    return pointer.release if pointer else ""
+
+
+def built() -> str:
+    """The release that was built last."""
+    return current(staticfiles_storage.store)
+
+
+class Refusing(MemoryStore):
+    """Takes no objects whose keys end so."""
+
+    ending: tuple[str, ...] = ()
+
+    def put(self, key: str, *arguments: Any, **options: Any) -> Any:
+        if self.ending and key.endswith(self.ending):
+            raise StoreError(key, "access denied")
+        return super().put(key, *arguments, **options)
+
+    def __str__(self) -> str:
+        return "refusing"
+
+
+def test_built_and_sent(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    with s3(bucket):
+        out, err = collect()
+        release = built()
+        # 3 files, of which one is rewritten, each under two names.
+        line = f"s3://bucket/static: {release} is live; 6 sent ("
+        assert out.splitlines()[-2] == "3 static files copied, 3 post-processed."
+        assert out.splitlines()[-1].startswith(line)
+        assert err == ""
+        sent = len(bucket.asked)
+        assert sent <= 2 * 3 + 4
+        again, _ = collect()
+        assert f"s3://bucket/static: {release} is live already; nothing sent, 6 kept, in " in again
+        assert len(bucket.asked) == sent + 1  # the pointer, which names a manifest that is kept here
+    hashed = [key for key in bucket.objects if key.startswith("static/app.") and key != "static/app.css"]
+    assert len(hashed) == 1
+    assert bucket.objects[hashed[0]][1]["cache-control"] == "max-age=31536000, public, immutable"
+    assert bucket.objects["static/app.css"][0].decode() == SITE["app.css"]
+    assert os.listdir(project / ".cache/shipfiles/sent")
+
+
+def test_no_cache_keeps_no_manifests(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    with s3(bucket, cache={"enabled": False}):
+        collect()
+        collect()
+    assert not (project / ".cache").exists()
+
+
+def test_build_only_asks_nothing(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    with s3(bucket):
+        out, _ = collect("--build-only")
+        assert built()
+    assert out.splitlines()[-1] == "3 static files copied, 3 post-processed."
+    assert bucket.asked == []
+
+
+def test_without_static_root_it_is_built_in_the_cache_which_does_not_grow(
+    project: Path, write, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A test cannot set the time at which a file was put.
+    monkeypatch.setattr("shipfiles.release.prune.GRACE", timedelta(0))
+    monkeypatch.setattr(plan_defaults(), "__kwdefaults__", {**plan_defaults().__kwdefaults__, "grace": timedelta(-1)})
+    (project / ".cache/shipfiles/static").mkdir(parents=True)
+    (project / "root").symlink_to(project / ".cache/shipfiles/static")  # where `age` looks
+    store = LocalStore(str(project / ".cache/shipfiles/static"))
+    releases = []
+    with s3(bucket, retain={"keep": 1, "younger_than": "0s"}), override_settings(STATIC_ROOT=None):
+        for number in range(5):
+            write({"a.css": f"{LONG} /* {number} */"})
+            collect()
+            releases.append(built())
+            if number == 2:
+                age(project, 2)
+        assert built() == current(store)
+    # What was current less than a day ago may be on its way to a store.
+    assert set(records_of(store)) == set(releases[2:])
+
+
+def test_several_stores_of_which_one_fails(project: Path, write) -> None:
+    write(SITE)
+    refusing, folder = Refusing(), project / "mirror"
+    with to(refusing, str(folder)):
+        collect()
+        before = built()
+        write({"b.css": LONG, "c.css": LONG * 2})
+        refusing.ending = (".css",)
+        out, error = failing()
+        release = built()
+        assert current(refusing) == before != release == current(LocalStore(str(folder)))
+        assert f"refusing: failed; {before} is live there, as before." in out
+        assert f"{folder}: {release} is live instead of {before}; " in out
+        lines = error.splitlines()
+        assert lines[0] == f"Sending the release {release} failed in 1 of 2 stores."
+        assert lines[1] == "refusing:"
+        assert [line.split(".")[0] for line in lines[2:4]] == ["  b", "  c"]
+        assert all(line.endswith(".css: access denied") for line in lines[2:4])
+        assert lines[4] == f"  {before} is live there, as before."
+        assert lines[5].startswith(f"The release is live in {folder}. Correct that and run again")
+        text, _ = failing("--json")
+        facts = json.loads(text)
+        assert facts["error"] == error
+        assert facts["release"] == release
+        one, other = facts["targets"]
+        assert (one["target"], one["ok"], one["live"], len(one["failed"])) == ("refusing", False, before, 2)
+        assert (other["target"], other["ok"], other["live"], other["error"]) == (str(folder), True, release, None)
+        refusing.ending = ()
+        collect()
+        assert current(refusing) == release
+
+
+def test_a_store_that_is_out_of_reach(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    with s3(bucket, secret_key="the-secret"):
+        bucket.fault = lambda asked, do: refused(403, "InvalidAccessKeyId")
+        _, error = failing()
+    assert error.splitlines()[0].startswith("Sending the release ")
+    assert "\n  What was live there still is.\n" in error
+
+
+def test_a_dry_run_says_what_would_be_sent(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    with s3(bucket):
+        out, _ = collect("--dry-run")
+        assert "s3://bucket/static: 6 objects (" in out
+        assert not (project / "root").exists()
+        assert bucket.methods == ["GET"]
+        (plan,) = json.loads(collect("--dry-run", "--json")[0])["targets"]
+        assert "a.txt" in [item["key"] for item in plan["send"]]
+        would = plan["requests"]
+        bucket.asked.clear()
+        collect()
+        assert len(bucket.asked) == would
+        out, _ = collect("--dry-run")
+        assert out.splitlines()[-1] == f"s3://bucket/static: {built()} is live already; there is nothing to send."
+
+
+def test_clear_and_verify_reach_the_stores(project: Path, write) -> None:
+    store = MemoryStore()
+    write(SITE)
+    with to(store):
+        collect()
+        old = built()
+        write({"a.txt": LONG * 2})
+        store.put("theirs.txt", b"")
+        out, err = collect("--clear", "--dry-run")
+        assert "deleted (" in out
+        assert "--clear would do the same in " in err
+        assert len(records_of(store)) == 1
+        collect("--clear")
+        assert read_all(store, "theirs.txt") == b""
+        assert list(records_of(store)) == [built()] != [old]
+        name = staticfiles_storage.stored_name("a.txt")
+        store.delete([name])
+        collect()
+        assert store.head(name) is None
+        collect("--verify")
+        assert read_all(store, name) == (LONG * 2).encode()
+
+
+def test_only_releases_are_sent(project: Path, write) -> None:
+    write(SITE)
+    store = MemoryStore()
+    with to(store):
+        _, error = failing("--no-post-process")
+        assert error.startswith("--no-post-process makes no release, and only releases are sent to ")
+        assert not (project / "root").exists()
+        collect("--no-post-process", "--build-only")
+    assert {key for key in tree(project / "root") if not key.startswith(".shipfiles/")} == set(SITE)
+
+
+def test_links_are_sent_as_files(project: Path, write) -> None:
+    write(SITE)
+    store = MemoryStore()
+    with to(store):
+        collect("--link")
+        assert (project / "root/a.txt").is_symlink()
+        assert {name: read_all(store, name) for name in SITE} == {
+            name: body if isinstance(body, bytes) else body.encode() for name, body in SITE.items()
+        }
+
+
+def test_a_prune_that_fails_undoes_nothing(project: Path, write) -> None:
+    write(SITE)
+    store = MemoryStore()
+    with to(store, retain={"keep": 1, "younger_than": "0s", "on_collect": True}):
+        out, _ = collect()
+        assert "Pruned: 0 releases, 0 files, 0 bytes" in out.splitlines()[-1]
+        store.put(f".shipfiles/releases/{'a' * 16}.json", b"{")
+        write({"a.txt": LONG * 2})
+        out, err = collect()
+        assert current(store) == built()
+        assert "Pruned: failed, see above." in out.splitlines()[-1]
+        assert "but old ones could not be pruned" in err
+
+
+def test_other_storages_have_no_such_option(project: Path) -> None:
+    backend = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    with override_settings(STORAGES={**settings.STORAGES, "staticfiles": backend}):
+        _, error = failing("--build-only")
+    assert error.startswith("--build-only needs STORAGES['staticfiles'] to be ")
+
+
+def test_retries_are_told_once_and_counted(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    busy = iter([True, True, True])
+
+    def fault(asked: Asked, do: Callable[[], Answer]) -> Answer | None:
+        busy_now = asked.method == "PUT" and asked.path.endswith((".txt", ".png", ".css")) and next(busy, False)
+        return refused(503, "SlowDown") if busy_now else do()
+
+    bucket.fault = fault
+    with s3(bucket):
+        out, _ = collect()
+    assert out.count("Asked again, ") == 1
+    assert ", 3 retries." in out.splitlines()[-1]
+
+
+def test_ctrl_c_while_it_is_sent(project: Path, write, bucket: Bucket, tmp_path: Path) -> None:
+    """One line, status 130, and what was live there still is."""
+    write(SITE)
+    with s3(bucket):
+        collect()
+        before = built()
+    pointer = bucket.objects[f"static/{POINTER_KEY}"]
+    (tmp_path / "src/a.txt").write_text(LONG * 2)
+    program = tmp_path / "run.py"
+    options = {
+        "bucket_name": "bucket", "location": "static", "endpoint_url": bucket.url, "access_key": SECRETS[0],
+        "secret_key": SECRETS[1],
+    }  # fmt: skip
+    program.write_text(f"""
+from django.conf import settings
+settings.configure(
+    BASE_DIR={str(tmp_path)!r}, STATIC_ROOT={str(tmp_path / "root")!r}, STATICFILES_DIRS=[{str(tmp_path / "src")!r}],
+    INSTALLED_APPS=["shipfiles.django", "django.contrib.staticfiles"], STATIC_URL="/static/",
+    STORAGES={{"staticfiles": {{"BACKEND": "shipfiles.django.storage.S3StaticStorage", "OPTIONS": {options!r}}}}},
+)
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "collectstatic", "--noinput"])
+""")
+    child: list[subprocess.Popen[str]] = []
+
+    def fault(asked: Asked, do: Callable[[], Answer]) -> Answer | None:
+        if asked.method == "PUT" and "/a." in asked.path:
+            child[0].send_signal(signal.SIGINT)
+            return refused(503, "SlowDown")
+        return do()
+
+    bucket.fault = fault
+    child.append(
+        subprocess.Popen(
+            [sys.executable, str(program)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+    )
+    _, err = child[0].communicate(timeout=60)
+    assert child[0].returncode == 130
+    (line,) = err.splitlines()
+    assert line.startswith("CommandError: Interrupted while the release ")
+    assert line.endswith(" was sent to s3://bucket/static: what is live there is whole. Run again to finish.")
+    assert bucket.objects[f"static/{POINTER_KEY}"] == pointer
+    assert before in pointer[0].decode()
