@@ -18,6 +18,7 @@ from django.urls import include, path, resolve
 
 from shipfiles.django.newer import views
 from shipfiles.records import MANIFESTS_PREFIX, POINTER_KEY, RELEASES_PREFIX
+from shipfiles.serve.origins import Folder
 from shipfiles.serve.since import Since
 
 from .test_collectstatic import collect
@@ -31,7 +32,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 def site(project: Path, write):
     """A project with the script among its files, and its URLs."""
     write({"a.css": "a{}"})
-    views._since.cache_clear()
+    views._sinces.clear()
     with override_settings(
         ROOT_URLCONF=__name__,
         INSTALLED_APPS=[*settings.INSTALLED_APPS, "shipfiles.django.newer"],
@@ -75,7 +76,7 @@ def test_it_reads_no_manifest(site: Path) -> None:
     ask()  # the names of the release are read by now
     for manifest in (site / "root" / MANIFESTS_PREFIX).iterdir():
         manifest.unlink()
-    views._since.cache_clear()
+    views._sinces.clear()
     assert ask().json()["release"] == pointer(site)["release"]
 
 
@@ -150,12 +151,12 @@ def test_a_release_that_is_current_again_is_newer(site: Path) -> None:
     text = (root / POINTER_KEY).read_text()
     at = iter(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"])
     (root / POINTER_KEY).write_text(TIME.sub(lambda _: next(at), text))
-    assert Since(str(root)).of(first) == "2026-01-01T00:00:00Z"
-    assert Since(str(root)).of(second) == "2026-01-02T00:00:00Z"
+    assert Since(Folder(str(root))).of(first) == "2026-01-01T00:00:00Z"
+    assert Since(Folder(str(root))).of(second) == "2026-01-02T00:00:00Z"
     call_command("ship", "rollback", "--json")
     assert pointer(site)["release"] == first
-    assert Since(str(root)).of(first) > "2026-01-02T00:00:00Z"
-    assert Since(str(root)).of(second) == "2026-01-02T00:00:00Z"
+    assert Since(Folder(str(root))).of(first) > "2026-01-02T00:00:00Z"
+    assert Since(Folder(str(root))).of(second) == "2026-01-02T00:00:00Z"
 
 
 def test_one_that_was_never_current_counts_from_its_making(site: Path) -> None:
@@ -164,15 +165,15 @@ def test_one_that_was_never_current_counts_from_its_making(site: Path) -> None:
     record = root / RELEASES_PREFIX / f"{release}.json"
     record.write_text(TIME.sub("2026-03-03T03:03:03Z", record.read_text()))
     (root / POINTER_KEY).unlink()
-    assert Since(str(root)).of(release) == "2026-03-03T03:03:03Z"
+    assert Since(Folder(str(root))).of(release) == "2026-03-03T03:03:03Z"
     record.unlink()
-    assert Since(str(root)).of(release) == ""
+    assert Since(Folder(str(root))).of(release) == ""
 
 
 def test_a_damaged_pointer_takes_nothing_away(site: Path, caplog, monkeypatch) -> None:
-    monkeypatch.setattr(Since, "INTERVAL", 0.0)
+    monkeypatch.setattr(Folder, "interval", 0.0)
     collect()
-    since = Since(str(site / "root"))
+    since = Since(Folder(str(site / "root")))
     release, at = pointer(site)["history"][-1]
     assert since.of(release) == at
     (site / "root" / POINTER_KEY).write_text("{")

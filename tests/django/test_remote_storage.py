@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from django.template import Context, Template
 from django.test import Client, override_settings
 from django.test.utils import _TestState
 
+from shipfiles.django.newer import views
 from shipfiles.django.storage import GoogleStaticStorage, S3StaticStorage, StaticStorage
 from shipfiles.errors import MissingEntry, ReleaseError, ReleaseNotMade
 from shipfiles.manifest import dump_django
@@ -150,6 +152,20 @@ def test_a_store_that_refuses(site: Bucket) -> None:
 
 
 @pytest.mark.usefixtures("production")
+def test_a_page_does_not_wait_as_long_as_a_publication(site: Bucket) -> None:
+    site.fault = lambda asked, do: refused(503, "SlowDown")
+    hurried = {name: value for name, value in options(site).items() if name != "limits"}
+    with pytest.raises(ReleaseError):
+        S3StaticStorage(**hurried).url("css/a.css")
+    assert len(site.asked) == 4
+    site.asked.clear()
+    # Who says how long waits that long.
+    with pytest.raises(ReleaseError):
+        made(site, limits={"retries": 1}).url("css/a.css")
+    assert len(site.asked) == 2
+
+
+@pytest.mark.usefixtures("production")
 def test_it_tries_again(site: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Remote, "PAUSE", -1.0)
     site.fault = lambda asked, do: refused(403, "AccessDenied")
@@ -264,6 +280,35 @@ def test_no_request_waits_for_a_look(site: Bucket, monkeypatch: pytest.MonkeyPat
     assert looked.wait(20)
     assert storage.url("css/i.png") == first
     released.set()
+
+
+@pytest.mark.usefixtures("production")
+def test_since_when_a_release_is_used(site: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an open page is told, without a manifest; nobody waits for it twice."""
+    monkeypatch.setattr(views, "_sinces", {})
+    backend = {"BACKEND": "shipfiles.django.storage.S3StaticStorage", "OPTIONS": options(site)}
+    with override_settings(STORAGES={"staticfiles": backend}):
+        history = json.loads(site.objects[f"static/{POINTER_KEY}"][0])["history"]
+        first = views.used_now()
+        assert [[first["release"], first["since"]]] == history
+        site.asked.clear()
+        assert views.used_now() == first
+        assert site.asked == []
+
+        monkeypatch.setattr(Remote, "interval", 0.0)
+        released, asked = threading.Event(), threading.Event()
+
+        def stalls(_: Asked, do: Any) -> Any:
+            asked.set()
+            released.wait(20)
+            return do()
+
+        site.fault = stalls
+        (since,) = views._sinces.values()
+        since._next = 0.0
+        assert views.used_now() == first
+        assert asked.wait(20)
+        released.set()
 
 
 def test_files(site: Bucket) -> None:

@@ -366,9 +366,8 @@ def release_to_use(config: StaticConfig) -> Used | None:
     is no error: then it is the next best, and of a remote store's the one that was built here. Raises `ReleaseError`,
     `ManifestError`.
     """
-    strict = not _is_lenient()
-    origin = origin_of(config) if strict else _build_folder(config)
-    used = _release_to_use(config, origin, strict=strict)
+    origin = origin_here(config)
+    used = _release_to_use(config, origin, strict=not _is_lenient())
     if used is not None and origin is not None and not _makes_releases():
         using.log_use(used, origin.where)
     return used
@@ -389,6 +388,11 @@ def asks_remote(config: StaticConfig) -> bool:
 def origin_of(config: StaticConfig) -> Origin | None:
     """Where web processes find the release that they use; ``None`` if there is no such place."""
     return config.remote if isinstance(config, RemoteConfig) else _build_folder(config)
+
+
+def origin_here(config: StaticConfig) -> Origin | None:
+    """Where this process finds it: see `asks_remote`."""
+    return origin_of(config) if asks_remote(config) else _build_folder(config)
 
 
 def _build_folder(config: StaticConfig) -> Folder | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from ..errors import ReleaseError, StoreError
 from ..manifest import reader_of
@@ -74,8 +75,23 @@ class Folder:
         return bool(time.time() - max(modified, changed) / 1e9 > self._SETTLED)
 
 
+class Limits(Protocol):
+    """How long a store is waited for."""
+
+    def hurried(self) -> Limits:
+        """The same for who has no time."""
+        ...
+
+
 class Place(Protocol):
-    """The options of a store: which, and the way to it."""
+    """The options of a store, a dataclass: which, and the way to it."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def limits(self) -> Limits:
+        """How long it is waited for."""
+        ...
 
     @property
     def name(self) -> str:
@@ -125,12 +141,20 @@ class Remote:
         """The store itself: one for the process, so that its connections are."""
         return self.place.store()
 
+    @cached_property
+    def _hurried(self) -> Store:
+        """The same for a request that waits: unless the options say for how long, not as a publication would."""
+        limits = self.place.limits
+        if limits != type(limits)():
+            return self.store
+        return replace(self.place, limits=limits.hurried()).store()
+
     def read(self, key: str) -> bytes | None:
         until, failed = self._failure
         if time.monotonic() < until:
             raise ReleaseError(failed)
         try:
-            return read_all(self.store, key)
+            return read_all(self._hurried, key)
         except StoreError as error:
             failed = (
                 f"The release that this process uses cannot be read from {self.where}. {error}. 'manage.py ship store "

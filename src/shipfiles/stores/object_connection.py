@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -44,6 +44,10 @@ class Limits:
     """How often a request is repeated, after ever longer pauses."""
     total: float = 150.0
     """After which no further attempt is begun."""
+
+    def hurried(self) -> Limits:
+        """For a page that waits for a few small objects."""
+        return replace(self, request=min(self.request, 20.0), retries=min(self.retries, 3), total=min(self.total, 10.0))
 
     def client_options(self) -> dict[str, Any]:
         """As obstore takes the first two."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
@@ -27,6 +27,10 @@ class SshLimits:
     """After which a server that answers nothing at all is given up."""
     lease: float = 10.0
     """After which a swap that another began and did not end is broken off."""
+
+    def hurried(self) -> SshLimits:
+        """For a page that waits for a few small files."""
+        return replace(self, answer=min(self.answer, 20.0))
 
 
 @dataclass(frozen=True)

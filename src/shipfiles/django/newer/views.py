@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -14,7 +13,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_safe
 
+from ...serve.origins import Origin
 from ...serve.since import Since
+from .. import conf
 from ..storage import StaticStorage
 
 SCRIPT = "shipfiles/newer-release.js"
@@ -27,8 +28,9 @@ def release_used(_: HttpRequest) -> HttpResponse:
     """The release that this process uses, as JSON: ``{"release": id, "since": time}``.
 
     What is not known is left out: with ``DEBUG`` and before the first release, both. It costs a look at the pointer
-    once a second; no manifest is read. It is never stored (RFC 9111 section 5.2.2.5), so it has no validator either:
-    nobody could ask whether it is still the same, and to say so would take as many bytes.
+    once a second, once in five if it is in a store far away; no manifest is read. It is never stored (RFC 9111 section
+    5.2.2.5), so it has no validator either: nobody could ask whether it is still the same, and to say so would take as
+    many bytes.
     """
     return JsonResponse(used_now(), headers={"Cache-Control": "no-store"})
 
@@ -39,7 +41,8 @@ def used_now() -> dict[str, str]:
     release = storage.release_id if isinstance(storage, StaticStorage) else ""
     if not release:
         return {}
-    since = _since(storage.location).of(release) if storage.location else ""
+    origin = conf.origin_here(storage.config)
+    since = _since(origin).of(release) if origin else ""
     return {"release": release, "since": since} if since else {"release": release}
 
 
@@ -62,6 +65,8 @@ def script_url() -> str:
     return str(storages[STATICFILES_STORAGE_ALIAS].url(SCRIPT))
 
 
-@cache
-def _since(root: str) -> Since:
-    return Since(root)
+_sinces: dict[str, Since] = {}
+
+
+def _since(origin: Origin) -> Since:
+    return _sinces.get(origin.where) or _sinces.setdefault(origin.where, Since(origin))
