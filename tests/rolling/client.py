@@ -1,4 +1,7 @@
-"""A crowd of browsers: each loads a page and, some time later, all files that the page needs; and compares."""
+"""A crowd of browsers: each loads a page and, some time later, all files that the page needs; and compares.
+
+The files may be elsewhere, if the page says so, as with a CDN.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import brotli
 
@@ -46,6 +49,44 @@ class Delays:
         return chance.uniform(0, self.long if chance.random() < 0.1 else self.usual)
 
 
+class Connections:
+    """The connections of one thread: to 127.0.0.1:``port``, and to where else it is sent."""
+
+    def __init__(self, port: int) -> None:
+        self._default = f"127.0.0.1:{port}"
+        self._open: dict[str, http.client.HTTPConnection] = {}
+
+    def get(self, url: str, accepted: str) -> tuple[int, bytes]:
+        """Status and content, decoded, of a path or a URL; 0 and the reason if there was no whole answer."""
+        scheme, host, *rest = urlsplit(url)
+        assert scheme in ("", "http")
+        host = host or self._default
+        connection = self._open.get(host)
+        if connection is None:
+            connection = self._open[host] = http.client.HTTPConnection(host, timeout=60)
+        try:
+            connection.putrequest("GET", urlunsplit(("", "", *rest)), skip_accept_encoding=True)
+            if accepted:
+                connection.putheader("Accept-Encoding", accepted)
+            connection.endheaders()
+            response = connection.getresponse()
+            body = response.read()
+            match response.headers.get("Content-Encoding"):
+                case "br":
+                    body = brotli.decompress(body)
+                case "gzip":
+                    body = gzip.decompress(body)
+        except (OSError, EOFError, http.client.HTTPException, brotli.error) as error:
+            connection.close()
+            return 0, repr(error).encode()
+        return response.status, body
+
+    def close(self) -> None:
+        """Close all of them."""
+        for connection in self._open.values():
+            connection.close()
+
+
 class Clients:
     """Threads that load pages of 127.0.0.1:``port``, whose releases come from ``trees``, until they are told to end."""
 
@@ -64,6 +105,8 @@ class Clients:
         self._ending = False
         self.counts: Counter[str] = Counter()
         """pages; files; and what was wrong with either: missing, wrong, error; broken: pages with any of these."""
+        self.seen: dict[str, str] = {}
+        """URL as a page or a file names it → logical path, of the files that were loaded."""
         self.troubles: list[str] = []
         """The first of them in words."""
 
@@ -97,21 +140,21 @@ class Clients:
         return "\n".join([", ".join(f"{n} {what}" for what, n in sorted(self.counts.items())), *self.troubles])
 
     def _work(self, chance: random.Random) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        connections = Connections(self._port)
         try:
             while True:
                 due = self._next()
                 if due is None:
                     return
                 if isinstance(due, Page):
-                    self._finish(connection, due, chance)
+                    self._finish(connections, due, chance)
                 else:
-                    self._begin(connection, chance)
+                    self._begin(connections, chance)
         except BaseException as error:
             self._trouble("error", f"the client itself: {error!r}")
             raise
         finally:
-            connection.close()
+            connections.close()
 
     def _next(self) -> Page | bool | None:
         """A page that is due for its files, ``True`` for a new page, ``None`` at the end."""
@@ -126,13 +169,13 @@ class Clients:
                     return True
                 self._changed.wait(self._waiting[0][0] - now if self._waiting else 0.1)
 
-    def _begin(self, connection: http.client.HTTPConnection, chance: random.Random) -> None:
+    def _begin(self, connections: Connections, chance: random.Random) -> None:
         number = chance.randrange(min(len(tree.pages) for tree in self._trees))
         began = time.monotonic()
         with self._changed:
             self._since.append(began)
         place = f"/page/{number}"
-        status, body = self._get(connection, place, "")
+        status, body = connections.get(place, "")
         found = re.search(r"<title>(\d+)</title>", body.decode("utf-8", "replace")) if status == 200 else None
         if found is None:
             self._trouble("missing" if status == 404 else "error", f"{place}: {status} {body[:200]!r}")
@@ -145,7 +188,7 @@ class Clients:
             heapq.heappush(self._waiting, (began + self._delays.any(chance), id(page), page))
             self._changed.notify()
 
-    def _finish(self, connection: http.client.HTTPConnection, page: Page, chance: random.Random) -> None:
+    def _finish(self, connections: Connections, page: Page, chance: random.Random) -> None:
         accepted = chance.choice(CODINGS)
         pending, asked = list(page.names), set()
         fine = True
@@ -157,9 +200,10 @@ class Clients:
             where = (
                 f"{logical} as {url}, for a page of {page.tree.generation}, {time.monotonic() - page.began:.1f} s old"
             )
-            status, body = self._get(connection, url, accepted)
+            status, body = connections.get(url, accepted)
             wanted = page.tree.files[logical]
             if status == 200:
+                self.seen[url] = logical
                 names = wanted.references(body) if isinstance(wanted, Text) else [] if body == wanted else None
                 if names is None:
                     self._trouble("wrong", f"{where}: {body[:60]!r}")
@@ -178,25 +222,6 @@ class Clients:
             self.counts["broken"] += not fine
             self._since.remove(began)
             self._changed.notify()
-
-    def _get(self, connection: http.client.HTTPConnection, place: str, accepted: str) -> tuple[int, bytes]:
-        """Status and content, decoded; 0 and the reason if there was no whole answer."""
-        try:
-            connection.putrequest("GET", place, skip_accept_encoding=True)
-            if accepted:
-                connection.putheader("Accept-Encoding", accepted)
-            connection.endheaders()
-            response = connection.getresponse()
-            body = response.read()
-            match response.headers.get("Content-Encoding"):
-                case "br":
-                    body = brotli.decompress(body)
-                case "gzip":
-                    body = gzip.decompress(body)
-        except (OSError, EOFError, http.client.HTTPException, brotli.error) as error:
-            connection.close()
-            return 0, repr(error).encode()
-        return response.status, body
 
     def _trouble(self, kind: str, words: str) -> None:
         with self._changed:

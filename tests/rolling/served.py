@@ -9,7 +9,10 @@ from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.template import engines
+from django.templatetags.static import static
 from django.urls import path
+
+from tests.services.drawn_page import html
 
 PAGE = """{% load static %}<!doctype html><title>{{ generation }}</title>
 {% for name in names %}<link href="{% static name %}">
@@ -22,7 +25,11 @@ def page(request, number):
     return HttpResponse(template.render({"generation": settings.SITE["generation"], "names": names}))
 
 
-urlpatterns = [path("page/<int:number>", page)]
+def drawn(request):
+    return HttpResponse(html(static))
+
+
+urlpatterns = [path("page/<int:number>", page), path("drawn", drawn)]
 
 
 if os.environ.get("ROLLING_AROUND"):

@@ -67,13 +67,19 @@ def _large_png(colour: Colour, side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-def _html() -> str:
+def html(url: Callable[[str], str]) -> str:
+    """The page, whose files are at ``url`` of their logical paths."""
+
+    def at(name: str) -> str:
+        return url(f"drawn/{name}")
+
+    image = at("img/gr\u00f6\u00dfe (1).svg")
     inner = {
-        "image": '<img src="img/gr\u00f6\u00dfe (1).svg" alt="">',
-        "picture": '<picture><source srcset="img/wide.svg" media="(min-width: 300px)">'
-        '<img src="img/narrow.svg" alt=""></picture>',
+        "image": f'<img src="{image}" alt="">',
+        "picture": f'<picture><source srcset="{at("img/wide.svg")}" media="(min-width: 300px)">'
+        f'<img src="{at("img/narrow.svg")}" alt=""></picture>',
         "font": "A",
-        "large": '<img src="img/large.png" alt="">',
+        "large": f'<img src="{at("img/large.png")}" alt="">',
     }
     squares = "\n".join(f'<div id="{name}" class="square">{inner.get(name, "")}</div>' for name in SQUARES)
     return f"""<!doctype html>
@@ -81,9 +87,9 @@ def _html() -> str:
 <head>
 <meta charset="utf-8">
 <title>Squares</title>
-<link rel="icon" href="img/icon.svg">
-<link rel="stylesheet" href="css/page.css">
-<script type="module" src="js/main.mjs"></script>
+<link rel="icon" href="{at("img/icon.svg")}">
+<link rel="stylesheet" href="{at("css/page.css")}">
+<script type="module" src="{at("js/main.mjs")}"></script>
 </head>
 <body>
 {squares}
@@ -119,7 +125,7 @@ document.documentElement.dataset.ready = Array.from(document.fonts, (font) => fo
 
 _LONG = "// So long that it pays to compress it.\n" * 20
 _FILES: dict[str, bytes | Callable[[], str]] = {
-    "page.html": _html,
+    "page.html": lambda: html(lambda logical: logical.removeprefix("drawn/")),
     "css/page.css": _sheet,
     "css/parts/imported.css": lambda: f"#imported {{ background: {_css('imported')}; }}\n" * 20,
     "js/main.mjs": _main,

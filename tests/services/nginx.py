@@ -15,14 +15,18 @@ from tests.oracles.corpora import missing
 from .servers import Server, free_port, run, wait_until_listening
 from .wire import Wire
 
-# Debian's nginx-light has no Brotli; so only gzip is told.
-CONFIGURATION = """
+AROUND = """
 daemon off; {user} worker_processes 1; pid nginx.pid; error_log error.log error;
 events {{ worker_connections 256; }}
 http {{
-  access_log off; gzip_static on; gzip_vary on; server_tokens off;
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
+  access_log off; client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
   scgi_temp_path scgi;
+{http}
+}}
+"""
+# Debian's nginx-light has no Brotli; so only gzip is told.
+CONFIGURATION = """
+  gzip_static on; gzip_vary on; server_tokens off;
   types {{
     text/css css; text/javascript js mjs; application/json map; application/manifest+json webmanifest; text/plain txt;
     application/wasm wasm; font/woff2 woff2; image/png png; image/jpeg jpg; video/mp4 mp4; image/svg+xml svg;
@@ -65,7 +69,6 @@ http {{
       location ~ /\\.(?!well-known/)|\\.(br|gz)$ {{ return 404; }}
     }}
   }}
-}}
 """
 
 
@@ -82,16 +85,26 @@ def start_nginx(folder: Path) -> Iterator[Server]:
 @contextlib.contextmanager
 def launch_nginx(folder: Path, root: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """nginx, running, with the release in ``root``; what it writes is in ``folder``. Gives its port and process."""
+    port = free_port()
+    text = CONFIGURATION.format(port=port, root=root, prefix=PREFIX, application=APPLICATION.decode())
+    with run_nginx(folder, text, port) as process:
+        yield port, process
+
+
+@contextlib.contextmanager
+def run_nginx(folder: Path, http: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """nginx, running, with ``http`` in that part of its configuration, and listening at ``port``.
+
+    What it writes is in ``folder``.
+    """
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if program is None:
         missing("nginx is not installed (Debian: apt-get install nginx-light)")
-    log, port = folder / "log.txt", free_port()
+    log = folder / "log.txt"
     # Its workers are of another user if it is started by root, and the folders of tests are root's alone.
     user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(CONFIGURATION.format(
-        user=user, port=port, root=root, prefix=PREFIX, application=APPLICATION.decode(),
-    ), encoding="latin-1")  # fmt: skip
+    (folder / "nginx.conf").write_text(AROUND.format(user=user, http=http), encoding="latin-1")
     command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
-    with log.open("wb") as out, run(command, out, root) as process:
+    with log.open("wb") as out, run(command, out, folder) as process:
         wait_until_listening(port, process, log)
-        yield port, process
+        yield process

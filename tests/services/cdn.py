@@ -1,0 +1,140 @@
+"""CDNs on this machine, as docs/publishing.md configures them, in front of a bucket of SeaweedFS that anybody may read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.guides import FOLDER, blocks, policy
+from tests.oracles.corpora import missing
+
+from .nginx import run_nginx
+from .object_servers import S3_KEY
+from .servers import free_port, run, wait_until_listening
+
+GUIDE = FOLDER.parent / "publishing.md"
+_HOST = "example-static.s3.eu-central-1.amazonaws.com"
+
+Change = tuple[str, str]
+"""What is written otherwise than in the guide: a part of its text, which is there, and what stands in its place."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket as the guide to S3 makes one: of the folder ``static`` everybody may read each file."""
+
+    server: str
+    """The address of SeaweedFS."""
+    name: str
+    client: Any
+
+    def options(self, location: str, **more: object) -> dict[str, object]:
+        """OPTIONS of our storages and django-storages' for a folder in it."""
+        return {
+            **S3_KEY, "bucket_name": self.name, "endpoint_url": self.server, "region_name": "us-east-1",
+            "location": location, **more,
+        }  # fmt: skip
+
+    def allow(self, *origins: str) -> None:
+        """Make the rules for CORS those of the guide to S3, for these ``origins`` if there are any."""
+        rules = policy("s3.md", "cors")
+        if origins:
+            rules["CORSRules"][0]["AllowedOrigins"] = origins
+        self.client.put_bucket_cors(Bucket=self.name, CORSConfiguration=rules)
+
+
+def make_bucket(server: str) -> Bucket:
+    """A new one in SeaweedFS at ``server``."""
+    import boto3
+
+    name = f"cdn-{secrets.token_hex(4)}"
+    client = boto3.client(
+        "s3", endpoint_url=server, region_name="us-east-1", aws_access_key_id=S3_KEY["access_key"],
+        aws_secret_access_key=S3_KEY["secret_key"],
+    )  # fmt: skip
+    client.create_bucket(Bucket=name)
+    client.put_bucket_policy(Bucket=name, Policy=json.dumps(policy("s3.md", "public")).replace("example-static", name))
+    return Bucket(server, name, client)
+
+
+def _configuration(name: str, *changes: Change) -> str:
+    """The one that the guide calls ``name``, with ``changes``."""
+    (text,) = [one.text for one in blocks(GUIDE) if one.name == name]
+    for old, new in changes:
+        assert old in text, f"not in the configuration of {name}: {old}"
+        text = text.replace(old, new)
+    return text
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> Iterator[int]:
+    """nginx, with its files in ``folder``, which is made. Gives its port."""
+    port = port or free_port()
+    folder.mkdir(exist_ok=True)
+    text = _configuration(
+        "nginx",
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
+        ("    ssl_certificate /etc/ssl/static.example.com.pem;\n", ""),
+        ("    ssl_certificate_key /etc/ssl/static.example.com.key;\n", ""),
+        ("/var/cache/nginx/static", str(folder / "cache")),
+        (f"https://{_HOST}/", f"{bucket.server}/{bucket.name}/"),
+        *changes,
+    )
+    with run_nginx(folder, text, port):
+        yield port
+
+
+RELAYED_BY_NGINX: tuple[Change, ...] = (
+    ('proxy_set_header Origin "";', ""),
+    ("proxy_ignore_headers Vary;", ""),
+    ("proxy_hide_header Access-Control-Allow-Origin;", ""),
+    ('add_header Access-Control-Allow-Origin "*" always;', ""),
+)
+"""It leaves CORS to the bucket."""
+
+
+@contextlib.contextmanager
+def varnish(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> Iterator[int]:
+    """Varnish, with its files in ``folder``, which is made. Gives its port."""
+    program = shutil.which("varnishd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if program is None:
+        missing("Varnish is not installed (Debian: apt-get install varnish)")
+    port = port or free_port()
+    folder.mkdir(exist_ok=True)
+    host, _, number = bucket.server.removeprefix("http://").partition(":")
+    text = _configuration(
+        "varnish",
+        (f'.host = "{_HOST}";', f'.host = "{host}";'),
+        ('.port = "80";', f'.port = "{number}";'),
+        (f'bereq.http.Host = "{_HOST}"', f'bereq.http.Host = "{host}:{number}"'),
+        ('"/static" + bereq.url', f'"/{bucket.name}/static" + bereq.url'),
+        *changes,
+    )
+    (folder / "cdn.vcl").write_text(text)
+    # As the tests' user, whoever that is; it keeps all in memory.
+    command = [
+        program, "-F", "-j", "none", "-f", str(folder / "cdn.vcl"), "-a", f"127.0.0.1:{port}", "-n",
+        str(folder / "run"), "-s", "malloc,64m", "-T", "none", "-p", "thread_pool_min=20",
+    ]  # fmt: skip
+    log = folder / "log.txt"
+    with log.open("wb") as out, run(command, out, folder) as process:
+        wait_until_listening(port, process, log)
+        yield port
+
+
+RELAYED_BY_VARNISH: tuple[Change, ...] = (
+    ("unset req.http.Origin;", ""),
+    ('set resp.http.Access-Control-Allow-Origin = "*";', ""),
+)
+"""As `RELAYED_BY_NGINX`."""
+
+CDNS: Mapping[str, Callable[..., AbstractContextManager[int]]] = {"nginx": nginx, "varnish": varnish}
+RELAYED: Mapping[str, tuple[Change, ...]] = {"nginx": RELAYED_BY_NGINX, "varnish": RELAYED_BY_VARNISH}
