@@ -1,4 +1,4 @@
-"""CDNs on this machine, as docs/publishing.md configures them, in front of a bucket of SeaweedFS that anybody may read."""
+"""CDNs on this machine, as docs/publishing.md configures them, before a bucket of SeaweedFS that anybody may read."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.guides import FOLDER, blocks, policy
 from tests.oracles.corpora import missing
+from tests.rolling.deployment import Product
 
 from .nginx import run_nginx
 from .object_servers import S3_KEY
@@ -138,3 +139,11 @@ RELAYED_BY_VARNISH: tuple[Change, ...] = (
 
 CDNS: Mapping[str, Callable[..., AbstractContextManager[int]]] = {"nginx": nginx, "varnish": varnish}
 RELAYED: Mapping[str, tuple[Change, ...]] = {"nginx": RELAYED_BY_NGINX, "varnish": RELAYED_BY_VARNISH}
+
+
+def to_bucket(bucket: Bucket, location: str, **options: object) -> Product:
+    """Shipfiles, which publishes to the folder ``location`` of ``bucket``."""
+    return Product(
+        "shipfiles", "shipfiles.django.storage.S3StaticStorage", bucket.options(location, **options),
+        apps=("shipfiles.django",), has_releases=True,
+    )  # fmt: skip

@@ -63,8 +63,11 @@ def plain_server(folder: Path) -> Iterator[int]:
         server.shutdown()
 
 
-def draw(browser: Any, url: str, screenshot: Path, *, without: Sequence[str] = ()) -> Drawing:
-    """The page at ``url``, in a browser without a history; requests for files called one of ``without`` fail."""
+def draw(browser: Any, url: str, screenshot: Path, *, without: Sequence[str] = (), wait: int = 20_000) -> Drawing:
+    """The page at ``url``, in a browser without a history, after ``wait`` milliseconds if it never gets ready.
+
+    Requests for files called one of ``without`` fail.
+    """
     context = browser.new_context(viewport=SIZE)
     page, seen = context.new_page(), Drawing()
     watch(page, seen.faults)
@@ -73,7 +76,7 @@ def draw(browser: Any, url: str, screenshot: Path, *, without: Sequence[str] = (
         page.route(lambda url: unquote(url).rpartition("/")[2] in without, lambda route: route.abort())
     page.goto(url)
     with contextlib.suppress(playwright_timeout()):
-        page.wait_for_selector("html[data-ready]", state="attached", timeout=500 if without else 20_000)
+        page.wait_for_selector("html[data-ready]", state="attached", timeout=wait)
     seen.fonts = page.get_attribute("html", "data-ready") or ""
     page.screenshot(path=screenshot)
     page.goto("about:blank")

@@ -103,6 +103,6 @@ def test_a_file_that_is_not_in_use_is_seen(
 ) -> None:
     """The witness itself."""
     with plain_server(collected.sources) as port:
-        seen = draw(browser, f"http://127.0.0.1:{port}/{PAGE}", tmp_path / "page.png", without=without)
+        seen = draw(browser, f"http://127.0.0.1:{port}/{PAGE}", tmp_path / "page.png", without=without, wait=500)
     assert seen.wrong() == wrong
     assert len([fault for fault in seen.faults if fault.startswith("failed: ")]) == len(without)
