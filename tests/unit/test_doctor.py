@@ -189,6 +189,23 @@ def test_a_provider_who_says_nothing_of_conditions(bucket: Bucket, heeds: bool) 
     assert bucket.objects == {}
 
 
+def test_a_provider_who_cannot_be_asked_on_a_condition(bucket: Bucket) -> None:
+    """Backblaze: what it would do with a condition is not tried, since it refuses such requests."""
+    found = examine(Question(s3(bucket, provider="backblaze")))
+    assert step(found, "condition").state == "missing"
+    assert found.missing == []
+    assert not [asked for asked in bucket.asked if {"if-match", "if-none-match"} & asked.headers.keys()]
+
+
+def test_a_provider_whose_copies_fail(bucket: Bucket) -> None:
+    """Hetzner."""
+    found = examine(Question(s3(bucket, provider="hetzner")))
+    assert step(found, "copy").state == "not tried"
+    assert "put again instead" in step(found, "copy").why
+    assert not [asked for asked in bucket.asked if "x-amz-copy-source" in asked.headers]
+    assert found.missing == []
+
+
 def test_a_store_that_is_not_there() -> None:
     with running() as bucket:
         store = s3(bucket)
