@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shipfiles.digest import digest_bytes, hashed_name
-from shipfiles.errors import ArchiveError, ReleaseDamaged, StoreError
+from shipfiles.errors import ArchiveError, NoAnswer, ReleaseDamaged, StoreError
 from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest
 from shipfiles.records import now
@@ -25,7 +25,7 @@ from shipfiles.release.unsettled import Unsettled
 from shipfiles.release.verify import verify
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
-from shipfiles.stores.store import Locks, Store, read_all
+from shipfiles.stores.store import Locks, Store, Stored, read_all
 from tests.sent import CONFIG, check_sent, send_by_hand
 from tests.unit.test_publish import CSS, FAST, SITE, SVG, Folding, check_whole, current, made
 
@@ -194,11 +194,12 @@ def test_between_releases_of_different_shapes(built: LocalStore, store: Store, f
     check_sent(store, now, fields=has_fields(store))
 
 
+@pytest.mark.parametrize("at_once", [0, 8])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_was_sent_is_whole(built: LocalStore, store: Store, shape: Shape) -> None:
+def test_what_was_sent_is_whole(built: LocalStore, store: Store, shape: Shape, at_once: int) -> None:
     """No source of a rewritten file is looked for in `.shipfiles/plain/`, nor plain names where there are none."""
     sent = send(built, store, shape, "one", "two", "three")
-    found = verify(store, manifest_name="")
+    found = verify(store, manifest_name="", at_once=at_once)
     assert (found.faults, found.unsettled, found.notes) == ([], [], [])
     assert found.current == ("" if shape.hashed_only else "three")
     hashed = {item.key for manifest in sent.values() for item in items_of(manifest) if item.hashed}
@@ -317,3 +318,23 @@ def test_a_folder_with_stored_codings_is_not_imported_as_it_is(built: LocalStore
     send(built, target, Shape(coding="gzip"), "one")
     with pytest.raises(ArchiveError, match="export the release from there"):
         import_release(LocalStore(str(tmp_path / "into")), str(tmp_path / "target"))
+
+
+@pytest.mark.parametrize("failing", [1, 3])
+def test_what_fails_in_passing_is_asked_again(built: LocalStore, failing: int) -> None:
+    """And nothing is told of an object that no answer came to."""
+
+    class Busy(MemoryStore):
+        asked = 0
+
+        def head(self, key: str) -> Stored | None:
+            self.asked += 1
+            if self.asked % 4 == failing:
+                raise NoAnswer(key, "no answer")
+            return super().head(key)
+
+    store = Busy()
+    sent = send(built, store, Shape(), "one", "two")
+    assert verify(store, manifest_name="", at_once=4).faults == []
+    activate(store, "one", manifest_name="", at_once=4)
+    assert current(store) == sent["one"]

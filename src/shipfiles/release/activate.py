@@ -167,7 +167,7 @@ class _Activation:
             self._wanted = text_of(proven.result() if body is None else body, key)
             self._django = self._wanted.django_names()
             self._current = self._read_current()
-            self._look = Examination(store, record.release, self._wanted, way.at_once)
+            self._look = Examination(store, record.release, self._wanted, way.at_once, self._listener)
             self._old, self._new = self._compared()
             proven.result()
         no_fields: dict[str, str] = {}
@@ -290,7 +290,7 @@ class _Activation:
             names = self._wanted.names()
             has = {*names, *names.values()}.__contains__
         with phase(self._listener, "copy", len(wanted), sum(_plain_of(entry).size for entry in wanted)) as progress:
-            for entry, _ in each(place, wanted, self._way.at_once):
+            for entry, _ in each(place, wanted, self._way.at_once, self._listener):
                 progress(1, _plain_of(entry).size)
             self._pointing.settle()
 

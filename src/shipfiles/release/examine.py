@@ -9,10 +9,11 @@ from typing import TypeVar
 
 from ..digest import Digest
 from ..errors import ReleaseDamaged
+from ..events import Listener
 from ..manifest import plain_key, suffix
 from ..model import Entry, Plain, Variant, under_name
 from ..stores.store import Store, digest_of
-from ..work import in_parallel
+from .pace import in_pace
 from .pieces import Piece, look
 from .text import ManifestText
 
@@ -23,21 +24,24 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def each(function: Callable[[_T], _R], items: Iterable[_T], at_once: int) -> Iterator[tuple[_T, _R]]:
-    """``(item, function(item))`` for each item, so many ``at_once``; one after the other for none."""
+def each(
+    function: Callable[[_T], _R], items: Iterable[_T], at_once: int, listener: Listener
+) -> Iterator[tuple[_T, _R]]:
+    """``(item, function(item))`` for each item, so many ``at_once`` as `in_pace`; one after the other for none."""
     if at_once:
-        return in_parallel(function, items, at_once)
+        return in_pace(function, items, listener, at_once=at_once)
     return ((item, function(item)) for item in items)
 
 
 class Examination:
     """A look at the files of ``release``, whose manifest is ``wanted``. See `activate` for ``at_once``."""
 
-    def __init__(self, store: Store, release: str, wanted: ManifestText, at_once: int) -> None:
+    def __init__(self, store: Store, release: str, wanted: ManifestText, at_once: int, listener: Listener) -> None:
         self._store = store
         self._release = release
         self._wanted = wanted
         self._at_once = at_once
+        self._listener = listener
 
     def checked(self, will: Mapping[str, Entry], was: Mapping[str, Entry]) -> dict[str, Entry]:
         """The entries that have other variants than the manifest says. Raises `ReleaseDamaged`.
@@ -53,7 +57,7 @@ class Examination:
         def looked(entry: Entry) -> tuple[list[tuple[str, str]], Entry]:
             return self._looked(entry, was.get(entry.logical), few)
 
-        for entry, (wrong, found) in each(looked, will.values(), self._at_once):
+        for entry, (wrong, found) in each(looked, will.values(), self._at_once, self._listener):
             faults += wrong
             if found != entry:
                 fixed[entry.logical] = found

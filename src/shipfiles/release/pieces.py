@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..decode import decoder_of
 from ..digest import Digest, Digester
-from ..errors import KeyNotFound, StoreError
+from ..errors import KeyNotFound, NoAnswer, StoreError
 from ..manifest import BUILT, Flags, plain_key, suffix
 from ..model import Entry, Plain, Variant, under_name
 from ..stores.store import Links, Store, Stored
@@ -94,7 +94,10 @@ def _with_variants(key: str, of: Entry | Plain) -> Iterator[Piece]:
 
 
 def look(store: Store, piece: Piece, known: Known) -> Finding | None:
-    """What is wrong with ``piece``, nothing if it is as it should be. All of it is read and decoded."""
+    """What is wrong with ``piece``, nothing if it is as it should be. All of it is read and decoded.
+
+    Raises `NoAnswer`, which says nothing of it.
+    """
     try:
         stored = store.head(piece.key)
         if stored is None:
@@ -104,6 +107,8 @@ def look(store: Store, piece: Piece, known: Known) -> Finding | None:
         return _judged(piece, seen(store, stored, piece, known))
     except KeyNotFound:
         return Finding("missing", "")
+    except NoAnswer:
+        raise
     except StoreError as error:
         return Finding("unreadable", error.what)
 

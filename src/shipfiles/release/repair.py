@@ -51,13 +51,14 @@ def repair(
     manifest_name: str = "staticfiles.json",
     fields: Fields = by_default,
     workers: int = 0,
+    at_once: int = 0,
     listener: Listener = ignore,
 ) -> Verified:
     """What `verify` says of ``release``, or of all, after a repair of what it has ``found`` before.
 
     ``supplies`` are asked in turn for what the store does not have itself; ``config`` says how variants are compressed
-    that nobody has, ``fields`` with which header fields what is put is answered. Raises `StoreError`; what cannot be
-    repaired is no error.
+    that nobody has, ``fields`` with which header fields what is put is answered. The others are as for `verify`. Raises
+    `StoreError`; what cannot be repaired is no error.
     """
     if not (found.faults or found.unsettled):
         return found
@@ -73,7 +74,9 @@ def repair(
             if not any(fault.repaired for fault in found.faults):
                 break
             fixed += [fault for fault in found.faults if fault.repaired]
-            found = verify(store, release, manifest_name=manifest_name, workers=workers, listener=listener)
+            found = verify(
+                store, release, manifest_name=manifest_name, workers=workers, at_once=at_once, listener=listener
+            )
         # With the lock held, nothing is about to change by itself.
         found.faults += found.unsettled
         found.unsettled = []
