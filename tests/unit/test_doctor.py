@@ -137,7 +137,7 @@ def test_nothing_is_left_after_a_failure(bucket: Bucket) -> None:
     bucket.fault = broken
     found = examined(bucket)
     assert states(found)["copy"] == "missing"
-    assert states(found)["metadata"] == "not tried"
+    assert states(found)["metadata"] == "ok"
     assert bucket.objects == {}
 
 
@@ -247,8 +247,8 @@ def test_what_no_permission_helps_against(bucket: Bucket, status: int, code: str
     ("use", "names"),
     [
         ("web", ["absent", "current"]),
-        ("prune", ["create", "list", "clock", "delete"]),
-        ("metadata", ["create", "fields", "copy", "metadata"]),
+        ("prune", ["create", "read", "list", "clock", "delete"]),
+        ("metadata", ["create", "read", "fields", "overwrite", "list", "metadata"]),
     ],
 )
 def test_only_what_a_use_needs(bucket: Bucket, use: Any, names: list[str]) -> None:

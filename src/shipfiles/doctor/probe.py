@@ -13,7 +13,7 @@ from ..http.headers import file_headers
 from ..paths import PROBES
 from ..records import POINTER_KEY
 from ..stores.permissions import Verb
-from ..stores.store import Conditions, Copies, Permissions, Store, read_all
+from ..stores.store import Conditions, Copies, Permissions, Refields, Store, read_all
 from .public import Fetch, fetch, public_fault
 from .steps import USES, Examined, Steps, Use
 from .visit import Sent, visit
@@ -26,7 +26,7 @@ _TEXT = b"// Put here by 'manage.py ship store check', to be deleted at once. It
 _FONT = b"wOF2" + bytes(range(256)) * 4
 BARE = "a folder holds none: its web server sends them"
 CREATE = "put an object that is not there"
-CHANGE = "change header fields by a copy"
+CHANGE = "change the header fields of what is there"
 CHANGING: tuple[Use, ...] = ("publish", "prune", "metadata")
 """The uses that change something."""
 PUBLISH: tuple[Use, ...] = ("publish",)
@@ -150,14 +150,15 @@ class _Probe:
     def _write(self) -> None:
         self._try("create", CREATE, CHANGING, "create", self._create)
         self._conditions()
-        self._try("read", "read it back", ("publish", "web"), "read", self._read, "create")
+        self._try("read", "read it back", (*CHANGING, "web"), "read", self._read, "create")
         self._held_fields()
-        self._try("overwrite", "replace it", PUBLISH, "overwrite", self._overwrite, "create")
+        self._try("overwrite", "replace it", (*PUBLISH, *METADATA), "overwrite", self._overwrite, "create")
         self._try(
             "swap", "replace an object that is as it was, and no other", PUBLISH, "overwrite", self._swap, "create"
         )
-        self._try("list", "list", ("publish", "prune"), "list", self._list, "create")
+        self._try("list", "list", CHANGING, "list", self._list, "create")
         self._copies()
+        self._refields()
         self._clock()
 
     def _create(self) -> None:
@@ -236,30 +237,33 @@ class _Probe:
 
     def _copies(self) -> None:
         store = self._store
-        uses: tuple[Use, ...] = ("publish", "metadata")
+        what = "copy within the store"
         if not isinstance(store, Copies):
-            self._steps.add(
-                "copy", "copy within the store", uses, "not tried", "it cannot: files are put again instead"
-            )
+            self._steps.add("copy", what, PUBLISH, "not tried", "it cannot: files are put again instead")
             return
-        other = {**self._fields[self._module], "Cache-Control": "max-age=1"}
 
         def copied() -> str | None:
             self._put.append(self._copy)
             store.copy(self._module, self._copy)
             return None if read_all(store, self._copy) == _TEXT else "the copy has other bytes"
 
-        def changed() -> str | None:
-            store.copy(self._module, self._copy, fields=other)
-            stored = store.head(self._copy)
-            new = stored is not None and stored.fields.get("Cache-Control") == "max-age=1"
-            return None if new else "the copy has not got the new ones"
+        self._try("copy", what, PUBLISH, "copy", copied, "create")
 
-        self._try("copy", "copy within the store", uses, "copy", copied, "create")
-        if self._bare:
+    def _refields(self) -> None:
+        store = self._store
+        if self._bare or not isinstance(store, Refields):
             self._steps.add("metadata", CHANGE, METADATA, "not tried", BARE)
-        else:
-            self._try("metadata", CHANGE, METADATA, "copy", changed, "copy")
+            return
+        other = {**self._fields[self._module], "Cache-Control": "max-age=1"}
+
+        def changed() -> str | None:
+            store.refield(self._fresh, other)
+            stored = store.head(self._fresh)
+            if stored is None or any(stored.fields.get(name) != value for name, value in other.items()):
+                return "it is answered otherwise after that"
+            return None if read_all(store, self._fresh) == _TEXT else "other bytes are there after that"
+
+        self._try("metadata", CHANGE, METADATA, "refield", changed, "create")
 
     def _clock(self) -> None:
         if not self._steps.ok("create"):
