@@ -608,6 +608,9 @@ def test_settings_that_would_matter_are_told(project: Path) -> None:
     assert list(found) == ["W023"]
     assert found["W023"].startswith("AWS_S3_PROXIES is not heeded for static files: ")
     assert "hush" not in found["W023"]
+    types = {"GZIP_CONTENT_TYPES": ["text/css"]}
+    assert list(checked("S3StaticStorage", {"bucket_name": "b-1", "gzip": True}, **types)) == ["W023"]
+    assert list(checked("S3StaticStorage", {"bucket_name": "b-1"}, **types)) == []
     options = {"host": "www1", "root_path": "/srv"}
     assert list(checked("SFTPStaticStorage", options, SFTP_STORAGE_UID=5)) == ["W023"]
     assert list(checked("SFTPStaticStorage", options, SFTP_STORAGE_PARAMS={"password": "hush"})) == ["W023"]

@@ -141,6 +141,13 @@ def test_where_releases_are_sent() -> None:
     assert targets(["s3://bucket", Path("/srv/static")]) == ("s3://bucket", Path("/srv/static"))
 
 
+@pytest.mark.parametrize(
+    "key", ["", "staticfiles.json", "{release}/staticfiles.json", "staticfiles-{release}.json", "a/{release}/{release}"]
+)
+def test_where_djangos_manifest_may_be_put(key: str) -> None:
+    assert from_mapping(StaticConfig, {"publish": {"django_manifest": key}}).publish.django_manifest == key
+
+
 def test_what_is_different_for_one_store() -> None:
     config = from_mapping(StaticConfig, {"publish": {"hashed_only": True, "at_once": 8}}).publish
     here, rest = config.differing({"url": "s3://a", "at_once": 9, "region_name": "eu-west-1"}, "OPTIONS")

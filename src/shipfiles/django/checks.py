@@ -351,7 +351,13 @@ def check_middleware_in_vain() -> Iterator[CheckMessage]:
 def check_django_storages_settings() -> Iterator[CheckMessage]:
     """W023: settings of django-storages that would matter for static files, and are not heeded."""
     kind = _kind()
+    try:
+        stores_packed = bool(_config().publish.coding)
+    except ImproperlyConfigured:
+        return  # E010 speaks of it
     for setting, why, instead in django_storages.unheeded(kind, conf.setting) if kind else ():
+        if setting == "GZIP_CONTENT_TYPES" and not stores_packed:
+            continue  # it is for media files alone
         yield CheckWarning(f"{setting} is not heeded for static files: {why}.", hint=instead, id="shipfiles.W023")
 
 
