@@ -110,6 +110,15 @@ def in_parallel(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+_this = threading.local()
+
+
+def given_up() -> Callable[[], bool]:
+    """What tells, in whatever thread, whether nobody waits any more for what this thread does."""
+    tells: Callable[[], bool] = getattr(_this, "given_up", bool)
+    return tells
+
+
 class Crew(Generic[T, R]):
     """Threads that wait for others, each for one at a time: as many as are needed at once, and no more.
 
@@ -120,16 +129,23 @@ class Crew(Generic[T, R]):
         self._function = function
         self._given: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[T, R | None, BaseException | None]] = queue.SimpleQueue()
-        self._threads = 0
+        self._threads: list[threading.Thread] = []
+        self._left = threading.Event()
         self.busy = 0
         """How many items were begun whose results have not been taken."""
 
     def begin(self, item: T) -> None:
-        """Let a thread do ``item``, at once."""
+        """Let a thread do ``item``."""
         self.busy += 1
-        if self.busy > self._threads:
-            self._threads += 1
-            threading.Thread(target=self._work, name=f"shipfiles-{self._threads}", daemon=True).start()
+        if self.busy > len(self._threads):
+            thread = threading.Thread(target=self._work, name=f"shipfiles-{len(self._threads)}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more; those that are there do it later
+                if not self._threads:
+                    raise
+            else:
+                self._threads.append(thread)
         self._given.put(item)
 
     def done(self, seconds: float) -> tuple[T, R | None, BaseException | None] | None:
@@ -142,14 +158,19 @@ class Crew(Generic[T, R]):
         return found
 
     def leave(self, seconds: float) -> None:
-        """Let the threads end. What they do is waited for at most so many seconds, its results are lost."""
-        for _ in range(self._threads):
+        """Let the threads end. What they do is waited for at most so many seconds, its results are lost.
+
+        What looks at `given_up` ends early.
+        """
+        self._left.set()
+        for _ in self._threads:
             self._given.put(_END)
         end = time.monotonic() + seconds
-        while self.busy and (left := end - time.monotonic()) > 0:
-            self.done(left)
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _work(self) -> None:
+        _this.given_up = self._left.is_set
         while not isinstance(item := self._given.get(), _End):
             try:
                 self._done.put((item, self._function(item), None))

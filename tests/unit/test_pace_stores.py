@@ -240,6 +240,35 @@ def test_a_store_that_is_gone_is_given_up(bucket: Bucket) -> None:
     assert all(isinstance(error, NoAnswer) for error in caught.value.errors)
 
 
+@pytest.mark.parametrize("kind", ["s3", "google"])
+def test_a_large_body_is_not_sent_on_after_an_interrupt(
+    bucket: Bucket, google_fake: GoogleBucket, kind: str, tmp_path: Path
+) -> None:
+    server, store = (bucket, s3(bucket.url)) if kind == "s3" else (google_fake, google(google_fake.url))
+    begun, interrupted = threading.Event(), threading.Event()
+    large = tmp_path / "large"
+    large.write_bytes(bytes(60 * MIB))
+
+    def fault(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        if len(asked.body) > MIB:
+            begun.set()
+            interrupted.wait(20)
+        return do()
+
+    def items() -> Iterator[str]:
+        yield str(large)
+        assert begun.wait(20)
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    server.fault = fault
+    hasty = unrepeated(store)
+    with pytest.raises(KeyboardInterrupt):
+        list(in_pace(lambda path: hasty.put("a", path), items(), ignore, at_once=2))
+    assert sum(len(asked.body) for asked in server.asked) < 60 * MIB
+    assert store.head("a") is None
+
+
 # Releases
 
 

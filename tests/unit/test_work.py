@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shipfiles.work import in_parallel, processors, rare_collections
+from shipfiles.work import Crew, given_up, in_parallel, processors, rare_collections
 
 
 def test_every_item_gives_its_result() -> None:
@@ -139,3 +139,35 @@ def test_collections_stay_rare_until_the_last_who_wants_that_is_done() -> None:
     assert gc.get_threshold() == rare
     second.__exit__(None, None, None)
     assert gc.get_threshold() == before
+
+
+def test_a_crew_has_as_many_threads_as_are_needed_at_once() -> None:
+    crew = Crew(lambda _: threading.get_ident())
+    threads = set()
+    for number in range(10):
+        crew.begin(number)
+        done = crew.done(20)
+        assert done is not None
+        threads.add(done[1])
+    assert len(threads) == 1
+    crew.leave(20)
+    assert not [thread for thread in threading.enumerate() if thread.ident in threads]
+
+
+def test_what_looks_whether_it_is_given_up_ends_when_a_crew_is_left() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(_: int) -> None:
+        tells = given_up()
+        begun.set()
+        while not tells():
+            pass
+        ended.set()
+
+    crew = Crew(work)
+    crew.begin(1)
+    assert begun.wait(20)
+    assert crew.done(0) is None
+    crew.leave(20)
+    assert ended.is_set()
+    assert not given_up()()

@@ -360,7 +360,12 @@ def checked_chunks(body: Body, key: str, digest: Digest | None, digester: Digest
     Raises `StoreError` behind the last if they do not have the ``digest``: an upload that has not heard of the end by
     then has changed nothing.
     """
-    for chunk in chunks_of(body, key):
+    # Begun here: what reads on may be another thread.
+    return _checked(chunks_of(body, key), key, digest, digester)
+
+
+def _checked(chunks: Iterator[bytes], key: str, digest: Digest | None, digester: Digester) -> Iterator[bytes]:
+    for chunk in chunks:
         digester.update(chunk)
         yield chunk
     check_digest(key, digester.digest(), digest)

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, runtime_checkable
 from ..digest import Digest, Digester
 from ..errors import KeyNotFound, StoreError, os_reason, printable
 from ..regular import open_regular
+from ..work import given_up
 from .permissions import Verb
 
 Body = bytes | str
@@ -225,17 +226,21 @@ def check_key(key: str) -> None:
 def chunks_of(body: Body, key: str) -> Iterator[bytes]:
     """The bytes of ``body``, a file in chunks of at most 1 MiB. Raises `StoreError` for a file that cannot be read.
 
-    Only errors of the file that is read: what goes wrong where the chunks are written is told by who writes them.
+    Only errors of the file that is read: what goes wrong where the chunks are written is told by who writes them. A
+    file is not read on when nobody waits any more for the thread that has asked for it (`work.given_up`).
     """
-    if isinstance(body, bytes):
-        yield body
-        return
+    return iter((body,)) if isinstance(body, bytes) else _read(body, key, given_up())
+
+
+def _read(path: str, key: str, stops: Callable[[], bool]) -> Iterator[bytes]:
     try:
-        with open_regular(body) as file:
+        with open_regular(path) as file:
             while chunk := file.read(_CHUNK):
+                if stops():
+                    raise StoreError(key, "broken off")
                 yield chunk
     except OSError as error:
-        raise StoreError(key, f"its source {printable(body)} cannot be read: {os_reason(error)}") from error
+        raise StoreError(key, f"its source {printable(path)} cannot be read: {os_reason(error)}") from error
 
 
 def check_digest(key: str, found: Digest, wanted: Digest | None) -> None:
