@@ -25,7 +25,7 @@ from tests.oracles.corpora import missing
 
 from .object_servers import S3_KEY, azure_store, end, google_store, s3_store, start_moto
 from .servers import free_port, wait_until_listening
-from .sites import published
+from .sites import sent
 from .ssh_server import SshServer, started
 
 pytestmark = pytest.mark.services
@@ -338,7 +338,7 @@ def test_a_server_as_the_guide_says(server: SshServer, nginx: str, tmp_path: Pat
     assert names(found) == {"public"}
     (step,) = [step for step in found.steps if step.name == "public"]
     assert "publish something, and check again" in step.grant
-    published(store, tmp_path / "site", {"app.js": b"export default 1;\n" * 50})
+    sent(store, tmp_path / "site", {"app.js": b"export default 1;\n" * 50})
     found = examine(Question(store, nginx, "https://www.example.com"))
     assert found.missing == [], found.steps
     assert clean(store)
