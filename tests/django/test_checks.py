@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from django.test import override_settings
 from django.urls import clear_script_prefix, set_script_prefix
@@ -179,6 +180,18 @@ def test_rivals_beside_us(project: Path) -> None:
     assert "takes its place: remove it from" in str(one.hint)
     assert "are still" in two.msg
     assert "takes their place: remove them from" in str(two.hint)
+
+
+def test_another_collectstatic_beside_ours(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("installed")
+    (folder / "collectfasta").mkdir()
+    (folder / "collectfasta/__init__.py").write_text("")
+    monkeypatch.syspath_prepend(folder)
+    with override_settings(INSTALLED_APPS=["collectfasta", *settings.INSTALLED_APPS]):
+        (message,) = told()
+    assert (message.id, "'collectfasta' is still" in message.msg) == ("shipfiles.W013", True)
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,38 @@ S3_TABLE = [
         "s3://b-1",
         CDN,
     ),
+    # As projects in public repositories have it: with everything said; with MinIO behind nginx; of a template.
+    (
+        {
+            "bucket_name": "b-1", "endpoint_url": "https://0123.r2.cloudflarestorage.com", "access_key": "a",
+            "secret_key": "s", "region_name": "auto", "location": "", "file_overwrite": True, "default_acl": None,
+            "querystring_auth": False, "custom_domain": "static.example.com",
+        },
+        {},
+        "s3://b-1",
+        "https://static.example.com/",
+    ),
+    (
+        {
+            "bucket_name": "b-1", "endpoint_url": "http://minio:9000", "addressing_style": "path", "verify": True,
+            "custom_domain": "localhost:8081", "url_protocol": "http:", "signature_version": "s3v4",
+        },
+        {},
+        "s3://b-1",
+        "http://localhost:8081/",
+    ),
+    (
+        {"location": "static", "default_acl": "public-read"},
+        {
+            "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s", "AWS_STORAGE_BUCKET_NAME": "b-1",
+            "AWS_QUERYSTRING_AUTH": False, "AWS_S3_MAX_MEMORY_SIZE": 100_000_000, "AWS_S3_REGION_NAME": None,
+            "AWS_S3_CUSTOM_DOMAIN": None,
+            "AWS_S3_OBJECT_PARAMETERS": {"CacheControl": "max-age=604800, s-maxage=604800, must-revalidate"},
+        },
+        "s3://b-1/static",
+        "https://b-1.s3.amazonaws.com/static/",
+    ),
+    ({"bucket_name": "b-1", "custom_domain": False}, {}, "s3://b-1", "https://b-1.s3.amazonaws.com/"),
     # Our own option counts more than all of theirs.
     (
         {"bucket_name": "b-1", "location": "s", "base_url": "https://www.example.com/assets"},
@@ -434,6 +466,28 @@ def test_attributes_of_a_class() -> None:
     assert place_of(storage).name == "s3://of-the-class/static"
     assert place_of(storage).default_acl == "public-read"
     assert place_of(made(OfTheProject, {"bucket_name": "of-the-options"}, given)).name == "s3://of-the-options/static"
+
+
+def test_what_a_class_has_that_nobody_asks() -> None:
+    """Of django-storages' own documentation: parameters of each object, and defaults of a class."""
+
+    class Parameters(S3StaticStorage):
+        def get_object_parameters(self, name: str) -> dict[str, str]:
+            return {"CacheControl": "max-age=9"}
+
+    class Defaults(GoogleStaticStorage):
+        def get_default_settings(self) -> dict[str, object]:
+            return {"location": "static"}
+
+    class Location(S3StaticStorage):
+        @property
+        def location(self) -> str:
+            return "static"
+
+    given = {"bucket_name": "b-1"}
+    assert "Parameters.get_object_parameters() would never be called. OPTIONS['serve']" in refusal(Parameters, given)
+    assert "Defaults.get_default_settings() would never be called" in refusal(Defaults, given)
+    assert "Location.location must be a value" in refusal(Location, given)
 
 
 def test_one_coding_is_stored() -> None:

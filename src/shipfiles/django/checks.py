@@ -307,7 +307,9 @@ def check_middleware() -> Iterator[CheckMessage]:
             id="shipfiles.W012",
         )
     rivals = [n for n in names if n.startswith(("whitenoise.", "servestatic."))]
-    rivals += [c.name for c in apps.get_app_configs() if c.name.startswith(("whitenoise", "servestatic"))]
+    # collectfast and collectfasta have a collectstatic of their own, for django-storages alone.
+    apart = ("whitenoise", "servestatic", "collectfast")
+    rivals += [c.name for c in apps.get_app_configs() if c.name.startswith(apart)]
     backend = _backend()
     if backend.startswith(("whitenoise.", "servestatic.")):
         rivals.append(backend)

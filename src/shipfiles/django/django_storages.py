@@ -48,6 +48,8 @@ class Kind:
     """Option → the settings that mean the same."""
     others: Mapping[str, Other]
     meant: Callable[[Values], Meant]
+    methods: Mapping[str, str]
+    """Methods that a project's own class may have there, and nobody calls here → what to do instead."""
     environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Option → variables of the environment, after the settings."""
     more: tuple[str, ...] = ()
@@ -83,6 +85,8 @@ class Values(dict[str, Any]):
     def text(self, name: str) -> str:
         """The value of ``name``, empty without one. Raises `ConfigError` if it is no string."""
         value = self.get(name)
+        if value is False:
+            return ""  # many write so that they have none
         if value is not None and not isinstance(value, str):
             raise ConfigError(f"{name} must be a string.")
         return value or ""
@@ -152,16 +156,28 @@ def _value_of(
 
 
 def _of_class(storage: type, name: str) -> object:
+    for cls in _of_project(storage):
+        if name in vars(cls):
+            found: object = vars(cls)[name]
+            if hasattr(found, "__get__"):
+                raise ConfigError(f"{cls.__qualname__}.{name} must be a value, not a property or method.")
+            return found
+    return _ABSENT
+
+
+def _of_project(storage: type) -> Iterator[type]:
+    """``storage`` and what it is made of, up to what is ours, where the names mean something else."""
     for cls in storage.__mro__:
         if cls.__module__.startswith("shipfiles."):
-            break  # what is ours means something else
-        if name in vars(cls):
-            return vars(cls)[name]
-    return _ABSENT
+            return
+        yield cls
 
 
 def meant(kind: Kind, theirs: Mapping[str, Any], storage: type, setting: Setting, base_url: object = None) -> Meant:
     """What a storage of this ``kind`` is to do; ``base_url`` is that among our own options. Raises `ConfigError`."""
+    for cls in _of_project(storage):
+        for name in kind.methods.keys() & vars(cls).keys():
+            raise ConfigError(f"{cls.__qualname__}.{name}() would never be called. {kind.methods[name]}")
     values = values_of(kind, theirs, storage, setting)
     values.setdefault("base_url", base_url)
     try:

@@ -54,6 +54,12 @@ def _cache_control(values: Values, word: str, instead: Mapping[str, str]) -> str
 _TYPES = "Each has its own; OPTIONS['serve']['media_types'] adds some."
 _CODINGS = "gzip=True stores files compressed."
 
+_METHODS = {
+    "get_default_settings": "Give what it returns as attributes of the class, or in OPTIONS.",
+    "get_object_parameters": "OPTIONS['serve']['headers'] has header fields by pattern; what is the same for all is "
+    "object_parameters.",
+}
+
 # S3.
 
 
@@ -142,6 +148,7 @@ S3 = Kind(
         ),
     },
     meant=_s3,
+    methods=_METHODS,
 )  # fmt: skip
 
 # Google Cloud Storage.
@@ -191,6 +198,7 @@ GOOGLE = Kind(
         "max_memory_size": Other(_MEMORY, _LEAVE, (0,)),
     },
     meant=_google,
+    methods=_METHODS,
 )
 
 # Azure Blob Storage.
@@ -247,6 +255,7 @@ AZURE = Kind(
         ),
     },
     meant=_azure,
+    methods=_METHODS,
 )  # fmt: skip
 
 # SFTP.
@@ -315,5 +324,6 @@ SFTP = Kind(
         ),
     },
     meant=_ssh,
+    methods={"get_default_settings": _METHODS["get_default_settings"]},
     unheeded=_unheeded_params,
 )  # fmt: skip
