@@ -41,7 +41,8 @@ class CompressConfig:
 
     codings: tuple[Coding, ...] = ("br", "gzip")
     """The content codings to make: ``br``, ``gzip``, and ``zstd``, which needs ``shipfiles[zstd]`` before Python 3.14.
-    An empty list makes none."""
+    An empty list makes none. A storage whose files are in a bucket, which cannot pick among them, makes only what
+    ``publish`` asks for unless this says otherwise."""
     profile: Profile = "small"
     """``small`` or ``fast``: which qualities the encoders use where the next two options do not say it."""
     brotli_quality: int | None = None

@@ -718,3 +718,24 @@ def test_other_checks_know_of_stores(project: Path) -> None:
     assert list(checked("S3StaticStorage", {"bucket_name": "b-1", "cache": {"enabled": False}}, STATIC_ROOT=None)) == [
         "W006"
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "codings"),
+    [
+        ({}, ()),
+        ({"gzip": True}, ("gzip",)),
+        ({"publish": {"coding": "br"}}, ("br",)),
+        ({"publish": {"variants": True}}, ("br", "gzip")),
+        ({"publish": {"to": "file:///srv/static"}}, ("br", "gzip")),
+        ({"compress": {"codings": ["gzip"]}}, ("gzip",)),
+        ({"compress": {"codings": []}}, ()),
+    ],
+)
+def test_only_what_somebody_takes_is_compressed(options: dict[str, Any], codings: tuple[str, ...]) -> None:
+    assert made(S3StaticStorage, {"bucket_name": "site", **options}, {}).config.compress.codings == codings
+
+
+def test_for_a_web_server_all_is_compressed() -> None:
+    storage = made(SFTPStaticStorage, {"host": "h", "root_path": "/srv", "base_url": "https://h/"}, {})
+    assert storage.config.compress.codings == ("br", "gzip")

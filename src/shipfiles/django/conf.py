@@ -62,7 +62,7 @@ def config_of(storage: type[StaticStorage], options: Mapping[str, Any]) -> Stati
     try:
         ours, theirs = django_storages.split(storage.kind, options)
         meant = django_storages.meant(storage.kind, theirs, storage, setting, ours.get("base_url"))
-        return _remote_config(ours, theirs, meant)
+        return _remote_config(ours, theirs, meant, picks=storage.kind.picks)
     except ConfigError as error:
         raise _improper(error) from None
 
@@ -76,19 +76,31 @@ def _improper(error: Exception) -> ImproperlyConfigured:
     return ImproperlyConfigured(f"STORAGES['{STATICFILES_STORAGE_ALIAS}'] {error}")
 
 
-def _remote_config(ours: Mapping[str, Any], theirs: Mapping[str, Any], meant: Meant) -> RemoteConfig:
-    """``ours`` of the options and what the others mean. Raises `ConfigError`."""
+def _remote_config(ours: Mapping[str, Any], theirs: Mapping[str, Any], meant: Meant, *, picks: bool) -> RemoteConfig:
+    """``ours`` of the options and what the others mean. Raises `ConfigError`.
+
+    Whether a web server ``picks`` among variants decides which are made if the options do not say it.
+    """
     given = dict(ours)
     given["base_url"] = meant.url or None
     if meant.gzip:
         _store_gzipped(given, "gzip" in theirs)
     config = static_config(given)
+    compress = given.get("compress", {})
+    if isinstance(compress, Mapping) and "codings" not in compress and not (picks or _takes_variants(config)):
+        codings = (config.publish.coding,) if config.publish.coding else ()
+        config = dataclasses.replace(config, compress=dataclasses.replace(config.compress, codings=codings))
     if meant.cache_control:
         config = _with_cache_control(config, meant.cache_control, ours.get("serve"))
     # Where it is built: what STATIC_ROOT is for those who set it, and else in nobody's way.
     location = config.location or _own_folder(config) or None
     fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(StaticConfig)}
     return RemoteConfig(**fields | {"location": location}, remote=Remote(meant.place), faults=meant.faults)
+
+
+def _takes_variants(config: StaticConfig) -> bool:
+    """Whether compressed variants are of use to another than a bucket, which cannot pick among them."""
+    return bool(config.publish.variants or config.publish.to)
 
 
 def _own_folder(config: StaticConfig) -> str:

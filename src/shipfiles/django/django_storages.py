@@ -54,6 +54,8 @@ class Kind:
     """Option → variables of the environment, after the settings."""
     more: tuple[str, ...] = ()
     """Options of our store that django-storages does not have."""
+    picks: bool = False
+    """Whether a web server is before the store, which picks among variants by what a browser accepts."""
     unheeded: Callable[[Setting], Iterator[tuple[str, str, str]]] | None = None
     """As the function `unheeded`, of what only a part of a setting says."""
 

@@ -315,6 +315,7 @@ SFTP = Kind(
         "base_url": ("SFTP_BASE_URL",),
     },
     more=("user", "port", "identity_file", "config_file", "limits"),
+    picks=True,
     others={
         "interactive": Other(f"{_LOGIN}, nobody is asked", _KEYS, (False,), "SFTP_STORAGE_INTERACTIVE"),
         "uid": Other("files belong to who logs in", "Log in as their owner.", (), "SFTP_STORAGE_UID"),
