@@ -54,7 +54,9 @@ class Delivery:
         wanted = [item for item in items if not (item.hashed and item.key in self.done)]
         with phase(self._listener, name, len(wanted), sum(item.size for item in wanted)) as progress:
             put = lambda item: self._one(item, copies.get(item.key, ""))  # noqa: E731
-            for item, how in in_pace(put, wanted, self._listener, at_once=self._target.at_once):
+            for item, how in in_pace(
+                put, wanted, self._listener, at_once=self._target.at_once, limit=self._target.limit
+            ):
                 self.done.add(item.key)
                 self.copied += how == "copied"
                 self.kept += how == "kept"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..config import ServeConfig
 from ..stores.store import Store
 from .items import Shape
+from .pace import LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Target:
     """The key of a manifest that stock Django reads, with ``{release}`` for the id; empty for none."""
     at_once: int = 64
     """How many requests are under way at the same time."""
+    limit: float = LIMIT
+    """For how long nothing may succeed before what fails is given up. Seconds."""
 
     @property
     def shared_manifest(self) -> str:
