@@ -168,6 +168,18 @@ def test_a_cache_in_front(bucket: str, tmp_path: Path, more: str, missing_there:
         assert "x-cache: " in said["headers"].grant
 
 
+@pytest.mark.parametrize(("more", "state"), [("proxy_cache_valid 404 1h;", "missing"), ("", "ok")])
+def test_a_cache_that_keeps_errors(bucket: str, tmp_path: Path, more: str, state: str) -> None:
+    port = free_port()
+    with nginx_running(
+        tmp_path, port, CDN.format(port=port, url=bucket, more=f"proxy_cache_key $uri$http_origin; {more}")
+    ):
+        question = Question(at(bucket, identity("publisher")), f"http://127.0.0.1:{port}/{BUCKET}/static/")
+        found = examine(question, pause=lambda seconds: None)
+    assert found.missing == [], found.steps
+    assert [step.state for step in found.steps if step.name == "early"] == [state]
+
+
 # What moto enforces: the actions and resources of IAM's policies
 
 

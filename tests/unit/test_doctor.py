@@ -62,7 +62,7 @@ def step(found: Examined, name: str) -> Step:
 
 ALL = [
     "absent", "create", "condition", "read", "fields", "overwrite", "swap", "list", "copy", "metadata", "clock",
-    "public", "headers", "cors", "compressed", "delete",
+    "public", "headers", "cors", "compressed", "early", "delete",
 ]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_all_is_well(bucket: Bucket) -> None:
     assert list(bucket.objects) == ["static/app.js"]
     assert {re.sub("[0-9a-f]{16}", "...", key) for key in asked_for(bucket)} <= {
         f"static/{PROBES}/.../{name}"
-        for name in ("taken", "absent", "module.js", "font.woff2", "fresh.js", "copy.js", "pointer.json")
+        for name in ("early.js", "taken", "absent", "module.js", "font.woff2", "fresh.js", "copy.js", "pointer.json")
     }
 
 
@@ -89,7 +89,7 @@ def asked_for(bucket: Bucket) -> set[str]:
 def test_what_is_sent_has_no_credentials(bucket: Bucket) -> None:
     examined(bucket)
     visits = [asked for asked in bucket.asked if "authorization" not in asked.headers]
-    assert len(visits) == 5
+    assert len(visits) == 7
     for visit in visits:
         assert visit.headers.keys() <= {"host", "user-agent", "accept", "accept-encoding", "origin"}
         assert "?" not in visit.path
@@ -127,7 +127,7 @@ def test_what_cannot_be_deleted_is_named(bucket: Bucket) -> None:
     bucket.denied = {"s3:DeleteObject"}
     found = examined(bucket)
     assert sorted(f"static/{key}" for key in found.left) == sorted(bucket.objects)
-    assert len(found.left) == 6
+    assert len(found.left) == 7
 
 
 def test_nothing_is_left_after_a_failure(bucket: Bucket) -> None:
@@ -333,7 +333,7 @@ def test_a_cdn_that_changes_the_type(bucket: Bucket) -> None:
 def test_spaces_and_case_make_no_difference(bucket: Bucket) -> None:
     def change(url: str, headers: Mapping[str, str], page: Page) -> Page:
         return with_headers(
-            page, content_type=page.headers["content-type"].replace("; charset=utf-8", ";charset=UTF-8")
+            page, content_type=page.headers.get("content-type", "").replace("; charset=utf-8", ";charset=UTF-8")
         )
 
     assert states(browsed(bucket, change))["headers"] == "ok"
@@ -405,6 +405,32 @@ def test_a_stored_coding(bucket: Bucket, coding: Any) -> None:
     # As Google does for whom it thinks to have asked for it.
     found = browsed(bucket, lambda url, headers, page: with_headers(page, content_encoding=None), coding=coding)
     assert f"is 'not there' instead of {coding!r}" in step(found, "coding").why
+
+
+def test_a_cache_that_keeps_errors(bucket: Bucket) -> None:
+    kept: dict[str, Page] = {}
+    pauses: list[float] = []
+
+    def ask(url: str, headers: Mapping[str, str]) -> Page:
+        page = fetch(url, headers)
+        return kept.setdefault(url, page) if page.status == 404 or url in kept else page
+
+    def examined_with(pause: Callable[[float], None]) -> Step:
+        kept.clear()
+        return step(examine(Question(s3(bucket), f"{bucket.url}/bucket/static/"), ask, pause), "early")
+
+    found = examined_with(pauses.append)
+    assert (found.state, found.needed) == ("missing", False)
+    assert "the answer is 404 still, 12 seconds after it was put" in found.why
+    assert pauses == [12.0]
+    # One that keeps them for less than that does no harm.
+    assert examined_with(lambda seconds: kept.clear()).state == "ok"
+    assert bucket.objects == {}
+
+
+def test_an_answer_for_everything(bucket: Bucket) -> None:
+    found = browsed(bucket, lambda url, headers, page: page if page.status == 200 else Page(200, {}, b"<html>"))
+    assert "what is not there is answered with 200" in step(found, "early").why
 
 
 def test_nobody_at_the_public_address(bucket: Bucket) -> None:

@@ -52,9 +52,12 @@ class Question:
     """Says what files are answered with."""
 
 
-def examine(question: Question, ask: Fetch = fetch) -> Examined:
-    """Try everything. What fails is told in the steps; nothing is raised."""
-    return _Probe(question).run(ask)
+def examine(question: Question, ask: Fetch = fetch, pause: Callable[[float], None] = time.sleep) -> Examined:
+    """Try everything. What fails is told in the steps; nothing is raised.
+
+    ``pause`` waits so many seconds; that is only needed where a cache keeps errors.
+    """
+    return _Probe(question).run(ask, pause)
 
 
 class _Probe:
@@ -66,7 +69,7 @@ class _Probe:
         self._absent = f"{base}/absent"
         self._module, self._font, self._copy = f"{base}/module.js", f"{base}/font.woff2", f"{base}/copy.js"
         self._pointer, self._coded, self._taken = f"{base}/pointer.json", f"{base}/coded.js", f"{base}/taken"
-        self._fresh = f"{base}/fresh.js"
+        self._fresh, self._early = f"{base}/fresh.js", f"{base}/early.js"
         self._silent = False
         self._bare = False
         self._put: list[str] = []
@@ -77,7 +80,7 @@ class _Probe:
             self._font: _held(file_headers("font.woff2", "font/woff2", serve, immutable=True)),
         }
 
-    def run(self, ask: Fetch) -> Examined:
+    def run(self, ask: Fetch, pause: Callable[[float], None]) -> Examined:
         try:
             self._look()
             if self._silent:
@@ -86,7 +89,7 @@ class _Probe:
             elif self._steps.wanted(*CHANGING):
                 self._write()
             if self._steps.wanted("pages"):
-                visit(self._question, self._steps, self._sent(), ask)
+                visit(self._question, self._steps, self._sent(), ask, pause)
         finally:
             left = self._delete()
         url = self._question.public_url
@@ -283,13 +286,27 @@ class _Probe:
         if not self._steps.ok("create"):
             return None
         coded = self._coded if self._question.coding else ""
-        return Sent(self._module, _TEXT, self._font, self._fresh, self._fields, coded, self._put_coded)
+        return Sent(
+            self._module,
+            _TEXT,
+            self._font,
+            self._fresh,
+            self._fields,
+            coded,
+            self._put_coded,
+            self._early,
+            self._put_early,
+        )
 
     def _put_coded(self, body: bytes) -> None:
         """Put ``body``, which is compressed, as a file that is stored so."""
         fields = {**self._fields[self._module], "Content-Encoding": self._question.coding}
         self._put.append(self._coded)
         self._store.put(self._coded, body, mode="create", fields=fields)
+
+    def _put_early(self) -> None:
+        self._put.append(self._early)
+        self._store.put(self._early, _TEXT, mode="create", fields=self._fields[self._module])
 
     def _delete(self) -> list[str]:
         """Delete what was put; the keys that are left."""

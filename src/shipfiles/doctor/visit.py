@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 _PAGES: tuple[Use, ...] = ("pages",)
 _UNKNOWN_ORIGIN = "https://shipfiles.invalid"
+_KEPT = 12.0  # seconds: CloudFront, which does no harm, keeps errors for ten
 _REFUSED = frozenset({401, 403, 404, 405, 410, 451})
 READ, FIELDS, CORS = "be read by everybody", "arrive with the header fields that were put", "be used by pages elsewhere"
 ANSWER = "answer every request"
+EARLY = "be found though asked for before it was there"
 CODED, PACKED = "arrive in the coding in which they are stored", "be compressed on the way"
 
 
@@ -40,9 +42,12 @@ class Sent:
     coded: str
     """The key for a file that is stored packed; empty if none are."""
     put_coded: Callable[[bytes], None]
+    early: str
+    """A key where nothing is yet."""
+    put_early: Callable[[], None]
 
 
-def visit(question: Question, steps: Steps, sent: Sent | None, ask: Fetch) -> None:
+def visit(question: Question, steps: Steps, sent: Sent | None, ask: Fetch, pause: Callable[[float], None]) -> None:
     """Add the steps about what browsers get."""
     if not question.public_url:
         steps.add("public", READ, _PAGES, "not tried", "no public URL is known")
@@ -51,17 +56,18 @@ def visit(question: Question, steps: Steps, sent: Sent | None, ask: Fetch) -> No
         steps.add("public", READ, _PAGES, "not tried", f"the public URL is of no use: {fault}")
         return
     try:
-        _Visit(question, steps, ask).run(sent)
+        _Visit(question, steps, ask, pause).run(sent)
     except NotReached as error:
         begun = any(step.name == "public" for step in steps.done)
         steps.add(*(("answer", ANSWER) if begun else ("public", READ)), _PAGES, "missing", str(error))
 
 
 class _Visit:
-    def __init__(self, question: Question, steps: Steps, ask: Fetch) -> None:
+    def __init__(self, question: Question, steps: Steps, ask: Fetch, pause: Callable[[float], None]) -> None:
         self._question = question
         self._steps = steps
         self._ask = ask
+        self._pause = pause
 
     def run(self, sent: Sent | None) -> None:
         if sent is None:
@@ -76,6 +82,7 @@ class _Visit:
         self._cross_origin(sent.module, sent.fresh)
         self._packed(sent)
         self._coded(sent)
+        self._early(sent)
 
     def _get(self, key: str, **headers: str) -> Page:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -201,6 +208,28 @@ class _Visit:
         elif page.body != body:
             why = "the bytes are not those that were put"
         self._steps.add("coding", CODED, _PAGES, "missing" if why else "ok", why)
+
+    def _early(self, sent: Sent) -> None:
+        """RFC 9111 section 4.2.2: a 404 may be kept by a cache that goes by a rule of its own."""
+        page = self._get(sent.early)
+        if page.status == 200:
+            why = "what is not there is answered with 200, so that nobody notices that a file is missing"
+            self._steps.add("early", EARLY, _PAGES, "missing", why, needed=False)
+            return
+        try:
+            sent.put_early()
+        except ShipfilesError as error:
+            self._steps.add("early", EARLY, _PAGES, "not tried", fit_to_show(str(error)))
+            return
+        page = self._get(sent.early)
+        if page.status != 200:
+            self._pause(_KEPT)
+            page = self._get(sent.early)
+        why, grant = "", ""
+        if page.status != 200:
+            why = f"the answer is {page.status} still, {_KEPT:.0f} seconds after it was put: a cache keeps errors"
+            grant = "let the CDN keep a 403 or 404 for 5 seconds at most"
+        self._steps.add("early", EARLY, _PAGES, "missing" if why else "ok", why, grant, needed=False)
 
 
 def _cors_fault(page: Page, origin: str) -> str:
