@@ -278,6 +278,16 @@ def targets(config: StaticConfig) -> tuple[Target, ...]:
         raise _improper(error) from None
 
 
+def target_named(config: StaticConfig, text: str, where: str) -> Target:
+    """The store that ``text`` names, as one to which releases are sent; ``where`` is what says it in errors.
+
+    Raises `ConfigError`.
+    """
+    from .targets import target_named
+
+    return target_named(text, config, config.remote if isinstance(config, RemoteConfig) else None, where)
+
+
 def cache_folder(config: StaticConfig) -> str:
     """The folder of the build cache; empty if there shall be none."""
     if not config.cache.enabled:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .progress import count, human
+from .progress import count, duration, human
 
 if TYPE_CHECKING:
     from ..release.items import Item
     from ..release.send import Plan
+    from ..release.target import Target
 
 RATE = 10_000_000
 """How much is taken for granted to arrive at a store. Bytes per second."""
@@ -53,3 +55,22 @@ def plan_facts(plan: Plan) -> dict[str, Any]:
 
 def _key_facts(sizes: Mapping[str, int]) -> list[dict[str, Any]]:
     return [{"key": key, "size": size} for key, size in sorted(sizes.items())]
+
+
+def estimate(target: Target, plan: Plan) -> float:
+    """About how long it would take. Seconds.
+
+    What is one after the other, and rounds of as many requests at once as the target takes, each as long as the plan's
+    first, which had to find the way there; or the bytes at `RATE`, where those take longer than the rounds.
+    """
+    objects = len(plan.difference.hashed) + len(plan.difference.plains)
+    rounds = math.ceil(objects / target.at_once) * plan.round_trip
+    others = max(plan.requests - objects, 1) * plan.round_trip
+    return others + max(rounds, plan.difference.bytes / RATE)
+
+
+def estimate_text(target: Target, plan: Plan) -> str:
+    """The same with what it rests on."""
+    took = plan.round_trip * 1000
+    basis = f"{target.at_once} requests at once of {f'{took:,.0f} ms' if took >= 1 else 'less than 1 ms'}"
+    return f"about {duration(estimate(target, plan))}: {basis}, which the first one took, and {human(RATE)}/s assumed"

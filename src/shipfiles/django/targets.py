@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +11,7 @@ from ..config import PublishConfig, StaticConfig
 from ..errors import ConfigError
 from ..release.items import Shape
 from ..release.target import Target
+from ..serve.origins import Remote
 from ..stores.local import LocalStore
 from ..stores.opening import open_store
 from ..stores.store import Store
@@ -29,14 +32,56 @@ def targets_of(config: StaticConfig, own: Store | None) -> tuple[Target, ...]:
     return tuple(found)
 
 
-def _of(to: object, config: StaticConfig, where: str) -> Target:
+def target_named(text: str, config: StaticConfig, remote: Remote | None, where: str) -> Target:
+    """The store that ``text`` names, a URL, the path of a folder or a dotted path; ``where`` is what says it in errors.
+
+    With the options of the storage for the same store; or else with those for another folder of the same bucket or
+    server, which are the way to it, too. Raises `ConfigError`.
+    """
+    for target in targets_of(config, remote.store if remote else None):
+        if text.rstrip("/") == str(target.store).rstrip("/"):
+            return target
+    assert isinstance(config.publish.to, tuple)
+    for number, to in enumerate(config.publish.to):
+        url = to["url"] if isinstance(to, Mapping) else to
+        if isinstance(url, str) and url.rstrip("/") == text.rstrip("/"):
+            return _of(to, config, f"OPTIONS['publish']['to'][{number}]")
+        if isinstance(to, Mapping) and _beside(text, to["url"]):
+            return _of({**{name: to[name] for name in to if name not in _FOLDERS}, "url": text}, config, where)
+    if remote is not None and (folder := _beside(text, remote.where)):
+        place: Any = remote.place
+        known = {f.name for f in dataclasses.fields(place)} & _FOLDERS.keys()
+        changed = {name: _FOLDERS[name] + folder.strip("/") for name in known}
+        return _target(dataclasses.replace(place, **changed).store(), config, config.publish)
+    return _of(text, config, where, here=True)
+
+
+_FOLDERS = {"location": "", "root_path": "/"}
+"""The options that say which folder, and what stands before it."""
+_SERVER_AND_FOLDER = re.compile(r"([a-z0-9]+://[^/]+)(/.*|)", re.IGNORECASE)
+
+
+def _beside(text: str, other: str) -> str:
+    """Which folder ``text`` names in the bucket or on the server that ``other`` names, from its slash on, at least
+    that; empty if it is not the same.
+    """
+    one, two = _SERVER_AND_FOLDER.fullmatch(text), _SERVER_AND_FOLDER.fullmatch(other)
+    return (one[2] or "/") if one and two and one[1] == two[1] else ""
+
+
+def _of(to: object, config: StaticConfig, where: str, *, here: bool = False) -> Target:
     options: dict[str, Any] = {}
     publish = config.publish
     if isinstance(to, Mapping):
         publish, options = publish.differing(to, where)
         to = to["url"]
     store = open_store(to, where, options)
-    if isinstance(store, LocalStore) and config.location and store.root == LocalStore(config.location).root:
+    if (
+        not here
+        and isinstance(store, LocalStore)
+        and config.location
+        and store.root == LocalStore(config.location).root
+    ):
         raise ConfigError(f"{where} is the folder in which releases are built, {store.root!r}: they are there already.")
     return _target(store, config, publish)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-VERBS = ("releases", "show", "diff", "activate", "rollback", "prune", "verify", "check", "export", "import", "store")
+VERBS = (
+    "releases", "show", "diff", "plan", "publish", "activate", "rollback", "prune", "verify", "check", "export",
+    "import", "store",
+)  # fmt: skip
 
 
 def verb_module(verb: str) -> ModuleType:

@@ -12,16 +12,17 @@ from ...manifest import Manifest
 from ...release.catalog import manifest_of, record_of_release
 from ...release.compare import IDENTITY, Difference, Limit, compare, growth, limit_of, loaded, source_of
 from ...release.meant import CURRENT, release_meant
-from ...stores.local import LocalStore
+from ...stores.store import Store
 from ..progress import count, human
 from .shared import (
     Column,
     add_json,
     add_release,
+    add_store,
     errors_as_json,
+    place_of,
     print_json,
     print_table,
-    static_store,
 )
 
 HELP = "Compare two releases: which files were added, removed, changed or renamed, and what that is in bytes."
@@ -41,13 +42,14 @@ def add_arguments(parser: CommandParser) -> None:
         help="End with status 1 if browsers have more than this to load in addition, uncompressed or in any content "
         "coding, all files taken together: a percentage (with its sign) or bytes (50kB, 1.5MB, 20KiB, 20000).",
     )
+    add_store(parser)
     add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Show what differs. Raises `ShipfilesError`, and ``CommandError`` also if --max-growth is exceeded."""
     with errors_as_json(command, options):
-        store = static_store()
+        store = place_of(options).store
         old, before = _read(store, options["before"])
         new, after = _read(store, options["after"])
     difference = compare(before, after)
@@ -77,7 +79,7 @@ def _limit(text: str) -> Limit:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _read(store: LocalStore, text: str) -> tuple[str, Manifest]:
+def _read(store: Store, text: str) -> tuple[str, Manifest]:
     record = record_of_release(store, release_meant(store, text))
     return record.release, manifest_of(store, record)
 

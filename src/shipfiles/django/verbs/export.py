@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from ...release.meant import MEANT, release_meant
 from ...release.transfer import export_release
 from ..progress import human
-from .shared import add_json, errors_as_json, notices, print_json, static_storage, static_store
+from .shared import add_json, add_store, errors_as_json, notices, place_of, print_json
 
 HELP = "Write a release to an archive or a folder, from which 'ship import' puts it into another store."
 
@@ -22,19 +22,20 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="PATH",
         help="A file that ends with .tar, .tar.gz or .tgz, or a new or empty folder. Default: <id>.tar.gz.",
     )
+    add_store(parser)
     add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Write it. Raises ``CommandError`` and `ShipfilesError`."""
     with errors_as_json(command, options):
-        store = static_store()
-        release = release_meant(store, options["release"])
+        place = place_of(options)
+        release = release_meant(place.store, options["release"])
         done = export_release(
-            store,
+            place.store,
             release,
             f"{release}.tar.gz" if options["to"] is None else options["to"],
-            manifest_name=static_storage().manifest_name,
+            manifest_name=place.storage.manifest_name,
             listener=notices(command),
         )
     if options["json"]:

@@ -21,14 +21,14 @@ from .shared import (
     Column,
     abbreviated,
     add_json,
+    add_store,
     errors_as_json,
     local_time,
     notices,
     on_terminal,
+    place_of,
     print_json,
     print_table,
-    static_storage,
-    static_store,
 )
 
 HELP = "Delete old releases, and the files that only they have."
@@ -64,13 +64,15 @@ def add_arguments(parser: CommandParser) -> None:
         dest="interactive",
         help="Ask nothing before files are deleted.",
     )
+    add_store(parser)
     add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Say what goes, ask, delete. Raises ``CommandError``, which ends with status 1, if that was not to be."""
     with errors_as_json(command, options):
-        store, config = static_store(), static_storage().config
+        place = place_of(options)
+        store, config = place.store, place.storage.config
         if not options["dry_run"]:
             check_clocks(store, notices(command))
         plan = plan_prune(
@@ -79,7 +81,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
             younger_than=config.retain.age if options["younger_than"] is None else options["younger_than"],
             at=now(),
             protect=[release_meant(store, text) for text in options["protect"]],
-            manifest_name=config.manifest_name,
+            manifest_name=place.manifest_name,
             listener=notices(command),
         )
         as_json, quiet = options["json"], options["json"] or options["verbosity"] < 1

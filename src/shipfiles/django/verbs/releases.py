@@ -21,14 +21,15 @@ from .shared import (
     Column,
     abbreviated,
     add_json,
+    add_store,
     errors_as_json,
     local_second,
     notices,
     on_terminal,
+    place_of,
     print_json,
     print_table,
     static_storage,
-    static_store,
     utc_time,
     zone_line,
 )
@@ -43,6 +44,7 @@ _COLUMNS = (
 
 def add_arguments(parser: CommandParser) -> None:
     """The options of this verb."""
+    add_store(parser)
     add_json(parser)
 
 
@@ -55,7 +57,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
             told.append(event.text)
 
     with errors_as_json(command, options):
-        store = static_store()
+        store = place_of(options).store
         listener = notices(command, keep)
         records = [*reversed(records_of(store, listener).values())]
         pointer = readable_pointer(store, listener)

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from ...release.activate import rollback
+from ...events import Listener
+from ...release.activate import Activated, rollback
 from ...release.meant import current_release
-from . import activate
-from .shared import add_json, errors_as_json, notices, static_storage, static_store
+from .activate import activate_all, add_activating
+from .shared import Place
 
 HELP = "Make current again the release that was so before, or several before."
 
@@ -24,14 +25,17 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="N",
         help="How many releases to go back: 1, the default, is the one that was current last. Each counts once.",
     )
-    add_json(parser)
+    add_activating(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
-    """Roll back. Raises ``CommandError`` and `ShipfilesError`; the release that was current then stays so."""
-    with errors_as_json(command, options):
-        store = static_store()
-        name = static_storage().manifest_name
-        current_release(store)  # or an error that says that there is none at all
-        done = rollback(store, options["steps"], manifest_name=name, listener=notices(command))
-    return activate.show(command, options, done)
+    """Roll back. Raises ``CommandError`` and `ShipfilesError`; the release that was current then stays so.
+
+    Where there are several stores, what was current before in that from which releases are used is meant in all.
+    """
+
+    def first(place: Place, listener: Listener) -> Activated:
+        current_release(place.store)  # or an error that says that there is none at all
+        return rollback(place.store, options["steps"], **place.activating, listener=listener)
+
+    return activate_all(command, options, first)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -17,8 +20,11 @@ from django.utils import timezone
 
 from ...errors import ShipfilesError, fit_to_show
 from ...events import Event, Listener, Notice
+from ...release.fields import fields_of
 from ...release.meant import MEANT
+from ...release.target import Target
 from ...stores.local import LocalStore
+from ...stores.store import Store
 from .. import conf
 from ..progress import is_plain
 from ..storage import StaticStorage
@@ -57,6 +63,82 @@ def static_store() -> LocalStore:
     """The store of the releases. Raises ``CommandError`` if the storage is not ours, or has no place."""
     try:
         return static_storage().store
+    except ImproperlyConfigured as error:
+        raise CommandError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store that a verb is about, and what is to be known of it."""
+
+    store: Store
+    target: Target | None
+    """What releases are sent to it as; ``None`` for the folder in which they are built."""
+    storage: StaticStorage
+
+    def __str__(self) -> str:
+        return str(self.store)
+
+    @property
+    def manifest_name(self) -> str:
+        """The key of the manifest that stock Django reads; empty if there is none for all releases."""
+        return self.storage.manifest_name if self.target is None else self.target.shared_manifest
+
+    @property
+    def at_once(self) -> int:
+        """How many requests are under way where each takes its time; 0 where none does."""
+        return 0 if self.target is None or isinstance(self.store, LocalStore) else self.target.at_once
+
+    @property
+    def answering(self) -> dict[str, Any]:
+        """With which header fields what is put there is answered, if that is not left to a web server."""
+        return {} if self.target is None else {"fields": partial(fields_of, config=self.target.serve)}
+
+    @property
+    def activating(self) -> dict[str, Any]:
+        """What `activate` and `rollback` are given."""
+        return {"manifest_name": self.manifest_name, "at_once": self.at_once, **self.answering}
+
+
+def add_store(
+    parser: argparse._ActionsContainer,
+    default: str = "the store that releases are used from, which is STATIC_ROOT for StaticStorage.",
+) -> None:
+    """The option of the verbs that can act elsewhere than where releases are used from: see `place_of`."""
+    parser.add_argument(
+        "--store",
+        metavar="STORE",
+        help="Act there: s3://bucket/folder, gs://, az://, ssh://, file://, a folder, or the dotted path of a store. "
+        f"Default: {default}",
+    )
+
+
+def place_of(options: Mapping[str, Any]) -> Place:
+    """The store that --store names, else that from which releases are used.
+
+    Raises ``CommandError`` if the storage is not ours, or there is no such store.
+    """
+    storage = static_storage()
+    if (named := options.get("store")) is not None:
+        return place_named(storage, named, "--store")
+    if storage.remote is None:
+        return Place(static_store(), None, storage)
+    return Place(storage.remote.store, targets_of_storage(storage)[0], storage)
+
+
+def place_named(storage: StaticStorage, text: str, where: str) -> Place:
+    """The store that ``text`` names. Raises ``CommandError``."""
+    target = conf.target_named(storage.config, text, where)
+    store = target.store
+    if isinstance(store, LocalStore) and storage.location and store.root == os.path.abspath(storage.location):
+        return Place(static_store(), None, storage)
+    return Place(store, target, storage)
+
+
+def targets_of_storage(storage: StaticStorage) -> tuple[Target, ...]:
+    """The stores that releases are sent to. Raises ``CommandError``."""
+    try:
+        return conf.targets(storage.config)
     except ImproperlyConfigured as error:
         raise CommandError(str(error)) from error
 

@@ -22,13 +22,14 @@ from .shared import (
     Column,
     add_json,
     add_release,
+    add_store,
     errors_as_json,
     local_time,
     notices,
+    place_of,
     print_facts,
     print_json,
     print_table,
-    static_store,
 )
 
 HELP = "Show a release: what it is, what is in it, or what it says of one file."
@@ -39,13 +40,14 @@ def add_arguments(parser: CommandParser) -> None:
     add_release(parser)
     parser.add_argument("file", nargs="?", default="", help="One file of it, by its logical path or hashed name.")
     parser.add_argument("--files", action="store_true", help="List all files, too; so does --verbosity 2.")
+    add_store(parser)
     add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Show it. Raises ``CommandError`` and `ShipfilesError`."""
     with errors_as_json(command, options):
-        store = static_store()
+        store = place_of(options).store
         record = record_of_release(store, release_meant(store, options["release"]))
         manifest = manifest_of(store, record)
         entry = _entry(manifest, options["file"], record.release) if options["file"] else None

@@ -28,13 +28,14 @@ from ..sources import find_sources
 from ..storage import StaticStorage
 from .shared import (
     Column,
+    Place,
     add_json,
+    add_store,
     errors_as_json,
     on_terminal,
+    place_of,
     print_json,
     print_table,
-    static_storage,
-    static_store,
     stream_of,
 )
 
@@ -65,6 +66,7 @@ def add_arguments(parser: CommandParser) -> None:
         help="Repair from there rather than from the project's static files: an archive of 'ship export', a folder "
         "with releases, or the dotted path of a store.",
     )
+    add_store(parser)
     add_json(parser)
 
 
@@ -75,17 +77,21 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     if options["origin"] and not options["repair"]:
         raise CommandError("--from says where a repair takes its bytes from: it needs --repair.", returncode=2)
     with errors_as_json(command, options):
-        storage, store = static_storage(), static_store()
+        place = place_of(options)
+        storage, store = place.storage, place.store
         meant = CURRENT if options["current"] else options["release"]
         release = release_meant(store, meant) if meant else ""
-        shared: dict[str, Any] = {"manifest_name": storage.manifest_name, "workers": storage.config.workers}
+        shared: dict[str, Any] = {
+            "manifest_name": place.manifest_name, "workers": storage.config.workers, "at_once": place.at_once,
+        }  # fmt: skip
         with _listening(command, options) as listener, ExitStack() as stack, rare_collections():
             # Before anything is read: a wrong --from is wrong, whether it is needed or not.
-            supplies = _supplies(storage, options["origin"], stack, listener) if options["repair"] else []
+            supplies = _supplies(place, options["origin"], stack, listener) if options["repair"] else []
             found = verify(store, release, **shared, listener=listener)
             if options["repair"] and (found.faults or found.unsettled):
                 found = repair(
-                    store, found, supplies, storage.config.compress, release, **shared, listener=listener
+                    store, found, supplies, storage.config.compress, release, **shared, **place.answering,
+                    listener=listener,
                 )  # fmt: skip
     if options["json"]:
         print_json(command, _facts(found))
@@ -113,9 +119,13 @@ def _listening(command: BaseCommand, options: dict[str, Any]) -> Iterator[Listen
     yield listen
 
 
-def _supplies(storage: StaticStorage, origin: str | None, stack: ExitStack, listener: Listener) -> Sequence[Supply]:
+def _supplies(place: Place, origin: str | None, stack: ExitStack, listener: Listener) -> Sequence[Supply]:
+    storage = place.storage
     if origin is None:
-        return [Built(_contents(storage, stack, listener))]
+        built = [Built(_contents(storage, stack, listener))]
+        # What was sent is, as a rule, still where it was built.
+        here = [OtherStore(storage.store, str(storage.store))] if place.target and storage.location else []
+        return [*here, *built]
     if is_archive(origin) and not os.path.isdir(origin):
         return [ArchiveSupply(origin, storage.manifest_name)]
     if os.path.isdir(origin):
