@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.errors import ArchiveError, NoAnswer, ReleaseDamaged, StoreError
 from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest
-from shipfiles.records import now
+from shipfiles.records import now, read_release
+from shipfiles.release import send as send_module
 from shipfiles.release.activate import activate, rollback
 from shipfiles.release.fields import fields_of
 from shipfiles.release.items import Shape, items_of
@@ -20,6 +22,7 @@ from shipfiles.release.prune import plan_prune, prune
 from shipfiles.release.publish import publish
 from shipfiles.release.repair import repair
 from shipfiles.release.supply import OtherStore
+from shipfiles.release.target import Target
 from shipfiles.release.transfer import export_release, import_release
 from shipfiles.release.unsettled import Unsettled
 from shipfiles.release.verify import verify
@@ -338,3 +341,41 @@ def test_what_fails_in_passing_is_asked_again(built: LocalStore, failing: int) -
     assert verify(store, manifest_name="", at_once=4).faults == []
     activate(store, "one", manifest_name="", at_once=4)
     assert current(store) == sent["one"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_was_sent_to_a_folder_can_be_built_in_afterwards(
+    built: LocalStore, tmp_path: Path, write, shape: Shape
+) -> None:
+    """Whatever form its files had: what is there is compared with what is to be there."""
+    target = LocalStore(str(tmp_path / "target"))
+    send(built, target, shape, "two", "three")
+    manifest = publish(made(write({})), target, FAST, release="four").manifest
+    check_whole(target, manifest)
+    assert verify(target, "four").faults == []
+    if not shape.coding:
+        # Files that are stored in a coding cannot be told apart from others where no header field says so.
+        assert activate(target, "two", manifest_name="").before == "four"
+        check_sent(target, current(target), fields=False)
+
+
+FORMS = [Shape(), Shape(coding="gzip"), Shape(coding="br"), Shape(variants=True)]
+
+
+@pytest.mark.parametrize("at_once", [0, 8])
+@pytest.mark.parametrize(("first", "second"), [(a, b) for a in FORMS for b in FORMS if a != b])
+def test_back_to_a_release_that_was_sent_in_another_form(
+    built: LocalStore, first: Shape, second: Shape, at_once: int
+) -> None:
+    """Under a hashed name there is one form, that of the last release that has it: to both it is the same file."""
+    store = MemoryStore()
+    send_module.send(built, "two", Target(store, first))
+    send_module.send(built, "three", Target(store, second))
+    assert verify(store, manifest_name="").faults == []
+    activate(store, "two", manifest_name="", at_once=at_once)
+    assert verify(store, manifest_name="").faults == []
+    now = current(store)
+    check_sent(store, now)
+    assert {entry.digest for entry in now.entries.values()} == {
+        entry.digest for entry in read_release(partial(read_all, built), "two").entries.values()
+    }

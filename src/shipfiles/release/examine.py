@@ -68,13 +68,12 @@ class Examination:
     def _looked(self, entry: Entry, old: Entry | None, few: bool) -> tuple[list[tuple[str, str]], Entry]:
         """What is wrong with the files of ``entry``, and what is to be said of it: of its variants what there are."""
         faults: list[tuple[str, str]] = []
-        stored, fault = self._under(entry.name, entry, prove=few or _may_be_replaced(entry, old))
+        under, fault = self._under(entry.name, entry, prove=few or _may_be_replaced(entry, old))
         if fault:
             faults.append((entry.name, fault))
         spare = entry.plain if self._wanted.flags.keeps_sources else None
-        stored_spare: dict[str, Variant] = {}
         if spare is not None:
-            stored_spare, fault = self._under(plain_key(spare.digest), spare, prove=few)
+            _, fault = self._under(plain_key(spare.digest), spare, prove=few)
             if fault:
                 faults.append((plain_key(spare.digest), fault))
         if faults:
@@ -84,31 +83,33 @@ class Examination:
         old_plain = old.plain if old is not None else None
         live_plain = old_plain.codings if old_plain and plain and old_plain.digest == plain.digest else {}
         if spare is not None:
-            beside = self._variants(plain_key(spare.digest), spare.beside, live_plain)
-            plain = replace(spare, codings=beside | stored_spare)
+            plain = replace(spare, codings=self._variants(plain_key(spare.digest), spare.codings, live_plain))
         elif plain is not None and not (self._wanted.spares or self._wanted.hashed_only):
-            stored_spare, fault = self._under(entry.logical, plain, prove=True)
+            under_plain, fault = self._under(entry.logical, plain, prove=True)
             if fault and entry.logical not in self._hashed:
                 plain = None
             elif not fault:
-                beside = self._variants(entry.logical, plain.beside, live_plain)
-                plain = replace(plain, codings=beside | stored_spare)
+                codings = self._variants(entry.logical, plain.beside, live_plain)
+                plain = replace(plain, codings=codings | under_plain, stored="".join(under_plain))
         codings = self._variants(entry.name, entry.beside, live)
-        return [], replace(entry, codings=codings | stored, plain=plain)
+        return [], replace(entry, codings=codings | under, stored="".join(under), plain=plain)
 
     def _under(self, key: str, of: Entry | Plain, *, prove: bool) -> tuple[dict[str, Variant], str]:
-        """The coding that lies under ``key`` itself, if ``of`` is stored in one, and what is wrong with it."""
+        """What lies under ``key`` itself, if ``of`` is stored there in a coding, and what is wrong with it.
+
+        A later release may have stored it in another one, or with other settings for compression.
+        """
         wanted = under_name(of)
+        as_said = {of.stored: wanted} if of.stored else {}
         fault = self.fault(key, wanted.size, wanted.digest if prove else None)
-        if not of.stored:
-            return {}, fault
-        if fault not in ("", "missing"):
-            # A run with other settings for compression may have been there first.
-            piece = Piece(key, wanted.size, wanted.digest, of.stored, Variant(of.size, of.digest))
-            found, there = look(self._store, piece, {}), self._store.head(key)
-            if found is not None and found.kind == "re-encoded" and found.digest is not None and there is not None:
-                return {of.stored: Variant(there.size, found.digest)}, ""
-        return {of.stored: wanted}, fault
+        if fault in ("", "missing") or self._wanted.spares:
+            return as_said, fault
+        content = Variant(of.size, of.digest)
+        piece = Piece(key, wanted.size, wanted.digest, of.stored, content if of.stored else None)
+        found, there = look(self._store, piece, {}), self._store.head(key)
+        if found is None or there is None or found.kind != "re-encoded" or found.digest is None:
+            return as_said, fault
+        return ({found.coding: Variant(there.size, found.digest)} if found.coding else {}), ""
 
     @cached_property
     def _hashed(self) -> frozenset[str]:

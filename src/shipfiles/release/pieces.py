@@ -47,6 +47,8 @@ class Finding:
     """For people; empty where the kind says all."""
     digest: Digest | None = None
     """Of the bytes that are there."""
+    coding: str = ""
+    """Of what is ``re-encoded``, the coding that it is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,35 @@ def look(store: Store, piece: Piece, known: Known) -> Finding | None:
         if stored is None:
             return Finding("missing", _absent(store, piece.key))
         if not piece.coding and stored.size != piece.size:
-            return Finding("damaged", f"it has {stored.size:,} bytes, and the manifest says {piece.size:,}")
-        return _judged(piece, seen(store, stored, piece, known))
+            finding = Finding("damaged", f"it has {stored.size:,} bytes, and the manifest says {piece.size:,}")
+        elif (judged := _judged(piece, seen(store, stored, piece, known))) is None:
+            return None
+        else:
+            finding = judged
+        if finding.kind == "damaged" and (other := _in_other_form(store, stored, piece)) is not None:
+            return other
     except KeyNotFound:
         return Finding("missing", "")
     except NoAnswer:
         raise
     except StoreError as error:
         return Finding("unreadable", error.what)
+    return finding
+
+
+def _in_other_form(store: Store, stored: Stored, piece: Piece) -> Finding | None:
+    """What is told of a file that is ``stored`` in another coding than its manifest says, and answered accordingly.
+
+    Which one a later release has chosen: under a hashed name there can only be one, and it is the same file.
+    """
+    coding = stored.fields.get("Content-Encoding", "")
+    if piece.beside or not stored.fields or coding == piece.coding or (coding and decoder_of(coding) is None):
+        return None
+    content = piece.content or Variant(piece.size, piece.digest)
+    found = _read(store, replace(piece, coding=coding, content=content if coding else None))
+    if (found.content if coding else found.digest) != content.digest:
+        return None
+    return Finding("re-encoded", "a later release has stored it in another form", found.digest, coding)
 
 
 def _absent(store: Store, key: str) -> str:
@@ -161,7 +184,8 @@ def _judged(piece: Piece, found: Seen) -> Finding | None:
     if piece.content is None or decoder_of(piece.coding) is None:
         return None if right else Finding("damaged", "it has other bytes than the manifest says", found.digest)
     if found.content == piece.content.digest:
-        return None if right else Finding("re-encoded", "it was compressed with other settings", found.digest)
+        what = "it was compressed with other settings"
+        return None if right else Finding("re-encoded", what, found.digest, piece.coding)
     if found.fault:
         return Finding("damaged", f"it cannot be decoded: {found.fault}", found.digest)
     return Finding("damaged", "it decodes to other bytes than those of its file", found.digest)

@@ -205,16 +205,17 @@ class Pull:
     def _into(self, file: IO[bytes], key: str, wanted: Variant, stored: str, others: Mapping[str, Variant]) -> None:
         """Write the bytes that are ``wanted`` into ``file``. Raises `_Wrong` if they are not there."""
         found = self._copied(file, key, wanted.size, stored)
-        coding = next((token for token, variant in others.items() if variant == found), "")
-        if found != wanted and coding:
-            found = self._copied(file, key, wanted.size, coding)
+        if found != wanted:
+            # Stored there in another coding than the manifest says, or in one after all.
+            coding = "" if stored else next((token for token, variant in others.items() if variant == found), "")
+            found = self._copied(file, key, wanted.size, coding) if coding != stored else found
         if found != wanted:
             raise _Wrong(key, "its bytes are not those that its manifest says")
 
-    def _copied(self, file: IO[bytes], key: str, most: int, stored: str) -> Variant:
+    def _copied(self, file: IO[bytes], key: str, most: int, stored: str) -> Variant | None:
         """Put what is under ``key`` of the other store into ``file``, decoded if it is ``stored`` in a coding.
 
-        What it is; no more is written than is ``most``.
+        What it is, ``None`` if it does not decode; no more is written than is ``most``.
         """
         file.seek(0)
         file.truncate()
@@ -226,8 +227,8 @@ class Pull:
                 if digester.size > most:
                     break
                 file.write(chunk)
-        except ValueError as error:
-            raise _Wrong(key, f"it is stored as {stored}: {error}") from None
+        except ValueError:
+            return None
         return Variant(digester.size, digester.digest())
 
     def _rests(self) -> bool:
