@@ -6,6 +6,7 @@ The files may be elsewhere, if the page says so, as with a CDN.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import heapq
 import http.client
 import random
@@ -47,6 +48,11 @@ class Delays:
     def any(self, chance: random.Random) -> float:
         """One of them."""
         return chance.uniform(0, self.long if chance.random() < 0.1 else self.usual)
+
+
+def digest_of(body: bytes) -> str:
+    """What two files have in common if their content is the same."""
+    return hashlib.sha256(body).hexdigest()
 
 
 class Connections:
@@ -106,7 +112,7 @@ class Clients:
         self.counts: Counter[str] = Counter()
         """pages; files; and what was wrong with either: missing, wrong, error; broken: pages with any of these."""
         self.seen: dict[str, str] = {}
-        """URL as a page or a file names it → logical path, of the files that were loaded."""
+        """URL, as a page or a file names it, of each file that was right → digest of its content."""
         self.troubles: list[str] = []
         """The first of them in words."""
 
@@ -203,11 +209,11 @@ class Clients:
             status, body = connections.get(url, accepted)
             wanted = page.tree.files[logical]
             if status == 200:
-                self.seen[url] = logical
                 names = wanted.references(body) if isinstance(wanted, Text) else [] if body == wanted else None
                 if names is None:
                     self._trouble("wrong", f"{where}: {body[:60]!r}")
                 else:
+                    self.seen[url] = digest_of(body)
                     pending += [(urljoin(url, name), target) for name, target in names]
             else:
                 names = None

@@ -66,6 +66,8 @@ class Product:
     """Whether each release has a STATIC_ROOT of its own, as in a container's image."""
     has_releases: bool = False
     """Whether ``ship`` rolls back and prunes; else one goes back by collecting the older sources again."""
+    named: bool = False
+    """Whether processes know the id of the release of their code, which they use whatever is current."""
 
 
 SHIPFILES = Product(
@@ -211,12 +213,13 @@ class Deployment:
 
     def environment(self, tree: Tree, *, around: bool = False) -> dict[str, str]:
         """With which a process runs the code of ``tree``; ``around`` as for the class, but of that process."""
+        named = {"release_id": f"r{tree.generation}"} if self.product.named else {}
         site = {
             "home": str(self.folder),
             "source": str(self.folder / "source"),
             "root": str(self.root(tree)),
             "backend": self.product.backend,
-            "options": dict(self.product.options),
+            "options": {**self.product.options, **named},
             "apps": self.product.apps,
             "middleware": () if around else self.product.middleware,
             "generation": tree.generation,
