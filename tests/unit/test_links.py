@@ -183,5 +183,15 @@ def test_what_was_written_for_the_site_is_found_in_a_bucket(write) -> None:
     assert body_of(built, "js/a.js").decode() == f"import '{cdn}js/kept-Bx3kQ9dZ.js'"
     assert body_of(built, "js/kept-Bx3kQ9dZ.js") == b"export default '/static/img/i.png'"
     assert b'src="/static/img/i.png"' in body_of(built, "page.html")
+    # A bucket of its own has no folder, and perhaps uploads beside the static files.
+    urls = ("/static/img/i.png", "/media/b.png", "/img/i.png")
+    write({"css/a.css": "".join(f"a{{background:url({url})}}" for url in urls)})
+    whole = build(sources(root), config, static_url="https://cdn.example.com/", site_url="/static/")
+    name = image.rpartition("/")[2]
+    assert body_of(whole, "css/a.css").decode() == (
+        f"a{{background:url(https://cdn.example.com/{image})}}a{{background:url(/media/b.png)}}"
+        f"a{{background:url(/img/{name})}}"
+    )
+    write({"css/a.css": "a{background:url(/static/img/i.png?v=1#x)}"})
     # Where nothing is elsewhere, nothing is other than it was.
     assert b"url(/static/img/i.png?" in body_of(build(sources(root), config, static_url=cdn), "css/a.css")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
 
 from ..config import RewriteConfig, Severity
 from ..errors import Names
@@ -56,12 +57,17 @@ def resolve(
 
     ``lookalikes`` are paths that people may take for that of ``static_url``: in own files references that begin with
     one of them are noted. ``site_url`` is STATIC_URL on the site itself, where all files are at ``static_url`` instead:
-    a reference below it to one of them is meant for that.
+    a reference below it to one of them is meant for that. If ``static_url`` is all of a host then, an absolute path
+    that is none of theirs is somebody else's.
     """
     links: dict[str, list[Link]] = {}
     problems = Problems()
     hints = _Hints({*scanned, *others} if others else scanned)
     imported, from_elsewhere = _imported_scripts(scanned, static_url)
+
+    def is_known(target: object) -> bool:
+        return isinstance(target, Target) and (target.logical in scanned or target.logical in others)
+
     for logical in sorted(scanned):
         file = scanned[logical]
         if fault := file.scan.fault:
@@ -69,13 +75,7 @@ def resolve(
             (problems.warnings if fault.severe else problems.notes).append(problem)
         broken: list[tuple[Reference, Target | Unresolvable | _Elsewhere]] = []
         for reference in file.scan.references:
-            target = target_of(reference.url, logical, static_url, reference.base)
-            if target is None and site_url and not reference.base and reference.url.startswith(site_url):
-                url = static_url + reference.url[len(site_url) :]
-                elsewhere = target_of(url, logical, static_url)
-                if isinstance(elsewhere, Target) and (elsewhere.logical in scanned or elsewhere.logical in others):
-                    links.setdefault(logical, []).append(Link(reference, elsewhere.logical, url))
-                    continue
+            target, url = _meant(reference, logical, static_url, site_url, is_known)
             if target is None:
                 if lookalikes and file.source.own and not reference.base and reference.kind != "integrity":
                     prefix = next((prefix for prefix in lookalikes if reference.url.startswith(prefix)), "")
@@ -84,15 +84,33 @@ def resolve(
             # Browsers resolve it against the worker's URL, not the script's (HTML Standard, "import scripts into worker
             # global scope"), and which worker that is the script does not tell.
             unsure = reference.kind == "script" and logical in imported and is_relative(reference.url)
-            if isinstance(target, Target) and (target.logical in scanned or target.logical in others):
+            if isinstance(target, Target) and is_known(target):
                 if not (unsure and logical in from_elsewhere):
-                    links.setdefault(logical, []).append(Link(reference, target.logical))
+                    links.setdefault(logical, []).append(Link(reference, target.logical, url))
             # A digest stands beside a reference to the same file, of which enough is said.
             elif reference.kind != "integrity":
                 broken.append((replace(reference, required=False) if unsure else reference, target))
         if broken:
             _report(file, broken, static_url, config, hints, problems)
     return links, problems
+
+
+def _meant(
+    reference: Reference, logical: str, static_url: str, site_url: str, is_known: Callable[[object], bool]
+) -> tuple[Target | Unresolvable | None, str]:
+    """What ``reference`` in the file ``logical`` names; and what stands for it as it is written, if that cannot stay.
+
+    See `resolve`.
+    """
+    target = target_of(reference.url, logical, static_url, reference.base)
+    if not site_url or not reference.url.startswith("/") or reference.base or is_known(target):
+        return target, ""
+    if reference.url.startswith(site_url):
+        url = static_url + reference.url[len(site_url) :]
+        if is_known(elsewhere := target_of(url, logical, static_url)):
+            return elsewhere, url
+    # Beside static files there may be others at a host.
+    return None if urlsplit(static_url).path == "/" else target, ""
 
 
 def imports_scripts(scan: Scan) -> bool:
