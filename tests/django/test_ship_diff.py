@@ -181,7 +181,7 @@ class TestShow:
 
     def test_one_file(self, two):
         facts = json.loads(ship("show", "one", "app.css", "--json")[0])
-        assert facts["source"] == {"size": 29, "digest": digest_bytes(CSS.encode()), "codings": {}}
+        assert facts["source"] == {"size": 29, "digest": digest_bytes(CSS.encode()), "codings": {}, "stored": ""}
         assert facts["digest"] == digest_bytes((two / "root" / facts["name"]).read_bytes())
         assert (facts["size"], facts["type"], facts["references"]) == (REWRITTEN, "text/css", ["x.svg"])
         # By hashed name, too; and who refers to a file.

@@ -211,6 +211,6 @@ def _live_in(store: Store) -> str | None:
 
 def _several(error: ShipfilesError | None) -> Iterator[StoreError]:
     if isinstance(error, StoreErrors):
-        yield from error.errors
+        yield from sorted(error.errors, key=lambda one: one.key)
     elif isinstance(error, StoreError):
         yield error
