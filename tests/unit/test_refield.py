@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Store, read_all
 from tests.sent import send_by_hand
-from tests.unit.test_publish import FAST, SITE, SVG, made
+from tests.unit.test_publish import FAST, SITE, SVG, Dying, Killed, made
 from tests.unit.test_sent import SHAPES
 
 OTHER = ServeConfig(max_age=5, headers={"css/*": {"Content-Language": "de"}, "*.png": {"X-Own": "1"}})
@@ -95,7 +96,7 @@ def test_a_release_that_cannot_be_read_is_told_and_the_others_are_done(built: Lo
     told: list[str] = []
     refield(Target(store, Shape(), OTHER), lambda event: told.append(event.text) if isinstance(event, Notice) else None)
     check_fields(store, sent, OTHER)
-    assert [text for text in told if "the release one stay as they are" in text]
+    assert [text for text in told if "what only this manifest names stays as it is" in text]
 
 
 def test_a_folder_has_no_fields(built: LocalStore, tmp_path: Path) -> None:
@@ -146,3 +147,27 @@ def test_another_run_that_publishes_meanwhile_looks_at_plain_names(built: LocalS
     # Whoever publishes next puts all plain names again.
     assert Unsettled(store).found
     assert [text for text in told if "became current meanwhile" in text]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_an_object_that_another_run_has_put_in_another_form_keeps_its_coding(built: LocalStore, killed: bool) -> None:
+    """A Content-Encoding that the bytes do not have would stay in caches for a year."""
+    store = MemoryStore()
+    send(built, "two", Target(store, Shape(coding="gzip")))
+    if killed:
+        for steps in range(1, 40):
+            with suppress(Killed):
+                send(built, "one", Target(Dying(store, steps, after=True), Shape(), at_once=1))
+    else:
+        send(built, "one", Target(store, Shape()))
+        send(built, "two", Target(store, Shape(coding="gzip")))
+    refield(Target(store, Shape(), OTHER))
+    packed = 0
+    for stored in store.list():
+        there = store.head(stored.key)
+        assert there is not None
+        body = read_all(store, stored.key) or b""
+        is_packed = body[:2] == b"\x1f\x8b"
+        assert (there.fields.get("Content-Encoding") == "gzip") == is_packed, stored.key
+        packed += is_packed
+    assert packed

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..digest import Digest
-from ..errors import KeyNotFound, ManifestError, ReleaseError
+from ..errors import KeyNotFound, ManifestError, ReleaseError, StoreError
 from ..events import Listener, Notice, ignore, phase
-from ..manifest import Manifest
-from ..records import Record
-from ..stores.store import Refields
-from .catalog import manifest_of, record_of_release, records_of
+from ..manifest import Manifest, load
+from ..records import MANIFESTS_PREFIX, Record, is_manifest_key, manifest_key
+from ..stores.store import Refields, read_all
+from .catalog import manifest_of, record_of_release
 from .fields import fields_of, not_held
 from .items import Item, items_of
 from .lock import locked
@@ -32,7 +31,7 @@ class Refielded:
     release: str
     """The current release."""
     releases: int = 1
-    """How many releases were looked at."""
+    """How many releases were looked at, by their manifests; those among them whose sending has not ended."""
     objects: int = 0
     """How many objects have the fields now."""
     missing: list[str] = field(default_factory=list)
@@ -43,7 +42,8 @@ def refield(target: Target, listener: Listener = ignore) -> Refielded:
     """Let every object of the current release of ``target``, and of what others have under hashed names, be answered
     with the header fields that the options say.
 
-    Requests: 1 for each object (see the stores), 1 for each release and each manifest, a few more.
+    Requests: 1 for each object (see the stores), and 1 more where manifests say several codings of one name; 1 for each
+    manifest and a few more.
     Raises `ReleaseError` if the store has no current release, or does not answer requests itself; `ManifestError`,
     `StoreError` and `StoreErrors`, after which some objects have the new fields and all can be answered.
     """
@@ -62,15 +62,15 @@ def refield(target: Target, listener: Listener = ignore) -> Refielded:
         record = record_of_release(store, release)
         current = list(items_of(manifest_of(store, record)))
         result = Refielded(str(target), release)
-        items = {item.key: item for item in current}
+        forms: dict[str, dict[str, Item]] = {item.key: {item.coding: item} for item in current if item.hashed}
         for other in _others(target, record, listener):
             result.releases += 1
             for item in items_of(other):
                 if item.hashed:
-                    items.setdefault(item.key, item)
+                    forms.setdefault(item.key, {}).setdefault(item.coding, item)
         own = frozenset(item.key for item in current)
-        _apply(target, [item for item in items.values() if item.hashed], own, result, listener)
-        plain = [item for item in items.values() if not item.hashed]
+        _apply(target, [*forms.values()], own, result, listener)
+        plain = [{item.coding: item} for item in current if not item.hashed]
         if plain:
             # Where to answer otherwise is to write, another run's bytes under a plain name might be undone: it, or the
             # next one, is told to look.
@@ -87,33 +87,46 @@ def refield(target: Target, listener: Listener = ignore) -> Refielded:
 
 
 def _others(target: Target, current: Record, listener: Listener) -> Iterator[Manifest]:
-    """The manifests of the other releases that can be read."""
-    seen: set[Digest] = {current.manifest}
-    for release, record in records_of(target.store, listener).items():
-        if record.manifest in seen:
+    """The other manifests that can be read, those of runs that have not ended among them."""
+    for stored in target.store.list(MANIFESTS_PREFIX):
+        if not is_manifest_key(stored.key) or stored.key == manifest_key(current.manifest):
             continue
-        seen.add(record.manifest)
+        body = read_all(target.store, stored.key)
         try:
-            yield manifest_of(target.store, record)
+            if body is not None:
+                yield load(body, stored.key)
         except ManifestError as error:
-            listener(Notice(f"{target}: the objects of the release {release} stay as they are. {error}"))
+            listener(Notice(f"{target}: what only this manifest names stays as it is. {error}"))
 
 
-def _apply(target: Target, items: list[Item], own: frozenset[str], result: Refielded, listener: Listener) -> None:
+def _apply(
+    target: Target, forms: list[dict[str, Item]], own: frozenset[str], result: Refielded, listener: Listener
+) -> None:
+    """Let objects be answered as the options say, each in one of the ``forms`` that it may have, by coding."""
     store = target.store
     assert isinstance(store, Refields)
 
-    def one(item: Item) -> bool:
-        assert isinstance(store, Refields)
+    def one(forms: dict[str, Item]) -> bool:
+        item = next(iter(forms.values()))
+        if len(forms) > 1:
+            # A run may have put it in another form since. What it is answered with now tells in which.
+            there = store.head(item.key)
+            if there is None:
+                return False
+            coding = there.fields.get("Content-Encoding", "")
+            if coding not in forms:
+                raise StoreError(item.key, f"its Content-Encoding {coding!r} is none of those that manifests say")
+            item = forms[coding]
         try:
             store.refield(item.key, fields_of(item, target.serve))
         except KeyNotFound:
             return False
         return True
 
-    with phase(listener, "send", len(items)) as progress:
-        for item, done in in_pace(one, items, listener, at_once=target.at_once):
+    with phase(listener, "send", len(forms)) as progress:
+        for found, done in in_pace(one, forms, listener, at_once=target.at_once):
             progress(1, 0)
             result.objects += done
-            if not done and item.key in own:
-                result.missing.append(item.key)
+            key = next(iter(found.values())).key
+            if not done and key in own:
+                result.missing.append(key)
