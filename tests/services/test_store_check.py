@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from shipfiles.doctor.probe import Question, examine
+from shipfiles.doctor.probe import examine
+from shipfiles.doctor.question import Question
 from shipfiles.doctor.steps import Examined
 from shipfiles.paths import PROBES
 from shipfiles.stores.opening import open_store

@@ -18,8 +18,9 @@ import pytest
 
 from shipfiles.config import ServeConfig
 from shipfiles.doctor import public
-from shipfiles.doctor.probe import Question, examine
+from shipfiles.doctor.probe import examine
 from shipfiles.doctor.public import NotReached, Page, fetch, public_fault, url_of
+from shipfiles.doctor.question import Question
 from shipfiles.doctor.steps import Examined, Step
 from shipfiles.errors import StoreError
 from shipfiles.paths import PROBES

@@ -5,17 +5,16 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-from ..config import ServeConfig
 from ..errors import Denied, KeyExists, NoAnswer, ShipfilesError, StoreError, fit_to_show
 from ..http.headers import file_headers
 from ..paths import PROBES
 from ..records import POINTER_KEY
 from ..stores.permissions import Verb
-from ..stores.store import Conditions, Copies, Permissions, Refields, Store, read_all
+from ..stores.store import Conditions, Copies, Permissions, Refields, read_all
 from .public import Fetch, fetch, public_fault
-from .steps import USES, Examined, Steps, Use
+from .question import Question, named
+from .steps import Examined, Steps, Use
 from .visit import Sent, visit
 
 _APART = 600.0  # seconds; see release.clocks
@@ -33,23 +32,6 @@ PUBLISH: tuple[Use, ...] = ("publish",)
 PRUNE: tuple[Use, ...] = ("prune",)
 METADATA: tuple[Use, ...] = ("metadata",)
 WEB: tuple[Use, ...] = ("web",)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be examined."""
-
-    store: Store
-    public_url: str = ""
-    """The URL below which browsers find the keys."""
-    origin: str = ""
-    """The origin of the pages: ``https://www.example.com``. Empty if nobody knows."""
-    uses: Sequence[Use] = USES
-    """Who is to be able to work with these credentials."""
-    coding: str = ""
-    """The content coding in which files are stored, if they are."""
-    serve: ServeConfig = field(default_factory=ServeConfig)
-    """Says what files are answered with."""
 
 
 def examine(question: Question, ask: Fetch = fetch, pause: Callable[[float], None] = time.sleep) -> Examined:
@@ -339,11 +321,6 @@ class _Probe:
         except StoreError:
             # Where one may not list, that is also the answer for what is not there.
             return likely
-
-
-def named(store: Store) -> str:
-    """A store as people know it."""
-    return str(store) if type(store).__str__ is not object.__str__ else type(store).__name__
 
 
 def _held(headers: Sequence[tuple[str, str]]) -> dict[str, str]:

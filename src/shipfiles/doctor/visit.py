@@ -13,11 +13,11 @@ from ..errors import ShipfilesError, fit_to_show
 from ..records import read_current
 from ..stores.store import Permissions, read_all
 from .public import Fetch, NotReached, Page, cdn_of, public_fault, shown, url_of
+from .question import Question
 from .steps import Steps, Use
 
 if TYPE_CHECKING:
     from ..config import Coding
-    from .probe import Question
 
 _PAGES: tuple[Use, ...] = ("pages",)
 _UNKNOWN_ORIGIN = "https://shipfiles.invalid"

@@ -11,8 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...config import ServeConfig
-from ...doctor.probe import Question, examine, named
+from ...doctor.probe import examine
 from ...doctor.public import public_fault
+from ...doctor.question import Question, named
 from ...doctor.steps import USES, Examined, Step
 from ...release.target import Target
 from ...stores.opening import open_store
