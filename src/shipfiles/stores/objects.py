@@ -23,7 +23,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from ..digest import Digest, Digester, digest_bytes
-from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError
+from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError, os_reason
 from .object_connection import Connection, Service
 from .object_faults import OtherVersion
 from .object_fields import as_headers, canonical, marked, tokens_of, told, without_token
@@ -200,8 +200,12 @@ class ObjectStore:
             if found.meta["size"] > _PART:
                 with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
                     path = os.path.join(folder, "file")
-                    with open(path, "wb") as file:
-                        file.writelines(self.read(key))
+                    try:
+                        with open(path, "wb") as file:
+                            file.writelines(self.read(key))
+                    except OSError as error:
+                        what = f"no temporary file for it can be written: {os_reason(error)}"
+                        raise StoreError(key, what) from error
                     self.put(key, path, fields=fields)
                 return
             body, version, _ = self._read_small(key)
