@@ -349,6 +349,8 @@ def test_a_token_goes_with_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     # What is in the environment alone the client of the store finds by itself.
     assert keys({}, {}) == (None, None, None, None)
+    # A pair of which the settings have one half.
+    assert keys({}, {"AWS_SECRET_ACCESS_KEY": "half"}) == ("env", "half", "t", None)
     # Settings that take a part of it from there need the rest.
     assert keys({}, {"AWS_ACCESS_KEY_ID": "env", "AWS_SECRET_ACCESS_KEY": "e"})[2] == "t"
     assert keys({}, {"AWS_ACCESS_KEY_ID": "other", "AWS_SECRET_ACCESS_KEY": "o"})[2] is None
@@ -621,7 +623,9 @@ def test_references_that_were_written_for_the_site() -> None:
     assert site_url("/static/") == "/static/"
     assert site_url("static/") == "/static/"
     assert site_url("/static/", location="static") == ""  # the path is the same there
+    assert site_url("/static/", base_url="/static/") == ""
     assert site_url("https://cdn.example.com/static/") == ""
+    assert conf.site_url(SFTPStaticStorage(host="www1", root_path="/srv").config) == ""
     assert conf.site_url(StaticStorage(base_url="https://cdn.example.com/assets/").config) == ""
 
 
@@ -702,12 +706,15 @@ def test_a_long_life_under_plain_names(project: Path) -> None:
     assert told("max-age=60, immutable") == ["W025"]
 
 
-def test_the_middleware_in_vain(project: Path) -> None:
+def test_the_middleware_in_vain(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def told(**serve: Any) -> list[str]:
         return list(checked("S3StaticStorage", {"bucket_name": "b-1", "serve": serve}, MIDDLEWARE=[MIDDLEWARE]))
 
     assert told() == ["W022"]
     assert told(root_files={"/favicon.ico": "favicon.ico"}) == []
+    monkeypatch.setattr("shipfiles.django.checks.has_static_app", lambda: True)
+    found = checked("S3StaticStorage", {"bucket_name": "b-1"})
+    assert found["W022"].startswith("A StaticApp is in wsgi.py or asgi.py, but browsers fetch static files from https")
 
 
 def test_other_checks_know_of_stores(project: Path) -> None:

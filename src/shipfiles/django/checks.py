@@ -333,17 +333,19 @@ def check_middleware_storage() -> Iterator[CheckMessage]:
 
 
 def check_middleware_in_vain() -> Iterator[CheckMessage]:
-    """W022 (deploy): our middleware where all files are in a store."""
+    """W022 (deploy): our middleware or StaticApp where all files are in a store."""
     try:
         config = _config()
     except ImproperlyConfigured:
         return  # E010 speaks of it
-    if not isinstance(config, conf.RemoteConfig) or MIDDLEWARE not in (settings.MIDDLEWARE or []):
+    is_middleware = MIDDLEWARE in (settings.MIDDLEWARE or [])
+    if not isinstance(config, conf.RemoteConfig) or not (is_middleware or has_static_app()):
         return
     serve = config.serve
     if serve.root_folder is None and not (serve.root_files or serve.single_page or serve.release_header):
         yield CheckWarning(
-            f"'{MIDDLEWARE}' is in MIDDLEWARE, but browsers fetch static files from {config.base_url}.",
+            f"{f'{MIDDLEWARE!r} is in MIDDLEWARE' if is_middleware else 'A StaticApp is in wsgi.py or asgi.py'}, but "
+            f"browsers fetch static files from {conf.base_url(config)}.",
             hint="Remove it: runserver serves the files in development without it, too. It is of use for files at the "
             "root of the site (OPTIONS['serve']['root_folder'] and ['root_files']), which no store can serve there.",
             id="shipfiles.W022",

@@ -478,7 +478,7 @@ def site_url(config: StaticConfig) -> str:
     if not isinstance(config, RemoteConfig) or not here or _names_host(here):
         return ""
     mounted = _mounted(here) or ""
-    return mounted if mounted not in ("/", urlsplit(config.base_url or "").path) else ""
+    return mounted if mounted not in ("/", urlsplit(base_url(config) or "").path) else ""
 
 
 def _names_host(url: str) -> bool:

@@ -88,9 +88,11 @@ def _s3(values: Values) -> Meant:
 def _choose_key(values: Values) -> None:
     """Leave out what the client of the store finds in the environment itself, and a token that belongs to another."""
     sources = values.sources
-    source = sources.get("access_key", "")
-    if source == "$AWS_ACCESS_KEY_ID" or (source.startswith("$") and values.get("session_profile")):
-        values.drop("access_key", "secret_key")
+    source, secret = sources.get("access_key", ""), sources.get("secret_key", "")
+    if source.startswith("$") and secret.startswith("$"):
+        both = (source, secret) == ("$AWS_ACCESS_KEY_ID", "$AWS_SECRET_ACCESS_KEY")
+        if both or values.get("session_profile"):
+            values.drop("access_key", "secret_key")
     if sources.get("security_token", "").startswith("$") and values.get("access_key") != os.environ.get(
         "AWS_ACCESS_KEY_ID", object()
     ):
