@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from .durations import parse_duration
@@ -386,7 +387,8 @@ def from_mapping(kind: type[C], given: Mapping[str, Any], where: str = "OPTIONS"
 
     Raises `ConfigError` for a key that ``kind`` does not have and for a value of the wrong type, naming the key.
     """
-    hints = get_type_hints(kind)
+    hashable: Any = kind  # which mypy does not know of dataclasses
+    hints = _hints(hashable)
     known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for key, value in given.items():
@@ -402,6 +404,12 @@ def from_mapping(kind: type[C], given: Mapping[str, Any], where: str = "OPTIONS"
         return kind(**values)
     except ConfigError as error:
         raise ConfigError(_placed(str(error), where)) from None
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    # They are strings until somebody asks, and to read them takes longer than all else that is done with options.
+    return get_type_hints(kind)
 
 
 _SECTION_AND_OPTION = re.compile(r"(\w+)\.(\w+)")
