@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,7 +11,7 @@ from random import Random
 
 import pytest
 
-from shipfiles.errors import Busy, KeyExists, NoAnswer, StoreError, StoreErrors
+from shipfiles.errors import Busy, Denied, KeyExists, NoAnswer, StoreError, StoreErrors
 from shipfiles.events import Event, Retried, ignore
 from shipfiles.records import read_current
 from shipfiles.release.pace import in_pace
@@ -71,7 +72,7 @@ def google_fake() -> Iterator[GoogleBucket]:
         (400, "BadDigest", NoAnswer),
         (409, "OperationAborted", NoAnswer),
         (400, "KeyTooLongError", StoreError),
-        (403, "AccessDenied", StoreError),
+        (403, "AccessDenied", Denied),
         (403, "RequestTimeTooSkewed", StoreError),
         (404, "NoSuchBucket", StoreError),
         (501, "NotImplemented", StoreError),
@@ -97,7 +98,7 @@ def test_a_refusal(bucket: Bucket, status: int, code: str, told: type[StoreError
         (403, "userRateLimitExceeded", Busy),
         (503, "backendError", Busy),
         (500, "internalError", NoAnswer),
-        (403, "forbidden", StoreError),
+        (403, "forbidden", Denied),
     ],
 )
 def test_a_refusal_of_google(google_fake: GoogleBucket, status: int, reason: str, told: type[StoreError]) -> None:
@@ -267,6 +268,48 @@ def test_a_large_body_is_not_sent_on_after_an_interrupt(
         list(in_pace(lambda path: hasty.put("a", path), items(), ignore, at_once=2))
     assert sum(len(asked.body) for asked in server.asked) < 60 * MIB
     assert store.head("a") is None
+
+
+@pytest.mark.parametrize("kind", ["s3", "google"])
+def test_large_bodies_wait_for_room(bucket: Bucket, google_fake: GoogleBucket, kind: str, tmp_path: Path) -> None:
+    """Small ones do not: all twelve are on their way at once."""
+    server, store = (bucket, s3(bucket.url)) if kind == "s3" else (google_fake, google(google_fake.url))
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_bytes(bytes(4 * MIB))
+    small.write_bytes(bytes(4000))
+    guard, held = threading.Lock(), [0, 0]
+
+    def fault(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        with guard:
+            held[0] += len(asked.body)
+            held[1] = max(held)
+        answer = do()
+        with guard:
+            held[0] -= len(asked.body)
+        return answer
+
+    server.fault = fault
+    hasty = unrepeated(store)
+    assert len(list(in_pace(lambda n: hasty.put(f"{n}", str(large)), range(20), ignore, at_once=12))) == 20
+    assert held[1] <= 33 * MIB
+    together = threading.Barrier(12, timeout=20)
+
+    def meet(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        together.wait()
+        return do()
+
+    server.fault = meet
+    assert len(list(in_pace(lambda n: hasty.put(f"{n}", str(small)), range(24), ignore, at_once=12))) == 24
+
+
+def test_a_file_that_grows_meanwhile_is_sent_in_parts(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "grows"
+    path.write_bytes(bytes(7 * MIB))
+    monkeypatch.setattr(os.path, "getsize", lambda _: 10)
+    s3(bucket.url).put("a", str(path))
+    assert len(bucket.objects["site/a"][0]) == 7 * MIB
 
 
 # Releases

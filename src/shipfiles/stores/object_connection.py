@@ -9,7 +9,8 @@ import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -24,7 +25,7 @@ from .permissions import Verb
 
 _T = TypeVar("_T")
 
-_LARGE_AT_ONCE = 3
+_HELD = 32 << 20  # of bodies at once
 _REMEMBERED = 64
 _CLIENTS = 32
 _FIRST_PAUSE = 0.05  # seconds
@@ -148,6 +149,29 @@ class Service(Protocol):
         ...
 
 
+class Room:
+    """As many bytes as may be held in memory at once."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, size: int) -> Iterator[None]:
+        """Wait until there is room for ``size`` bytes, and take it meanwhile; all of it for what is larger."""
+        size = min(size, self._size)
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken + size <= self._size)
+            self._taken += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= size
+                self._changed.notify_all()
+
+
 class Session:
     """What one process has open."""
 
@@ -155,7 +179,7 @@ class Session:
         self.module = module
         self.parents = parents  # kept: to close it would wait for threads that this process does not have
         self.guard = threading.Lock()
-        self.large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
+        self.room = Room(_HELD)
         self.clients: OrderedDict[tuple[tuple[str, str], ...], Any] = OrderedDict()
         self.seen: OrderedDict[str, tuple[Digest, str, tuple[str, ...]]] = OrderedDict()
 
@@ -177,9 +201,9 @@ class Connection:
         return self._open().module
 
     @property
-    def large(self) -> threading.BoundedSemaphore:
-        """Held while a large body is on its way."""
-        return self._open().large
+    def room(self) -> Room:
+        """For the bodies that are on their way."""
+        return self._open().room
 
     def client(self, headers: Mapping[str, str] = {}) -> Any:
         """A client that sends ``headers`` with every request."""

@@ -17,7 +17,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
@@ -33,7 +33,6 @@ from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
 _CHUNK = 1 << 20
 _PART = 5 << 20  # the least that S3 takes as a part of an upload, and the most that is held whole
 _PARTS_AT_ONCE = 3
-_LARGE = 1 << 20
 _SMALL = 1 << 20  # up to this size the version of what was read is remembered
 _TRIES = 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -44,8 +43,8 @@ class ObjectStore:
 
     An overwrite is at one instant, and so are a create-only put and a swap where the store puts on conditions. Where it
     does not (`Service` says so), one looks first, and of two at once both may succeed. So it is with a create-only put
-    of more than 5 MiB, as uploads in parts know no condition. Safe to use from several threads; of bodies of more than
-    1 MiB, three are on their way at once.
+    of more than 5 MiB, as uploads in parts know no condition. Safe to use from several threads; bodies of 32 MiB
+    together are on their way at once.
     """
 
     _no_version = f'"{"0" * 32}"'
@@ -83,27 +82,23 @@ class ObjectStore:
     ) -> Stored:
         check_key(key)
         attributes = canonical({**self._service.fields, **fields}, self._service.own, key)
-        held: list[bytes] = []
-        size = 0
-        with ExitStack() as gate:
-            for chunk in chunks_of(body, key):
-                held.append(chunk)
-                if size <= _LARGE < size + len(chunk):
-                    gate.enter_context(self._connection.large)
-                size += len(chunk)
-                if size > _PART:
-                    break
-            else:
-                whole = b"".join(held)
-                if digest is not None:
-                    check_digest(key, digest_bytes(whole), digest)
-                if mode == "overwrite":
-                    self._send(key, whole, attributes, "overwrite")
-                elif not self._create(key, whole, attributes):
-                    raise KeyExists(key)
-                return Stored(key, size)
-            held.clear()
+        expected = _size_of(body)
+        with self._patient._connection.room.taken(self._held(expected)):
+            if expected <= _PART:
+                whole = _beginning(body, key, expected)
+                if len(whole) <= _PART:  # it may have grown
+                    if digest is not None:
+                        check_digest(key, digest_bytes(whole), digest)
+                    if mode == "overwrite":
+                        self._send(key, whole, attributes, "overwrite")
+                    elif not self._create(key, whole, attributes):
+                        raise KeyExists(key)
+                    return Stored(key, len(whole))
             return self._patient._send_in_parts(key, body, mode, digest, attributes)
+
+    def _held(self, size: int) -> int:
+        """About how much of a body of ``size`` bytes is in memory while it is put. Bytes."""
+        return size if size <= _PART else _PARTS_AT_ONCE * _PART
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
         check_key(key)
@@ -351,6 +346,28 @@ class ObjectStore:
         if _CONTROL.search(key):
             raise StoreError(key, "the name has a control character, which no object's name can have here")
         return self._service.prefix + key
+
+
+def _size_of(body: Body) -> int:
+    """The bytes of ``body``, 0 for a file that cannot be looked at: who reads it says why."""
+    if isinstance(body, bytes):
+        return len(body)
+    with suppress(OSError, ValueError):
+        return os.path.getsize(body)
+    return 0
+
+
+def _beginning(body: Body, key: str, expected: int) -> bytes:
+    """All of ``body``, which is ``expected`` to have that size; of more than 5 MiB, more than 5 MiB."""
+    found: list[bytes] = []
+    size = 0
+    # At once: what is read in pieces is held twice while they are put together.
+    for chunk in chunks_of(body, key, max(expected + 1, 1 << 16)):
+        found.append(chunk)
+        size += len(chunk)
+        if size > _PART:
+            break
+    return b"".join(found)
 
 
 def new_token() -> str:

@@ -223,19 +223,19 @@ def check_key(key: str) -> None:
         raise StoreError(key, "not a key: it has an empty part, '.', '..' or a NUL")
 
 
-def chunks_of(body: Body, key: str) -> Iterator[bytes]:
-    """The bytes of ``body``, a file in chunks of at most 1 MiB. Raises `StoreError` for a file that cannot be read.
+def chunks_of(body: Body, key: str, size: int = _CHUNK) -> Iterator[bytes]:
+    """The bytes of ``body``, a file in chunks of at most ``size``. Raises `StoreError` for a file that cannot be read.
 
     Only errors of the file that is read: what goes wrong where the chunks are written is told by who writes them. A
     file is not read on when nobody waits any more for the thread that has asked for it (`work.given_up`).
     """
-    return iter((body,)) if isinstance(body, bytes) else _read(body, key, given_up())
+    return iter((body,)) if isinstance(body, bytes) else _read(body, key, size, given_up())
 
 
-def _read(path: str, key: str, stops: Callable[[], bool]) -> Iterator[bytes]:
+def _read(path: str, key: str, size: int, stops: Callable[[], bool]) -> Iterator[bytes]:
     try:
         with open_regular(path) as file:
-            while chunk := file.read(_CHUNK):
+            while chunk := file.read(size):
                 if stops():
                     raise StoreError(key, "broken off")
                 yield chunk
