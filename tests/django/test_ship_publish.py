@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from shipfiles.django import conf
@@ -140,6 +141,36 @@ def test_failures_are_told_and_the_others_sent(project: Path, write) -> None:
         assert live(str(folder)) == built()
 
 
+class Cut(MemoryStore):
+    """Where somebody presses Ctrl-C when the first image is sent."""
+
+    def put(self, key: str, *arguments: Any, **options: Any) -> Any:
+        if key.endswith(".png"):
+            raise KeyboardInterrupt
+        return super().put(key, *arguments, **options)
+
+    def __str__(self) -> str:
+        return "cut"
+
+
+def test_ctrl_c(project: Path, write) -> None:
+    write(SITE)
+    folder = project / "mirror"
+    with to(str(folder), Cut()):
+        collect("--build-only")
+        out = io.StringIO()
+        with pytest.raises(CommandError) as told:
+            call_command("ship", "publish", "--json", stdout=out)
+        assert told.value.returncode == 130
+        assert str(told.value) == (
+            f"Interrupted while the release {built()} was sent to cut: what is live there is whole. "
+            f"The release is live in {folder}. Run again to finish."
+        )
+        facts = json.loads(out.getvalue())
+        assert facts["error"] == str(told.value)
+        assert [one["target"] for one in facts["targets"]] == [str(folder)]
+
+
 def test_plan(two: tuple[str, str], bucket: Bucket) -> None:
     out, err = ship("plan")
     assert err == ""
@@ -153,6 +184,7 @@ def test_plan(two: tuple[str, str], bucket: Bucket) -> None:
     assert lines[3].startswith("Largest: a.")
     assert lines[-1].startswith("Time: about ")
     assert set(bucket.methods) == {"GET"}
+    assert facts["round_trip"] > 0
     bucket.asked.clear()
     ship("publish")
     assert len(bucket.asked) == facts["requests"]

@@ -150,6 +150,11 @@ class Sending:
         where = f"while the release {self._release} was sent to {waiting[0]}" if waiting else ""
         return f"Interrupted {where}: what is live there is whole. {self._live}Run again to finish."
 
+    def facts(self, error: str) -> dict[str, Any]:
+        """What became of all, for ``--json``; the ``error`` is empty if there is none."""
+        facts = {"release": self._release, "targets": [outcome.facts() for outcome in self.outcomes]}
+        return {"error": error} | facts if error else facts
+
     @property
     def _live(self) -> str:
         live = [str(outcome.target) for outcome in self.outcomes if outcome.live == self._release]

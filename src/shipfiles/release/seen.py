@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -104,6 +105,8 @@ class Look:
         kept: Kept,
         listener: Listener,
     ) -> None:
+        self.round_trip = 0.0
+        """How long the first request took, the way to the store included. Seconds."""
         self._target = target
         self._store = target.store
         self._digest = manifest
@@ -114,7 +117,9 @@ class Look:
 
     def look(self) -> Seen:
         """What there is now. What cannot be read is told and taken for missing."""
+        began = time.monotonic()
         body = read_all(self._store, POINTER_KEY)
+        self.round_trip = self.round_trip or time.monotonic() - began
         if body is None:
             return Seen(None, None, {})
         try:

@@ -144,7 +144,6 @@ class _Sending:
         self._wanted = {item.key: item for item in items_of(self._manifest)}
         self._result = Sent(str(target), release)
         self._note = new_note(self._digest)
-        self._round_trip = 0.0
         self._eyes = Look(target, self._digest, self._wanted, self._note, kept, listener)
         self._there = There(self._store)
         self._delivery = Delivery(source, release, target, self._there, listener, self._tell)
@@ -167,7 +166,7 @@ class _Sending:
             # Each is looked at before they are deleted.
             requests += len(seen.stale) + -(-len(seen.stale) // 1000)
         return Plan(
-            str(self._target), self._release, seen.current[0], found, deleted, requests, nothing, self._round_trip
+            str(self._target), self._release, seen.current[0], found, deleted, requests, nothing, self._eyes.round_trip
         )  # fmt: skip
 
     def run(self) -> Sent:

@@ -77,10 +77,11 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         try:
             sending.run(lambda target: write(f"Sending the release {release} to {target}"))
         except KeyboardInterrupt as error:
+            if as_json:
+                print_json(command, sending.facts(sending.interrupted))
             raise CommandError(fit_to_show(sending.interrupted), returncode=INTERRUPTED) from error
     if as_json:
-        facts = {"release": release, "targets": [outcome.facts() for outcome in sending.outcomes]}
-        print_json(command, ({"error": sending.failure} if sending.failure else {}) | facts)
+        print_json(command, sending.facts(sending.failure))
     elif verbosity >= 1:
         for outcome in sending.outcomes:
             command.stdout.write(fit_to_show(outcome.text))

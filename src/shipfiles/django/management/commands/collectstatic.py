@@ -122,7 +122,10 @@ class Command(DjangoCommand):
             raise CommandError(fit_to_show(str(error))) from error
         except KeyboardInterrupt as error:
             text = "Interrupted. What is live is whole; run again to finish."
-            text = self.sending.interrupted if self.sending else text
+            if self.sending:
+                text = self.sending.interrupted
+                if self.json:
+                    self.stdout.write(json.dumps(self.sending.facts(text), indent=2))
             raise CommandError(fit_to_show(text), returncode=INTERRUPTED) from error
         except EOFError as error:
             raise CommandError("Collecting static files cancelled: nobody answered. --noinput asks nothing.") from error
@@ -136,8 +139,9 @@ class Command(DjangoCommand):
         if self.report is not None and self.json:
             facts = {**self.report.facts(), "dry_run": self.dry_run}
             if self.targets:
-                facts["targets"] = [one.facts() for one in sent] or [plan_facts(plan) for plan in self.planned]
-            answer = json.dumps(({"error": failure} if failure else {}) | facts, indent=2)
+                facts["targets"] = [plan_facts(plan) for plan in self.planned]
+            facts |= self.sending.facts(failure) if self.sending else {}
+            answer = json.dumps(facts, indent=2)
         elif closing:
             answer = fit_to_show("\n".join([closing, *(one.text for one in sent), *map(plan_line, self.planned)]))
         if failure:

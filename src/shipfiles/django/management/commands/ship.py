@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from copy import copy
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from shipfiles.django.ends import clear_ends
+from shipfiles.django.ends import INTERRUPTED, clear_ends
 from shipfiles.django.verbs import VERBS, verb_module
 from shipfiles.errors import ShipfilesError, fit_to_show
 
@@ -25,7 +26,11 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         self._asked = argv[2] if argv[2:3] and argv[2] in VERBS else ""
-        super().run_from_argv(argv)
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:  # while the verb was imported, before anything was done
+            self.stderr.write("CommandError: Interrupted.")
+            sys.exit(INTERRUPTED)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         with clear_ends(self):
