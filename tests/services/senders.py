@@ -126,6 +126,10 @@ def _send(
         if isinstance(event, Notice):
             sys.stdout.write(event.text + "\n")
 
+    if place.startswith("gs://"):
+        from google.auth.credentials import AnonymousCredentials
+
+        options = {**options, "credentials": AnonymousCredentials()}
     try:
         target = Target(open_store(place, "the test", options), at_once=at_once, limit=limit)
         sent = send(LocalStore(source), release, target, kept=Kept(kept), listener=listen)

@@ -13,6 +13,7 @@ from shipfiles.build.pipeline import build
 from shipfiles.config import CompressConfig, RewriteConfig
 from shipfiles.release.publish import publish
 from shipfiles.stores.local import LocalStore
+from shipfiles.stores.store import Store, read_all
 from tests.unit.test_publish import sources
 
 from .object_servers import S3_KEY
@@ -57,21 +58,15 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-class Bucket:
-    """A folder of the bucket, looked at by boto3 beside all proxies."""
+class Held:
+    """What a store holds."""
 
-    def __init__(self, client: Any, location: str) -> None:
-        self._client = client
-        self.location = location
-        self.place = f"s3://{BUCKET}/{location}"
+    place: str
+    """Its URL."""
 
     def files(self) -> dict[str, bytes]:
         """Key → bytes of all that is there."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=self.location + "/")
-        keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
-        with ThreadPoolExecutor(8) as pool:
-            bodies = pool.map(lambda key: self._client.get_object(Bucket=BUCKET, Key=key)["Body"].read(), keys)
-            return {key[len(self.location) + 1 :]: body for key, body in zip(keys, bodies, strict=True)}
+        raise NotImplementedError
 
     def check_complete(
         self, releases: Releases, release: str, among: Collection[str] = (), *, settled: bool = True
@@ -100,6 +95,33 @@ class Bucket:
         for key in old:
             assert there[key] in (old[key], new.get(key)), key
         return there
+
+
+class Bucket(Held):
+    """A folder of the bucket, looked at by boto3 beside all proxies."""
+
+    def __init__(self, client: Any, location: str) -> None:
+        self._client = client
+        self.location = location
+        self.place = f"s3://{BUCKET}/{location}"
+
+    def files(self) -> dict[str, bytes]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=self.location + "/")
+        keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+        with ThreadPoolExecutor(8) as pool:
+            bodies = pool.map(lambda key: self._client.get_object(Bucket=BUCKET, Key=key)["Body"].read(), keys)
+            return {key[len(self.location) + 1 :]: body for key, body in zip(keys, bodies, strict=True)}
+
+
+class Behind(Held):
+    """A folder of another kind of store, looked at by a store of ours that has sent nothing."""
+
+    def __init__(self, store: Store, place: str) -> None:
+        self._store = store
+        self.place = place
+
+    def files(self) -> dict[str, bytes]:
+        return {stored.key: read_all(self._store, stored.key) or b"" for stored in self._store.list()}
 
 
 def pointer(there: dict[str, bytes]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Releases on their way to SeaweedFS while requests fail, processes are killed and others publish too.
+"""Releases on their way to stores while requests fail, processes are killed and others publish too.
 
 Each ends with the release complete, or with an error that is true and names a key, and the old release whole. What is
-there is looked at by boto3.
+in SeaweedFS is looked at by boto3.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from .asked import (
     From,
     Share,
 )
-from .object_servers import S3_KEY
+from .object_servers import ACCOUNT, ACCOUNT_KEY, S3_KEY, azure_store, google_store
 from .proxy import Proxy, proxied
 from .senders import Ended, Sender
-from .sent_sites import Bucket, Releases, looked_at, pointer
+from .sent_sites import Behind, Bucket, Releases, looked_at, pointer
 
 pytestmark = pytest.mark.services
 
@@ -155,6 +155,34 @@ def test_connections_on_which_nothing_comes(
         succeed(sender, **task(large, release, way, bucket, request=2.0))
         assert any(asked.fault for asked in way.asked)
         bucket.check_complete(large, release)
+
+
+@pytest.mark.parametrize("faults", ["503", "reset-before-the-body", "answer-lost", "all"])
+def test_a_tenth_of_the_requests_fails_at_azure(sender: Sender, azurite: str, large: Releases, faults: str) -> None:
+    location = secrets.token_hex(8)
+    there = Behind(azure_store(azurite, location), f"az://container/{location}")
+    with proxied(azurite) as way:
+        way.plan = Share(FAULTS[faults])
+        for release in (large.old, large.new):
+            options = {"account_name": ACCOUNT, "account_key": ACCOUNT_KEY, "endpoint_url": way.url}
+            run = {"source": str(large.root), "release": release, "place": there.place, "options": options}
+            succeed(sender, **run)
+            there.check_complete(large, release, among=[large.old])
+        assert sum(bool(asked.fault) for asked in way.asked) >= 10
+
+
+@pytest.mark.parametrize("faults", ["503", "reset-before-the-body", "answer-lost", "all"])
+def test_a_tenth_of_the_requests_fails_at_google(sender: Sender, fake_gcs: str, large: Releases, faults: str) -> None:
+    location = secrets.token_hex(8)
+    there = Behind(google_store(fake_gcs, location), f"gs://bucket/{location}")
+    with proxied(fake_gcs) as way:
+        way.plan = Share(FAULTS[faults])
+        for release in (large.old, large.new):
+            options = {"endpoint_url": way.url}
+            run = {"source": str(large.root), "release": release, "place": there.place, "options": options}
+            succeed(sender, **run)
+            there.check_complete(large, release, among=[large.old])
+        assert sum(bool(asked.fault) for asked in way.asked) >= 10
 
 
 def test_a_slow_link(sender: Sender, way: Proxy, bucket: Bucket, large: Releases) -> None:
