@@ -17,7 +17,7 @@ from shipfiles.records import now, read_release
 from shipfiles.release import send as send_module
 from shipfiles.release.activate import activate, rollback
 from shipfiles.release.fields import fields_of
-from shipfiles.release.items import Shape, items_of
+from shipfiles.release.items import Shape, items_of, sent_manifest
 from shipfiles.release.prune import plan_prune, prune
 from shipfiles.release.publish import publish
 from shipfiles.release.repair import repair
@@ -379,3 +379,18 @@ def test_back_to_a_release_that_was_sent_in_another_form(
     assert {entry.digest for entry in now.entries.values()} == {
         entry.digest for entry in read_release(partial(read_all, built), "two").entries.values()
     }
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_to_send_a_release_again_puts_its_sources_back(built: LocalStore, store: Store, shape: Shape) -> None:
+    target = Target(store, shape)
+    for release in ("two", "three"):
+        send_module.send(built, release, target)
+    rollback(store, manifest_name="")
+    sent = send_module.send(built, "two", target)
+    assert {change.logical for change in sent.changed} <= {"css/app.css", ""}
+    now = current(store)
+    assert now == sent_manifest(read_release(partial(read_all, built), "two") or Manifest({}), shape)
+    check_sent(store, now, fields=has_fields(store))
+    assert verify(store, "two", manifest_name="").faults == []
+    assert send_module.send(built, "two", target).changed == []
