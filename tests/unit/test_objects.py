@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ import pytest
 
 from shipfiles.digest import digest_bytes
 from shipfiles.errors import ConfigError, KeyExists, KeyNotFound, StoreError
+from shipfiles.events import ignore
+from shipfiles.release.pace import in_pace
 from shipfiles.stores.object_connection import Limits
 from shipfiles.stores.objects import ObjectStore
 from shipfiles.stores.opening import open_store
@@ -358,6 +361,34 @@ def write_records(store: Store) -> None:
     assert store.swap(".shipfiles/current.json", b"one", b"two")
     assert isinstance(store, Copies)
     store.copy(".shipfiles/manifests/a.json", ".shipfiles/manifests/b.json")
+
+
+# Interrupts
+
+
+def test_an_upload_that_is_interrupted_leaves_no_parts(bucket: Bucket, store: Store, tmp_path: Path) -> None:
+    """A store bills parts until they are deleted, though nobody sees them."""
+    (tmp_path / "film").write_bytes(bytes(64 * MIB))
+
+    def slow(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        if asked.method == "PUT":
+            time.sleep(0.1)
+        return do()
+
+    def items() -> Iterator[str]:
+        yield "film"
+        while not any([*bucket.uploads.values()]):  # until a part has arrived
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    bucket.fault = slow
+    with pytest.raises(KeyboardInterrupt):
+        list(in_pace(lambda key: store.put(key, str(tmp_path / key)), items(), ignore))
+    assert bucket.uploads == {}
+    assert bucket.objects == {}
+    assert {asked.method for asked in bucket.asked} == {"POST", "PUT", "DELETE"}
+    # The store can be used as before.
+    store.put("film", str(tmp_path / "film"))
 
 
 # Lost answers
