@@ -353,7 +353,8 @@ class StoreErrors(StoreError):
         if count == 1 and not why:
             Exception.__init__(self, str(self.errors[0]))
             return
-        lines = [f"{'1 key' if count == 1 else f'{count} keys'} could not be written{f' ({why})' if why else ''}:"]
+        keys = "1 key" if count == 1 else f"{count} keys"
+        lines = [f"The store did not do what it was asked about {keys}{f' ({why})' if why else ''}:"]
         lines += [f"  {error}" for error in self.errors[:_MOST_KEYS]]
         if count > _MOST_KEYS:
             lines.append(f"  and {count - _MOST_KEYS} more")

@@ -168,7 +168,10 @@ def test_what_fails_for_good_stops_all_and_all_that_failed_is_told() -> None:
     assert [error.key for error in run.errors.errors][:2] == ["20", "22"]
     assert sorted(int(error.key) for error in run.errors.errors) == [3, 20, 21, 22]
     assert max(item for _, item in run.begun) < 20 + 8
-    assert str(run.errors).splitlines()[:2] == ["4 keys could not be written:", "  20: access denied"]
+    assert str(run.errors).splitlines()[:2] == [
+        "The store did not do what it was asked about 4 keys:",
+        "  20: access denied",
+    ]
 
 
 def test_one_failure_is_told_as_it_is() -> None:

@@ -12,7 +12,7 @@ from ..errors import KeyNotFound, ManifestError, ReleaseError, StoreError
 from ..events import Listener, Notice, ignore, phase
 from ..manifest import Manifest, load
 from ..records import MANIFESTS_PREFIX, Record, is_manifest_key, manifest_key
-from ..stores.store import Refields, read_all
+from ..stores.store import Refields, read_all, unrepeated
 from .catalog import manifest_of, record_of_release
 from .fields import fields_of, not_held
 from .items import Item, items_of
@@ -103,7 +103,7 @@ def _apply(
     target: Target, forms: list[dict[str, Item]], own: frozenset[str], result: Refielded, listener: Listener
 ) -> None:
     """Let objects be answered as the options say, each in one of the ``forms`` that it may have, by coding."""
-    store = target.store
+    store = unrepeated(target.store)
     assert isinstance(store, Refields)
 
     def one(forms: dict[str, Item]) -> bool:
