@@ -80,9 +80,12 @@ def deploy(**given: Any) -> dict[str, Any]:
 
 
 def written(project: Path) -> dict[str, bytes]:
-    """All of STATIC_ROOT but the lock and what a run remembers."""
+    """All of STATIC_ROOT but the lock, what a run remembers, and which run ended last."""
     root = project / "root"
     files = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    pointer = json.loads(files[POINTER_KEY])
+    pointer.pop("settled", None)
+    files[POINTER_KEY] = json.dumps(pointer).encode()
     return {key: body for key, body in files.items() if key not in (STATE_KEY, ".shipfiles/lock")}
 
 
