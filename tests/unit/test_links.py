@@ -192,6 +192,10 @@ def test_what_was_written_for_the_site_is_found_in_a_bucket(write) -> None:
         f"a{{background:url(https://cdn.example.com/{image})}}a{{background:url(/media/b.png)}}"
         f"a{{background:url(/img/{name})}}"
     )
+    cdn_alone = "https://cdn.example.com/"
+    assert b"url(/media/b.png)" in body_of(
+        build(sources(root), config, static_url=cdn_alone, site_url=cdn_alone), "css/a.css"
+    )
     write({"css/a.css": "a{background:url(/static/img/i.png?v=1#x)}"})
     # Where nothing is elsewhere, nothing is other than it was.
     assert b"url(/static/img/i.png?" in body_of(build(sources(root), config, static_url=cdn), "css/a.css")

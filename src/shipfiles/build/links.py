@@ -56,9 +56,9 @@ def resolve(
     """The references in ``scanned`` that lead to one of them or of ``others``, by file; and those that lead nowhere.
 
     ``lookalikes`` are paths that people may take for that of ``static_url``: in own files references that begin with
-    one of them are noted. ``site_url`` is STATIC_URL on the site itself, where all files are at ``static_url`` instead:
-    a reference below it to one of them is meant for that. If ``static_url`` is all of a host then, an absolute path
-    that is none of theirs is somebody else's.
+    one of them are noted. ``site_url`` is STATIC_URL, where all files are at ``static_url`` instead: a path below it
+    that leads to one of them is meant for that. If ``static_url`` is all of a host then, an absolute path that is none
+    of theirs is somebody else's.
     """
     links: dict[str, list[Link]] = {}
     problems = Problems()

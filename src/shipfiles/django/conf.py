@@ -470,15 +470,19 @@ def source_url(config: StaticConfig) -> str | None:
 
 
 def site_url(config: StaticConfig) -> str:
-    """STATIC_URL, a path of this site, where the files are in a store whose URLs have another; else empty.
+    """STATIC_URL where the files are in a store whose URLs have another path, or no path of their own; else empty.
 
-    Style sheets that name files below it were written for either, as stock Django rewrites them for any storage.
+    Style sheets that name files below it were written for either, as stock Django rewrites them for any storage; other
+    absolute paths are none of ours then.
     """
     here = url_setting("STATIC_URL")
-    if not isinstance(config, RemoteConfig) or not here or _names_host(here):
+    if not isinstance(config, RemoteConfig) or not here:
         return ""
+    there = urlsplit(base_url(config) or "").path
+    if _names_host(here):
+        return here if there == "/" else ""
     mounted = _mounted(here) or ""
-    return mounted if mounted not in ("/", urlsplit(base_url(config) or "").path) else ""
+    return mounted if mounted not in ("/", there) else ""
 
 
 def _names_host(url: str) -> bool:

@@ -49,7 +49,7 @@ class Making:
     lookalikes: tuple[str, ...] = ()
     """Paths that people may take for that of ``static_url``."""
     site_url: str = ""
-    """STATIC_URL on the site itself, where all files are at ``static_url`` instead; empty if they are not."""
+    """STATIC_URL, where all files are at ``static_url`` instead; empty if they are not."""
 
     def renames(self, release: str) -> bool:
         """Whether the files of ``release``, if they are to be made a release now, get another id."""
