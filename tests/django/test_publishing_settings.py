@@ -625,9 +625,7 @@ def test_references_that_were_written_for_the_site() -> None:
     assert site_url("/static/", location="static") == ""  # the path is the same there
     assert site_url("/static/", base_url="/static/") == ""
     assert site_url("https://cdn.example.com/static/", location="static") == ""
-    assert (
-        site_url("https://b-1.s3.amazonaws.com/") == "https://b-1.s3.amazonaws.com/"
-    )
+    assert site_url("https://b-1.s3.amazonaws.com/") == "https://b-1.s3.amazonaws.com/"
     assert conf.site_url(SFTPStaticStorage(host="www1", root_path="/srv").config) == ""
     assert conf.site_url(StaticStorage(base_url="https://cdn.example.com/assets/").config) == ""
 
