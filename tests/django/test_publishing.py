@@ -16,10 +16,13 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from shipfiles.django.progress import PlainProgress, Retries
 from shipfiles.errors import StoreError
+from shipfiles.events import PhaseEnded, PhaseStarted, Progress, Retried
 from shipfiles.records import POINTER_KEY
 from shipfiles.release.catalog import pointer_of, records_of
 from shipfiles.stores.local import LocalStore
@@ -336,3 +339,44 @@ execute_from_command_line(["manage.py", "collectstatic", "--noinput"])
     assert line.endswith(" was sent to s3://bucket/static: what is live there is whole. Run again to finish.")
     assert bucket.objects[f"static/{POINTER_KEY}"] == pointer
     assert before in pointer[0].decode()
+
+
+def test_djangos_own_command_sends_too(project: Path, write) -> None:
+    """Without our application in INSTALLED_APPS it asks the storage to post-process, and tells what that says."""
+    write(SITE)
+    refusing = Refusing()
+    with to(refusing):
+        found = {name: (FileSystemStorage(project / "src"), name) for name in SITE}
+        assert not [one for *_, one in staticfiles_storage.post_process(found) if isinstance(one, Exception)]
+        before = built()
+        assert current(refusing) == before
+        write({"a.txt": LONG * 2})
+        refusing.ending = (".txt",)
+        ((name, _, error),) = staticfiles_storage.post_process(found)
+        assert name == "All"
+        assert f"{before} is live there, as before." in str(error)
+
+
+def test_a_log_gets_a_line_now_and_then() -> None:
+    lines: list[str] = []
+    now = [0.0]
+    progress, retries = PlainProgress(lines.append, lambda: now[0]), Retries(lambda: now[0])
+    progress(PhaseStarted("send", 1000, 10_000_000))
+    for second in range(1, 26):
+        now[0] = float(second)
+        progress(Progress("send", 10, 100_000))
+    progress(PhaseEnded("send", 25.0))
+    assert lines == [
+        "Send: 100 of 1,000 files, 1.0 MB of 10.0 MB, 100.0 kB/s",
+        "Send: 200 of 1,000 files, 2.0 MB of 10.0 MB, 100.0 kB/s",
+        "Send: 250 files, 2.5 MB, 25 s, 100.0 kB/s",
+    ]
+    told = []
+    for second in range(25):
+        now[0] = float(second)
+        told.append(retries(Retried("a.css", "no answer", 0.1, 32)))
+    assert [text for text in told if text] == [
+        "Asked again, a.css: no answer; 32 at once from now on",
+        "Asked again, 11 times so far, last a.css: no answer; 32 at once from now on",
+        "Asked again, 21 times so far, last a.css: no answer; 32 at once from now on",
+    ]

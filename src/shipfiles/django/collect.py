@@ -320,6 +320,17 @@ def _refuse_lost_places(found: Found, config: ServeConfig) -> None:
 
 
 def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> Collected:
-    """Make a release of what Django's own command has found: logical path → (storage, path in it)."""
+    """Make a release of what Django's own command has found: logical path → (storage, path in it); and send it.
+
+    Raises `ReleaseError` if that failed anywhere; what is live then is told.
+    """
     with collected_sources(paths) as found:
-        return collect(storage, found)
+        collected = collect(storage, found)
+    if targets := conf.targets(storage.config):
+        from .sending import Sending
+
+        sending = Sending(storage.store, collected.published.release, targets, storage.config, ignore)
+        sending.run(lambda _: None)
+        if sending.failure:
+            raise ReleaseError(sending.failure)
+    return collected

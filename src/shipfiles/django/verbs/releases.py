@@ -61,7 +61,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         listener = notices(command, keep)
         records = [*reversed(records_of(store, listener).values())]
         pointer = readable_pointer(store, listener)
-        used = _used(listener)
+        used = _used(listener) if options["store"] is None else None
     current = pointer.release if pointer else ""
     times = current_times(pointer)
     if options["json"]:
