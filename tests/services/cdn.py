@@ -7,8 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,8 +15,7 @@ from typing import Any
 
 from tests.guides import FOLDER, blocks, policy
 from tests.oracles.corpora import missing
-from tests.rolling.deployment import REPOSITORY, Deployment, Product, ended
-from tests.rolling.trees import Tree
+from tests.rolling.deployment import Product
 
 from .nginx import run_nginx
 from .object_servers import S3_KEY
@@ -150,25 +147,3 @@ def to_bucket(bucket: Bucket, location: str, **options: object) -> Product:
         "shipfiles", "shipfiles.django.storage.S3StaticStorage", bucket.options(location, **options),
         apps=("shipfiles.django",), has_releases=True,
     )  # fmt: skip
-
-
-_ROLL_BACK = """
-import functools
-import django; django.setup()
-from django.contrib.staticfiles.storage import staticfiles_storage as storage
-from shipfiles.django import conf
-from shipfiles.release.activate import rollback
-from shipfiles.release.fields import fields_of
-(target,) = conf.targets(storage.config)
-fields = functools.partial(fields_of, config=target.serve)
-print(rollback(target.store, manifest_name="", fields=fields, at_once=target.at_once))
-"""
-
-
-def roll_back(deployment: Deployment, tree: Tree) -> None:
-    """Make current again in the bucket what was so before, which is of ``tree``."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", _ROLL_BACK], cwd=REPOSITORY, env=deployment.environment(tree), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    ended(process)

@@ -21,7 +21,7 @@ from tests.rolling.trees import Tree
 
 from .cdn import CDNS, RELAYED, Bucket, Change, make_bucket, to_bucket
 from .drawing import Drawing, check, draw, plain_server
-from .drawn_page import PAGE, SIZE, write_page
+from .drawn_page import PAGE, SIZE, UNUSED, write_page
 from .servers import free_port
 from .watched import HASHED
 
@@ -191,6 +191,38 @@ def test_a_cache_that_does_not_tell_origins_apart_breaks_the_page(
         seen = draw(browser, site.url, tmp_path / "page.png", wait=3000)
     assert seen.wrong() == CORS
     assert "blocked by CORS policy" in "".join(seen.faults)
+
+
+# What a page has first without CORS, as an image, and then with it. Whether it gets it.
+TWICE = """async (url) => {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    return fetch(url).then((answer) => answer.ok, () => false);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "works"),
+    [
+        ((), True),
+        (RELAYED["nginx"], True),
+        ((*RELAYED["nginx"], ("$uri;", "$uri$http_origin; proxy_ignore_headers Vary; proxy_hide_header Vary;")), False),
+    ],
+    ids=["added", "relayed", "relayed without Vary"],
+)
+def test_the_browser_s_own_cache(
+    browser: Any, site: Site, changes: tuple[Change, ...], works: bool, tmp_path: Path
+) -> None:
+    """It is a cache, too, and knows of a cache's key only what Vary says."""
+    site.bucket.allow()
+    with behind(site, "nginx", tmp_path / "cdn", *changes) as base:
+        context = browser.new_context(viewport=SIZE)
+        page = context.new_page()
+        page.goto(site.url)
+        (unused,) = [name for name in site.names() if name.startswith(UNUSED.removesuffix(".svg"))]
+        assert page.evaluate(TWICE, base + unused) is works
+        context.close()
 
 
 @pytest.mark.parametrize("cdn", CDNS)
