@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -329,8 +330,8 @@ def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str
     if targets := conf.targets(storage.config):
         from .sending import Sending
 
-        sending = Sending(storage.store, collected.published.release, targets, storage.config, ignore)
-        sending.run(lambda _: None)
+        sending = Sending(storage.store, collected.published.release, targets, storage.config)
+        sending.run(lambda _: nullcontext(ignore))
         if sending.failure:
             raise ReleaseError(sending.failure)
     return collected

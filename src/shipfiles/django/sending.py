@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,23 +111,22 @@ class Sending:
     """A release on its way to the ``targets``; all of them are tried."""
 
     def __init__(
-        self, source: Store, release: str, targets: Sequence[Target], config: StaticConfig, listener: Listener, *,
-        clear: bool = False, verify: bool = False,
+        self, source: Store, release: str, targets: Sequence[Target], config: StaticConfig, *, clear: bool = False,
+        verify: bool = False,
     ) -> None:  # fmt: skip
         self.outcomes: list[Outcome] = []
         self._source = source
         self._release = release
         self._targets = targets
         self._config = config
-        self._listener = listener
         self._clear = clear
         self._verify = verify
 
-    def run(self, begins: Callable[[Target], object]) -> None:
-        """Send to each; ``begins`` is told of it before. Whatever fails is an outcome."""
+    def run(self, showing: Callable[[Target], AbstractContextManager[Listener]]) -> None:
+        """Send to each, ``showing`` what happens. Whatever fails is an outcome."""
         for target in self._targets:
-            begins(target)
-            self.outcomes.append(self._sent(target))
+            with showing(target) as listener:
+                self.outcomes.append(self._sent(target, listener))
 
     @property
     def failed(self) -> list[Outcome]:
@@ -160,7 +160,7 @@ class Sending:
         live = [str(outcome.target) for outcome in self.outcomes if outcome.live == self._release]
         return f"The release is live in {', '.join(live)}. " if live else ""
 
-    def _sent(self, target: Target) -> Outcome:
+    def _sent(self, target: Target, listener: Listener) -> Outcome:
         outcome = Outcome(target, self._release)
         began = time.monotonic()
 
@@ -168,7 +168,7 @@ class Sending:
             outcome.retries += isinstance(event, Retried)
             # After the plain names there is only the pointer left, and what is to be cleared.
             outcome.undecided |= isinstance(event, PhaseEnded) and event.phase == "copy"
-            self._listener(event)
+            listener(event)
 
         try:
             outcome.sent = send(
@@ -180,7 +180,7 @@ class Sending:
         else:
             outcome.live = self._release
             if self._config.retain.on_collect and outcome.sent.before != self._release:
-                outcome.pruned = prune_target(target, self._config.retain, self._release, self._listener)
+                outcome.pruned = prune_target(target, self._config.retain, self._release, listener)
         outcome.seconds = time.monotonic() - began
         return outcome
 

@@ -10,14 +10,20 @@ from django.core.management.base import BaseCommand
 
 from ..errors import fit_to_show
 from ..events import Event, Listener, Notice, Retried
+from ..release.target import Target
 from .progress import PlainProgress, Retries, Shows, is_plain
 
 Write = Callable[[str], object]
 
 
 @contextmanager
-def shown(command: BaseCommand, *, as_json: bool, verbosity: int) -> Iterator[tuple[Listener, Write]]:
-    """What shows the events, and what writes a line between them. With JSON, notices alone, to the standard error."""
+def shown(
+    command: BaseCommand, target: Target, *, as_json: bool, verbosity: int, release: str = ""
+) -> Iterator[Listener]:
+    """What shows what happens while a ``release`` is sent to ``target``, or header fields alone without one.
+
+    With JSON, notices alone, to the standard error.
+    """
 
     def say(text: str) -> None:
         command.stdout.write(fit_to_show(text))
@@ -43,5 +49,7 @@ def shown(command: BaseCommand, *, as_json: bool, verbosity: int) -> Iterator[tu
         elif isinstance(event, Notice) and not terminal and verbosity >= 1:
             command.stderr.write(fit_to_show(event.text))
 
+    what = f"Sending the release {release} to {target}"
     with progress:
-        yield listen, write
+        write(what if release else f"Giving the objects of {target} the header fields of the options")
+        yield listen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -69,17 +70,15 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     with errors_as_json(command, options):
         storage = static_storage()
         release, targets = what_and_where(storage, options)
-    with shown(command, as_json=as_json, verbosity=verbosity) as (listener, write):
-        sending = Sending(
-            static_store(), release, targets, storage.config, listener, clear=options["clear"],
-            verify=options["verify"],
-        )  # fmt: skip
-        try:
-            sending.run(lambda target: write(f"Sending the release {release} to {target}"))
-        except KeyboardInterrupt as error:
-            if as_json:
-                print_json(command, sending.facts(sending.interrupted))
-            raise CommandError(fit_to_show(sending.interrupted), returncode=INTERRUPTED) from error
+    sending = Sending(
+        static_store(), release, targets, storage.config, clear=options["clear"], verify=options["verify"]
+    )  # fmt: skip
+    try:
+        sending.run(partial(shown, command, as_json=as_json, verbosity=verbosity, release=release))
+    except KeyboardInterrupt as error:
+        if as_json:
+            print_json(command, sending.facts(sending.interrupted))
+        raise CommandError(fit_to_show(sending.interrupted), returncode=INTERRUPTED) from error
     if as_json:
         print_json(command, sending.facts(sending.failure))
     elif verbosity >= 1:
@@ -123,9 +122,8 @@ def _refield(command: BaseCommand, options: dict[str, Any]) -> None:
     with errors_as_json(command, options):
         targets = where_to(static_storage(), options["to"])
     done: list[tuple[Target, Refielded | None, str]] = []
-    with shown(command, as_json=options["json"], verbosity=options["verbosity"]) as (listener, write):
-        for target in targets:
-            write(f"Giving the objects of {target} the header fields of the options")
+    for target in targets:
+        with shown(command, target, as_json=options["json"], verbosity=options["verbosity"]) as listener:
             try:
                 done.append((target, refield(target, listener), ""))
             except ShipfilesError as error:

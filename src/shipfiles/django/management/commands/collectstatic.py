@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
@@ -21,8 +22,8 @@ from shipfiles.django.report import Report, changes, deleted, failure_problems, 
 from shipfiles.django.shows import shown
 from shipfiles.django.sources import find_sources
 from shipfiles.django.storage import StaticStorage
-from shipfiles.errors import BrokenReferences, ShipfilesError, fit_to_show
-from shipfiles.events import Changed, Event, Notice, phase
+from shipfiles.errors import BrokenReferences, ReleaseError, ShipfilesError, StoreError, fit_to_show
+from shipfiles.events import Changed, Event, Listener, Notice, phase
 from shipfiles.release.catalog import records_of
 from shipfiles.work import rare_collections
 
@@ -165,30 +166,42 @@ class Command(DjangoCommand):
         from shipfiles.django.sending import Sending, kept_of, with_manifest_alone
 
         config, published = self.storage.config, self.report.collected.published
-        with shown(self, as_json=self.json, verbosity=self.verbosity) as (show, write):
+        how: dict[str, Any] = {"clear": self.clear, "verify": self.verify}
+        if self.dry_run:
+            from shipfiles.release.send import planned
 
-            def listen(event: Event) -> None:
-                if isinstance(event, Notice):
-                    self.told.append(event.text)
-                show(event)
-
-            if self.dry_run:
-                from shipfiles.release.send import planned
-
-                # A dry run leaves nothing on disk but knows what would be there.
-                source, kept = with_manifest_alone(published.release, published.manifest), kept_of(config)
-                more: dict[str, Any] = {"clear": self.clear, "verify": self.verify, "listener": listen}
-                self.planned = [
-                    planned(source, published.release, target, kept=kept, **more) for target in self.targets
-                ]
-                return
-            self.sending = Sending(
-                self.storage.store, published.release, self.targets, config, listen, clear=self.clear,
-                verify=self.verify,
-            )  # fmt: skip
-            self.sending.run(lambda target: write(f"Sending the release {published.release} to {target}"))
+            # A dry run leaves nothing on disk but knows what would be there.
+            source, kept = with_manifest_alone(published.release, published.manifest), kept_of(config)
+            for target in self.targets:
+                try:
+                    plan = planned(source, published.release, target, kept=kept, listener=self._noting(), **how)
+                except StoreError as error:
+                    raise ReleaseError(f"{target}: {error}") from error
+                self.planned.append(plan)
+            return
+        self.sending = Sending(self.storage.store, published.release, self.targets, config, **how)
+        self.sending.run(partial(self._showing, published.release))
         # A process that goes on uses what it finds in the store now.
         self.storage.forget()
+
+    @contextmanager
+    def _showing(self, release: str, target: Target) -> Iterator[Listener]:
+        """Shows what happens while the ``release`` is sent to ``target``."""
+        with shown(self, target, as_json=self.json, verbosity=self.verbosity, release=release) as show:
+            yield self._noting(show)
+
+    def _noting(self, show: Listener | None = None) -> Listener:
+        """Keeps notices for the report, and lets ``show`` show them; else they go to the standard error."""
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Notice):
+                self.told.append(event.text)
+            if show is not None:
+                show(event)
+            elif isinstance(event, Notice) and self.verbosity >= 1:
+                self._warn(event.text)
+
+        return listen
 
     def _say_what_is_to_be(self, options: dict[str, Any]) -> None:
         """Django's prompt, which comes next, cannot know of releases, nor of stores."""
