@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from shipfiles.build.pipeline import build
+from shipfiles.config import RewriteConfig
 from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.errors import ArchiveError, NoAnswer, ReleaseDamaged, StoreError
 from shipfiles.events import Event, Notice
@@ -30,7 +32,7 @@ from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Locks, Store, Stored, read_all
 from tests.sent import CONFIG, check_sent, send_by_hand
-from tests.unit.test_publish import CSS, FAST, SITE, SVG, Folding, check_whole, current, made
+from tests.unit.test_publish import CSS, FAST, SITE, SVG, Folding, check_whole, current, made, sources
 
 SHAPES = [Shape(), Shape(variants=True), Shape(hashed_only=True), Shape(coding="gzip")]
 # A picture that a style sheet names; in the third the style sheet itself.
@@ -394,3 +396,19 @@ def test_to_send_a_release_again_puts_its_sources_back(built: LocalStore, store:
     check_sent(store, now, fields=has_fields(store))
     assert verify(store, "two", manifest_name="").faults == []
     assert send_module.send(built, "two", target).changed == []
+
+
+def test_a_name_that_a_bundler_gave_may_get_another_form_but_never_other_bytes(tmp_path: Path, write) -> None:
+    store, name = MemoryStore(), "vendor.Ck7dE5gH1234.js"
+    built = LocalStore(str(tmp_path / "built"))
+    site = sources(write({name: "a bundler's\n" * 90}))
+    publish(build(site, RewriteConfig(bundled_names=("vendor.*",))), built, FAST, release="one")
+    for shape in (Shape(), Shape(coding="gzip"), Shape(coding="br"), Shape()):
+        send_module.send(built, "one", Target(store, shape))
+        check_sent(store, current(store))
+        assert current(store).entries[name].stored == shape.coding
+    for body in (b"other bytes", gzip.compress(b"other bytes")):
+        store.put(name, body)
+        with pytest.raises(StoreError, match="Let the bundler give it another name"):
+            send_module.send(built, "one", Target(store, Shape(coding="gzip")))
+        assert read_all(store, name) == body

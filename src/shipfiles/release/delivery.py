@@ -8,11 +8,13 @@ from typing import Literal
 
 from ..errors import KeyExists, KeyNotFound, StoreError
 from ..events import Changed, Listener, Phase, phase
+from ..model import Variant
 from ..stores.local import LocalStore
 from ..stores.store import Body, Copies, Settles, Store, digest_of, read_all, unrepeated
 from .fields import fields_of
 from .items import Item
 from .pace import in_pace
+from .pieces import is_file
 from .seen import There
 from .target import Target
 
@@ -98,11 +100,16 @@ class Delivery:
         kept = item.key == item.logical
         if size == item.size and (not kept or digest_of(self._store, item.key)[0] == item.digest):
             return "kept"
-        if kept:
+        if kept and not self._is_same_file(item):
             what = "has other bytes under this name, which a bundler gave and which browsers keep for ever"
             raise StoreError(item.key, f"{self._target} {what}. Let the bundler give it another name.")
         self._paced.put(item.key, self._bytes_of(item), digest=item.digest, fields=fields)
         return "sent"
+
+    def _is_same_file(self, item: Item) -> bool:
+        """Whether under a name that a bundler gave is the same file in another form: as it is, or in a coding."""
+        digest, size = digest_of(self._source, item.logical)
+        return is_file(self._store, item.key, Variant(size, digest))
 
     def _bytes_of(self, item: Item) -> Body:
         for key in item.sources:

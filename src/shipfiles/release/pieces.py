@@ -9,7 +9,7 @@ from typing import Literal
 from ..decode import decoder_of
 from ..digest import Digest, Digester
 from ..errors import KeyNotFound, NoAnswer, StoreError
-from ..manifest import BUILT, Flags, plain_key, suffix
+from ..manifest import BUILT, SUFFIXES, Flags, plain_key, suffix
 from ..model import Entry, Plain, Variant, under_name
 from ..stores.store import Links, Store, Stored
 
@@ -134,6 +134,15 @@ def _in_other_form(store: Store, stored: Stored, piece: Piece) -> Finding | None
     if (found.content if coding else found.digest) != content.digest:
         return None
     return Finding("re-encoded", "a later release has stored it in another form", found.digest, coding)
+
+
+def is_file(store: Store, key: str, content: Variant) -> bool:
+    """Whether under ``key`` is the file with that ``content``, as it is or in some coding. Raises `StoreError`."""
+    for coding in ("", *SUFFIXES):
+        found = _read(store, Piece(key, 0, content.digest, coding, content if coding else None))
+        if (found.content if coding else found.digest) == content.digest:
+            return True
+    return False
 
 
 def _absent(store: Store, key: str) -> str:
