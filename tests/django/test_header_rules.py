@@ -15,7 +15,8 @@ from django.test import override_settings
 
 from shipfiles.config import ServeConfig
 from shipfiles.digest import digest_bytes
-from shipfiles.django.conf import static_config, static_table
+from shipfiles.django.conf import static_config
+from shipfiles.django.tables import static_table
 from shipfiles.errors import ConfigError
 from shipfiles.header_rules import PRESETS
 from shipfiles.http.headers import file_headers, not_modified_headers, options_headers

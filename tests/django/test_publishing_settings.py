@@ -22,7 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from shipfiles.config import PublishConfig
-from shipfiles.django import conf
+from shipfiles.django import conf, static_urls
 from shipfiles.django.storage import (
     AzureStaticStorage,
     GoogleStaticStorage,
@@ -618,7 +618,7 @@ def test_the_folder_of_a_build_without_a_static_root(project: Path) -> None:
 def test_references_that_were_written_for_the_site() -> None:
     def site_url(static_url: str, **options: Any) -> str:
         with override_settings(STATIC_URL=static_url):
-            return conf.site_url(S3StaticStorage(bucket_name="b-1", **options).config)
+            return static_urls.site_url(S3StaticStorage(bucket_name="b-1", **options).config)
 
     assert site_url("/static/") == "/static/"
     assert site_url("static/") == "/static/"
@@ -626,8 +626,8 @@ def test_references_that_were_written_for_the_site() -> None:
     assert site_url("/static/", base_url="/static/") == ""
     assert site_url("https://cdn.example.com/static/", location="static") == ""
     assert site_url("https://b-1.s3.amazonaws.com/") == "https://b-1.s3.amazonaws.com/"
-    assert conf.site_url(SFTPStaticStorage(host="www1", root_path="/srv").config) == ""
-    assert conf.site_url(StaticStorage(base_url="https://cdn.example.com/assets/").config) == ""
+    assert static_urls.site_url(SFTPStaticStorage(host="www1", root_path="/srv").config) == ""
+    assert static_urls.site_url(StaticStorage(base_url="https://cdn.example.com/assets/").config) == ""
 
 
 # System checks.

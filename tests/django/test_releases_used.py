@@ -28,7 +28,7 @@ from django.template import Context, Template
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.test.utils import _TestState
 
-from shipfiles.django import conf
+from shipfiles.django import tables
 from shipfiles.django.middleware import ShipfilesMiddleware
 from shipfiles.errors import ReleaseIdError, ReleaseNotMade
 from shipfiles.manifest import reader_of
@@ -264,7 +264,9 @@ def test_names_and_files_are_of_its_own_release(site: Path, write, production, c
     assert lines == [f"Release v1: its own by release_id, 22 files, in {site / 'root'}."]
 
 
-@pytest.mark.parametrize("start", [WSGIHandler, ASGIHandler, conf.static_table, lambda: wsgi.StaticApp(WSGIHandler())])
+@pytest.mark.parametrize(
+    "start", [WSGIHandler, ASGIHandler, tables.static_table, lambda: wsgi.StaticApp(WSGIHandler())]
+)
 def test_an_own_release_that_is_not_there_stops_the_start(site: Path, production, start: Callable[[], object]) -> None:
     deploy(release_id="v1")
     with (
@@ -277,7 +279,7 @@ def test_an_own_release_that_is_not_there_stops_the_start(site: Path, production
 def test_a_strategy_that_fails_stops_the_start(site: Path, production) -> None:
     deploy(release_id="v1")
     with options(release_id_strategy=fails), pytest.raises(ReleaseIdError, match="no git here"):
-        conf.static_table()
+        tables.static_table()
 
 
 @pytest.mark.parametrize("given", [{"release_id": "v2"}, {"release_id_strategy": fails}])
@@ -499,7 +501,7 @@ def test_a_file_that_the_server_sends_by_itself_stays_one(site: Path, production
 def test_a_process_that_publishes_goes_on_following(site: Path, write, production, monkeypatch) -> None:
     monkeypatch.setattr(Folder, "interval", 0.0)
     with options(release_id="v1", serve=FOLLOW):
-        table = conf.static_table()
+        table = tables.static_table()
         collect()
         first = staticfiles_storage.url("a.css")
         assert (staticfiles_storage.release_id, table.release) == ("v1", "v1")

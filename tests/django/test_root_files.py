@@ -21,7 +21,7 @@ from django.urls import path
 
 from shipfiles.config import ServeConfig
 from shipfiles.django.checks import check_static_root
-from shipfiles.django.conf import static_table
+from shipfiles.django.tables import static_table
 from shipfiles.http.negotiation import accepts
 from shipfiles.serve import asgi, wsgi
 from shipfiles.serve.lane import Lane, LaneFields

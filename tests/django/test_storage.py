@@ -23,7 +23,7 @@ from django.test import Client, override_settings
 from django.test.utils import _TestState
 from django.urls import clear_script_prefix, set_script_prefix
 
-from shipfiles.django import conf
+from shipfiles.django import tables
 from shipfiles.django.storage import StaticStorage
 
 from .test_collectstatic import collect
@@ -321,5 +321,5 @@ def test_with_another_storage_pages_still_work(project: Path, write, production)
 
 
 def test_no_release_is_told_at_the_start(project: Path, production, caplog) -> None:
-    conf.static_table()
+    tables.static_table()
     assert f"There is no release in {project / 'root'}" in caplog.text

@@ -12,7 +12,7 @@ from django.core.checks import run_checks
 from django.test import override_settings
 from django.utils.module_loading import import_string
 
-from shipfiles.django import conf
+from shipfiles.django import conf, static_urls
 from tests.guides import GUIDES, blocks
 
 STORES = {
@@ -63,8 +63,8 @@ def test_settings(guide: Path) -> None:
     storage = import_string(given["BACKEND"])(**given["OPTIONS"])
     (target,) = conf.targets(storage.config)
     assert str(target.store) == STORES[guide.stem]
-    assert (conf.base_url(storage.config) or "").startswith("https://")
-    assert (conf.base_url(storage.config) or "").endswith("/static/")
+    assert (static_urls.base_url(storage.config) or "").startswith("https://")
+    assert (static_urls.base_url(storage.config) or "").endswith("/static/")
     if guide.stem in PROVIDERS:
         assert storage.remote.place.preset.host == PROVIDERS[guide.stem]
     with override_settings(STORAGES=storages):

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from shipfiles.django.conf import static_table
+from shipfiles.django.tables import static_table
 from shipfiles.serve.respond import Request, respond
 from shipfiles.zstd import zstd_module
 from tests.django.test_root_files import put

@@ -15,7 +15,7 @@ class ShipfilesConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, and tell the WSGI and ASGI applications where the files are."""
         from ..serve.default import set_provider
-        from . import checks, conf
+        from . import checks, conf, static_urls, tables
 
         checks.register_all()
-        set_provider(conf.static_table, conf.forced_script_name, conf.passed_over_by_lanes, conf.used_location)
+        set_provider(tables.static_table, static_urls.forced_script_name, conf.passed_over_by_lanes, conf.used_location)

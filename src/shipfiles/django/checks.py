@@ -26,7 +26,7 @@ from ..errors import ShipfilesError
 from ..http.added import header_function
 from ..stores.local import LocalStore
 from ..stores.opening import open_store
-from . import conf, django_storages, whitenoise
+from . import conf, django_storages, static_urls, whitenoise
 from .conf import MIDDLEWARE
 from .django_storages import Kind
 from .pasted import Pasted, block
@@ -47,7 +47,7 @@ Check = Callable[[], Iterable[CheckMessage]]
 
 def check_static_url() -> Iterator[CheckMessage]:
     """E001, E002, W003: STATIC_URL itself, and its relation to MEDIA_URL and base_url."""
-    static_url, media_url = conf.url_setting("STATIC_URL"), conf.url_setting("MEDIA_URL")
+    static_url, media_url = static_urls.url_setting("STATIC_URL"), static_urls.url_setting("MEDIA_URL")
     if static_url and not static_url.endswith("/"):
         # Django refuses this when the settings are loaded; a settings object made by hand can still have it.
         yield Error(
@@ -345,7 +345,7 @@ def check_middleware_in_vain() -> Iterator[CheckMessage]:
     if serve.root_folder is None and not (serve.root_files or serve.single_page or serve.release_header):
         yield CheckWarning(
             f"{f'{MIDDLEWARE!r} is in MIDDLEWARE' if is_middleware else 'A StaticApp is in wsgi.py or asgi.py'}, but "
-            f"browsers fetch static files from {conf.base_url(config)}.",
+            f"browsers fetch static files from {static_urls.base_url(config)}.",
             hint="Remove it: runserver serves the files in development without it, too. It is of use for files at the "
             "root of the site (OPTIONS['serve']['root_folder'] and ['root_files']), which no store can serve there.",
             id="shipfiles.W022",

@@ -37,7 +37,7 @@ from ..release.renew import Making, renew
 from ..release.state import State, read_state, state_of, totals_of, write_state
 from ..serve.using import write_release_file
 from ..stores.store import Store, read_all
-from . import conf
+from . import conf, own_release, static_urls
 from .proof.prove import Proof, prove, scan_names
 from .pruning import Pruned, prune_after, prune_build
 from .sources import collected_sources
@@ -98,7 +98,7 @@ def collect(
     file = conf.release_file(storage.config)
     if os.path.isdir(file):
         raise ReleaseError(f"OPTIONS['release_file'] must name a file, and {file} is a folder. Nothing was published.")
-    release = conf.id_to_make(storage.config) if post_process else ""
+    release = own_release.id_to_make(storage.config) if post_process else ""
     if release:
         _tell_of_uncommitted(found, storage.config, release, listener)
     # What was found out stays found out, also after a failure or Ctrl-C.
@@ -142,14 +142,14 @@ class _Run:
         self._making = Making(
             config.rewrite,
             config.compress,
-            conf.base_url(config) or "",
+            static_urls.base_url(config) or "",
             config.serve.media_types,
             storage.manifest_name,
             config.workers,
             release,
             current_id(storage.store),
-            conf.lookalikes(config),
-            conf.site_url(config),
+            static_urls.lookalikes(config),
+            static_urls.site_url(config),
         )
 
     def over_the_last(self) -> Collected | None:
@@ -274,7 +274,7 @@ def _write_release_file(path: str, storage: StaticStorage, release: str) -> None
 
 def _tell_of_uncommitted(found: Found, config: StaticConfig, release: str, listener: Listener) -> None:
     """Say which files are not as in the commit that the release is called by."""
-    changed = conf.uncommitted(config)
+    changed = own_release.uncommitted(config)
     paths = {os.path.realpath(source.path): source.logical for source in found.sources} if changed else {}
     folders = tuple(path for path in changed if path.endswith("/"))
     names = sorted(name for path, name in paths.items() if path in changed or path.startswith(folders))

@@ -1,4 +1,4 @@
-"""The only reader of Django's settings: they become our options, once, and everything else is given those."""
+"""Django's settings, as our options: read once, and everything else is given those."""
 
 from __future__ import annotations
 
@@ -9,34 +9,25 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from django.apps import apps
 from django.conf import STATICFILES_STORAGE_ALIAS, settings
-from django.contrib.staticfiles.finders import find, get_finders
-from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
-from django.urls import get_script_prefix
 
-from ..config import ROOT_PREFIX, PublishConfig, StaticConfig, from_mapping
+from ..config import PublishConfig, StaticConfig, from_mapping
 from ..errors import ConfigError, ReleaseIdError
-from ..manifest import Manifest
-from ..paths import path_fault, url_quote
 from ..records import check_release_id
-from ..serve import using
-from ..serve.following import FollowingTable
-from ..serve.origins import Folder, Origin, Remote
-from ..serve.using import Used
+from ..serve.origins import Remote
 from ..stores.local import LocalStore
 from . import django_storages, whitenoise
 from .django_storages import Meant
 
 if TYPE_CHECKING:
     from ..release.target import Target
-    from ..serve.table import FileTable, Table
     from .storage import StaticStorage
 
 BACKEND = "shipfiles.django.storage.StaticStorage"
+
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 
 logger = logging.getLogger("shipfiles")
@@ -292,10 +283,11 @@ def cache_folder(config: StaticConfig) -> str:
     """The folder of the build cache; empty if there shall be none."""
     if not config.cache.enabled:
         return ""
-    return os.path.abspath(os.path.join(_home(), config.cache.folder or os.path.join(".cache", "shipfiles")))
+    return os.path.abspath(os.path.join(home(), config.cache.folder or os.path.join(".cache", "shipfiles")))
 
 
-def _home() -> str:
+def home() -> str:
+    """What relative paths in options are relative to."""
     return os.fspath(getattr(settings, "BASE_DIR", None) or os.getcwd())
 
 
@@ -303,9 +295,9 @@ def from_home(folder: str) -> str:
     """How ``folder`` may be written in options: relative to ``BASE_DIR``, or to the current folder without one, if it
     is there; else the absolute path.
     """
-    folder, home = os.path.abspath(folder), os.path.abspath(_home())
-    inside = folder == home or folder.startswith(home.rstrip(os.sep) + os.sep)
-    return os.path.relpath(folder, home).replace(os.sep, "/") if inside else folder
+    folder, base = os.path.abspath(folder), os.path.abspath(home())
+    inside = folder == base or folder.startswith(base.rstrip(os.sep) + os.sep)
+    return os.path.relpath(folder, base).replace(os.sep, "/") if inside else folder
 
 
 def _is_below(path: str, folder: str) -> bool:
@@ -315,13 +307,13 @@ def _is_below(path: str, folder: str) -> bool:
 
 def release_file(config: StaticConfig) -> str:
     """The file that tells a process which release is in its image; empty if there shall be none."""
-    return os.path.abspath(os.path.join(_home(), config.release_file)) if config.release_file else ""
+    return os.path.abspath(os.path.join(home(), config.release_file)) if config.release_file else ""
 
 
 def root_folder(config: StaticConfig) -> str:
     """The folder whose files are served at the root of the site; empty if there is none."""
     folder = config.serve.root_folder
-    return os.path.abspath(os.path.join(_home(), folder)) if folder is not None else ""
+    return os.path.abspath(os.path.join(home(), folder)) if folder is not None else ""
 
 
 def used_root_folder() -> str:
@@ -351,293 +343,6 @@ def used_location() -> str:
     except ImproperlyConfigured:
         return ""
     return storage.config.location or "" if isinstance(storage, StaticStorage) else ""
-
-
-def id_to_make(config: StaticConfig) -> str:
-    """The id of the release that ``collectstatic`` is to make; empty if it is made from the contents.
-
-    Raises `ReleaseIdError`.
-    """
-    from ..release import identity
-
-    return identity.id_to_make(config.release_id, config.release_id_strategy, _home())
-
-
-def uncommitted(config: StaticConfig) -> frozenset[str]:
-    """What is not as in the commit that the release is to be called by: see `identity.uncommitted`."""
-    from ..release import identity
-
-    if config.release_id is not None or not identity.is_git_commit(config.release_id_strategy):
-        return frozenset()
-    return identity.uncommitted(_home())
-
-
-def _id_of_process(config: StaticConfig) -> tuple[str, str]:
-    """As `identity.id_of_process`, which a process whose options name no release does not load."""
-    if config.release_id is None and config.release_id_strategy is None:
-        return "", ""
-    from ..release import identity
-
-    return identity.id_of_process(config.release_id, config.release_id_strategy, _home())
-
-
-def release_to_use(config: StaticConfig) -> Used | None:
-    """The release that this process uses, said once in the log; ``None`` if there is none yet.
-
-    In development, in tests and while a release is made, a release of its own that cannot be told or was not made yet
-    is no error: then it is the next best, and of a remote store's the one that was built here. Raises `ReleaseError`,
-    `ManifestError`.
-    """
-    origin = origin_here(config)
-    used = _release_to_use(config, origin, strict=not _is_lenient())
-    if used is not None and origin is not None and not _makes_releases():
-        using.log_use(used, origin.where)
-    return used
-
-
-def _is_lenient() -> bool:
-    return settings.DEBUG or in_tests() or _makes_releases()
-
-
-def asks_remote(config: StaticConfig) -> bool:
-    """Whether this process asks a store over the network for releases and files.
-
-    Not in development and in tests, which need neither network nor keys, and not while a release is made.
-    """
-    return isinstance(config, RemoteConfig) and not _is_lenient()
-
-
-def origin_of(config: StaticConfig) -> Origin | None:
-    """Where web processes find the release that they use; ``None`` if there is no such place."""
-    return config.remote if isinstance(config, RemoteConfig) else _build_folder(config)
-
-
-def origin_here(config: StaticConfig) -> Origin | None:
-    """Where this process finds it: see `asks_remote`."""
-    return origin_of(config) if asks_remote(config) else _build_folder(config)
-
-
-def _build_folder(config: StaticConfig) -> Folder | None:
-    return Folder(os.path.abspath(config.location)) if config.location else None
-
-
-def may_be_pinned(config: StaticConfig) -> bool:
-    """Whether a process may use another release than the current one."""
-    named = config.release_id is not None or config.release_id_strategy is not None or bool(config.release_file)
-    return named and not config.serve.follow_current
-
-
-def release_of_processes(config: StaticConfig) -> Used | None:
-    """The release that a web process uses which starts with these settings now; ``None`` if there is none yet.
-
-    Raises `ReleaseError`, `ManifestError`: then it does not start.
-    """
-    return _release_to_use(config, origin_of(config), strict=True)
-
-
-def _release_to_use(config: StaticConfig, origin: Origin | None, *, strict: bool) -> Used | None:
-    if origin is None:
-        return None
-    return using.release_to_use(
-        origin.read,
-        origin.where,
-        own=lambda: _id_of_process(config),
-        file=release_file(config),
-        follow=config.serve.follow_current,
-        strict=strict,
-    )
-
-
-def _makes_releases() -> bool:
-    # Modules that ask for a URL when they are imported are imported by these commands too, before there is a release.
-    return sys.argv[1:2] in (["collectstatic"], ["ship"])
-
-
-def base_url(config: StaticConfig) -> str | None:
-    """The URL of the folder of the releases.
-
-    Asked each time: a relative STATIC_URL begins with the path below which the application is mounted, which Django
-    only knows while it answers a request.
-    """
-    return _mounted(config.base_url or url_setting("STATIC_URL"))
-
-
-def source_url(config: StaticConfig) -> str | None:
-    """The URL of the files that the finders find, in development: of this site, where it has one for them."""
-    if isinstance(config, RemoteConfig) and not _names_host(here := url_setting("STATIC_URL")) and here:
-        return _mounted(here)
-    return base_url(config)
-
-
-def site_url(config: StaticConfig) -> str:
-    """STATIC_URL where the files are in a store whose URLs have another path, or no path of their own; else empty.
-
-    Style sheets that name files below it were written for either, as stock Django rewrites them for any storage; other
-    absolute paths are none of ours then.
-    """
-    here = url_setting("STATIC_URL")
-    if not isinstance(config, RemoteConfig) or not here:
-        return ""
-    there = urlsplit(base_url(config) or "").path
-    if _names_host(here):
-        return here if there == "/" else ""
-    mounted = _mounted(here) or ""
-    return mounted if mounted not in ("/", there) else ""
-
-
-def _names_host(url: str) -> bool:
-    return bool(urlsplit(url).netloc)
-
-
-def _mounted(url: str) -> str | None:
-    if not url or url.startswith(("/", "http://", "https://")):
-        return url or None
-    # Quoted as Django's reverse() does it.
-    return url_quote(get_script_prefix()) + url
-
-
-def url_setting(name: str) -> str:
-    """STATIC_URL or MEDIA_URL as it is written.
-
-    Django's settings object adds the mount point when it is first asked, and keeps the answer for the life of the
-    process: asked before the first request, as we must, it would keep the wrong one, for others too.
-    """
-    return str(getattr(vars(settings)["_wrapped"], name, None) or "")
-
-
-def served_prefix(config: StaticConfig) -> str:
-    """The path below which requests for static files arrive: without the prefix that the server has taken away."""
-    if config.served_prefix is not None:
-        return config.served_prefix
-    # As it is written: a relative URL is below the mount point, wherever that is for the request of the moment. What is
-    # in a store has a URL there, of which no request arrives here.
-    here = url_setting("STATIC_URL")
-    path = urlsplit((here or "/static/") if isinstance(config, RemoteConfig) else config.base_url or here).path
-    script = forced_script_name().rstrip("/")
-    if script and path.startswith(script + "/"):
-        path = path[len(script) :]
-    return path if path.startswith("/") else "/" + path
-
-
-def lookalikes(config: StaticConfig) -> tuple[str, ...]:
-    """Paths that people may take for that of `base_url`: those below which requests arrive, where a CDN, a proxy or the
-    mount point makes the URL another.
-    """
-    arriving = {served_prefix(config), served_prefix(dataclasses.replace(config, served_prefix=None))}
-    return tuple(sorted(arriving - {urlsplit(base_url(config) or "").path, "/"}))
-
-
-def forced_script_name() -> str:
-    """The mount point that Django's ASGI handler takes off each path, whatever the server says; empty for none."""
-    return str(settings.FORCE_SCRIPT_NAME or "")
-
-
-def static_table() -> Table:
-    """What the web process serves: in development what the finders find, else the release of the static storage.
-
-    Before the first release of ours these are the files that stock Django's ``staticfiles.json`` names, if there is
-    one. With a static files storage that is not ours the finders' files are served in development, nothing else.
-    Raises `ReleaseError` if this process is to use a release that is not there, `ManifestError` for a damaged one.
-    """
-    from ..serve.table import FileTable
-    from ..serve.watch import WatchTable
-    from .storage import StaticStorage
-
-    _log_unheeded()
-    storage = storages[STATICFILES_STORAGE_ALIAS]
-    if not isinstance(storage, StaticStorage):
-        # Another storage for tests or for development is common; a check speaks of one in production.
-        prefix = served_prefix(static_config({}))
-        return WatchTable(find_source, prefix) if settings.DEBUG else FileTable(Manifest({}), "", prefix)
-    prefix = served_prefix(storage.config)
-    if settings.DEBUG:
-        folder = root_folder(storage.config)
-        return WatchTable(lambda path: find_source(path, folder), prefix, storage.config.serve)
-    if isinstance(storage.config, RemoteConfig):
-        return _table_beside(storage, storage.config, prefix)
-    # The storage's own release or names: those in a page and those that are served must never differ.
-    release = storage.used
-    names = storage.hashed_files if release is None else None
-    if release is None and not names and not in_tests():
-        logger.warning("There is no release in %s, so no static file is served. Run collectstatic.", storage.location)
-    store = static_store(storage.config) if storage.location else None
-
-    def table_of(used: Used | None) -> FileTable:
-        return FileTable(
-            used.manifest if used else Manifest({}), storage.location or "", prefix, storage.config.serve,
-            names=None if used else names, store=store, release=used.release if used else "",
-        )  # fmt: skip
-
-    return FollowingTable(storage.following, table_of) if storage.following else table_of(release)
-
-
-def _table_beside(storage: StaticStorage, config: RemoteConfig, prefix: str) -> Table:
-    """What a process serves whose releases are used from a store: what the folder has in which they are built.
-
-    As a rule that is nothing. Where a release was built on this machine, or into its image, its files at the root of
-    the site are served, which no store can do, and all others to a CDN that fetches them here.
-    """
-    from ..serve.table import FileTable
-
-    folder = _build_folder(config)
-
-    def table_of(used: Used | None) -> FileTable:
-        here = None
-        if folder is not None:
-            own = (used.release, "the store") if used else ("", "")
-            here = using.release_to_use(folder.read, folder.where, own=lambda: own, strict=False)
-        # A release header names what pages use.
-        release = used.release if used else here.release if here else ""
-        manifest, root = (here.manifest, folder.where) if here and folder else (Manifest({}), "")
-        return FileTable(manifest, root, prefix, config.serve, release=release)
-
-    if config.serve.follow_current and storage.following is not None:
-        return FollowingTable(storage.following, table_of)
-    return table_of(storage.used if config.serve.release_header else None)
-
-
-def _log_unheeded() -> None:
-    """Say what of WhiteNoise's settings is not heeded where our system checks, which say it too, do not run."""
-    if apps.is_installed("shipfiles.django"):
-        return
-    for meant in whitenoise_settings():
-        if meant.why:
-            logger.warning("%s is not heeded: %s. %s", meant.setting, meant.why, meant.instead)
-
-
-def find_source(path: str, root_folder: str = "") -> str | None:
-    """The file on disk that the finders find for the logical ``path``, ``None`` if there is none.
-
-    What is in the ``root_folder`` comes before what they find.
-    """
-    if root_folder and path.startswith(ROOT_PREFIX) and not path_fault(path):
-        file = os.path.join(root_folder, path[len(ROOT_PREFIX) :])
-        if os.path.isfile(file):
-            return file
-    try:
-        found = find(path)
-    except (ValueError, OSError, SuspiciousOperation):
-        # A hostile path: refused by Django's safe_join or by the system.
-        return None
-    return os.fspath(found) if isinstance(found, (str, os.PathLike)) else None
-
-
-def source_exists(path: str, root_folder: str = "") -> bool:
-    """Whether the finders find a file, not a folder, for the logical ``path``; or there is one in ``root_folder``."""
-    found = find_source(path, root_folder)
-    return found is not None and not os.path.isdir(found)
-
-
-def source_names() -> list[str]:
-    """Every logical path that the finders list, to find the one that was meant."""
-    return [logical_path(storage, path) for finder in get_finders() for path, storage in finder.list([])]
-
-
-def logical_path(storage: Any, path: str) -> str:
-    """The logical path of a finder's ``path``: with the prefix that STATICFILES_DIRS may give its folder."""
-    prefix = getattr(storage, "prefix", None)
-    joined = os.path.join(prefix, path) if prefix else path
-    return joined.replace(os.sep, "/")
 
 
 def in_tests() -> bool:

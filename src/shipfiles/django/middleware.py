@@ -19,7 +19,7 @@ from ..serve.respond import FIELDS, Request, Response, depends_on_accept, respon
 from ..serve.table import Table
 from ..serve.waiting import respond_instead_soon, respond_soon
 from ..serve.wsgi import given_to_wrapper
-from . import conf
+from . import tables
 
 _KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
 _ODD = frozenset(_KEYS[field] for field in ODD)
@@ -44,7 +44,7 @@ class ShipfilesMiddleware:
         table: Table | None = None,
     ) -> None:
         self.get_response = get_response
-        self.table = conf.static_table() if table is None else table
+        self.table = tables.static_table() if table is None else table
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)

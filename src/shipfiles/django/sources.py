@@ -23,8 +23,9 @@ from ..config import ROOT_PREFIX
 from ..errors import SourceError, os_reason
 from ..model import SourceFile
 from ..paths import path_fault
-from .conf import logical_path, root_folder_option, used_root_folder
+from .conf import root_folder_option, used_root_folder
 from .contents import chunks_of
+from .finding import logical_path
 
 _PACKAGE_FOLDERS = ("site-packages", "dist-packages", "node_modules", "bower_components")
 _CORRECT_PATH = "Correct the path, which begins at BASE_DIR if it is relative, or make the folder."

@@ -23,7 +23,7 @@ from ..serve.following import Following
 from ..serve.origins import Origin, Remote
 from ..serve.using import Used
 from ..stores.local import LocalStore
-from . import conf, kinds
+from . import conf, finding, kinds, own_release, static_urls
 from .contents import body_of, chunks_of
 from .django_storages import Kind
 from .files import Files, FolderFiles, RemoteFiles
@@ -96,7 +96,7 @@ class StaticStorage(Storage):
     @property
     def base_url(self) -> str | None:
         """The URL at which browsers find the files, STATIC_URL by default."""
-        return conf.base_url(self.config)
+        return static_urls.base_url(self.config)
 
     @cached_property
     def store(self) -> LocalStore:
@@ -130,7 +130,7 @@ class StaticStorage(Storage):
             with _choosing.lock:
                 used = self._used
                 if isinstance(used, str):
-                    used = self._use(conf.release_to_use(self.config))
+                    used = self._use(own_release.release_to_use(self.config))
         return used if self._following is None else self._following.used()
 
     @property
@@ -167,8 +167,8 @@ class StaticStorage(Storage):
 
     def _origin(self) -> Origin | None:
         """What is followed."""
-        if self.remote is None or conf.asks_remote(self.config):
-            return conf.origin_of(self.config)
+        if self.remote is None or own_release.asks_remote(self.config):
+            return own_release.origin_of(self.config)
         return None
 
     def forget(self) -> None:
@@ -258,8 +258,8 @@ class StaticStorage(Storage):
     def _source_url(self, name: str) -> str:
         path, rest = path_and_rest(name, self._source_exists)
         if self.config.check_names and not path.endswith("/") and not self._source_exists(path):
-            raise self._missing(path, "no finder has it", conf.source_names())
-        return self._based(url_quote(path.lstrip("/")), conf.source_url(self.config)) + rest
+            raise self._missing(path, "no finder has it", finding.source_names())
+        return self._based(url_quote(path.lstrip("/")), static_urls.source_url(self.config)) + rest
 
     def stored_name(self, name: str) -> str:
         """The hashed name of the logical path ``name``, with the query and fragment that came with it."""
@@ -296,10 +296,10 @@ class StaticStorage(Storage):
             return path
         if self.manifest_strict:
             if testing:
-                raise self._missing(path, "no finder has it", conf.source_names())
+                raise self._missing(path, "no finder has it", finding.source_names())
             where = "" if self._known else f"there is no release in {self.where}; run collectstatic"
             raise self._missing(path, where, self._known)
-        out_of_reach = self.remote is not None and not conf.asks_remote(self.config)
+        out_of_reach = self.remote is not None and not own_release.asks_remote(self.config)
         if not self.where or out_of_reach or not self.exists(path):
             raise ValueError(f"The file '{path}' could not be found with {self!r}.")
         if path not in self._reported:
@@ -308,7 +308,7 @@ class StaticStorage(Storage):
         return path
 
     def _source_exists(self, name: str) -> bool:
-        return conf.source_exists(name, conf.root_folder(self.config))
+        return finding.source_exists(name, conf.root_folder(self.config))
 
     def _has(self, name: str) -> bool:
         return name in self._known or (conf.in_tests() and self._source_exists(name))
@@ -331,7 +331,7 @@ class StaticStorage(Storage):
         """The text of ``staticfiles.json``; ``None`` if there is none."""
         if self.remote is not None:
             try:
-                body = self.remote.read(self.manifest_name) if conf.asks_remote(self.config) else None
+                body = self.remote.read(self.manifest_name) if own_release.asks_remote(self.config) else None
             except ReleaseError as error:
                 # As a rule there was none, and who may read releases alone is not even told so.
                 raise ReleaseError(

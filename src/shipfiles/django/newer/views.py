@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from ...serve.origins import Origin
 from ...serve.since import Since
-from .. import conf
+from .. import own_release
 from ..storage import StaticStorage
 
 SCRIPT = "shipfiles/newer-release.js"
@@ -41,7 +41,7 @@ def used_now() -> dict[str, str]:
     release = storage.release_id if isinstance(storage, StaticStorage) else ""
     if not release:
         return {}
-    origin = conf.origin_here(storage.config)
+    origin = own_release.origin_here(storage.config)
     since = _since(origin).of(release) if origin else ""
     return {"release": release, "since": since} if since else {"release": release}
 

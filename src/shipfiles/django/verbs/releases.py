@@ -15,7 +15,7 @@ from ...release.meant import no_current
 from ...release.retention import ends_of
 from ...serve.using import Used
 from ...stores.store import Store
-from .. import conf
+from .. import own_release
 from ..progress import human
 from .shared import (
     Column,
@@ -99,7 +99,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
 def _used(listener: Listener) -> Used | None:
     """The release that a process with these settings would use; of other processes nothing is known."""
     try:
-        return conf.release_of_processes(static_storage().config)
+        return own_release.release_of_processes(static_storage().config)
     except ShipfilesError as error:
         listener(Notice(f"A process that starts with these settings does not start. {error}"))
         return None

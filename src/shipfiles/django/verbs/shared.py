@@ -25,7 +25,7 @@ from ...release.meant import MEANT
 from ...release.target import Target
 from ...stores.local import LocalStore
 from ...stores.store import Store
-from .. import conf
+from .. import conf, own_release
 from ..progress import is_plain
 from ..storage import StaticStorage
 
@@ -159,10 +159,10 @@ def abbreviated(ids: Sequence[str]) -> list[str]:
 def pinned_elsewhere(release: str) -> str:
     """Which release web processes use that start now, if not ``release``, the current one; else empty."""
     config = static_storage().config
-    if not conf.may_be_pinned(config):
+    if not own_release.may_be_pinned(config):
         return ""
     try:
-        used = conf.release_of_processes(config)
+        used = own_release.release_of_processes(config)
     except ShipfilesError as error:
         return f"A process that starts with these settings does not start. {error}"
     if used is None or used.release == release:

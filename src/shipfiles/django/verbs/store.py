@@ -17,7 +17,7 @@ from ...doctor.question import Question, named
 from ...doctor.steps import USES, Examined, Step
 from ...release.target import Target
 from ...stores.opening import open_store
-from .. import conf
+from .. import conf, static_urls
 from ..progress import count
 from .shared import Column, add_json, errors_as_json, print_json, print_table, static_storage, static_store
 
@@ -103,7 +103,7 @@ def _known() -> Sequence[tuple[Target, str]]:
     try:
         config = static_storage().config
         targets = conf.targets(config)
-        url = conf.base_url(config) or ""
+        url = static_urls.base_url(config) or ""
         if not targets:
             return [(Target(static_store(), serve=config.serve), url)]
     except ImproperlyConfigured as error:

@@ -22,7 +22,7 @@ from ...release.verify import Verified, verify
 from ...stores.local import LocalStore
 from ...stores.opening import open_store
 from ...work import rare_collections
-from .. import conf
+from .. import conf, static_urls
 from ..progress import count, human, is_plain
 from ..sources import find_sources
 from ..storage import StaticStorage
@@ -146,9 +146,9 @@ def _contents(storage: StaticStorage, stack: ExitStack, listener: Listener) -> C
         cache = stack.enter_context(Cache(conf.cache_folder(config), config.cache.max_size, listener))
         found = stack.enter_context(find_sources([]))
         built = build(
-            found.sources, config.rewrite, stats=found.stats, static_url=conf.base_url(config) or "",
-            site_url=conf.site_url(config), media_types=config.serve.media_types, cache=cache, workers=config.workers,
-            listener=listener,
+            found.sources, config.rewrite, stats=found.stats, static_url=static_urls.base_url(config) or "",
+            site_url=static_urls.site_url(config), media_types=config.serve.media_types, cache=cache,
+            workers=config.workers, listener=listener,
         )  # fmt: skip
         return contents_of(built.assets, config.compress)
 
