@@ -103,8 +103,10 @@ def test_built_and_sent(project: Path, write, bucket: Bucket) -> None:
         assert err == ""
         sent = len(bucket.asked)
         assert sent <= 2 * 3 + 4
+        assert out.splitlines()[-1].endswith(f" s, {sent} requests.")
         again, _ = collect()
         assert f"s3://bucket/static: {release} is live already; nothing sent, 6 kept, in " in again
+        assert again.splitlines()[-1].endswith(" s, 1 request.")
         assert len(bucket.asked) == sent + 1  # the pointer, which names a manifest that is kept here
     hashed = [key for key in bucket.objects if key.startswith("static/app.") and key != "static/app.css"]
     assert len(hashed) == 1
@@ -288,7 +290,7 @@ def test_retries_are_told_once_and_counted(project: Path, write, bucket: Bucket)
     with s3(bucket):
         out, _ = collect()
     assert out.count("Asked again, ") == 1
-    assert ", 3 retries." in out.splitlines()[-1]
+    assert f", {len(bucket.asked)} requests, 3 retries." in out.splitlines()[-1]
 
 
 def test_ctrl_c_while_it_is_sent(project: Path, write, bucket: Bucket, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from . import conf
 from .progress import count, duration, human
 from .pruning import Pruned, prune_target
 from .report import deleted
+from .targets import is_served_by_another
 
 
 @dataclass(slots=True)
@@ -51,9 +52,10 @@ class Outcome:
         """The outcome in a line."""
         if self.sent is None:
             return f"{self.target}: failed; {self._still}."
-        spent = f"in {duration(self.seconds)}" + (
-            f", {count(self.retries, 'retry', 'retries')}" if self.retries else ""
-        )
+        spent = f"in {duration(self.seconds)}"
+        # A folder, here or on a server, is asked for more than was counted, and nobody pays for it.
+        spent += "" if is_served_by_another(self.target.store) else f", {count(self.sent.requests, 'request')}"
+        spent += f", {count(self.retries, 'retry', 'retries')}" if self.retries else ""
         objects, gone = _sent_objects(self.sent), len(deleted(self.sent.changed))
         instead = f" instead of {self.sent.before}" if self.sent.before not in ("", self.release) else ""
         was = " already" if self.sent.before == self.release else ""
@@ -99,6 +101,7 @@ class Outcome:
             "copied": sent.copied,
             "kept": sent.kept,
             "deleted": len(deleted(sent.changed)),
+            "requests": sent.requests,
             "retries": self.retries,
             "seconds": round(self.seconds, 3),
             "pruned": self.pruned.facts() if self.pruned else None,

@@ -91,12 +91,12 @@ def _target(store: Store, config: StaticConfig, publish: PublishConfig) -> Targe
         raise ConfigError(f"publish.coding is {publish.coding!r}, which is not among compress.codings.")
     variants = publish.variants
     if variants is None:
-        variants = _picks(store) and not publish.coding
+        variants = is_served_by_another(store) and not publish.coding
     shape = Shape(variants=variants, hashed_only=publish.hashed_only, coding=publish.coding)
     return Target(store, shape, config.serve, publish.django_manifest, publish.at_once)
 
 
-def _picks(store: Store) -> bool:
+def is_served_by_another(store: Store) -> bool:
     """Whether a web server stands before ``store`` that can choose among variants; a bucket answers by itself."""
     from ..stores.ssh_store import SshStore
 

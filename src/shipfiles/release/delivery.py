@@ -18,6 +18,14 @@ from .pieces import is_file
 from .seen import There
 from .target import Target
 
+_PART = 5 * 1024 * 1024
+"""A larger body is sent in parts. Bytes."""
+
+
+def requests_of(item: Item) -> int:
+    """How many requests it takes to put ``item``."""
+    return 1 if item.size <= _PART else -(-item.size // _PART) + 2
+
 
 class Delivery:
     """What one run puts into ``target``; ``tell`` learns of every object."""
@@ -39,6 +47,7 @@ class Delivery:
         self._there = there
         self._listener = listener
         self._tell = tell
+        self._asked: list[int] = []  # to add to it is safe in several threads
         self._believed: dict[str, Item] = {}
         self.wrong: frozenset[str] = frozenset()
         """Keys under which there is nothing, or something else, though a manifest says otherwise."""
@@ -50,6 +59,11 @@ class Delivery:
         """Objects that were copied within the store."""
         self.bytes = 0
         """Of the bodies that were sent."""
+
+    @property
+    def requests(self) -> int:
+        """How many were made."""
+        return sum(self._asked)
 
     def put(self, name: Phase, items: Collection[Item], copies: Mapping[str, str]) -> None:
         """Put ``items`` but those that this run has put under names that stand for their bytes."""
@@ -78,6 +92,7 @@ class Delivery:
             return self._taken(item, fields)
         named = item.hashed and item.key == item.logical
         if copy_of and isinstance(self._paced, Copies) and not named:
+            self._asked.append(1)
             try:
                 self._paced.copy(copy_of, item.key, fields=fields)
             except KeyNotFound:
@@ -85,6 +100,7 @@ class Delivery:
             else:
                 return "copied"
         create = item.hashed and item.key not in self.wrong
+        self._asked.append(requests_of(item))
         try:
             self._paced.put(
                 item.key, self._bytes_of(item), mode="create" if create else "overwrite", digest=item.digest,
@@ -103,6 +119,7 @@ class Delivery:
         if kept and not self._is_same_file(item):
             what = "has other bytes under this name, which a bundler gave and which browsers keep for ever"
             raise StoreError(item.key, f"{self._target} {what}. Let the bundler give it another name.")
+        self._asked.append(requests_of(item))
         self._paced.put(item.key, self._bytes_of(item), digest=item.digest, fields=fields)
         return "sent"
 

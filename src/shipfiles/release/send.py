@@ -37,7 +37,7 @@ from ..records import (
 from ..stores.local import LocalStore
 from ..stores.store import Copies, Settles, Store, digest_of, read_all
 from .catalog import manifest_of, record_of_release
-from .delivery import Delivery
+from .delivery import Delivery, requests_of
 from .difference import Difference, difference
 from .given import leave
 from .ids import refuse_taken_id
@@ -51,8 +51,6 @@ from .seen import Look, Seen, There
 from .target import Target
 from .unsettled import ended, new_note, settled
 
-_PART = 5 * 1024 * 1024
-"""A larger body is sent in parts. Bytes."""
 _TRIES = 20
 """So often the pointer may be moved by others before this run gives up."""
 
@@ -93,6 +91,8 @@ class Sent:
     """How many were copied within the store."""
     bytes: int = 0
     """Of the bodies that were sent."""
+    requests: int = 0
+    """What the store was asked, without what it repeats by itself and what is asked to clear it."""
 
 
 def planned(
@@ -153,7 +153,7 @@ class _Sending:
         """What the run would do."""
         seen = self._look()
         found = self._difference(seen)
-        objects = sum(map(_requests, (*found.hashed, *found.plains)))
+        objects = sum(map(requests_of, (*found.hashed, *found.plains)))
         deleted = {item.key: item.size for item in seen.stale} | (self._unneeded() if self._clear else {})
         requests = seen.requests + objects
         nothing = self._is_current(seen, found)
@@ -196,6 +196,7 @@ class _Sending:
         if self._clear:
             self._delete(self._unneeded())
         self._result.kept += self._delivery.kept
+        self._result.requests += self._delivery.requests + self._there.requests
         self._result.copied, self._result.bytes = self._delivery.copied, self._delivery.bytes
         return self._result
 
@@ -203,6 +204,7 @@ class _Sending:
 
     def _look(self) -> Seen:
         seen = self._eyes.look()
+        self._result.requests += seen.requests
         if not self._verify or self._described:
             return seen
         sizes = self._there.sizes(self._wanted)
@@ -267,6 +269,7 @@ class _Sending:
         sizes = [size_of(entry) for entry in self._manifest.entries.values()]
         record = record_of(self._release, self._digest, sizes, new)
         key = record_key(self._release)
+        self._result.requests += 1
         try:
             self._store.put(key, dump_record(record), mode="create")
         except KeyExists:
@@ -333,12 +336,14 @@ class _Sending:
 
     def _swap(self, expected: bytes | None, pointer: Pointer) -> bool:
         done = self._store.swap(POINTER_KEY, expected, dump_pointer(pointer))
+        self._result.requests += 1
         if done:
             self._settle()
         return done
 
     def _put_small(self, key: str, body: bytes) -> None:
         self._store.put(key, body)
+        self._result.requests += 1
         self._tell(Changed(key, "write", len(body), kind="manifest"))
 
     def _settle(self) -> None:
@@ -361,6 +366,7 @@ class _Sending:
         gone: dict[str, int] = {}
         others: dict[str, str] = {}
         for item in stale:
+            self._result.requests += 1
             with suppress(KeyNotFound):
                 if digest_of(self._store, item.key)[0] == item.digest:
                     gone[item.key] = item.size
@@ -375,12 +381,9 @@ class _Sending:
         order = sorted(keys, key=lambda key: (not key.startswith(RELEASES_PREFIX), key.startswith(".shipfiles/"), key))
         if order:
             self._store.delete(order)
+            self._result.requests += -(-len(order) // 1000)
         for key in order:
             self._tell(Changed(key, "delete", keys[key], kind="stale"))
 
     def _tell(self, change: Changed) -> None:
         self._result.changed.append(change)
-
-
-def _requests(item: Item) -> int:
-    return 1 if item.size <= _PART else -(-item.size // _PART) + 2
