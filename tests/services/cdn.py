@@ -96,6 +96,7 @@ def nginx(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> Iter
 RELAYED_BY_NGINX: tuple[Change, ...] = (
     ('proxy_set_header Origin "";', ""),
     ("proxy_ignore_headers Vary;", ""),
+    ("proxy_hide_header Vary;", ""),
     ("proxy_hide_header Access-Control-Allow-Origin;", ""),
     ('add_header Access-Control-Allow-Origin "*" always;', ""),
 )
@@ -133,6 +134,7 @@ def varnish(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> It
 
 RELAYED_BY_VARNISH: tuple[Change, ...] = (
     ("unset req.http.Origin;", ""),
+    ("unset beresp.http.Vary;", ""),
     ('set resp.http.Access-Control-Allow-Origin = "*";', ""),
 )
 """As `RELAYED_BY_NGINX`."""
