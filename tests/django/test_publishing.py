@@ -21,7 +21,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from shipfiles.django.progress import PlainProgress, Retries
-from shipfiles.errors import StoreError
+from shipfiles.errors import NoAnswer, StoreError
 from shipfiles.events import PhaseEnded, PhaseStarted, Progress, Retried
 from shipfiles.records import POINTER_KEY
 from shipfiles.release.catalog import pointer_of, records_of
@@ -193,6 +193,69 @@ def test_a_store_that_is_out_of_reach(project: Path, write, bucket: Bucket) -> N
         _, error = failing()
     assert error.splitlines()[0].startswith("Sending the release ")
     assert "\n  What was live there still is.\n" in error
+
+
+class Lossy(MemoryStore):
+    """Moves the pointer when told to, and the answer to that is lost."""
+
+    is_lossy = is_dead = False
+
+    def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+        done = super().swap(key, expected, body)
+        if self.is_lossy and b"unsettled" not in body:
+            self.is_dead = self.dies
+            raise NoAnswer(key, "no answer")
+        return done
+
+    def read(self, key: str) -> Iterator[bytes]:
+        if self.is_dead:
+            raise NoAnswer(key, "no answer")
+        return super().read(key)
+
+    def __init__(self, *, dies: bool) -> None:
+        super().__init__()
+        self.dies = dies
+
+    def __str__(self) -> str:
+        return "lossy"
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_the_last_answer_is_lost(project: Path, write, dies: bool) -> None:
+    """Nobody is told what is not so: it is asked what is live, and if that is not answered, nobody knows."""
+    write(SITE)
+    store = Lossy(dies=dies)
+    with to(store):
+        collect()
+        write({"a.txt": LONG * 2})
+        store.is_lossy = True
+        _, error = failing()
+        release = built()
+        told = (
+            f"{release} is live there all the same"
+            if not dies
+            else (f"Whether {release} is live there, or what was, cannot be told now")
+        )
+        assert f"\n  {told}.\n" in error
+        store.is_lossy = store.is_dead = False
+        assert current(store) == release
+        out, _ = collect()
+        assert f"lossy: {release} is live already; " in out
+
+
+def test_the_key_is_revoked_in_the_middle(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    with s3(bucket):
+        collect()
+        before = built()
+        write({"a.txt": LONG * 2, "b.css": LONG})
+        bucket.fault = lambda asked, do: refused(403, "AccessDenied") if "/a." in asked.path else do()
+        out, error = failing()
+        assert f"s3://bucket/static: failed; {before} is live there, as before." in out
+        assert "a." in error.splitlines()[1] + error.splitlines()[2]
+        bucket.fault = None
+        collect()
+        assert json.loads(bucket.objects[f"static/{POINTER_KEY}"][0])["release"] == built() != before
 
 
 def test_a_dry_run_says_what_would_be_sent(project: Path, write, bucket: Bucket) -> None:
