@@ -713,7 +713,7 @@ def test_the_middleware_in_vain(project: Path, monkeypatch: pytest.MonkeyPatch) 
 
     assert told() == ["W022"]
     assert told(root_files={"/favicon.ico": "favicon.ico"}) == []
-    monkeypatch.setattr("shipfiles.django.checks.has_static_app", lambda: True)
+    monkeypatch.setattr("shipfiles.django.checks.middleware.has_static_app", lambda: True)
     found = checked("S3StaticStorage", {"bucket_name": "b-1"})
     assert found["W022"].startswith("A StaticApp is in wsgi.py or asgi.py, but browsers fetch static files from https")
 

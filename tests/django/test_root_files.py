@@ -20,7 +20,7 @@ from django.test import override_settings
 from django.urls import path
 
 from shipfiles.config import ServeConfig
-from shipfiles.django.checks import check_static_root
+from shipfiles.django.checks.places import check_static_root
 from shipfiles.django.tables import static_table
 from shipfiles.http.negotiation import accepts
 from shipfiles.serve import asgi, wsgi
