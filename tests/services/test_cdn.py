@@ -16,7 +16,7 @@ from urllib.parse import quote, urljoin
 import pytest
 
 from shipfiles.digest import digest_bytes, hashed_name
-from tests.rolling.deployment import Deployment
+from tests.rolling.deployment import Deployment, Failed
 from tests.rolling.trees import Tree
 
 from .cdn import CDNS, RELAYED, Bucket, Change, make_bucket, to_bucket
@@ -75,6 +75,10 @@ class Site:
         """Start the process with these ``options`` of the storage, too."""
         self.deployment.product = to_bucket(self.bucket, LOCATION, **self._options, **options)
         self.deployment.roll(self._tree)
+
+    def check(self) -> str:
+        """What ``ship store check`` says. Raises `Failed`."""
+        return self.deployment.manage(self._tree, "ship", "store", "check")
 
     def names(self) -> list[str]:
         """All hashed names, as the bucket has them."""
@@ -139,6 +143,7 @@ def test_the_page(browser: Any, site: Site, expected: Drawing, cdn: str, tmp_pat
         for logical, body in site.files.items():
             status, answer, found = get(base + quote(logical))
             assert (status, answer["cache-control"], found) == (200, SHORT, body), logical
+        assert "nothing is missing" in site.check()
 
 
 @pytest.mark.parametrize("cdn", CDNS)
@@ -210,6 +215,9 @@ def test_a_cache_that_does_not_tell_origins_apart_breaks_the_page(
         for name in site.names():
             assert get(base + quote(name))[0] == 200
         seen = draw(browser, site.url, tmp_path / "page.png", wait=3000)
+        if cdn == "nginx":  # it takes some seconds
+            with pytest.raises(Failed, match=r"be used by pages elsewhere +pages +missing"):
+                site.check()
     assert seen.wrong() == CORS
     assert "blocked by CORS policy" in "".join(seen.faults)
 
