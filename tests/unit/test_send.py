@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -145,6 +146,12 @@ class Site:
         check_whole(self.there, current[1], plain=plain)
         assert current[1].hashed_only == shape.hashed_only
         return current[1]
+
+
+def current_of(store: Store) -> Manifest:
+    current = read_current(lambda key: read_all(store, key))
+    assert current is not None
+    return current[1]
 
 
 def check_whole(store: Store, manifest: Manifest, *, plain: bool = True) -> None:
@@ -333,6 +340,40 @@ class TestTwoAtOnce:
             assert pointer is not None
             assert not pointer.unsettled
             site.check(pointer.release)
+
+    def test_one_that_clears_what_the_other_has_put(self, site: Site) -> None:
+        """At every write of the one, and at every request of the one that clears, the other runs from begin to end."""
+        site.send(site.build(SITE, "zero"))
+        one = site.build({"js/app.js": "one", "img/x.png": "of one"}, "one")
+        two = site.build({"js/app.js": "two"}, "two")
+        start = site.there
+
+        class Meanwhile(Counted):
+            def __init__(self, store: Store, at: int, then: Callable[[], object]) -> None:
+                super().__init__(store)
+                self.left, self.then = at, then
+
+            def _count(self, verb: str, key: str) -> None:
+                super()._count(verb, key)
+                self.left -= 1
+                if self.left == 0:
+                    self.then()
+
+        for clears in (one, two):
+            for at in range(1, 200):
+                site.there = copy_of(start)
+
+                def whole(clear: bool = clears == two) -> None:
+                    send(site.source, two, site.target(), clear=clear)
+
+                store = Meanwhile(site.there, at, whole)
+                send(site.source, one, site.target(store, at_once=1), clear=clears == one)
+                pointer = read_pointer(lambda key: read_all(site.there, key))
+                assert pointer is not None
+                site.check(pointer.release)
+                if store.left > 0:
+                    assert (at > 10, pointer.release) == (True, one)
+                    break
 
 
 class TestWhatIsThere:
@@ -525,7 +566,31 @@ class TestCopies:
         site.send(site.build({"img/x.png": body}))
         store = Copying(site.there)
         site.send(site.build({"img/x.png": None, "pictures/x.png": body}), store)
-        assert store.asked == {"read": 1, "put": 2, "copy": 2, "swap": 2}
+        # A look at the one that this run has not put itself.
+        assert store.asked == {"read": 1, "head": 1, "put": 2, "copy": 2, "swap": 2}
+
+    def test_of_what_a_killed_run_has_put_in_another_form_the_bytes_are_sent(self, site: Site) -> None:
+        body = "export default 1; // and more of it\n" * 4000
+        site.send(site.build(SITE | {"js/app.js": body}, "one"))
+        two = site.build({"css/plain.css": "q {}\n" * 100}, "two")
+        three = site.build({"css/plain.css": "i {}\n" * 100, "js/new.js": body}, "three")
+        start = site.there
+        for steps in range(1, 100):
+            site.there = copy_of(start)
+            dying = Dying(site.there, steps, after=True)
+            with suppress(Killed):
+                send(site.source, two, Target(dying, Shape(coding="gzip"), at_once=1))
+            if dying.left > 0:
+                assert steps > 5
+                return
+            send(site.source, three, site.target(Copying(site.there)))
+            for item in items_of(current_of(site.there)):
+                there = site.there.head(item.key)
+                assert there is not None
+                found = read_all(site.there, item.key) or b""
+                if there.fields.get("Content-Encoding", item.coding) == "gzip":
+                    found = gzip.decompress(found)
+                assert digest_bytes(found) == item.digest, item.key
 
     def test_of_what_is_gone_the_bytes_are_sent(self, site: Site) -> None:
         body = "x" * 100_000

@@ -51,8 +51,8 @@ class Delivery:
         self._believed: dict[str, Item] = {}
         self.wrong: frozenset[str] = frozenset()
         """Keys under which there is nothing, or something else, though a manifest says otherwise."""
-        self.done: set[str] = set()
-        """Keys that were seen to."""
+        self.done: dict[str, Item] = {}
+        """What was seen to, by key."""
         self.kept = 0
         """Objects that were there already."""
         self.copied = 0
@@ -73,7 +73,7 @@ class Delivery:
             for item, how in in_pace(
                 put, wanted, self._listener, at_once=self._target.at_once, limit=self._target.limit
             ):
-                self.done.add(item.key)
+                self.done[item.key] = item
                 self.copied += how == "copied"
                 self.kept += how == "kept"
                 if how == "kept":
@@ -91,7 +91,7 @@ class Delivery:
         if item.hashed and item.key not in self.wrong and self._there.has(item.key):
             return self._taken(item, fields)
         named = item.hashed and item.key == item.logical
-        if copy_of and isinstance(self._paced, Copies) and not named:
+        if copy_of and isinstance(self._paced, Copies) and not named and self._is_as_said(copy_of, item.size):
             self._asked.append(1)
             try:
                 self._paced.copy(copy_of, item.key, fields=fields)
@@ -109,6 +109,17 @@ class Delivery:
         except KeyExists:
             return self._taken(item, fields)
         return "sent"
+
+    def _is_as_said(self, source: str, size: int) -> bool:
+        """Whether ``source`` has the ``size`` that a manifest says.
+
+        A run that did not end, with other settings, may have put it in another form: compressed, or no longer so.
+        """
+        if source in self.done:
+            return True
+        self._asked.append(1)
+        there = self._paced.head(source)
+        return there is not None and there.size == size
 
     def _taken(self, item: Item, fields: Mapping[str, str]) -> str:
         """What to do about a name that stands for its bytes and is there already."""
@@ -140,6 +151,10 @@ class Delivery:
         what = f"is not in {self._source}, where the release {self._release} was built"
         raise StoreError(item.sources[0], f"{what}. Run collectstatic again.")
 
+    def doubt(self) -> None:
+        """Believe no longer that what this run has put is there: another run may have deleted it (``--clear``)."""
+        self._believed |= {key: item for key, item in self.done.items() if item.hashed}
+
     def put_again(self) -> None:
         """Put once more what was there before, and has been pruned meanwhile."""
         if self._believed:
@@ -147,7 +162,8 @@ class Delivery:
             sizes = self._there.sizes(self._believed)
             gone = [self._believed[key] for key in sorted(self._believed) if key not in sizes]
             self._believed.clear()
-            self.done.difference_update(item.key for item in gone)
+            for item in gone:
+                del self.done[item.key]
             self.put("send", gone, {})
 
 

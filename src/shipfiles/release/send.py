@@ -43,12 +43,14 @@ from .given import leave
 from .ids import refuse_taken_id
 from .items import Item, items_of, sent_manifest
 from .kept import Kept
+from .listed import listed
 from .lock import locked
 from .outcome import size_of
 from .ownership import in_the_way, owned_keys, without_twins
 from .publish import record_of
 from .seen import Look, Seen, There
 from .target import Target
+from .underway import in_use
 from .unsettled import ended, new_note, settled
 
 _TRIES = 20
@@ -154,7 +156,12 @@ class _Sending:
         seen = self._look()
         found = self._difference(seen)
         objects = sum(map(requests_of, (*found.hashed, *found.plains)))
-        deleted = {item.key: item.size for item in seen.stale} | (self._unneeded() if self._clear else {})
+        sent = {item.key for item in found.hashed}
+        # What is copied and was not put by this run is looked at before.
+        objects += sum(source not in sent for source in found.copies.values())
+        deleted = {item.key: item.size for item in seen.stale} | (
+            self._unneeded(seen.current[0]) if self._clear else {}
+        )
         requests = seen.requests + objects
         nothing = self._is_current(seen, found)
         if not nothing:
@@ -172,8 +179,10 @@ class _Sending:
     def run(self) -> Sent:
         """Send."""
         began = None
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
             seen = self._look()
+            if tried:
+                self._begin_again()
             began = seen.current[0] if began is None else began
             found = self._difference(seen)
             if not self._described:
@@ -218,7 +227,7 @@ class _Sending:
 
     def _difference(self, seen: Seen) -> Difference:
         return difference(
-            self._wanted, seen.there, doubtful=seen.doubtful, wrong=self._delivery.wrong - self._delivery.done,
+            self._wanted, seen.there, doubtful=seen.doubtful, wrong=self._delivery.wrong - self._delivery.done.keys(),
             copies=isinstance(self._store, Copies),
         )  # fmt: skip
 
@@ -237,6 +246,16 @@ class _Sending:
             refuse_taken_id(self._store, self._release, self._manifest.names())
 
     # What is put.
+
+    def _begin_again(self) -> None:
+        """Another run came before: it may have deleted what this one has put (``--clear``), which then is put again."""
+        self._delivery.doubt()
+        if self._described and self._store.head(manifest_key(self._digest)) is None:
+            self._put_small(manifest_key(self._digest), self._body)
+            self._settle()
+        if self._recorded and self._store.head(record_key(self._release)) is None:
+            self._record()
+            self._settle()
 
     def _make_way(self, seen: Seen) -> None:
         """Delete plain names where a folder is needed, in stores that have folders."""
@@ -352,14 +371,28 @@ class _Sending:
 
     # What is deleted.
 
-    def _unneeded(self) -> dict[str, int]:
-        """Key → size of what is ours in the store, or Django's, and not the release's."""
+    def _unneeded(self, before: str = "") -> dict[str, int]:
+        """Key → size of what is ours in the store, or Django's, and not the release's.
+
+        ``before`` is the release that is current as long as this run has not moved the pointer.
+        """
         owned = owned_keys(self._store, "staticfiles.json", self._listener)
         own = {record_key(self._release), manifest_key(self._digest), POINTER_KEY}
         if self._target.django_manifest:
             own.add(self._target.django_manifest.replace("{release}", self._release))
+        # Last of all: a run whose manifest is not there yet will see what it cannot count on.
+        own |= self._of_others(before)
         self._there.forget()
         return self._there.sizes(without_twins(owned, [*self._wanted, *own]))
+
+    def _of_others(self, before: str) -> set[str]:
+        """The keys that other runs count on: one that has become current meanwhile, and those that are under way."""
+        found: set[str] = set()
+        for manifest, records in in_use(self._store, self._digest, before).items():
+            found |= {manifest, *records}
+            with suppress(ManifestError):  # which has been told
+                found.update(item.key for item in listed(read_all(self._store, manifest) or b"", manifest))
+        return found
 
     def _drop(self, stale: Iterable[Item]) -> None:
         """Delete variants that are ``stale``, as far as they are what was put there."""
