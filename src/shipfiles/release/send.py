@@ -36,6 +36,7 @@ from ..records import (
 )
 from ..stores.local import LocalStore
 from ..stores.store import Copies, Settles, Store, digest_of, read_all
+from ..work import give_back_memory
 from .catalog import manifest_of, record_of_release
 from .delivery import Delivery, requests_of
 from .difference import Difference, difference
@@ -119,6 +120,7 @@ def send(
     the release that was current in the store then stays so.
     """
     run = _Sending(source, release, target, kept or Kept(), listener, clear=clear, verify=verify)
+    give_back_memory()
     with locked(target.store, listener):
         return run.run()
 
