@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .digest import Digest, digest_bytes, hex_prefix, is_digest
+from . import json_values
+from .digest import Digest, digest_bytes, hex_prefix
 from .errors import ManifestError
 from .line_differences import END
 from .lines import DAMAGE, Lines, damaged, entry_of, head_of
@@ -343,11 +344,11 @@ def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
     return Entry(
         logical=_path(logical),
         name=_path(raw["name"]),
-        size=_size(raw["size"]),
-        digest=_digest(raw["digest"]),
+        size=json_values.count(raw["size"]),
+        digest=json_values.digest(raw["digest"]),
         media_type=_media_type(raw["type"]),
         codings=codings,
-        references=tuple(map(_text, _list(raw.get("references", [])))),
+        references=tuple(map(json_values.text, json_values.items(raw.get("references", [])))),
         plain=None if plain is None else _plain(plain),
         unsteady=raw.get("unsteady") is True,
         stored=_stored(raw, codings),
@@ -356,7 +357,7 @@ def _from_json(logical: str, raw: Mapping[str, Any]) -> Entry:
 
 def _plain(raw: Mapping[str, Any]) -> Plain:
     codings = _codings(raw.get("codings", {}))
-    return Plain(_size(raw["size"]), _digest(raw["digest"]), codings, _stored(raw, codings))
+    return Plain(json_values.count(raw["size"]), json_values.digest(raw["digest"]), codings, _stored(raw, codings))
 
 
 def _stored(raw: Mapping[str, Any], codings: Mapping[str, Variant]) -> str:
@@ -367,7 +368,11 @@ def _stored(raw: Mapping[str, Any], codings: Mapping[str, Variant]) -> str:
 
 
 def _codings(raw: Mapping[str, Any]) -> dict[str, Variant]:
-    return {token: Variant(_size(v["size"]), _digest(v["digest"])) for token, v in raw.items() if token in SUFFIXES}
+    return {
+        token: Variant(json_values.count(v["size"]), json_values.digest(v["digest"]))
+        for token, v in raw.items()
+        if token in SUFFIXES
+    }
 
 
 def _path(value: object) -> str:
@@ -376,32 +381,8 @@ def _path(value: object) -> str:
     return value
 
 
-def _size(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is no size")
-    return value
-
-
-def _digest(value: object) -> Digest:
-    if not is_digest(value):
-        raise ValueError(f"{value!r} is no digest")
-    return Digest(str(value))
-
-
 def _media_type(value: object) -> str:
     # It goes into a header as it is.
     if not isinstance(value, str) or not is_media_type(value):
         raise ValueError(f"{value!r} is no media type")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError(f"{value!r} is no list")
     return value

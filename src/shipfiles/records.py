@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
-from .digest import Digest, digest_bytes, hex_prefix, is_digest
+from . import json_values
+from .digest import Digest, digest_bytes, hex_prefix
 from .errors import ManifestError, OtherRecord, ReleaseIdError, UnknownRelease, nearest_names
 from .manifest import Manifest, check_schema, load, object_in
 from .paths import RESERVED
@@ -187,11 +188,11 @@ def load_record(body: bytes, release: str) -> Record:
         record = Record(
             str(raw["release"]),
             _to_moment(raw["made"]),
-            _digest(raw["manifest"]),
-            _count(raw["files"]),
-            _count(raw["bytes"]),
-            {str(token): _count(size) for token, size in raw["codings"].items()},
-            _count(raw["new_bytes"]),
+            json_values.digest(raw["manifest"]),
+            json_values.count(raw["files"]),
+            json_values.count(raw["bytes"]),
+            {str(token): json_values.count(size) for token, size in raw["codings"].items()},
+            json_values.count(raw["new_bytes"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"{where}: damaged: {type(error).__name__}: {error}."
@@ -226,9 +227,9 @@ def load_pointer(body: bytes, where: str) -> Pointer:
         history = tuple(Activation(check_release_id(release, where), _to_moment(at)) for release, at in raw["history"])
         release = raw["release"]
         lost = _to_moment(raw["lost"]) if "lost" in raw else None
-        manifest = _digest(raw["manifest"]) if "manifest" in raw else None
-        unsettled = tuple(_to_unfinished(note) for note in _list(raw.get("unsettled", [])))
-        settled = _text(raw.get("settled", ""))
+        manifest = json_values.digest(raw["manifest"]) if "manifest" in raw else None
+        unsettled = tuple(_to_unfinished(note) for note in json_values.items(raw.get("unsettled", [])))
+        settled = json_values.text(raw.get("settled", ""))
     except (KeyError, TypeError, ValueError, ReleaseIdError) as error:
         raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}.", TO_DECIDE) from None
     if not history or history[-1].release != release:
@@ -317,20 +318,8 @@ def to_restore(release: str) -> str:
 
 
 def _to_unfinished(raw: object) -> Unfinished:
-    run, at, manifest = _list(raw)
-    return Unfinished(_text(run), _to_moment(at), None if manifest is None else _digest(manifest))
-
-
-def _text(raw: object) -> str:
-    if not isinstance(raw, str):
-        raise TypeError(f"{raw!r} is no text")
-    return raw
-
-
-def _list(raw: object) -> list[object]:
-    if not isinstance(raw, list):
-        raise TypeError(f"{raw!r} is no list")
-    return raw
+    run, at, manifest = json_values.items(raw)
+    return Unfinished(json_values.text(run), _to_moment(at), None if manifest is None else json_values.digest(manifest))
 
 
 def _readable(body: bytes, where: str, advice: str) -> dict[str, Any]:
@@ -353,15 +342,3 @@ def _to_moment(text: Any) -> datetime:
         # It would be in no year at all in some time zones.
         raise ValueError(f"{text!r} is no time of a release")
     return moment
-
-
-def _digest(value: object) -> Digest:
-    if not is_digest(value):
-        raise ValueError(f"{value!r} is no digest")
-    return Digest(str(value))
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is no number of bytes or files")
-    return value

@@ -79,7 +79,7 @@ def test_anything_else_is_a_manifest_error(body: bytes) -> None:
         ({"files": {"a.css": WHOLE | {"references": 5}}}, "damaged at 'a.css'"),
         ({"files": {"../a.css": {"name": "x"}}}, "damaged at '../a.css'"),
         ({"files": {"a.css": {"name": "/etc/passwd", "size": 1, "digest": "", "type": ""}}}, "is no path"),
-        ({"files": {"a.css": {"name": "a", "size": -1, "digest": "", "type": ""}}}, "is no size"),
+        ({"files": {"a.css": {"name": "a", "size": -1, "digest": "", "type": ""}}}, "is no number of bytes or files"),
         ({"files": {"a.css": {"name": "a", "size": 1, "digest": "md5", "type": ""}}}, "is no digest"),
         *[({"files": {"a.css": WHOLE | {"type": type_}}}, "is no media type") for type_ in NO_TYPES],
     ],
@@ -154,7 +154,7 @@ def test_a_damaged_entry_is_named_when_it_is_asked_for() -> None:
     lazy = load(body, "m", lazily=True)
     assert lazy.entries["a.css"] == entries["a.css"]
     for ask in (lambda: lazy.entries["b.css"], lambda: list(lazy.entries.values()), lambda: list(lazy.keys())):
-        with pytest.raises(ManifestError, match=r"^m: damaged at 'b.css': .*-7 is no size"):
+        with pytest.raises(ManifestError, match=r"^m: damaged at 'b.css': .*-7 is no number of bytes or files"):
             ask()
     with pytest.raises(KeyError):
         lazy.entries["d.css"]
