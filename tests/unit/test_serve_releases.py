@@ -409,7 +409,7 @@ def test_a_damaged_line_is_named_once_and_the_rest_is_served(
     for _ in range(3):
         assert ask(table, b).status == 404
         assert ask(table, first).status == 200
-    assert [line for line in caplog.messages if b in line and "is no size" in line] == caplog.messages
+    assert [line for line in caplog.messages if b in line and "is no number of bytes" in line] == caplog.messages
     assert len(caplog.messages) == 1
 
 
