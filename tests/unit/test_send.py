@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from shipfiles.release.catalog import manifest_of, record_of_release
 from shipfiles.release.fields import fields_of
 from shipfiles.release.items import Shape, items_of
 from shipfiles.release.kept import Kept
+from shipfiles.release.prune import PrunePlan, plan_prune, prune
 from shipfiles.release.publish import publish
 from shipfiles.release.send import planned, send
 from shipfiles.release.target import Target
@@ -96,6 +99,20 @@ class Copying(Counted):
         self._count("copy", target)
         assert isinstance(self.store, MemoryStore)
         return self.store.copy(source, target, fields=fields)
+
+
+class Meanwhile(Counted):
+    """Does ``then`` once, before the ``at``-th request that is none to do what ``but`` says."""
+
+    def __init__(self, store: Store, at: int, then: Callable[[], object], but: str = "") -> None:
+        super().__init__(store)
+        self.left, self.then, self.but = at, then, but
+
+    def _count(self, verb: str, key: str) -> None:
+        super()._count(verb, key)
+        self.left -= verb != self.but
+        if self.left == 0 and verb != self.but:
+            self.then()
 
 
 class Site:
@@ -285,11 +302,19 @@ class TestInterrupted:
         assert not pointer.unsettled
 
 
-def copy_of(store: MemoryStore) -> MemoryStore:
-    made = MemoryStore()
+def copy_of(store: MemoryStore, older: float = 0.0) -> MemoryStore:
+    """The same, put there at the same times, or so many seconds before."""
+    at = 0.0
+    made = MemoryStore(lambda: at or time.time())
     for stored in store.list():
+        at = stored.modified - older
         made.put(stored.key, read_all(store, stored.key) or b"", fields=store.head(stored.key).fields)  # type: ignore[union-attr]
+    at = 0.0
     return made
+
+
+def _days_ago(days: int) -> datetime:
+    return now() - timedelta(days=days)
 
 
 class TestTwoAtOnce:
@@ -348,17 +373,6 @@ class TestTwoAtOnce:
         two = site.build({"js/app.js": "two"}, "two")
         start = site.there
 
-        class Meanwhile(Counted):
-            def __init__(self, store: Store, at: int, then: Callable[[], object]) -> None:
-                super().__init__(store)
-                self.left, self.then = at, then
-
-            def _count(self, verb: str, key: str) -> None:
-                super()._count(verb, key)
-                self.left -= 1
-                if self.left == 0:
-                    self.then()
-
         for clears in (one, two):
             for at in range(1, 200):
                 site.there = copy_of(start)
@@ -374,6 +388,48 @@ class TestTwoAtOnce:
                 if store.left > 0:
                     assert (at > 10, pointer.release) == (True, one)
                     break
+
+    @pytest.mark.parametrize("prunes", [False, True])
+    def test_an_old_release_that_is_sent_again_while_others_prune(
+        self, site: Site, prunes: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """At every request of the one, the other runs from begin to end; the prune was planned before, or then.
+
+        But not between a prune's last look and the request that deletes, which nothing keeps apart.
+        """
+        for release, days in {"one": 30, "two": 20, "three": 10, "four": 0}.items():
+            for module in ("send", "publish"):
+                monkeypatch.setattr(f"shipfiles.release.{module}.now", partial(_days_ago, days))
+            site.send_only(site.build(SITE | {"js/app.js": f"export default '{release}';\n" * 20}, release))
+            site.there = copy_of(site.there, older=10 * 86400 if days else 0)
+        monkeypatch.undo()
+        start = site.there
+
+        def plan() -> PrunePlan:
+            there = Counted(site.there)
+            return plan_prune(there, keep=1, younger_than=timedelta(0), at=now(), manifest_name="")
+
+        def sends() -> None:
+            send(site.source, "one", site.target())
+
+        for early in (False, True):
+            for at in range(1, 300):
+                site.there = copy_of(start)
+                planned_before = plan()
+                assert "one" in planned_before.dropped
+
+                def deletes(before: PrunePlan | None = planned_before if early else None) -> None:
+                    prune(Counted(site.there), before or plan())
+
+                store = Meanwhile(site.there, at, sends if prunes else deletes, but="delete" if prunes else "")
+                if prunes:
+                    prune(store, planned_before if early else plan())
+                else:
+                    send(site.source, "one", site.target(store, at_once=1))
+                if store.left > 0:
+                    assert at > 10
+                    break
+                site.check("one")
 
 
 class TestWhatIsThere:

@@ -30,8 +30,9 @@ from ..records import (
     release_of,
     unknown_release,
 )
-from ..stores.store import Settles, Store, Stored, Versions, read_all
+from ..stores.store import Locks, Settles, Store, Stored, Versions, read_all
 from .claims import Sweep
+from .listed import listed
 from .lock import locked
 from .marks import Marks, Part, refused
 from .ownership import django_keys
@@ -119,7 +120,8 @@ def prune(store: Store, plan: PrunePlan, listener: Listener = ignore) -> PrunePl
     Raises `ReleaseError` and `StoreError`; the releases that are kept are whole whatever happens.
     """
     with locked(store, listener):
-        if _read_known(store, plan.manifest_name).basis != plan.basis:
+        known = _read_known(store, plan.manifest_name)
+        if known.basis != plan.basis:
             plan = _planned(store, plan.terms, plan.at, plan.manifest_name, listener, only=frozenset(plan.dropped))
         if plan.is_empty:
             return plan
@@ -129,7 +131,7 @@ def prune(store: Store, plan: PrunePlan, listener: Listener = ignore) -> PrunePl
         remembers = state is not None and objects_of(versions) == state.objects
         if plan.contested:
             Unsettled(store).begin()
-        run = _Run(store, plan, listener)
+        run = _Run(store, plan, known, listener)
         plan = run.run()
         if state is not None and remembers:
             for key in run.gone:
@@ -141,12 +143,15 @@ def prune(store: Store, plan: PrunePlan, listener: Listener = ignore) -> PrunePl
 class _Run:
     """Deletes what a plan says, and of that only what is as it was when the plan was made.
 
-    Whoever does not ask for the lock, a person or another program, may put something under a key at any time.
+    Whoever does not ask for the lock, a person or another program, may put something under a key at any time. Where
+    there is none, a run that begins to send a release puts its manifest first, by which its files are known.
     """
 
-    def __init__(self, store: Store, plan: PrunePlan, listener: Listener) -> None:
+    def __init__(self, store: Store, plan: PrunePlan, known: _Known, listener: Listener) -> None:
         self._store = store
         self._plan = plan
+        self._known = known
+        self._in_use: set[str] = set()
         self._listener = listener
         self._left: list[str] = []
         self.gone: list[str] = []
@@ -181,6 +186,27 @@ class _Run:
             elif same is not None:
                 self._left.append(key)
 
+    def _unused(self, keys: Sequence[str]) -> list[str]:
+        """Those of ``keys`` that no release needs of which the manifest has been put since this run began."""
+        for stored in self._store.list(MANIFESTS_PREFIX):
+            before = self._known.manifests.get(stored.key)
+            if not is_manifest_key(stored.key) or (before is not None and before.modified == stored.modified):
+                continue
+            self._in_use |= {
+                stored.key,
+                *(
+                    record_key(r.release)
+                    for r in self._known.records.values()
+                    if manifest_key(r.manifest) == stored.key
+                ),
+            }
+            try:
+                self._in_use.update(item.key for item in listed(read_all(self._store, stored.key) or b"", stored.key))
+            except ManifestError as error:
+                raise refused(error) from error
+        self._left += [key for key in keys if key in self._in_use and key in self._plan.sweep]
+        return [key for key in keys if key not in self._in_use]
+
     def _delete(
         self,
         keys: Sequence[str],
@@ -190,8 +216,12 @@ class _Run:
         for start in range(0, len(keys), _AT_ONCE):
             some = keys[start : start + _AT_ONCE]
             gone: list[str] = []
+            chosen_now = chosen(some)
+            if not isinstance(self._store, Locks):
+                # To look at each has taken its time: what has come meanwhile is looked for last.
+                chosen_now = self._unused([*chosen_now])
             # A store that deletes one by one asks for each at the moment before it goes.
-            self._store.delete(_noted(chosen(some), gone))
+            self._store.delete(_noted(chosen_now, gone))
             self.gone += gone
             for key in gone:
                 self._listener(Changed(key, "delete", self._plan.sweep.get(key, 0), kind="stale"))
@@ -244,7 +274,9 @@ def _read_known(store: Store, manifest_name: str) -> _Known:
     if manifest_name:
         bodies[manifest_name] = read_all(store, manifest_name) or b""
     parts = [part for key in sorted(bodies) for part in (key.encode(), bodies[key])]
-    basis = digest_bytes(b"\n".join([*parts, *(key.encode() for key in sorted(manifests))]))
+    # A manifest that is put once more is that of a release that is being sent again.
+    put = [f"{key} {manifests[key].modified}".encode() for key in sorted(manifests)]
+    basis = digest_bytes(b"\n".join([*parts, *put]))
     return _Known(pointer, records, manifests, basis)
 
 
@@ -264,6 +296,9 @@ def _planned(
     if only is not None:
         kept = {**dict.fromkeys(known.records.keys() - only, "made meanwhile"), **kept}
     plan, unfinished = _marked(store, known, terms, at, manifest_name, listener, kept)
+    recent = at.timestamp() - terms.grace.total_seconds()
+    # A release whose manifest was put just now may be one that is sent again.
+    unfinished = {*unfinished, *(key for key, stored in known.manifests.items() if stored.modified > recent)}
     held = [release for release in plan.dropped if manifest_key(known.records[release].manifest) in unfinished]
     if held:
         # Half a release would be of no use, and nobody would know whose the other half is.
