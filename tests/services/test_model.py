@@ -28,7 +28,9 @@ def live(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def run(make_store: Callable[[], Store], *, keeps_fields: bool = True, stores: int = 5) -> None:
         names = {"new_store": lambda self: make_store(), "keeps_fields": keeps_fields}
-        run_state_machine_as_test(type("OnServer", (kind,), names), settings=few(max_examples=stores))
+        run_state_machine_as_test(
+            type("OnServer", (kind,), names), settings=few(max_examples=stores if kind is Sending else min(stores, 3))
+        )
 
     return run
 
