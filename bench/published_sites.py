@@ -145,15 +145,17 @@ def many(work: Path) -> dict[str, Path]:
         for i in range(2000):
             # 2 to 29 KB, 15.5 in the mean.
             size = 2_000 + int(27_000 * chance.random())
-            kind = ("png", "png", "js", "css", "woff2")[i % 5]
-            path = folder / "files" / f"{i % 37}" / f"{i}.{kind}"
+            kind = ("svg", "png", "js", "css", "woff2")[i % 5]
+            path = folder / "files" / f"{i % 37}" / f"{i:04}.{kind}"
             path.parent.mkdir(parents=True, exist_ok=True)
             if kind in ("png", "woff2"):
                 path.write_bytes(chance.randbytes(size))
+            elif kind == "svg":
+                path.write_text(f"<svg><!-- {chance.randbytes(size // 2).hex()} --></svg>")
             elif kind == "js":
                 path.write_text(f'export const noise{i} = "{chance.randbytes(size // 2).hex()}";\n')
             else:
-                rule = f'.a{i} {{ background: url("../{(i - 3) % 37}/{i - 3}.png") }}\n'
+                rule = f'.a{i} {{ background: url("../{(i - 3) % 37}/{i - 3:04}.svg") }}\n'
                 path.write_text(rule + f".b{i}::after {{ content: '{chance.randbytes(size // 2).hex()}' }}\n")
         done.touch()
     return {p.relative_to(folder / "files").as_posix(): p for p in (folder / "files").rglob("*") if p.is_file()}
