@@ -79,16 +79,16 @@ def shared(folder: Path, start: Callable[[Path], Told]) -> Iterator[Told]:
                 facts.write_text(json.dumps(start(folder)))
             fcntl.flock(users, fcntl.LOCK_SH)
         told = json.loads(facts.read_text())
-        yield told
-        with one_at_a_time(folder / "lock"):
-            fcntl.flock(users, fcntl.LOCK_UN)
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return
-            facts.unlink()
-            for pid in told["pids"]:
-                end(pid)
+        try:
+            yield told
+        finally:
+            with one_at_a_time(folder / "lock"):
+                fcntl.flock(users, fcntl.LOCK_UN)
+                with suppress(BlockingIOError):
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    facts.unlink()
+                    for pid in told["pids"]:
+                        end(pid)
 
 
 def spawned(command: list[str], log: Path, **environment: str) -> int:
