@@ -460,6 +460,18 @@ class TestWhatIsThere:
         site.send(release, clear=True)
         assert read_all(site.there, "a.1.css") is None
 
+    @pytest.mark.parametrize("prefix", [".shipfiles/manifests/", ".shipfiles/releases/"])
+    def test_verify_puts_what_is_said_of_the_release(self, site: Site, prefix: str) -> None:
+        release = site.build(SITE)
+        site.send(release)
+        gone = [stored.key for stored in site.there.list(prefix)]
+        site.there.delete(gone)
+        store = Counted(site.there)
+        plan = planned(site.source, release, site.target(), kept=site.kept, verify=True)
+        site.send(release, store, verify=True)
+        assert plan.requests == store.total
+        assert {key for verb, key in store.keys if verb == "put"} >= {*gone}
+
     def test_a_hashed_name_with_other_bytes_is_put_right(self, site: Site) -> None:
         release = site.build(SITE)
         name = site_manifest(site, release).entries["js/app.js"].name
@@ -672,6 +684,56 @@ def test_a_manifest_that_django_can_read(site: Site) -> None:
     send(site.source, release, site.target(django_manifest="{release}/staticfiles.json"))
     stored = json.loads(read_all(site.there, "v1/staticfiles.json") or b"")
     assert stored["paths"] == site_manifest(site, release).names()
+
+
+def test_a_manifest_that_django_can_read_is_put_though_the_release_is_there(site: Site) -> None:
+    release = site.build(SITE, "v1")
+    site.send(release)
+    for pattern in ("{release}/staticfiles.json", "staticfiles.json"):
+        target = site.target(django_manifest=pattern)
+        assert planned(site.source, release, target).nothing is False
+        send(site.source, release, target)
+        assert planned(site.source, release, target).nothing is True
+        stored = json.loads(read_all(site.there, pattern.replace("{release}", "v1")) or b"")
+        assert stored["paths"] == site_manifest(site, release).names()
+
+
+def test_a_manifest_that_django_can_read_is_that_of_the_current_release(site: Site) -> None:
+    """Whenever another run comes, and wherever this one is killed, of which the next one makes an end."""
+    site.send(site.build(SITE, "zero"))
+    one, two = site.build({"js/app.js": "one"}, "one"), site.build({"js/app.js": "two"}, "two")
+    start = site.there
+
+    def target(store: Store | None = None) -> Target:
+        return site.target(store, django_manifest="staticfiles.json", at_once=1)
+
+    def agree() -> None:
+        stored = json.loads(read_all(site.there, "staticfiles.json") or b"")
+        assert stored["paths"] == current_of(site.there).names()
+
+    for at in range(1, 100):
+        site.there = copy_of(start)
+        store = Meanwhile(site.there, at, lambda: send(site.source, two, target()))
+        send(site.source, one, target(store))
+        if store.left > 0:
+            assert at > 5
+            break
+        if store.keys[at - 1] != ("put", "staticfiles.json"):
+            agree()
+    for steps in range(1, 100):
+        site.there = copy_of(start)
+        send(site.source, "zero", target())
+        dying = Dying(site.there, steps, after=False)
+        with suppress(Killed):
+            send(site.source, one, target(dying))
+        pointer = read_pointer(lambda key: read_all(site.there, key))
+        assert pointer is not None
+        if pointer.release == "zero":
+            agree()
+        send(site.source, one, target())
+        agree()
+        if dying.left > 0:
+            return
 
 
 def site_manifest(site: Site, release: str) -> Manifest:

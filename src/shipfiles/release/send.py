@@ -152,6 +152,8 @@ class _Sending:
         self._there = There(self._store)
         self._delivery = Delivery(source, release, target, self._there, listener, self._tell)
         self._described = self._recorded = False
+        self._lost = frozenset[str]()
+        """The keys of the manifest and the record, if they are not there though the pointer names them."""
 
     def plan(self) -> Plan:
         """What the run would do."""
@@ -165,12 +167,18 @@ class _Sending:
             self._unneeded(seen.current[0]) if self._clear else {}
         )
         requests = seen.requests + objects
-        nothing = self._is_current(seen, found)
-        if not nothing:
+        is_current = self._is_current(seen, found)
+        requests += is_current and bool(self._target.django_manifest)
+        nothing = is_current and not self._lacks_django_manifest()
+        if is_current:
+            requests += not nothing
+        else:
             notes = bool((found.plains or seen.stale) and seen.pointer)
             moves = seen.current != (self._release, self._digest)
             # The manifest, the record, Django's manifest; the pointer before and after the plain names.
-            requests += (seen.current[1] != self._digest) + moves + bool(self._target.django_manifest)
+            requests += seen.current[1] != self._digest or manifest_key(self._digest) in self._lost
+            requests += moves or record_key(self._release) in self._lost
+            requests += bool(self._target.django_manifest)
             requests += notes + (moves or notes)
             # Each is looked at before they are deleted.
             requests += len(seen.stale) + -(-len(seen.stale) // 1000)
@@ -191,6 +199,9 @@ class _Sending:
                 self._result.kept = found.kept
             if self._is_current(seen, found):
                 self._result.before = self._release
+                self._result.requests += bool(self._target.django_manifest)
+                if self._lacks_django_manifest():
+                    self._put_django_manifest()
                 break
             self._refuse_taken(seen)
             self._make_way(seen)
@@ -201,6 +212,8 @@ class _Sending:
             # If another run has made its release current meanwhile, what it has put under plain names is to be put
             # again: this run ends later.
             if self._place(seen, found, began):
+                if self._target.shared_manifest:
+                    self._put_django_manifest()
                 break
         else:
             raise StoreError(POINTER_KEY, f"others keep publishing to {self._target}; run again")
@@ -225,6 +238,10 @@ class _Sending:
             for key, item in self._wanted.items()
             if sizes.get(key) != item.size and not (item.key == item.logical and key in sizes and key not in seen.there)
         )
+        manifest, record = manifest_key(self._digest), record_key(self._release)
+        said = self._there.sizes([manifest, record])
+        right = {manifest: said.get(manifest) == len(self._body), record: record in said}
+        self._lost = frozenset(key for key in right if not right[key])
         return replace(seen, requests=seen.requests + self._there.requests)
 
     def _difference(self, seen: Seen) -> Difference:
@@ -234,7 +251,7 @@ class _Sending:
         )  # fmt: skip
 
     def _is_current(self, seen: Seen, found: Difference) -> bool:
-        same = seen.current == (self._release, self._digest)
+        same = seen.current == (self._release, self._digest) and not self._lost
         return same and not (found.hashed or found.plains or seen.stale) and not self._is_noted(seen.pointer)
 
     def _is_noted(self, pointer: Pointer | None) -> bool:
@@ -246,6 +263,11 @@ class _Sending:
         known = {activation.release for activation in seen.pointer.history} if seen.pointer else set()
         if self._release in known and seen.current != (self._release, self._digest):
             refuse_taken_id(self._store, self._release, self._manifest.names())
+
+    def _lacks_django_manifest(self) -> bool:
+        """Whether the manifest that stock Django reads is wanted, and is not there, or is that of another release."""
+        key = self._django_key
+        return bool(key) and read_all(self._store, key) != dump_django(self._manifest.names())
 
     # What is put.
 
@@ -267,23 +289,31 @@ class _Sending:
         self._delete({key: seen.there[key].size for key in gone})
 
     def _put_manifest(self, seen: Seen) -> None:
-        if seen.current[1] != self._digest and not self._described:
+        if (seen.current[1] != self._digest or manifest_key(self._digest) in self._lost) and not self._described:
             self._put_small(manifest_key(self._digest), self._body)
             self._kept.put(self._digest, self._body)
             self._settle()
         self._described = True
 
     def _put_record(self, seen: Seen) -> None:
-        """Put the record, and Django's manifest if that is wanted."""
+        """Put the record, and Django's manifest if each release has its own."""
         if self._recorded:
             return
         self._recorded = True
-        if seen.current != (self._release, self._digest):
+        if seen.current != (self._release, self._digest) or record_key(self._release) in self._lost:
             self._record()
             self._settle()
-        if self._target.django_manifest:
-            key = self._target.django_manifest.replace("{release}", self._release)
-            self._put_small(key, dump_django(self._manifest.names()))
+        self._lost = frozenset()
+        if self._target.django_manifest and not self._target.shared_manifest:
+            self._put_django_manifest()
+
+    @property
+    def _django_key(self) -> str:
+        return self._target.django_manifest.replace("{release}", self._release)
+
+    def _put_django_manifest(self) -> None:
+        """Put what stock Django reads: one for all releases after the pointer, by whoever has moved it last."""
+        self._put_small(self._django_key, dump_django(self._manifest.names()))
 
     def _record(self) -> None:
         new = sum(change.size for change in self._result.changed if change.kind in ("asset", "variant"))
@@ -380,8 +410,8 @@ class _Sending:
         """
         owned = owned_keys(self._store, "staticfiles.json", self._listener)
         own = {record_key(self._release), manifest_key(self._digest), POINTER_KEY}
-        if self._target.django_manifest:
-            own.add(self._target.django_manifest.replace("{release}", self._release))
+        if self._django_key:
+            own.add(self._django_key)
         # Last of all: a run whose manifest is not there yet will see what it cannot count on.
         own |= self._of_others(before)
         self._there.forget()
