@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from shipfiles.build.pipeline import build
 from shipfiles.config import CompressConfig, RewriteConfig, ServeConfig
 from shipfiles.digest import digest_bytes
-from shipfiles.errors import ReleaseError, ReleaseTaken, StoreError, UnknownRelease
+from shipfiles.errors import ManifestError, ReleaseError, ReleaseTaken, StoreError, UnknownRelease
 from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest
 from shipfiles.records import POINTER_KEY, dump_pointer, now, read_current, read_pointer
+from shipfiles.release.activate import activate
 from shipfiles.release.catalog import manifest_of, record_of_release
 from shipfiles.release.fields import fields_of
 from shipfiles.release.items import Shape, items_of
@@ -390,8 +391,9 @@ class TestTwoAtOnce:
                     break
 
     @pytest.mark.parametrize("prunes", [False, True])
-    def test_an_old_release_that_is_sent_again_while_others_prune(
-        self, site: Site, prunes: bool, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("activates", [False, True])
+    def test_an_old_release_that_is_wanted_again_while_others_prune(
+        self, site: Site, prunes: bool, activates: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """At every request of the one, the other runs from begin to end; the prune was planned before, or then.
 
@@ -409,8 +411,11 @@ class TestTwoAtOnce:
             there = Counted(site.there)
             return plan_prune(there, keep=1, younger_than=timedelta(0), at=now(), manifest_name="")
 
-        def sends() -> None:
-            send(site.source, "one", site.target())
+        def wants(store: Store) -> None:
+            if activates:
+                activate(store, "one", manifest_name="", at_once=1)
+            else:
+                send(site.source, "one", site.target(store, at_once=1))
 
         for early in (False, True):
             for at in range(1, 300):
@@ -421,15 +426,21 @@ class TestTwoAtOnce:
                 def deletes(before: PrunePlan | None = planned_before if early else None) -> None:
                     prune(Counted(site.there), before or plan())
 
-                store = Meanwhile(site.there, at, sends if prunes else deletes, but="delete" if prunes else "")
-                if prunes:
-                    prune(store, planned_before if early else plan())
-                else:
-                    send(site.source, "one", site.target(store, at_once=1))
+                other = (lambda: wants(Counted(site.there))) if prunes else deletes
+                store = Meanwhile(site.there, at, other, but="delete" if prunes else "")
+                # What is found to be gone is not made current.
+                with suppress(ManifestError, ReleaseError):
+                    if prunes:
+                        prune(store, planned_before if early else plan())
+                    else:
+                        wants(store)
                 if store.left > 0:
                     assert at > 10
                     break
-                site.check("one")
+                found = read_pointer(lambda key: read_all(site.there, key))
+                assert found is not None
+                assert activates or found.release == "one"
+                site.check(found.release)
 
 
 class TestWhatIsThere:

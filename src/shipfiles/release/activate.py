@@ -29,7 +29,7 @@ from ..line_differences import logical_of
 from ..manifest import dump, dump_django, plain_key, suffix
 from ..model import Entry, Plain, Variant, under_name
 from ..records import Pointer, Record, manifest_key, read_manifest_body, read_record
-from ..stores.store import Copies, Store, digest_of, read_all
+from ..stores.store import Copies, Locks, Store, digest_of, read_all
 from .catalog import pointer_of, record_of_release, records_of
 from .examine import MANY, Examination, each
 from .fields import Fields, by_default
@@ -184,8 +184,12 @@ class _Activation:
         fixed = self._look.checked(will, was)
         if fixed:
             self._record_again(fixed)
-        if will and not self._wanted.hashed_only:
+        shared = not (isinstance(self._store, Locks) or self._mends)
+        if shared or (will and not self._wanted.hashed_only):
             self._unsettled.begin(self._manifest)
+        if shared:
+            # A prune that began before the note, of which it knows nothing, deletes the record first.
+            record_of_release(self._store, self._record.release)
         self._place_plains({**will, **fixed}, was)
         self._result.before = self._pointing.point(self._record.release, self._manifest)
         try:

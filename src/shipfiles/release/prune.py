@@ -38,7 +38,7 @@ from .marks import Marks, Part, refused
 from .ownership import django_keys
 from .retention import GRACE, Terms, kept_releases
 from .state import objects_of, read_state, write_state
-from .unsettled import Unsettled
+from .unsettled import Unsettled, ended
 
 _AT_ONCE = 1000
 
@@ -151,7 +151,7 @@ class _Run:
         self._store = store
         self._plan = plan
         self._known = known
-        self._in_use: set[str] = set()
+        self._in_use = {manifest_key(known.records[known.pointer.release].manifest)}
         self._listener = listener
         self._left: list[str] = []
         self.gone: list[str] = []
@@ -187,25 +187,34 @@ class _Run:
                 self._left.append(key)
 
     def _unused(self, keys: Sequence[str]) -> list[str]:
-        """Those of ``keys`` that no release needs of which the manifest has been put since this run began."""
-        for stored in self._store.list(MANIFESTS_PREFIX):
-            before = self._known.manifests.get(stored.key)
-            if not is_manifest_key(stored.key) or (before is not None and before.modified == stored.modified):
-                continue
-            self._in_use |= {
-                stored.key,
-                *(
-                    record_key(r.release)
-                    for r in self._known.records.values()
-                    if manifest_key(r.manifest) == stored.key
-                ),
-            }
-            try:
-                self._in_use.update(item.key for item in listed(read_all(self._store, stored.key) or b"", stored.key))
-            except ManifestError as error:
-                raise refused(error) from error
+        """Those of ``keys`` that no release needs that others have begun to send, or to make current, since this run
+        began.
+        """
+        try:
+            # Until there is nothing new: what is read of it takes its time, too.
+            while new := self._wanted_now() - self._in_use:
+                for key in sorted(new):
+                    self._in_use.update(item.key for item in listed(read_all(self._store, key) or b"", key))
+                self._in_use |= new
+        except ManifestError as error:
+            raise refused(error) from error
+        records = self._known.records.values()
+        self._in_use |= {record_key(one.release) for one in records if manifest_key(one.manifest) in self._in_use}
         self._left += [key for key in keys if key in self._in_use and key in self._plan.sweep]
         return [key for key in keys if key not in self._in_use]
+
+    def _wanted_now(self) -> set[str]:
+        """The keys of manifests that were put since this run began, and of those that the pointer names."""
+        known = self._known
+        put = {
+            stored.key
+            for stored in self._store.list(MANIFESTS_PREFIX)
+            if is_manifest_key(stored.key)
+            and (stored.key not in known.manifests or known.manifests[stored.key].modified != stored.modified)
+        }
+        pointer = load_pointer(read_all(self._store, POINTER_KEY) or b"", POINTER_KEY)
+        current = known.records.get(pointer.release)
+        return put | _noted_manifests(self._store, pointer) | ({manifest_key(current.manifest)} if current else set())
 
     def _delete(
         self,
@@ -293,6 +302,9 @@ def _planned(
     if only is None and (unknown := sorted(terms.protected - known.records.keys())):
         raise unknown_release(unknown[0], known.records, repr(store))
     kept = kept_releases(known.records.values(), known.pointer, terms, at)
+    noted = _noted_manifests(store, known.pointer)
+    why = "maybe about to become current: a run has left a note in the pointer"
+    kept = {**{id_: why for id_, record in known.records.items() if manifest_key(record.manifest) in noted}, **kept}
     if only is not None:
         kept = {**dict.fromkeys(known.records.keys() - only, "made meanwhile"), **kept}
     plan, unfinished = _marked(store, known, terms, at, manifest_name, listener, kept)
@@ -307,6 +319,13 @@ def _planned(
         plan, _ = _marked(store, known, terms, at, manifest_name, listener, {**kept, **dict.fromkeys(held, why)})
         plan = replace(plan, waiting=waiting, held=held)
     return plan
+
+
+def _noted_manifests(store: Store, pointer: Pointer) -> set[str]:
+    """The keys of the manifests of runs that may be under way, by their notes in the pointer."""
+    gone = ended(pointer.unsettled, store)
+    notes = (note for note in pointer.unsettled if note.run not in gone)
+    return {manifest_key(note.manifest) for note in notes if note.manifest is not None}
 
 
 def _marked(
@@ -325,10 +344,11 @@ def _marked(
     doomed = {manifest_key(record.manifest) for record in dropped}
     # A run that is under way may have put a manifest and not yet its record.
     unsure_since = at.timestamp() - max(terms.younger_than, terms.grace).total_seconds()
+    noted = _noted_manifests(store, known.pointer)
     left = []
     for key, stored in sorted(known.manifests.items()):
         if key not in needed and key not in doomed:
-            if stored.modified > unsure_since:
+            if stored.modified > unsure_since or key in noted:
                 needed.add(key)
             else:
                 left.append(key)
