@@ -214,7 +214,11 @@ def test_a_file_of_the_own_release_that_was_sent_in_another_form(
     assert ask(table, name).body == TEXT.encode()
 
 
-@pytest.mark.parametrize("damage", [b"", TEXT.encode(), gzip.compress(b"x" * len(TEXT)), gzip.compress(b"0" * 10**7)])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", TEXT.encode(), gzip.compress(b"x" * len(TEXT)), gzip.compress(b"0" * 10**7)],
+    ids=["nothing", "not packed", "other text", "too much"],
+)
 def test_what_does_not_decode_to_the_file_is_never_served(
     bucket: FileTable, disk: Path, deploy, tmp_path: Path, damage: bytes
 ) -> None:

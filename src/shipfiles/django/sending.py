@@ -20,7 +20,6 @@ from ..release.outcome import size_of
 from ..release.publish import record_of
 from ..release.send import Sent, send
 from ..release.target import Target
-from ..stores.heap import give_back_large
 from ..stores.memory import MemoryStore
 from ..stores.store import Store, read_all, unrepeated
 from . import conf
@@ -167,7 +166,6 @@ class Sending:
     def _sent(self, target: Target, listener: Listener) -> Outcome:
         outcome = Outcome(target, self._release)
         began = time.monotonic()
-        give_back_large()
 
         def listen(event: Event) -> None:
             outcome.retries += isinstance(event, Retried)
