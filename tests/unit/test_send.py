@@ -461,6 +461,16 @@ class TestWhatIsThere:
             ".shipfiles/theirs"
         }
 
+    def test_what_others_have_put_under_an_old_plain_name_is_not_cleared(self, site: Site) -> None:
+        one = site.build(SITE | {"pic.png": "a picture of ours", "other.png": "another"})
+        site.send(one)
+        hashed = site_manifest(site, one).entries["pic.png"].name
+        site.there.put("pic.png", b"an upload")
+        site.send(site.build({"pic.png": None, "other.png": None}), clear=True)
+        assert read_all(site.there, "pic.png") == b"an upload"
+        assert read_all(site.there, "other.png") is None
+        assert read_all(site.there, hashed) is None
+
     def test_what_django_put_there_is_cleared_by_its_manifest(self, site: Site) -> None:
         site.there.put("staticfiles.json", json.dumps({"paths": {"a.css": "a.1.css"}, "version": "1.1"}).encode())
         site.there.put("a.css", b"a")
