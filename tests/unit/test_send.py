@@ -25,7 +25,7 @@ from shipfiles.digest import digest_bytes
 from shipfiles.errors import ManifestError, ReleaseError, ReleaseTaken, StoreError, UnknownRelease
 from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest
-from shipfiles.records import POINTER_KEY, dump_pointer, now, read_current, read_pointer
+from shipfiles.records import POINTER_KEY, Unfinished, dump_pointer, now, read_current, read_pointer
 from shipfiles.release.activate import activate
 from shipfiles.release.catalog import manifest_of, record_of_release
 from shipfiles.release.fields import fields_of
@@ -759,3 +759,15 @@ def test_a_manifest_that_django_can_read_is_that_of_the_current_release(site: Si
 
 def site_manifest(site: Site, release: str) -> Manifest:
     return manifest_of(site.source, record_of_release(site.source, release))
+
+
+def test_notes_without_end_cost_no_requests_without_end(site: Site) -> None:
+    site.send(site.build(SITE, "one"))
+    pointer = read_pointer(lambda key: read_all(site.there, key))
+    assert pointer is not None
+    notes = tuple(Unfinished(f"{n:x}", now(), digest_bytes(b"%d" % n)) for n in range(1000))
+    site.there.put(POINTER_KEY, dump_pointer(replace(pointer, unsettled=notes)))
+    store = Counted(site.there)
+    send(site.source, site.build({"new.txt": "new"}, "two"), site.target(store), kept=site.kept)
+    assert store.asked["read"] < 40
+    site.check("two")

@@ -18,6 +18,9 @@ from .items import Item, items_of
 from .kept import Kept
 from .target import Target
 
+_MOST_NOTES = 16
+"""Of so many runs it is looked up what they put under plain names; of more all of these are in doubt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -135,10 +138,12 @@ class Look:
         there, asked = self._items(manifest, "release is current")
         doubtful: set[str] = set()
         stale = [*self._stale(there or {})]
-        for note in pointer.unsettled:
+        for number, note in enumerate(pointer.unsettled):
             if note.run == self._note.run:
                 continue
-            others, more = self._items(note.manifest, "run has not ended")
+            # So many runs are not under way at once: something else has written that, and may have written more.
+            manifest = note.manifest if number < _MOST_NOTES else None
+            others, more = self._items(manifest, "run has not ended")
             asked += more
             plains = self._wanted if others is None else {k: i for k, i in others.items() if not i.hashed}
             doubtful.update(key for key in plains if key in self._wanted and not self._wanted[key].hashed)

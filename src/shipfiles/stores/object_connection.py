@@ -73,7 +73,10 @@ def checked_endpoint(url: str) -> None:
     if parts.username or parts.password:
         raise ConfigError("endpoint_url must not hold credentials: give them in options of their own.")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigError(f"endpoint_url must be the address of a store, https://s3.example.com, not {url!r}.")
+        raise ConfigError(
+            f"endpoint_url must be the address of a store, https://s3.example.com, not {url.partition('?')[0]!r}"
+            + (" with a query." if "?" in url else ".")
+        )
 
 
 def trust(verify: bool | str | None) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def _bucket(place: str, scheme: str, options: Mapping[str, Any], where: str) -> 
     if "@" in bucket:
         raise ConfigError(f"{where}: credentials do not belong in the URL of a store, but in options of their own.")
     if "?" in place or "#" in place:
-        raise ConfigError(f"{where}: {place!r} must be {scheme}://bucket/folder; options are given besides.")
+        # Not shown: somebody may have put a key behind it.
+        raise ConfigError(f"{where} must be {scheme}://bucket/folder; options are given besides, not behind ? or #.")
     found = _honoured(options, getattr(kind, "not_honoured", {}), where)
     for name, value in ((bucket_option, bucket), ("location", location.strip("/"))):
         if value and found.setdefault(name, value) != value:
