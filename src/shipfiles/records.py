@@ -97,6 +97,8 @@ class Pointer:
     """Runs that have begun to change plain names: these may be those of several releases."""
     settled: str = ""
     """The last run of them that has ended: who finds another here than at the beginning was not alone."""
+    fields: str = ""
+    """Stands for the options that all objects have their header fields by; empty if that is not known."""
 
     @property
     def release(self) -> str:
@@ -215,6 +217,8 @@ def dump_pointer(pointer: Pointer) -> bytes:
         raw["manifest"] = pointer.manifest
     if pointer.settled:
         raw["settled"] = pointer.settled
+    if pointer.fields:
+        raw["fields"] = pointer.fields
     if pointer.unsettled:
         raw["unsettled"] = [[note.run, moment_text(note.at), note.manifest] for note in pointer.unsettled]
     return (json.dumps(raw, indent=1) + "\n").encode()
@@ -230,11 +234,12 @@ def load_pointer(body: bytes, where: str) -> Pointer:
         manifest = json_values.digest(raw["manifest"]) if "manifest" in raw else None
         unsettled = tuple(_to_unfinished(note) for note in json_values.items(raw.get("unsettled", [])))
         settled = json_values.text(raw.get("settled", ""))
+        fields = json_values.text(raw.get("fields", ""))
     except (KeyError, TypeError, ValueError, ReleaseIdError) as error:
         raise ManifestError(f"{where}: damaged: {type(error).__name__}: {error}.", TO_DECIDE) from None
     if not history or history[-1].release != release:
         raise ManifestError(f"{where}: damaged: its history does not end with {release!r}.", TO_DECIDE)
-    return Pointer(history, lost, manifest, unsettled, settled)
+    return Pointer(history, lost, manifest, unsettled, settled, fields)
 
 
 Read = Callable[[str], bytes | None]

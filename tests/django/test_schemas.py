@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,8 @@ def test_what_builds_write_fits_and_every_field_occurs(project: Path, write) -> 
     for shape in (Shape(coding="gzip"), Shape(hashed_only=True)):
         body = manifest.dump(sent_manifest(built, shape))
         (folder / f"{hex_prefix(digest_bytes(body), 32)}.json").write_bytes(body)
+    pointer = records.load_pointer((project / "root" / records.POINTER_KEY).read_bytes(), "p")
+    (project / "root" / records.POINTER_KEY).write_bytes(records.dump_pointer(replace(pointer, fields="0f")))
     for digest in (None, records.Digest(DIGEST)):
         # As of a run that is killed then, and does not end.
         Unsettled(LocalStore(str(project / "root"))).begin(digest)
@@ -159,7 +162,7 @@ RECORD = {
 }  # fmt: skip
 POINTER = {
     "schema": 1, "release": "v1", "history": [["v1", "2026-11-21T10:00:00Z"]], "manifest": DIGEST,
-    "settled": "2f", "unsettled": [["0f", "2026-11-21T10:00:00Z", DIGEST], ["1f", "2026-11-21T10:00:00Z", None]],
+    "settled": "2f", "fields": "3f", "unsettled": [["0f", "2026-11-21T10:00:00Z", DIGEST], ["1f", "2026-11-21T10:00:00Z", None]],
 }  # fmt: skip
 MANIFEST = with_file(
     codings={"br": {"size": 1, "digest": DIGEST}}, references=["b.css"], plain={"size": 1, "digest": DIGEST}
@@ -207,7 +210,7 @@ DAMAGED: list[tuple[str, object]] = [
     ("record", RECORD | {"codings": {"br": "5"}}),
     *[("pointer", less(POINTER, key)) for key in ("schema", "release", "history")],
     *[("pointer", POINTER | {"manifest": value}) for value in (None, "", "sha384-", 5)],
-    *[("pointer", POINTER | {"settled": value}) for value in (None, 1, [])],
+    *[("pointer", POINTER | {key: value}) for key in ("settled", "fields") for value in (None, 1, [])],
     *[("pointer", POINTER | {"unsettled": value}) for value in (
         None, {}, "abc", ["abc"], [["0f", "now", None]], [[1, "2026-11-21T10:00:00Z", None]],
         [["0f", "2026-11-21T10:00:00Z"]], [["0f", "2026-11-21T10:00:00Z", ""]],

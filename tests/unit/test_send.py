@@ -33,6 +33,7 @@ from shipfiles.release.items import Shape, items_of
 from shipfiles.release.kept import Kept
 from shipfiles.release.prune import PrunePlan, plan_prune, prune
 from shipfiles.release.publish import publish
+from shipfiles.release.refield import refield
 from shipfiles.release.send import planned, send
 from shipfiles.release.target import Target
 from shipfiles.stores.local import LocalStore
@@ -771,3 +772,39 @@ def test_notes_without_end_cost_no_requests_without_end(site: Site) -> None:
     send(site.source, site.build({"new.txt": "new"}, "two"), site.target(store), kept=site.kept)
     assert store.asked["read"] < 40
     site.check("two")
+
+
+class Refielding(Counted):
+    def refield(self, key: str, fields: Mapping[str, str]) -> None:
+        self._count("refield", key)
+        assert isinstance(self.store, MemoryStore)
+        self.store.refield(key, fields)
+
+
+def test_other_options_for_header_fields_are_told_until_all_objects_have_them(site: Site) -> None:
+    one = site.build(SITE, "one")
+    store = Refielding(site.there)
+    told: list[str] = []
+
+    def sends(release: str, **options: Any) -> None:
+        told.clear()
+        target = site.target(store, serve=ServeConfig(**options))
+        send(site.source, release, target, listener=lambda event: told.append(str(event)))
+
+    def is_told() -> bool:
+        return any("--metadata" in text for text in told)
+
+    sends(one)
+    sends(one)
+    assert not is_told()
+    sends(one, max_age=5)
+    assert is_told()
+    sends(site.build({"new.txt": "new"}, "two"), max_age=5)
+    assert is_told()
+    sends("two")
+    assert not is_told()
+    refield(site.target(store, serve=ServeConfig(max_age=5)))
+    sends("two", max_age=5)
+    assert not is_told()
+    sends("two")
+    assert is_told()

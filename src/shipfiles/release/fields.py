@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ..config import ServeConfig
+from ..digest import digest_bytes, hex_prefix
 from ..http.headers import file_headers
 from ..stores.object_fields import held, is_held
 from .items import Item
@@ -25,6 +26,15 @@ def fields_of(item: Item, config: ServeConfig) -> dict[str, str]:
     bucket's or the CDN's own rules; see `not_held` for what the project has asked for.
     """
     return held(file_headers(item.logical, item.media_type, config, immutable=item.hashed, coding=item.coding or None))
+
+
+def options_id(config: ServeConfig) -> str:
+    """Stands for what of the options `fields_of` heeds: another where an object may get other fields."""
+    heeded = (
+        config.max_age, config.immutable_max_age, config.charset, sorted(config.default_headers.items()),
+        [(pattern, sorted(fields.items(), key=str)) for pattern, fields in config.headers.items()],
+    )  # fmt: skip
+    return hex_prefix(digest_bytes(repr(heeded).encode()), 16)
 
 
 def not_held(config: ServeConfig) -> list[str]:

@@ -6,7 +6,7 @@ A hashed name is put once, so what the options say of it reaches the objects tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import KeyNotFound, ManifestError, ReleaseError, StoreError
 from ..events import Listener, Notice, ignore, phase
@@ -14,13 +14,13 @@ from ..manifest import Manifest, load
 from ..records import MANIFESTS_PREFIX, Record, is_manifest_key, manifest_key
 from ..stores.store import Refields, read_all, unrepeated
 from .catalog import manifest_of, record_of_release
-from .fields import fields_of, not_held
+from .fields import fields_of, not_held, options_id
 from .items import Item, items_of
 from .lock import locked
 from .pace import in_pace
 from .pointing import current_id
 from .target import Target
-from .unsettled import Unsettled
+from .unsettled import Unsettled, change_pointer
 
 
 @dataclass(slots=True)
@@ -82,6 +82,7 @@ def refield(target: Target, listener: Listener = ignore) -> Refielded:
             else:
                 what = "became current meanwhile. Publish it again if its plain names are not what they should be"
                 listener(Notice(f"{target}: another release {what}."))
+        change_pointer(store, lambda pointer: replace(pointer, fields=options_id(target.serve)))
     result.missing.sort()
     return result
 

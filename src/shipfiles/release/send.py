@@ -36,12 +36,13 @@ from ..records import (
     release_of,
 )
 from ..stores.local import LocalStore
-from ..stores.store import Copies, Settles, Store, Stored, digest_of, read_all
+from ..stores.store import Copies, Refields, Settles, Store, Stored, digest_of, read_all
 from ..work import give_back_memory
 from .catalog import manifest_of, record_of_release
 from .claims import Claims
 from .delivery import Delivery, requests_of
 from .difference import Difference, difference
+from .fields import options_id
 from .given import leave
 from .ids import refuse_taken_id
 from .items import Item, items_of, sent_manifest
@@ -196,7 +197,9 @@ class _Sending:
             seen = self._look()
             if tried:
                 self._begin_again()
-            began = seen.current[0] if began is None else began
+            if began is None:
+                began = seen.current[0]
+                self._tell_of_other_fields(seen.pointer)
             found = self._difference(seen)
             if not self._described:
                 self._result.kept = found.kept
@@ -226,6 +229,14 @@ class _Sending:
         self._result.requests += self._delivery.requests + self._there.requests
         self._result.copied, self._result.bytes = self._delivery.copied, self._delivery.bytes
         return self._result
+
+    def _tell_of_other_fields(self, pointer: Pointer | None) -> None:
+        """Say so if what is there was sent by other options for header fields than what is sent now."""
+        if pointer is not None and pointer.fields not in ("", options_id(self._target.serve)):
+            what = "objects that are there were sent by other options for header fields, and keep those"
+            self._listener(
+                Notice(f"{self._target}: {what}. 'manage.py ship publish --metadata' gives them the new ones.")
+            )
 
     # What is there.
 
@@ -371,7 +382,8 @@ class _Sending:
     def _moved(self, pointer: Pointer | None, body: bytes | None) -> Pointer:
         at = now()
         if pointer is None:
-            pointer = Pointer((), at if body is not None or self._has_others() else None)
+            fields = options_id(self._target.serve) if isinstance(self._store, Refields) else ""
+            pointer = Pointer((), at if body is not None or self._has_others() else None, fields=fields)
         return pointer.moved(self._release, at, self._digest)
 
     def _has_others(self) -> bool:

@@ -41,7 +41,7 @@ class Unsettled:
         """Leave a note: from now on plain names become those of the release with that ``manifest``."""
         if not self._own:
             note = new_note(manifest)
-            if _change(self._store, lambda pointer: replace(pointer, unsettled=(*pointer.unsettled, note))):
+            if change_pointer(self._store, lambda pointer: replace(pointer, unsettled=(*pointer.unsettled, note))):
                 self._own = note.run
                 # Not after what it tells of.
                 if isinstance(self._store, Settles):
@@ -53,7 +53,7 @@ class Unsettled:
         After a look at ``all_of_them`` the notes of earlier runs go, too.
         """
         gone = ended(self._found, self._store) if all_of_them else set()
-        _change(
+        change_pointer(
             self._store,
             lambda pointer: settled(pointer, self._own, gone) if pointer.release == release else pointer,
         )
@@ -81,7 +81,7 @@ def _has_ended(note: Unfinished, at: datetime) -> bool:
     return note.at < at - _ENDED
 
 
-def _change(store: Store, changed: Callable[[Pointer], Pointer]) -> bool:
+def change_pointer(store: Store, changed: Callable[[Pointer], Pointer]) -> bool:
     """Change the pointer; false if there is none that can be read. Nothing is written where nothing changes."""
     while True:
         body = read_all(store, POINTER_KEY)
