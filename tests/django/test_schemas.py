@@ -162,7 +162,8 @@ RECORD = {
 }  # fmt: skip
 POINTER = {
     "schema": 1, "release": "v1", "history": [["v1", "2026-11-21T10:00:00Z"]], "manifest": DIGEST,
-    "settled": "2f", "fields": "3f", "unsettled": [["0f", "2026-11-21T10:00:00Z", DIGEST], ["1f", "2026-11-21T10:00:00Z", None]],
+    "settled": "2f", "fields": "3f",
+    "unsettled": [["0f", "2026-11-21T10:00:00Z", DIGEST], ["1f", "2026-11-21T10:00:00Z", None]],
 }  # fmt: skip
 MANIFEST = with_file(
     codings={"br": {"size": 1, "digest": DIGEST}}, references=["b.css"], plain={"size": 1, "digest": DIGEST}
