@@ -176,6 +176,54 @@ def test_how_long_a_store_is_waited_for() -> None:
     assert told["max_retries"] == 3
 
 
+R2 = "0123456789abcdef.r2.cloudflarestorage.com"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "bare"),
+    [
+        # https://developers.cloudflare.com/r2/api/s3/api/: the dashboard's "S3 API" ends with the bucket
+        (f"https://{R2}/example-static", f"https://{R2}"),
+        (f"https://{R2}/example-static/static/", f"https://{R2}"),
+        # https://docs.digitalocean.com/products/spaces/reference/aws-sdks/: the "Origin Endpoint" begins with it
+        ("https://example-static.fra1.digitaloceanspaces.com", "https://fra1.digitaloceanspaces.com"),
+        ("https://EXAMPLE-static.s3.fr-par.scw.cloud/", "https://s3.fr-par.scw.cloud"),
+        ("http://example-static.minio.example.com:9000", "http://minio.example.com:9000"),
+        ("https://example.com/storage/v1/s3/example-static", "https://example.com/storage/v1/s3"),
+    ],
+)
+def test_a_bucket_in_the_endpoint(endpoint: str, bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=f"^endpoint_url holds .* write '{re.escape(bare)}' instead"):
+        S3("example-static", endpoint_url=endpoint)
+    assert S3("example-static", endpoint_url=bare).endpoint() == bare
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(ConfigError, match=r"^AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL holds the name of the bucket"):
+        S3("example-static")
+
+
+@pytest.mark.parametrize(
+    ("bucket", "endpoint"),
+    [
+        ("fra1", "https://fra1.digitaloceanspaces.com"),
+        ("0123456789abcdef", f"https://{R2}"),
+        ("static", "https://static-files.example.com/statics"),
+        ("127", "http://127.0.0.1:9000"),
+    ],
+)
+def test_a_bucket_that_only_seems_to_be_in_the_endpoint(bucket: str, endpoint: str) -> None:
+    assert S3(bucket, endpoint_url=endpoint).endpoint() == endpoint
+
+
+def test_a_bucket_named_like_the_store_of_ones_own() -> None:
+    """Only who has set up the server can know; a provider's addresses are known."""
+    own = "https://static.example.com"
+    with pytest.raises(ConfigError, match="If that is the store's own address, set addressing_style to 'path'"):
+        S3("static", endpoint_url=own)
+    assert S3("static", endpoint_url=own, addressing_style="path").endpoint() == own
+    with pytest.raises(ConfigError, match=r"instead of 'https://[^']*'\.$"):
+        S3("static", endpoint_url="https://static.fra1.digitaloceanspaces.com", addressing_style="path")
+
+
 @pytest.mark.parametrize(
     ("options", "endpoint", "how"),
     [

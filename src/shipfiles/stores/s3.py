@@ -35,6 +35,7 @@ _CONFIG = {
 }
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl; the last: whoever has an account
 _PUBLIC = ("public-read", "public-read-write", "authenticated-read")
+_ADDRESS = re.compile(r"[0-9.]+|.*:.*")
 _STYLES = ("auto", "path", "virtual")
 _PROFILE_FILES = (("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"), ("AWS_CONFIG_FILE", "~/.aws/config"))
 # With these obstore finds credentials by itself.
@@ -169,6 +170,7 @@ class S3:
         endpoint = self._given_endpoint()
         if endpoint is not None:
             checked_endpoint(endpoint)
+            self._check_without_bucket(endpoint)
         preset = self.preset
         if endpoint is None and preset.advice:
             raise ConfigError(f"provider {self.provider!r} needs endpoint_url: {preset.advice}")
@@ -183,6 +185,31 @@ class S3:
                 raise ConfigError("use_ssl: AWS is asked with encryption only.")
             return None
         return endpoint.rstrip("/")
+
+    def _check_without_bucket(self, endpoint: str) -> None:
+        """Raise `ConfigError` if ``endpoint`` holds the bucket's name, which is sent besides.
+
+        R2's dashboard shows it in the path, that of DigitalOcean in the host's name. All would go to other keys then.
+        """
+        address = urlsplit(endpoint)
+        bucket, theirs = self.bucket_name.lower(), self.preset.host
+        head, _, host = address.netloc.lower().partition(f"{bucket}.")
+        in_host = not head and bool(host) and not _ADDRESS.fullmatch(address.hostname or "")
+        known = bool(theirs) and f".{address.hostname}".endswith(theirs)
+        if known and not host.partition(":")[0].endswith(theirs):
+            in_host = False  # what is left is no host of theirs: "fra1" can be a bucket's name, too
+        parts = [part for part in address.path.split("/") if part]
+        in_path = bucket in (part.lower() for part in parts)
+        if not (in_host or in_path) or (self.addressing_style == "path" and not known):
+            return
+        path = "".join(f"/{part}" for part in parts[: [*map(str.lower, parts), bucket].index(bucket)])
+        bare = address._replace(netloc=host if in_host else address.netloc, path=path).geturl()
+        source = "endpoint_url" if self.endpoint_url is not None else "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL"
+        otherwise = "" if known else " If that is the store's own address, set addressing_style to 'path'."
+        raise ConfigError(
+            f"{source} holds the name of the bucket, which is added to it: write {bare!r} instead of {endpoint!r}."
+            f"{otherwise}"
+        )
 
     def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""
