@@ -481,6 +481,7 @@ class TestWhatIsThere:
         assert read_all(site.there, "a.1.css") == b"a"
         site.send(release, clear=True)
         assert read_all(site.there, "a.1.css") is None
+        assert read_all(site.there, "staticfiles.json") is None
 
     @pytest.mark.parametrize("prefix", [".shipfiles/manifests/", ".shipfiles/releases/"])
     def test_verify_puts_what_is_said_of_the_release(self, site: Site, prefix: str) -> None:

@@ -423,7 +423,9 @@ class _Sending:
 
         ``before`` is the release that is current as long as this run has not moved the pointer.
         """
-        owned = owned_keys(self._store, "staticfiles.json", self._listener)
+        owned = set(owned_keys(self._store, "staticfiles.json", self._listener))
+        if django_keys(self._store, "staticfiles.json", ignore):
+            owned.add("staticfiles.json")  # which would name files that are gone
         own = {record_key(self._release), manifest_key(self._digest), POINTER_KEY}
         if self._django_key:
             own.add(self._django_key)

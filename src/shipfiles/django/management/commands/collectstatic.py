@@ -224,7 +224,9 @@ class Command(DjangoCommand):
             self._warn(f"{what}: then there is nothing to roll back to. {keep}.")
         if self.targets:
             where, does = ", ".join(map(str, self.targets)), "would do" if dry_run else "does"
-            self._warn(f"--clear {does} the same in {where}: of what Shipfiles put there.")
+            self._warn(
+                f"--clear {does} the same in {where}: of what Shipfiles, or stock Django, put there and nothing else."
+            )
 
     def log(self, msg: str, level: int = 2) -> None:
         # Names of files are whatever somebody called them.
