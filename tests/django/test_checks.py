@@ -124,7 +124,14 @@ def test_removed_settings(project: Path) -> None:
 def test_the_order_of_the_applications(project: Path) -> None:
     with override_settings(INSTALLED_APPS=["django.contrib.staticfiles", "shipfiles.django"]):
         assert [c.name for c in apps.get_app_configs()] == ["django.contrib.staticfiles", "shipfiles.django"]
-        assert ids() == {"shipfiles.E009"}
+        (message,) = told()
+        assert message.id == "shipfiles.E009"
+        assert "which makes the same release, slowly." in str(message.hint)
+        bucket = {"BACKEND": "shipfiles.django.storage.S3StaticStorage", "OPTIONS": {"bucket_name": "bucket"}}
+        with override_settings(STORAGES={**settings.STORAGES, "staticfiles": bucket}):
+            (message,) = told()
+        assert message.id == "shipfiles.E009"
+        assert "which can send nothing to the store." in str(message.hint)
 
 
 def test_wrong_options(project: Path) -> None:

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
@@ -420,6 +421,32 @@ def test_djangos_own_command_sends_too(project: Path, write) -> None:
         ((name, _, error),) = staticfiles_storage.post_process(found)
         assert name == "All"
         assert f"{before} is live there, as before." in str(error)
+
+
+def djangos_own(*arguments: str) -> str:
+    """What Django's own command prints, as it runs without our application in INSTALLED_APPS."""
+    out = io.StringIO()
+    call_command(DjangoCommand(), "--noinput", *arguments, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("there", ["newer", "older", "none"])
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)], ids=["run", "dry-run"])
+def test_djangos_own_command_in_front_of_a_bucket(
+    project: Path, write, bucket: Bucket, there: str, arguments: tuple[str, ...]
+) -> None:
+    """It ends with an error, also where it finds all files there already: django-storages had put them there."""
+    write(SITE)
+    for name, body in SITE.items() if there != "none" else ():
+        bucket.objects[f"static/{name}"] = body if isinstance(body, bytes) else body.encode(), {}
+        bucket.times[f"static/{name}"] = datetime.now(UTC) + timedelta(days=1 if there == "newer" else -1)
+    before = dict(bucket.objects)
+    does = "removes" if there == "older" and not arguments else "writes"
+    said = f"Only a release {does} files in s3://bucket/static: .* with 'shipfiles.django' in INSTALLED_APPS above"
+    with s3(bucket), pytest.raises(CommandError, match=said):
+        djangos_own(*arguments)
+    assert bucket.objects == before
+    assert not (project / "root").exists()
 
 
 def test_a_log_gets_a_line_now_and_then() -> None:

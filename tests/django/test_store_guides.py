@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.checks import run_checks
+from django.core.management import get_commands
 from django.test import override_settings
 from django.utils.module_loading import import_string
 
@@ -37,12 +38,11 @@ PROVIDERS = {
 
 
 def pasted(guide: Path) -> dict[str, Any]:
-    """STORAGES as the guide has it."""
+    """The settings as the guide has them."""
     (block,) = [one for one in blocks(guide) if one.kind == "python"]
     names: dict[str, Any] = {}
     exec(compile(block.text, guide.name, "exec"), names)
-    found: dict[str, Any] = names["STORAGES"]
-    return found
+    return names
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
 def test_settings(guide: Path) -> None:
-    storages = pasted(guide)
+    settings = pasted(guide)
+    storages = settings["STORAGES"]
     given = storages["staticfiles"]
     storage = import_string(given["BACKEND"])(**given["OPTIONS"])
     (target,) = conf.targets(storage.config)
@@ -67,5 +68,6 @@ def test_settings(guide: Path) -> None:
     assert (static_urls.base_url(storage.config) or "").endswith("/static/")
     if guide.stem in PROVIDERS:
         assert storage.remote.place.preset.host == PROVIDERS[guide.stem]
-    with override_settings(STORAGES=storages):
+    with override_settings(STORAGES=storages, INSTALLED_APPS=settings["INSTALLED_APPS"]):
+        assert get_commands.__wrapped__()["collectstatic"] == "shipfiles.django"
         assert [found for found in run_checks(tags=["staticfiles"]) if found.is_serious()] == []

@@ -398,11 +398,9 @@ class StaticStorage(Storage):
     def _refuse_far(self, does: str) -> None:
         """Raise ``NotImplementedError`` if the files are in a store far away, where only releases change anything."""
         if self.remote is not None:
-            raise NotImplementedError(
-                f"Only a release {does} files in {self.remote.where}: 'manage.py collectstatic' publishes one, with "
-                "'shipfiles.django' in INSTALLED_APPS above 'django.contrib.staticfiles', and 'manage.py ship prune' "
-                "removes old ones."
-            )
+            from .far import OnlyReleases  # what it inherits from is a command's, which a web process does without
+
+            raise OnlyReleases(does, self.remote.where)
 
     def get_accessed_time(self, name: str) -> datetime:
         """When ``name`` was last read."""
@@ -445,7 +443,9 @@ class StaticStorage(Storage):
         """Publish a release of ``paths``, as Django's own ``collectstatic`` asks for after it has copied them.
 
         Yields ``(logical path, hashed name, whether it was written)``, and one failure instead if there is one.
+        Raises ``NotImplementedError`` if the files are in a store far away: that command could write none there.
         """
+        self._refuse_far("writes")
         if dry_run:
             return
         from .collect import collect_found

@@ -53,10 +53,11 @@ def check_app_order() -> Iterable[CheckMessage]:
     if "django.contrib.staticfiles" in names and names.index("shipfiles.django") > names.index(
         "django.contrib.staticfiles"
     ):
+        does = "makes the same release, slowly" if storage_kind() is None else "can send nothing to the store"
         return [
             Error(
                 "'shipfiles.django' is below 'django.contrib.staticfiles' in INSTALLED_APPS.",
-                hint="Move it above; else Django's own collectstatic runs, which makes the same release, slowly.",
+                hint=f"Move it above; else Django's own collectstatic runs, which {does}.",
                 id="shipfiles.E009",
             )
         ]
