@@ -124,6 +124,66 @@ def test_no_release_yet(project: Path, bucket: Bucket) -> None:
 
 
 @pytest.mark.usefixtures("production")
+def test_the_first_release_comes_later(
+    project: Path, write: Any, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = made(bucket)
+    for _ in range(20):
+        with pytest.raises(MissingEntry, match="there is no release in"):
+            storage.url("css/a.css")
+    assert storage.hashed_files == {}
+    assert paths(bucket) == [f"GET {POINTER_KEY}", "GET staticfiles.json"]  # not for each page
+
+    monkeypatch.setattr(Remote, "PAUSE", 0.0)
+    with pytest.raises(MissingEntry, match="there is no release in"):
+        storage.url("css/a.css")
+    built(project, write)
+    put_there(project, bucket)
+    bucket.fault = lambda asked, do: refused(403, "AccessDenied")
+    with pytest.raises(ReleaseError, match="cannot be read from s3://bucket/static"):
+        storage.url("css/a.css")
+    bucket.fault = None
+    assert is_hashed(storage.url("css/a.css"), "https://cdn.example.com/static/css/a.", ".css")
+    assert set(storage.hashed_files) == set(FILES)
+    bucket.asked.clear()
+    assert is_hashed(storage.url("css/i.png"), "https://cdn.example.com/static/css/i.", ".png")
+    assert bucket.asked == []
+
+
+@pytest.mark.usefixtures("production")
+def test_one_thread_asks_for_the_first_release(
+    project: Path, write: Any, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = made(bucket)
+    with pytest.raises(MissingEntry):
+        storage.url("css/a.css")
+    monkeypatch.setattr(Remote, "PAUSE", 0.0)
+    built(project, write)
+    put_there(project, bucket)
+    bucket.asked.clear()
+    asked, released = threading.Event(), threading.Event()
+
+    def stalls(_: Asked, do: Any) -> Any:
+        asked.set()
+        released.wait(20)
+        return do()
+
+    bucket.fault = stalls
+    got: list[str] = []
+    thread = threading.Thread(target=lambda: got.append(storage.url("css/a.css")))
+    thread.start()
+    assert asked.wait(20)
+    for _ in range(10):
+        with pytest.raises(MissingEntry, match="there is no release in"):
+            storage.url("css/a.css")
+    assert len(bucket.asked) == 1
+    released.set()
+    thread.join(20)
+    assert is_hashed(got[0], "https://cdn.example.com/static/css/a.", ".css")
+    assert storage.url("css/a.css") == got[0]
+
+
+@pytest.mark.usefixtures("production")
 def test_no_release_yet_for_who_may_read_nothing_else(project: Path, bucket: Bucket) -> None:
     bucket.fault = lambda asked, do: do() if ".shipfiles" in asked.path else refused(403, "AccessDenied")
     with pytest.raises(ReleaseError, match="There is no release in s3://bucket/static yet: run collectstatic"):
@@ -139,6 +199,11 @@ def test_what_stock_django_has_put_there(project: Path, bucket: Bucket) -> None:
     assert storage.url("css/a.css") == "https://cdn.example.com/static/css/a.0123456789ab.css"
     assert storage.url("css/a.css") == "https://cdn.example.com/static/css/a.0123456789ab.css"
     assert paths(bucket) == [f"GET {POINTER_KEY}", "GET staticfiles.json"]
+    # Pages work: the process goes on with what it began with.
+    storage._asks_at = 0.0
+    assert storage.url("css/a.css") == "https://cdn.example.com/static/css/a.0123456789ab.css"
+    assert storage.hashed_files == {"css/a.css": "css/a.0123456789ab.css"}
+    assert len(bucket.asked) == 2
 
 
 @pytest.mark.usefixtures("production")
@@ -219,6 +284,15 @@ def test_development_and_tests_ask_nothing(
     assert made(bucket, manifest_strict=False).url("css/a.css") == "https://cdn.example.com/static/css/a.css"
     with pytest.raises(ValueError, match="could not be found"):
         made(bucket, manifest_strict=False, check_names=False).url("css/none.css")
+    assert bucket.asked == []
+
+
+def test_tests_do_not_depend_on_what_was_built_here(project: Path, write: Any, bucket: Bucket) -> None:
+    built(project, write)
+    for more in ({}, {"check_names": False}, {"serve": {"follow_current": True}}):
+        storage = made(bucket, **more)
+        assert storage.url("css/a.css") == "https://cdn.example.com/static/css/a.css"
+        assert storage.release_id == ""
     assert bucket.asked == []
 
 

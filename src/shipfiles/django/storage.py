@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -41,6 +42,8 @@ class _Choosing:
 
     def renew(self) -> None:
         self.lock = threading.RLock()
+        self.asking = threading.Lock()
+        """Held by the thread that asks once more for a first release."""
 
 
 _choosing = _Choosing()
@@ -54,7 +57,8 @@ class StaticStorage(Storage):
 
     Stands where ``ManifestStaticFilesStorage`` stands, with the attributes of it that code in the wild uses. The
     release is read once, when the first name is asked for, and stays for the life of the process, unless
-    OPTIONS["serve"]["follow_current"] has it otherwise.
+    OPTIONS["serve"]["follow_current"] has it otherwise. While a store over the network has none, nor names that another
+    storage wrote, it is asked again every five seconds at most.
     """
 
     manifest_version = DJANGO_VERSION
@@ -74,6 +78,7 @@ class StaticStorage(Storage):
                 setattr(self, name, value)
         self._used: Used | str | None = _UNREAD
         self._following: Following | None = None
+        self._asks_at = 0.0
         self._names: dict[str, str] | None = None
         self._names_hash: str | None = None
         self._quoted: dict[str, str] = {}
@@ -131,7 +136,37 @@ class StaticStorage(Storage):
                 used = self._used
                 if isinstance(used, str):
                     used = self._use(own_release.release_to_use(self.config))
+                    self._asks_at = time.monotonic() + Remote.PAUSE
+        elif used is None and self._following is None and self.remote is not None:
+            used = self._used_by_now()
         return used if self._following is None else self._following.used()
+
+    def _used_by_now(self) -> Used | None:
+        """The first release, if there is one by now; asked by one thread at most every `Remote.PAUSE` seconds.
+
+        Not where the manifest of stock Django gives names: pages work, and are of one release for the process's life.
+        Raises as `used`.
+        """
+        stock: tuple[dict[str, str], str] | None = vars(self).get("_stock")
+        # Another process, to which this was pickled, has another clock.
+        waits = 0.0 < self._asks_at - time.monotonic() <= Remote.PAUSE
+        if waits or (stock and stock[0]) or not own_release.asks_remote(self.config):
+            return None
+        if not (asking := _choosing.asking).acquire(blocking=False):
+            return None
+        try:
+            used = self._used
+            if used is None:
+                used = own_release.release_to_use(self.config)
+                if used is not None:
+                    self._used = used  # before the rest: what another thread keeps meanwhile of the names is let go of
+                    self._names_hash = None
+                    self._quoted = {}
+                # Not after an error, for which `Remote` waits itself.
+                self._asks_at = time.monotonic() + Remote.PAUSE
+            return None if isinstance(used, str) else used
+        finally:
+            asking.release()
 
     @property
     def following(self) -> Following | None:
@@ -185,7 +220,7 @@ class StaticStorage(Storage):
             return self._names
         used = self.used
         names = self._stock[0] if used is None else used.all_names
-        if self._following is None:
+        if self._following is None and used is not None:
             self._names = names
         return names
 
@@ -290,7 +325,8 @@ class StaticStorage(Storage):
         found = self._known.get(path)
         if found is not None:
             return found
-        testing = conf.in_tests() and self.config.check_names
+        # Of a store over the network no release is known in tests: without the check there would be no name at all.
+        testing = conf.in_tests() and (self.config.check_names or self.remote is not None)
         if testing and self._source_exists(path):
             # Tests run with DEBUG off and, as a rule, without collectstatic: the finders answer, with plain names.
             return path
