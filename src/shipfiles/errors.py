@@ -322,6 +322,10 @@ class Denied(StoreError):
     """Who asks may not do that there."""
 
 
+class BadCredentials(StoreError):
+    """The store does not know who asks: its credentials are wrong, or there are none."""
+
+
 class NoAnswer(StoreError):
     """Whether the store did what it was asked cannot be told: no answer came, or none that says it.
 

@@ -117,11 +117,91 @@ def test_one_action_is_denied(bucket: Bucket, denied: str, missing: set[str], gr
 
 
 def test_reading_is_denied(bucket: Bucket) -> None:
+    """One cause is said once: of what needs reading nothing else is known."""
     bucket.denied = {"s3:GetObject"}
     found = examined(bucket)
-    assert {"read", "fields", "overwrite"} <= {step.name for step in found.missing}
-    assert "s3:GetObject" in step(found, "read").grant
+    assert [step.name for step in found.missing] == ["read"]
+    assert step(found, "read").grant == "grant s3:GetObject on the objects"
+    untried = {step.name: step.why for step in found.steps if step.state == "not tried"}
+    assert untried == dict.fromkeys(
+        ["absent", "condition", "fields", "overwrite", "swap", "copy", "metadata", "clock"], "needs: read it back"
+    )
+    assert states(found)["list"] == "ok"
     assert bucket.objects == {}
+
+
+def test_reading_is_denied_to_a_web_process(bucket: Bucket) -> None:
+    bucket.denied = {"s3:GetObject"}
+    found = examined(bucket, uses=["web"])
+    assert [(step.name, step.grant) for step in found.missing] == [("current", "grant s3:GetObject on the objects")]
+    assert step(found, "absent").why == "needs: read which release is current"
+
+
+def test_reading_is_denied_where_one_looks_before_one_puts(bucket: Bucket) -> None:
+    bucket.denied = {"s3:GetObject"}
+    found = examine(Question(s3(bucket, provider="wasabi")))
+    assert [(step.name, step.grant) for step in found.missing] == [("absent", "grant s3:GetObject on the objects")]
+    assert step(found, "create").why == "needs: tell that a key is not there"
+
+
+def test_neither_reading_nor_listing(bucket: Bucket) -> None:
+    bucket.denied = {"s3:GetObject", "s3:ListBucket"}
+    found = examined(bucket)
+    assert [step.name for step in found.missing] == ["absent", "read", "list"]
+    assert S3["list"] in step(found, "absent").grant
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+        ("InvalidAccessKeyId", "does not know this access key"),
+        ("SignatureDoesNotMatch", "does not accept the signature"),
+        ("ExpiredToken", "have expired"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("use", "first"), [("publish", "absent"), ("web", "absent"), ("prune", "create"), ("metadata", "create")]
+)
+def test_wrong_credentials(bucket: Bucket, code: str, why: str, use: Any, first: str) -> None:
+    """The answer to HEAD has no body, and so does not say it (RFC 9110, section 9.3.2)."""
+    bucket.fault = lambda asked, do: refused(403, code) if "authorization" in asked.headers else do()
+    found = examined(bucket, uses=[use])
+    (missing,) = found.missing
+    assert (found.steps[0], missing.name) == (missing, first)
+    assert why in missing.why
+    assert missing.grant.startswith("give credentials of this account")
+    assert len(bucket.asked) <= 3
+
+
+def test_wrong_credentials_for_everything(bucket: Bucket) -> None:
+    bucket.fault = lambda asked, do: refused(403, "InvalidAccessKeyId") if "authorization" in asked.headers else do()
+    found = examined(bucket)
+    assert states(found) == {
+        "absent": "missing", "create": "not tried", "public": "not tried", "delete": "not tried"
+    }  # fmt: skip
+    assert found.left == []
+
+
+def test_no_credentials(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With none, the role of the machine is asked for."""
+    for name in os.environ:
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", bucket.url)
+    monkeypatch.setenv("HOME", "/nowhere")
+    bucket.fault = lambda asked, do: Answer(404) if asked.path.startswith("/latest/") else do()
+    found = examine(Question(s3(bucket, access_key=None, secret_key=None)))
+    assert "no credentials for s3://bucket/static are found" in step(found, "absent").why
+    assert step(found, "absent").grant.startswith("give credentials of this account")
+
+
+def test_a_clock_that_is_wrong(bucket: Bucket) -> None:
+    bucket.fault = lambda asked, do: refused(403, "RequestTimeTooSkewed") if "authorization" in asked.headers else do()
+    found = examined(bucket)
+    assert "this machine's clock" in step(found, "absent").why
+    assert step(found, "absent").grant == ""
+    assert step(found, "delete").state == "not tried"
 
 
 def test_what_cannot_be_deleted_is_named(bucket: Bucket) -> None:
@@ -232,8 +312,7 @@ def test_no_such_bucket(bucket: Bucket) -> None:
     ("status", "code", "why"),
     [
         # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-        (403, "InvalidAccessKeyId", "does not know this access key"),
-        (403, "SignatureDoesNotMatch", "does not accept the signature"),
+        (400, "KeyTooLongError", "too long for the store"),
         (400, "AccessControlListNotSupported", "leave default_acl out"),
     ],
 )
@@ -281,13 +360,15 @@ def test_a_bucket_that_is_not_public(bucket: Bucket) -> None:
     bucket.is_public = False
     found = examined(bucket)
     assert [step.name for step in found.missing] == ["public"]
-    assert step(found, "public").why == "the answer is 403"
+    assert re.fullmatch(rf"the answer is 403: {bucket.url}/bucket/static/\S+/module\.js", step(found, "public").why)
     assert S3["public"] in step(found, "public").grant
 
 
 def test_another_folder(bucket: Bucket) -> None:
     found = examine(Question(s3(bucket), f"{bucket.url}/bucket/"))
-    assert step(found, "public").why == "the answer is 404"
+    assert re.fullmatch(rf"the answer is 404: {bucket.url}/bucket/\S+/module\.js", step(found, "public").why)
+    grant = step(found, "public").grant
+    assert grant.index("custom_domain or base_url") < grant.index("origin") < grant.index(S3["public"])
 
 
 class Browsed:
@@ -437,6 +518,8 @@ def test_an_answer_for_everything(bucket: Bucket) -> None:
 def test_nobody_at_the_public_address(bucket: Bucket) -> None:
     found = examine(Question(s3(bucket), "https://cdn.example.com/"), _nobody)
     assert [(step.name, step.why) for step in found.missing] == [("public", "nobody")]
+    assert "custom_domain" in step(found, "public").grant
+    assert "DNS" in step(found, "public").grant
     assert bucket.objects == {}
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from ..errors import Denied, KeyExists, NoAnswer, ShipfilesError, StoreError, fit_to_show
+from ..errors import BadCredentials, Denied, KeyExists, NoAnswer, ShipfilesError, StoreError, fit_to_show
 from ..http.headers import file_headers
 from ..paths import PROBES
 from ..records import POINTER_KEY
@@ -24,6 +25,10 @@ _HELD = ("content-type", "cache-control")
 _TEXT = b"// Put here by 'manage.py ship store check', to be deleted at once. It may be deleted at any time.\n" * 20
 _FONT = b"wOF2" + bytes(range(256)) * 4
 BARE = "a folder holds none: its web server sends them"
+CREDENTIALS = (
+    "give credentials of this account that are neither revoked nor expired: key and secret as the provider shows them, "
+    "among OPTIONS or in the environment"
+)
 CREATE = "put an object that is not there"
 CHANGE = "change the header fields of what is there"
 CHANGING: tuple[Use, ...] = ("publish", "prune", "metadata")
@@ -53,6 +58,8 @@ class _Probe:
         self._pointer, self._coded, self._taken = f"{base}/pointer.json", f"{base}/coded.js", f"{base}/taken"
         self._fresh, self._early = f"{base}/fresh.js", f"{base}/early.js"
         self._silent = False
+        self._unknown = False  # are these credentials to the store
+        self._reads_nothing = False
         self._bare = False
         self._put: list[str] = []
         serve = question.serve
@@ -68,8 +75,11 @@ class _Probe:
             if self._silent:
                 # Not again and again, each as long as a request may take.
                 self._steps.add("create", CREATE, CHANGING, "not tried", "the store does not answer")
+            elif self._unknown:
+                self._steps.add("create", CREATE, CHANGING, "not tried", "the store does not accept the credentials")
             elif self._steps.wanted(*CHANGING):
                 self._write()
+            self._say_once()
             if self._steps.wanted("pages"):
                 visit(self._question, self._steps, self._sent(), ask, pause)
         finally:
@@ -92,19 +102,22 @@ class _Probe:
         if not self._steps.wanted(*uses):
             return
         if after and not self._steps.ok(after):
-            before = next((step.what for step in self._steps.done if step.name == after), after)
-            self._steps.add(name, what, uses, "not tried", f"needs: {before}")
+            before = self._steps.of(after)
+            self._steps.add(name, what, uses, "not tried", f"needs: {before.what if before else after}")
             return
         try:
             why = work()
         except ShipfilesError as error:
             self._silent |= isinstance(error, NoAnswer)
+            self._unknown |= isinstance(error, BadCredentials)
             self._steps.add(name, what, uses, "missing", _told(error), self._grant(error, verb), needed=needed)
         else:
             self._steps.add(name, what, uses, "missing" if why else "ok", why or "", needed=needed)
 
     def _grant(self, error: ShipfilesError, verb: Verb) -> str:
-        """What to grant, if that is what is missing."""
+        """What to grant, or to give, if that is what is missing."""
+        if isinstance(error, BadCredentials):
+            return CREDENTIALS
         if not isinstance(error, Denied) and not isinstance(error.__cause__, PermissionError):
             return ""
         if isinstance(self._store, Permissions):
@@ -115,11 +128,36 @@ class _Probe:
 
     def _look(self) -> None:
         def absent() -> str | None:
-            return None if self._store.head(self._absent) is None else "the store says that it is there"
+            try:
+                return None if self._store.head(self._absent) is None else "the store says that it is there"
+            except Denied:
+                self._find_cause()
+                raise
 
-        self._try("absent", "tell that a key is not there", ("publish", "web"), "list", absent)
-        if not self._silent and not self._steps.wanted("publish"):
+        name = "absent"
+        self._try(name, "tell that a key is not there", ("publish", "web"), "list", absent)
+        if self._reads_nothing and isinstance(self._store, Permissions):
+            self._steps.change(name, grant=f"grant {self._store.permission('read')}")
+        if not self._silent and not self._unknown and not self._steps.wanted("publish"):
             self._current()
+
+    def _find_cause(self) -> None:
+        """Ask in other ways about a key that is not there, since the answer to a HEAD request has no body to say why.
+
+        Raises what is wrong with the credentials themselves, or with the request.
+        """
+        with suppress(Denied):
+            read_all(self._store, self._absent)
+        with suppress(StoreError):
+            next(iter(self._store.list(f"{PROBES}/")), None)
+            self._reads_nothing = True  # who may list is told what is not there, if reading is granted
+
+    def _say_once(self) -> None:
+        """Leave to the step that reads what is there to say that reading is denied."""
+        for name in ("read", "current"):
+            step = self._steps.of(name)
+            if self._reads_nothing and step is not None and step.failed:
+                self._steps.change("absent", grant="", needs=step)
 
     def _current(self) -> None:
         """Read what any process reads first; of a publisher it is known by then whether it can read."""
@@ -133,14 +171,15 @@ class _Probe:
             self._steps.add(name, what, uses, "not tried", "there is no release yet")
 
     def _write(self) -> None:
-        self._try("create", CREATE, CHANGING, "create", self._create)
-        self._conditions()
+        looks_first = isinstance(self._store, Conditions) and not self._store.relies_on_conditions
+        absent = self._steps.of("absent")
+        before = "absent" if looks_first and absent is not None and absent.failed else ""
+        self._try("create", CREATE, CHANGING, "create", self._create, before)
         self._try("read", "read it back", (*CHANGING, "web"), "read", self._read, "create")
+        self._conditions()
         self._held_fields()
-        self._try("overwrite", "replace it", (*PUBLISH, *METADATA), "overwrite", self._overwrite, "create")
-        self._try(
-            "swap", "replace an object that is as it was, and no other", PUBLISH, "overwrite", self._swap, "create"
-        )
+        self._try("overwrite", "replace it", (*PUBLISH, *METADATA), "overwrite", self._overwrite, "read")
+        self._try("swap", "replace an object that is as it was, and no other", PUBLISH, "overwrite", self._swap, "read")
         self._try("list", "list", CHANGING, "list", self._list, "create")
         self._copies()
         self._refields()
@@ -173,7 +212,7 @@ class _Probe:
             return f"the store does not heed conditions{looks}: {meaning}"
 
         what = "refuse to put what is there already"
-        self._try("condition", what, PUBLISH, "create", refused, "create", needed=trusted)
+        self._try("condition", what, PUBLISH, "create", refused, "read", needed=trusted)
 
     def _read(self) -> str | None:
         same = read_all(self._store, self._module) == _TEXT
@@ -193,7 +232,7 @@ class _Probe:
                         return f"{field_} is {stored.fields.get(field_, 'not there')!r} instead of {value!r}"
             return None
 
-        self._try(name, what, uses, "read", kept, "create")
+        self._try(name, what, uses, "read", kept, "read")
         if self._bare:
             self._steps.done.pop()
             self._steps.add(name, what, uses, "not tried", BARE)
@@ -232,7 +271,7 @@ class _Probe:
             store.copy(self._module, self._copy)
             return None if read_all(store, self._copy) == _TEXT else "the copy has other bytes"
 
-        self._try("copy", what, PUBLISH, "copy", copied, "create")
+        self._try("copy", what, PUBLISH, "copy", copied, "read")
 
     def _refields(self) -> None:
         store = self._store
@@ -248,7 +287,7 @@ class _Probe:
                 return "it is answered otherwise after that"
             return None if read_all(store, self._fresh) == _TEXT else "other bytes are there after that"
 
-        self._try("metadata", CHANGE, METADATA, "refield", changed, "create")
+        self._try("metadata", CHANGE, METADATA, "refield", changed, "read")
 
     def _clock(self) -> None:
         if not self._steps.ok("create"):
@@ -261,7 +300,7 @@ class _Probe:
                 return None
             return f"its clock and that of this machine are {apart / 60:.0f} minutes apart: prune deletes nothing then"
 
-        self._try("clock", "agree on the time", ("prune",), "read", agrees)
+        self._try("clock", "agree on the time", ("prune",), "read", agrees, "read")
 
     def _sent(self) -> Sent | None:
         """What browsers are to find; ``None`` if nothing could be put."""
@@ -307,7 +346,10 @@ class _Probe:
                 fault, deleted = fault or error, False
             if self._is_there(key, likely=not deleted and self._steps.ok("create")):
                 left.append(key)
-        if fault is not None:
+        created = self._steps.of("create")
+        if fault is not None and not isinstance(fault, Denied) and created is not None and created.why == _told(fault):
+            self._steps.add(name, what, uses, "not tried", "nothing was put")
+        elif fault is not None:
             self._steps.add(name, what, uses, "missing", _told(fault), self._grant(fault, "delete"))
         elif left:
             self._steps.add(name, what, uses, "missing", "what was deleted is there still")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 State = Literal["ok", "missing", "not tried"]
@@ -79,6 +79,18 @@ class Steps:
         meant = tuple(use for use in uses if use in self._uses)
         if meant:
             self.done.append(Step(name, what, meant, state, why, grant, needed))
+
+    def of(self, name: str) -> Step | None:
+        """The step of this name, if it was done."""
+        return next((step for step in self.done if step.name == name), None)
+
+    def change(self, name: str, *, grant: str, needs: Step | None = None) -> None:
+        """Give the step another ``grant``; with ``needs``, it was not tried, since it needs that step."""
+        for number, step in enumerate(self.done):
+            if step.name == name and needs is None:
+                self.done[number] = replace(step, grant=grant)
+            elif step.name == name and needs is not None:
+                self.done[number] = replace(step, state="not tried", why=f"needs: {needs.what}", grant=grant)
 
     def ok(self, name: str) -> bool:
         """Whether the step went well."""

@@ -23,6 +23,8 @@ _PAGES: tuple[Use, ...] = ("pages",)
 _UNKNOWN_ORIGIN = "https://shipfiles.invalid"
 _KEPT = 12.0  # seconds: CloudFront, which does no harm, keeps errors for ten
 _REFUSED = frozenset({401, 403, 404, 405, 410, 451})
+_NOT_FOUND = frozenset({404, 410})
+_ADDRESS = "let custom_domain or base_url (or --public-url) be the address of the folder in which the keys are"
 READ, FIELDS, CORS = "be read by everybody", "arrive with the header fields that were put", "be used by pages elsewhere"
 ANSWER = "answer every request"
 EARLY = "be found though asked for before it was there"
@@ -59,7 +61,8 @@ def visit(question: Question, steps: Steps, sent: Sent | None, ask: Fetch, pause
         _Visit(question, steps, ask, pause).run(sent)
     except NotReached as error:
         begun = any(step.name == "public" for step in steps.done)
-        steps.add(*(("answer", ANSWER) if begun else ("public", READ)), _PAGES, "missing", str(error))
+        grant = "" if begun else f"{_ADDRESS}, and see that its name is known here (DNS) and that it answers"
+        steps.add(*(("answer", ANSWER) if begun else ("public", READ)), _PAGES, "missing", str(error), grant)
 
 
 class _Visit:
@@ -84,6 +87,9 @@ class _Visit:
         self._coded(sent)
         self._early(sent)
 
+    def _url(self, key: str) -> str:
+        return fit_to_show(url_of(self._question.public_url, key))
+
     def _get(self, key: str, **headers: str) -> Page:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._ask(url_of(self._question.public_url, key), {"Accept-Encoding": "identity", **fields})
@@ -95,17 +101,21 @@ class _Visit:
             add("public", READ, _PAGES, "ok", f"through a cache ({via})" if via else "")
             return True
         if page.status == 200:
-            why = f"another file is there: is {self._question.public_url} the folder in which the keys are?"
+            why, grant = f"another file is there: {self._url(sent.module)}", _ADDRESS
             if "content-encoding" in page.headers:
-                why = "it comes compressed, though that was not asked for"
-            add("public", READ, _PAGES, "missing", why)
+                why, grant = "it comes compressed, though that was not asked for", ""
+            add("public", READ, _PAGES, "missing", why, grant)
             return False
         grant = self._grant() if page.status in _REFUSED else ""
+        if page.status in _NOT_FOUND:
+            grant = f"{_ADDRESS}, and let a CDN's origin have the path of that folder. If all that is so, {grant}"
         if page.status in _REFUSED and self._release_is_public():
             return False
         why = f"the answer is {page.status}"
         if 300 <= page.status < 400:
             why += f", to {page.shown('location')}: say that address as the public URL"
+        else:
+            why += f": {self._url(sent.module)}"
         add("public", READ, _PAGES, "missing", why, grant)
         return False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import Busy, Denied, KeyExists, KeyNotFound, NoAnswer, StoreError, printable
+from ..errors import BadCredentials, Busy, Denied, KeyExists, KeyNotFound, NoAnswer, StoreError, printable
 
 _STATUS = re.compile(r"\bstatus: (\d{3})\b|\bstatus code: (\d{3})\b|code: \"(\d{3})\"")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>|\(code: ([A-Za-z]\w{0,63})\)")
@@ -23,6 +23,9 @@ _NO_CONTAINER = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingD
 _DENIED = frozenset({
     "AccessDenied", "AllAccessDisabled", "AuthorizationFailure", "AuthorizationPermissionMismatch",
     "InsufficientAccountPermissions",
+})  # fmt: skip
+_UNKNOWN = frozenset({
+    "AuthenticationFailed", "ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch",
 })  # fmt: skip
 _MEANINGS = {
     "AccessControlListNotSupported": "objects of this bucket have no ACL: leave default_acl out",
@@ -101,6 +104,10 @@ class OtherVersion(StoreError):
     """What was to be replaced is not there any more."""
 
 
+class _NoRole(NoAnswer, BadCredentials):
+    """Nobody answers who would give the credentials of a role."""
+
+
 class Unheard(NoAnswer):
     """No answer came, though the store was reached."""
 
@@ -114,7 +121,7 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     status = next(filter(None, match.groups()), "") if (match := _STATUS.search(text)) else ""
     kinds = _KIND.findall(text)
     if _ROLES.search(text):
-        made = NoAnswer if kinds or _passes(status, code) else StoreError
+        made = _NoRole if kinds or _passes(status, code) else BadCredentials
         return made(key or ".", f"no credentials for {store} are found, and no role of this machine")
     if isinstance(error, FileNotFoundError) and code != "NoSuchUpload":
         return KeyNotFound(key)
@@ -139,7 +146,7 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     if kind:
         return broken(key, store, kind)
     if "redential" in text or name == "UnauthenticatedError":
-        return StoreError(key or ".", f"no credentials for {store} are found, or none that are accepted")
+        return BadCredentials(key or ".", f"no credentials for {store} are found, or none that are accepted")
     said = " ".join(filter(None, (status, code))) or name
     return StoreError(key or ".", f"the store refused ({said}, {store})")
 
@@ -148,7 +155,7 @@ def refusal(key: str, store: str, status: str, code: str = "", meaning: str = ""
     """The error for an answer with a ``status``, and a ``code`` if the store has given one.
 
     `Busy` if it asks for fewer requests, for ``after`` seconds; `NoAnswer` if it says nothing about what was asked;
-    `Denied` if who asks may not.
+    `BadCredentials` if it does not know who asks; `Denied` if who asks may not.
     Default of ``meaning``: the status's.
     """
     told = " ".join(filter(None, (status, code)))
@@ -157,6 +164,8 @@ def refusal(key: str, store: str, status: str, code: str = "", meaning: str = ""
         return Busy(key or ".", what, after=after)
     if _passes(status, code):
         return NoAnswer(key or ".", what)
+    if code in _UNKNOWN or status == "401":
+        return BadCredentials(key or ".", what)
     denied = code in _DENIED or (status == "403" and meaning in ("", _OF_STATUS["403"]))
     return (Denied if denied else StoreError)(key or ".", what)
 
