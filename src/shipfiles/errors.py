@@ -36,6 +36,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -231,7 +232,12 @@ class UnknownRelease(ReleaseError):
 
     def __init__(self, release: str, nearest: Sequence[str], where: str, *, known: bool) -> None:
         self.release = release
-        hint = did_you_mean(nearest) or (". 'manage.py ship releases' lists those that are there" if known else "")
+        from shlex import quote
+
+        # Without a store the command lists those that are used, which need not be these.
+        store = f" --store {quote(where)}" if "://" in where or os.path.isabs(where) else ""
+        lists = f". 'manage.py ship releases{store}' lists those that are there"
+        hint = did_you_mean(nearest) or (lists if known else "")
         if not known:
             hint = ": there is none yet. Run collectstatic"
         super().__init__(

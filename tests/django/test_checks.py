@@ -10,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
+from django.core.management import get_commands
 from django.test import override_settings
 from django.urls import clear_script_prefix, set_script_prefix
 
@@ -195,10 +196,18 @@ def test_another_collectstatic_beside_ours(
     folder = tmp_path_factory.mktemp("installed")
     (folder / "collectfasta").mkdir()
     (folder / "collectfasta/__init__.py").write_text("")
+    (folder / "collectfasta/management/commands").mkdir(parents=True)
+    (folder / "collectfasta/management/commands/collectstatic.py").write_text("")
     monkeypatch.syspath_prepend(folder)
-    with override_settings(INSTALLED_APPS=["collectfasta", *settings.INSTALLED_APPS]):
+    with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, "collectfasta"]):
         (message,) = told()
     assert (message.id, "'collectfasta' is still" in message.msg) == ("shipfiles.W013", True)
+    # Its command, not ours, is what "collectstatic" means then.
+    with override_settings(INSTALLED_APPS=["collectfasta", *settings.INSTALLED_APPS]):
+        (message,) = told()
+        assert get_commands.__wrapped__()["collectstatic"] == "collectfasta"
+    assert (message.id, message.is_serious()) == ("shipfiles.E026", True)
+    assert message.msg == "'collectfasta' is above 'shipfiles.django' in INSTALLED_APPS."
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +70,14 @@ def test_the_current_release_or_another(two: tuple[str, str], bucket: Bucket) ->
     out, _ = ship("publish")
     assert f"{second} is live instead of {first}; 2 sent (" in out
     assert f"{second} is live already; nothing sent, 6 kept" in ship("publish", second[:6])[0]
-    assert refused("publish", "nothing").startswith("There is no release 'nothing' in ")
+    text = refused("publish", "nothing")
+    assert text.startswith(
+        f"There is no release 'nothing' in {staticfiles_storage.location}. 'manage.py ship releases "
+    )
+    command = re.fullmatch(r".* 'manage\.py ship (releases --store \S+)' lists those that are there\.", text)
+    assert command is not None, text
+    # Not those in the bucket, which has one of the two.
+    assert {one["release"] for one in as_json(*command[1].split())["releases"]} == {first, second}
 
 
 def test_nothing_but_the_folder_is_needed(two: tuple[str, str], project: Path) -> None:
@@ -80,7 +88,13 @@ def test_nothing_but_the_folder_is_needed(two: tuple[str, str], project: Path) -
         ship("publish")
         assert live() == two[1]
         shutil.rmtree(project / "root")
-        assert refused("publish") == f"There is no release in {project / 'root'} yet. Run collectstatic."
+        none = f"There is no release in {project / 'root'} yet. Run 'manage.py collectstatic --build-only'."
+        assert (refused("publish"), refused("plan")) == (none, none)
+
+
+def test_prune_before_anything_was_sent(two: tuple[str, str]) -> None:
+    said = "There is no current release in s3://bucket/static, so nothing was deleted."
+    assert refused("prune").startswith(said)
 
 
 def test_named_stores(two: tuple[str, str], project: Path, bucket: Bucket) -> None:

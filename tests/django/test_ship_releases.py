@@ -192,7 +192,9 @@ def test_without_releases(project: Path):
 def test_a_storage_that_is_not_ours(project: Path):
     other = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}
     with override_settings(STORAGES=other):
-        assert "There are releases only where" in refused("releases")
+        said = refused("releases")
+    assert "There are releases only where STORAGES['staticfiles'] is shipfiles.django.storage.StaticStorage" in said
+    assert "S3-, Google-, Azure- or SFTPStaticStorage" in said
 
 
 def test_the_word_for_a_release_before(project: Path, write):

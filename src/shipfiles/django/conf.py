@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .storage import StaticStorage
 
 BACKEND = "shipfiles.django.storage.StaticStorage"
+BACKENDS = f"{BACKEND}, or S3-, Google-, Azure- or SFTPStaticStorage beside it"
+"""Those that make releases, for people."""
 
 MIDDLEWARE = "shipfiles.django.middleware.ShipfilesMiddleware"
 

@@ -17,6 +17,9 @@ CURRENT = "current"
 MEANT = "Its id, the beginning of one (four characters or more), 'current', or 'current~1' for the one before that."
 """What `release_meant` reads, for people."""
 
+MAKE = "Run collectstatic."
+"""How the first release is made."""
+
 _BEFORE = re.compile(rf"{CURRENT}~([1-9][0-9]{{0,3}})")
 _SHORTEST = 4
 _SHOWN = 8
@@ -57,19 +60,21 @@ def is_relative(text: str) -> bool:
     return text == CURRENT or _BEFORE.fullmatch(text) is not None
 
 
-def current_release(store: Store) -> str:
-    """The id of the current release. Raises `ReleaseError` if there is none, `ManifestError` if that is damaged."""
+def current_release(store: Store, make: str = MAKE) -> str:
+    """The id of the current release. Raises `ReleaseError` if there is none, which says how to ``make`` the first;
+    `ManifestError` if that is damaged.
+    """
     pointer = pointer_of(store)
     if pointer is None:
-        raise ReleaseError(no_current(store))
+        raise ReleaseError(no_current(store, make))
     return pointer.release
 
 
-def no_current(store: Store) -> str:
-    """What to do where no release is current."""
+def no_current(store: Store, make: str = MAKE) -> str:
+    """What to do where no release is current: ``make`` the first, if there is none at all."""
     known = sum(1 for _ in store.list(RELEASES_PREFIX))
     if not known:
-        return f"There is no release in {store} yet. Run collectstatic."
+        return f"There is no release in {store} yet. {make}"
     return (
         f"No release in {store} is current, and {known} can be: make one so with 'ship activate ID', "
         "or run collectstatic."

@@ -263,7 +263,7 @@ def _read_known(store: Store, manifest_name: str) -> _Known:
     body = read_all(store, POINTER_KEY)
     if body is None:
         raise ReleaseError(
-            f"There is no current release in {store!r}, so nothing was deleted. Run collectstatic, or ship activate."
+            f"There is no current release in {store}, so nothing was deleted. Run collectstatic, or ship activate."
         )
     bodies = {POINTER_KEY: body}
     records = {}
@@ -300,7 +300,7 @@ def _planned(
     """The plan; it drops ``only`` those releases, if given."""
     known = _read_known(store, manifest_name)
     if only is None and (unknown := sorted(terms.protected - known.records.keys())):
-        raise unknown_release(unknown[0], known.records, repr(store))
+        raise unknown_release(unknown[0], known.records, str(store))
     kept = kept_releases(known.records.values(), known.pointer, terms, at)
     noted = _noted_manifests(store, known.pointer)
     why = "maybe about to become current: a run has left a note in the pointer"

@@ -14,6 +14,7 @@ from django.core.checks import CheckMessage, register
 from .middleware import check_middleware, check_middleware_in_vain, check_middleware_storage, check_middleware_there
 from .options import (
     check_app_order,
+    check_collectors,
     check_django_storages_settings,
     check_domain,
     check_options,
@@ -39,6 +40,7 @@ ALWAYS: tuple[Check, ...] = (
     check_cache_folder,
     check_removed_settings,
     check_app_order,
+    check_collectors,
     check_options,
     check_whitenoise_settings,
     check_django_storages_settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.conf import STATICFILES_STORAGE_ALIAS, settings
 from django.utils.module_loading import import_string
 
@@ -55,3 +56,14 @@ def our_backend() -> type[StaticStorage] | None:
 
 def backend_name() -> str:
     return str(storage_entry().get("BACKEND", ""))
+
+
+def collectors() -> tuple[list[str], list[str]]:
+    """The applications above ours, and those below, that have a collectstatic of their own for django-storages.
+
+    Of commands with the same name that of the application above runs.
+    """
+    names = [config.name for config in apps.get_app_configs()]
+    ours = names.index("shipfiles.django") if "shipfiles.django" in names else 0
+    found = [(number < ours, name) for number, name in enumerate(names) if name.startswith("collectfast")]
+    return [name for above, name in found if above], [name for above, name in found if not above]

@@ -16,6 +16,7 @@ from ..static_apps import has_static_app
 from .entry import (
     backend_is_ours,
     backend_name,
+    collectors,
     storage_config,
     storage_kind,
 )
@@ -48,9 +49,8 @@ def check_middleware() -> Iterator[CheckMessage]:
             id="shipfiles.W012",
         )
     rivals = [n for n in names if n.startswith(("whitenoise.", "servestatic."))]
-    # collectfast and collectfasta have a collectstatic of their own, for django-storages alone.
-    apart = ("whitenoise", "servestatic", "collectfast")
-    rivals += [c.name for c in apps.get_app_configs() if c.name.startswith(apart)]
+    rivals += [c.name for c in apps.get_app_configs() if c.name.startswith(("whitenoise", "servestatic"))]
+    rivals += collectors()[1]
     backend = backend_name()
     if backend.startswith(("whitenoise.", "servestatic.")):
         rivals.append(backend)

@@ -19,6 +19,7 @@ from .. import conf, django_storages, whitenoise
 from ..pasted import Pasted, block
 from .entry import (
     backend_is_ours,
+    collectors,
     storage_config,
     storage_entry,
     storage_kind,
@@ -62,6 +63,17 @@ def check_app_order() -> Iterable[CheckMessage]:
             )
         ]
     return []
+
+
+def check_collectors() -> Iterator[CheckMessage]:
+    """E026: another application's collectstatic would run in the place of ours."""
+    for name in collectors()[0]:
+        yield Error(
+            f"'{name}' is above 'shipfiles.django' in INSTALLED_APPS.",
+            hint="Remove it: its collectstatic, which is for the storages of django-storages alone, would run instead "
+            "of Shipfiles' and make no release.",
+            id="shipfiles.E026",
+        )
 
 
 def check_options() -> Iterable[CheckMessage]:

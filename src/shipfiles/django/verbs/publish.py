@@ -93,7 +93,8 @@ def what_and_where(storage: StaticStorage, options: dict[str, Any]) -> tuple[str
     """The id of the release that is meant, and the stores. Raises ``CommandError``, `ReleaseError`, `ConfigError`."""
     targets = where_to(storage, options["to"])
     store = static_store()
-    current_release(store)  # or an error that says that there is none at all
+    # An error that says that there is none at all, and how to make one without sending it.
+    current_release(store, "Run 'manage.py collectstatic --build-only'.")
     return release_meant(store, options["release"] or CURRENT), targets
 
 

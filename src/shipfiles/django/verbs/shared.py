@@ -54,7 +54,7 @@ def static_storage() -> StaticStorage:
         raise CommandError(str(error)) from error
     other = staticfiles_storage.__class__
     raise CommandError(
-        "There are releases only where STORAGES['staticfiles'] is shipfiles.django.storage.StaticStorage; "
+        f"There are releases only where STORAGES['staticfiles'] is {conf.BACKENDS}; "
         f"here it is {other.__module__}.{other.__qualname__}."
     )
 

@@ -108,8 +108,7 @@ class Command(DjangoCommand):
     def handle(self, **options: Any) -> str | None:
         for option in ("--json", "--build-only"):
             if options.get(option[2:].replace("-", "_")) and not self.ours:
-                what = "needs STORAGES['staticfiles'] to be shipfiles.django.storage.StaticStorage"
-                raise CommandError(f"{option} {what}.")
+                raise CommandError(f"{option} needs STORAGES['staticfiles'] to be {conf.BACKENDS}.")
         try:
             if self.ours and not options.get("build_only"):
                 self.targets = conf.targets(self.storage.config)
