@@ -23,6 +23,7 @@ from django.test import override_settings
 
 from shipfiles.config import PublishConfig
 from shipfiles.django import conf, static_urls
+from shipfiles.django.checks.extras import check_extras
 from shipfiles.django.storage import (
     AzureStaticStorage,
     GoogleStaticStorage,
@@ -705,6 +706,33 @@ def test_a_long_life_under_plain_names(project: Path) -> None:
     assert told("max-age=86400") == []
     assert told("public, max-age=31536000") == ["W025"]
     assert told("max-age=60, immutable") == ["W025"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "options", "module", "message", "extra"),
+    [
+        ("S3StaticStorage", {"bucket_name": "b-1"}, "obstore", "E026", "s3"),
+        ("S3StaticStorage", {"bucket_name": "b-1", "session_profile": "deploy"}, "boto3", "E026", "aws"),
+        ("GoogleStaticStorage", {"bucket_name": "b-1"}, "google.cloud.storage", "E026", "google"),
+        ("SFTPStaticStorage", {"host": "web", "root_path": "/srv/static"}, "asyncssh", "E026", "ssh"),
+        ("StaticStorage", {"serve": {"pull_from": "s3://b-1"}}, "obstore", "E026", "s3"),
+        ("StaticStorage", {"publish": {"to": "s3://b-1"}}, "obstore", "W027", "s3"),
+    ],
+)
+def test_an_extra_that_is_not_installed(
+    project: Path, monkeypatch: pytest.MonkeyPatch, backend: str, options: dict[str, Any], module: str, message: str,
+    extra: str,
+) -> None:  # fmt: skip
+    assert not {"E026", "W027"} & checked(backend, options).keys()
+    # https://docs.python.org/3/reference/import.html#the-module-cache: so a module cannot be found.
+    monkeypatch.setitem(sys.modules, module, None)
+    assert f"needs {module}, which is not installed" in checked(backend, options)[message]
+    assert not {"E026", "W027"} & checked(backend, options, deploy=False).keys()
+    with override_settings(
+        STORAGES={"staticfiles": {"BACKEND": f"shipfiles.django.storage.{backend}", "OPTIONS": options}}
+    ):
+        (found,) = check_extras()
+        assert f"pip install 'shipfiles[{extra}]'" in str(found.hint)
 
 
 def test_the_middleware_in_vain(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,11 @@ class Azure:
         return ObjectStore(self)
 
     @property
+    def needs(self) -> Mapping[str, str]:
+        """See `Needs`."""
+        return {"obstore": self.extra}
+
+    @property
     def name(self) -> str:
         """The store as people know it."""
         return f"az://{self.azure_container}/{self.prefix}".rstrip("/")

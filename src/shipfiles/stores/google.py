@@ -92,6 +92,11 @@ class Google:
         return GoogleStore(self) if self.acl else CopyingGoogleStore(self)
 
     @property
+    def needs(self) -> Mapping[str, str]:
+        """See `Needs`."""
+        return {"google.cloud.storage": self.extra}
+
+    @property
     def name(self) -> str:
         """The store as people know it."""
         return f"gs://{self.bucket_name}/{self.prefix}".rstrip("/")

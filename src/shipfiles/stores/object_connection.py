@@ -104,6 +104,11 @@ class Service(Protocol):
         ...
 
     @property
+    def needs(self) -> Mapping[str, str]:
+        """See `Needs`."""
+        ...
+
+    @property
     def prefix(self) -> str:
         """Before all keys; empty, or with a slash at its end."""
         ...

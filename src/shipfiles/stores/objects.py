@@ -239,6 +239,10 @@ class ObjectStore:
             return False
         return True
 
+    @property
+    def needs(self) -> Mapping[str, str]:
+        return self._service.needs
+
     def permission(self, verb: Verb) -> str:
         return self._service.permissions[verb]
 

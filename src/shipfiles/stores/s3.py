@@ -121,6 +121,11 @@ class S3:
         return provider_at(address) if address and not self.provider else PROVIDERS[self.provider]
 
     @property
+    def needs(self) -> Mapping[str, str]:
+        """See `Needs`."""
+        return {"obstore": self.extra} | ({"boto3": "aws"} if self.session_profile is not None else {})
+
+    @property
     def name(self) -> str:
         """The store as people know it."""
         return f"s3://{self.bucket_name}/{self.prefix}".rstrip("/")

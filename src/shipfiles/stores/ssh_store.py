@@ -58,6 +58,10 @@ class SshStore:
         """As people know it."""
         return self._way.name
 
+    @property
+    def needs(self) -> Mapping[str, str]:
+        return {"asyncssh": "ssh"}
+
     def close(self) -> None:
         """End the connection. The next use opens another."""
         self._connection.close()

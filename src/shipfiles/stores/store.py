@@ -169,6 +169,16 @@ class Permissions(Protocol):
 
 
 @runtime_checkable
+class Needs(Protocol):
+    """The store needs packages that are not everywhere."""
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """The modules that it loads when it is first used → the extra of this package that brings each."""
+        ...
+
+
+@runtime_checkable
 class Locks(Protocol):
     """The store can keep a second publisher waiting."""
 

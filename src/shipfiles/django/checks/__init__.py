@@ -11,6 +11,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, register
 
+from .extras import check_extras
 from .middleware import check_middleware, check_middleware_in_vain, check_middleware_storage, check_middleware_there
 from .options import (
     check_app_order,
@@ -53,6 +54,7 @@ ALWAYS: tuple[Check, ...] = (
 ON_DEPLOY: tuple[Check, ...] = (
     check_static_root_ready,
     check_pull_from,
+    check_extras,
     check_whitenoise_options,
     check_middleware_there,
     check_middleware_in_vain,
