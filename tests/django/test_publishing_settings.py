@@ -471,6 +471,21 @@ def test_attributes_of_a_class() -> None:
     assert place_of(made(OfTheProject, {"bucket_name": "of-the-options"}, given)).name == "s3://of-the-options/static"
 
 
+def test_attributes_that_do_nothing_here() -> None:
+    """As for an option: what asks for nothing is fine, and what the options say counts more."""
+
+    class Signed(S3StaticStorage):
+        querystring_auth = True
+
+    class Unsigned(Signed):
+        querystring_auth = False
+
+    given = {"bucket_name": "b-1"}
+    assert "Signed.querystring_auth is not honoured: static files are public" in refusal(Signed, given)
+    assert place_of(made(Unsigned, given, {})).name == "s3://b-1"
+    assert place_of(made(Signed, {**given, "querystring_auth": False}, {})).name == "s3://b-1"
+
+
 def test_what_a_class_has_that_nobody_asks() -> None:
     """Of django-storages' own documentation: parameters of each object, and defaults of a class."""
 

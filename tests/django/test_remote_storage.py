@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -191,14 +192,18 @@ def test_no_release_yet_for_who_may_read_nothing_else(project: Path, bucket: Buc
 
 
 @pytest.mark.usefixtures("production")
-def test_what_stock_django_has_put_there(project: Path, bucket: Bucket) -> None:
+def test_what_stock_django_has_put_there(project: Path, bucket: Bucket, caplog: pytest.LogCaptureFixture) -> None:
     """The manifest of S3ManifestStaticStorage is used until there is a release."""
     bucket.objects["static/staticfiles.json"] = dump_django({"css/a.css": "css/a.0123456789ab.css"}), {}
     bucket.times["static/staticfiles.json"] = datetime(2026, 1, 2, tzinfo=UTC)
     storage = made(bucket)
+    caplog.set_level(logging.INFO, "shipfiles")
     assert storage.url("css/a.css") == "https://cdn.example.com/static/css/a.0123456789ab.css"
     assert storage.url("css/a.css") == "https://cdn.example.com/static/css/a.0123456789ab.css"
     assert paths(bucket) == [f"GET {POINTER_KEY}", "GET staticfiles.json"]
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("INFO", "There is no release in s3://bucket/static yet: names are those of staticfiles.json there.")
+    ]
     # Pages work: the process goes on with what it began with.
     storage._asks_at = 0.0
     assert storage.url("css/a.css") == "https://cdn.example.com/static/css/a.0123456789ab.css"

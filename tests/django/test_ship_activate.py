@@ -262,3 +262,21 @@ def test_an_output_that_takes_nothing(project: Path, write):
         assert done.stderr.splitlines()[-1].startswith("CommandError: The output cannot be written: no space left")
         assert "Traceback" not in done.stderr
         assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_nobody_reads_on(project: Path, write, unbuffered: str):
+    """As in ``ship releases | head -2``: write() fails with EPIPE, and shells say 141 of who ends by SIGPIPE."""
+    write({"app.css": ONE})
+    (project / "project_settings.py").write_text(SETTINGS)
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project_settings", "PYTHONUNBUFFERED": unbuffered}
+    environment["PYTHONPATH"] = os.pathsep.join([str(project), os.environ.get("PYTHONPATH", "")])
+    for arguments in (["collectstatic", "--noinput"], ["ship", "releases"]):
+        reader, writer = os.pipe()
+        os.close(reader)
+        command = [sys.executable, "-c", MANAGE, *arguments]
+        done = subprocess.run(
+            command, env=environment, cwd=project, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+        )
+        os.close(writer)
+        assert (done.returncode, done.stderr) == (141, "")

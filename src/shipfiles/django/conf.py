@@ -53,7 +53,7 @@ def config_of(storage: type[StaticStorage], options: Mapping[str, Any]) -> Stati
     if storage.kind is None:
         return static_config(options)
     try:
-        ours, theirs = django_storages.split(storage.kind, options)
+        ours, theirs = django_storages.split(storage.kind, options, storage)
         meant = django_storages.meant(storage.kind, theirs, storage, setting, ours.get("base_url"))
         return _remote_config(ours, theirs, meant, picks=storage.kind.picks)
     except ConfigError as error:

@@ -104,11 +104,15 @@ class Values(dict[str, Any]):
         return {name: value for name, value in self.items() if name in known and value not in (None, "")}
 
 
-def split(kind: Kind, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split(kind: Kind, options: Mapping[str, Any], storage: type) -> tuple[dict[str, Any], dict[str, Any]]:
     """``options`` as those that all our storages have, and those of the ``kind``.
 
-    Raises `ConfigError` for one that there is not, and for one that does nothing here.
+    Raises `ConfigError` for one that there is not, and for one that does nothing here, also if it is an attribute of
+    the class ``storage`` of the project.
     """
+    for name, idle in kind.others.items():
+        if name not in options and (found := _of_class(storage, name)) is not _ABSENT and _asks(idle, found):
+            raise ConfigError(f"{storage.__qualname__}.{name} is not honoured: {idle.why}. {idle.instead}")
     theirs: dict[str, Any] = {}
     for name, value in options.items():
         where = f"OPTIONS[{name!r}]"

@@ -255,7 +255,10 @@ class StaticStorage(Storage):
 
     @cached_property
     def _stock(self) -> tuple[dict[str, str], str]:
-        return self.load_manifest() if self.config.location or self.remote else ({}, "")
+        found = self.load_manifest() if self.config.location or self.remote else ({}, "")
+        if found[0]:
+            logger.info("There is no release in %s yet: names are those of %s there.", self.where, self.manifest_name)
+        return found
 
     def url(self, name: str | None, force: bool = False) -> str:
         """The URL of the logical path ``name``; with ``DEBUG`` the plain one, unless ``force``.
