@@ -9,11 +9,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 Phase = Literal[
-    "find", "prove", "read", "rewrite", "wait", "publish", "copy", "send", "mark", "sweep", "verify", "repair"
+    "find",
+    "prove",
+    "compare",
+    "read",
+    "rewrite",
+    "wait",
+    "publish",
+    "copy",
+    "send",
+    "mark",
+    "sweep",
+    "verify",
+    "repair",
 ]
-"""``wait`` is for another run that publishes to the same place; ``copy`` is for the copies under plain names; ``send``
-is for what goes to another store; ``mark`` and ``sweep`` are what a prune does: read what is needed, and delete what is
-not."""
+"""``compare`` reads what may have changed since the last run, ``read`` what is built; ``wait`` is for another run that
+publishes to the same place; ``copy`` is for the copies under plain names; ``send`` is for what goes to another store;
+``mark`` and ``sweep`` are what a prune does: read what is needed, and delete what is not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,18 @@ def test_a_log_gets_a_line_for_each_phase(project: Path, write) -> None:
     assert "\x1b" not in out
 
 
+@pytest.mark.parametrize("changed", [["a.txt"], [*SITE]], ids=["one", "all"])
+def test_each_phase_is_told_once(project: Path, write, changed: list[str]) -> None:
+    """Also where what may have changed is read first, to see what has, and then what takes part is built."""
+    write(SITE)
+    collect()
+    write(dict.fromkeys(changed, b"/**/"))
+    out, _ = collect()
+    titles = re.findall(r"^(\w[\w ]+): .*\d\.\d+ s", out, re.MULTILINE)
+    assert {"Look for changes", "Read and scan"} <= {*titles}
+    assert len(titles) == len({*titles})
+
+
 @pytest.mark.parametrize("columns", [40, 60, 80, 99, 100])
 def test_a_narrow_terminal_gets_whole_numbers(project: Path, write, columns: int) -> None:
     write({**SITE, **{f"{i}.txt": f"{i}\n" * 200 for i in range(1200)}})

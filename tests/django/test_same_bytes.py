@@ -208,7 +208,7 @@ def test_after_other_releases(tmp_path: Path, plain) -> None:
     older = machine.tree()
     machine.write({name: SITE[name] for name in ("css/b.css", "js/c.js", "img/x.svg")}, year=2021)
     out = machine.collect()
-    assert "Read and scan: 3 files" in out
+    assert "Look for changes: 3 files" in out
     assert f"Read and scan: {len(SITE)} files" not in out
     found = machine.tree()
     assert {key: found.get(key) for key in expected} == expected

@@ -15,6 +15,7 @@ from ..events import Event, Phase, PhaseEnded, PhaseStarted, Progress, Retried
 TITLES: dict[Phase, str] = {
     "find": "Find",
     "prove": "Prove names",
+    "compare": "Look for changes",
     "read": "Read and scan",
     "rewrite": "Rewrite",
     "wait": "Wait for other run",

@@ -50,7 +50,7 @@ def publish_changes(
     sources = {source.logical: source for source in found.sources}
     most = renew.MOST * len(sources)
     changed = set()
-    with phase(listener, "read", len(suspects), sum(found.stats[s].size for s in suspects)) as progress:
+    with phase(listener, "compare", len(suspects), sum(found.stats[s].size for s in suspects)) as progress:
         reads = in_parallel(
             lambda logical: digest_file(sources[logical]),
             sorted(suspects),
