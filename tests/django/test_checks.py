@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -190,6 +191,14 @@ def test_rivals_beside_us(project: Path) -> None:
     assert "takes their place: remove them from" in str(two.hint)
 
 
+def test_no_two_checks_have_one_id() -> None:
+    """Their docstrings begin with them: who silences one silences no other."""
+    heads = [str(check.__doc__).partition(":")[0] for check in (*checks.ALWAYS, *checks.ON_DEPLOY)]
+    found = [one for head in heads for one in re.findall(r"[EWI]\d{3}", head)]
+    assert len(found) > 20
+    assert len(found) == len({*found})
+
+
 def test_another_collectstatic_beside_ours(
     project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +215,7 @@ def test_another_collectstatic_beside_ours(
     with override_settings(INSTALLED_APPS=["collectfasta", *settings.INSTALLED_APPS]):
         (message,) = told()
         assert get_commands.__wrapped__()["collectstatic"] == "collectfasta"
-    assert (message.id, message.is_serious()) == ("shipfiles.E026", True)
+    assert (message.id, message.is_serious()) == ("shipfiles.E028", True)
     assert message.msg == "'collectfasta' is above 'shipfiles.django' in INSTALLED_APPS."
 
 

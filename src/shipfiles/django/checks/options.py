@@ -66,13 +66,13 @@ def check_app_order() -> Iterable[CheckMessage]:
 
 
 def check_collectors() -> Iterator[CheckMessage]:
-    """E026: another application's collectstatic would run in the place of ours."""
+    """E028: another application's collectstatic would run in the place of ours."""
     for name in collectors()[0]:
         yield Error(
             f"'{name}' is above 'shipfiles.django' in INSTALLED_APPS.",
             hint="Remove it: its collectstatic, which is for the storages of django-storages alone, would run instead "
             "of Shipfiles' and make no release.",
-            id="shipfiles.E026",
+            id="shipfiles.E028",
         )
 
 
