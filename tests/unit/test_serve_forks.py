@@ -13,6 +13,7 @@ import pytest
 
 from shipfiles.serve import forks, waiting
 from shipfiles.serve.flights import Flights
+from shipfiles.serve.origins import Folder
 from shipfiles.serve.patience import PatientStore
 from shipfiles.serve.pull import Pull
 from shipfiles.serve.releases import Releases
@@ -55,7 +56,7 @@ def test_locks_that_another_thread_held(tmp_path: Path, what: str) -> None:
     flights = Flights[int](bool)
     # Not held together: what uses one of them may use another.
     owner, names, use = {
-        "since": (Since(str(tmp_path)), ("_lock",), lambda one: one.of("r")),
+        "since": (Since(Folder(str(tmp_path))), ("_lock",), lambda one: one.of("r")),
         "releases": (Releases(str(tmp_path / "manifests"), {}), ("_lock",), lambda one: one.entry("a.1.css")),
         "pull": (pull, ("_lock", "_writing"), lambda one: (one._say("x"), one._writing.acquire())),
         "remote": (RemoteNames(PatientStore(MemoryStore()), {}), ("_lock",), lambda one: one.find("a.1.css")),
