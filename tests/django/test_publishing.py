@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -375,6 +376,7 @@ from django.conf import settings
 settings.configure(
     BASE_DIR={str(tmp_path)!r}, STATIC_ROOT={str(tmp_path / "root")!r}, STATICFILES_DIRS=[{str(tmp_path / "src")!r}],
     INSTALLED_APPS=["shipfiles.django", "django.contrib.staticfiles"], STATIC_URL="/static/",
+    MIDDLEWARE={list(settings.MIDDLEWARE)!r},
     STORAGES={{"staticfiles": {{"BACKEND": "shipfiles.django.storage.S3StaticStorage", "OPTIONS": {options!r}}}}},
 )
 from django.core.management import execute_from_command_line
@@ -407,8 +409,9 @@ execute_from_command_line(["manage.py", "collectstatic", "--noinput"])
     assert before in pointer[0].decode()
 
 
-def test_djangos_own_command_sends_too(project: Path, write) -> None:
+def test_djangos_own_command_sends_too(project: Path, write, caplog: pytest.LogCaptureFixture) -> None:
     """Without our application in INSTALLED_APPS it asks the storage to post-process, and tells what that says."""
+    caplog.set_level(logging.INFO, "shipfiles")
     write(SITE)
     refusing = Refusing()
     with to(refusing):
@@ -416,6 +419,7 @@ def test_djangos_own_command_sends_too(project: Path, write) -> None:
         assert not [one for *_, one in staticfiles_storage.post_process(found) if isinstance(one, Exception)]
         before = built()
         assert current(refusing) == before
+        assert f"refusing: {before} is live; 6 sent (" in caplog.text
         write({"a.txt": LONG * 2})
         refusing.ending = (".txt",)
         ((name, _, error),) = staticfiles_storage.post_process(found)
@@ -431,7 +435,7 @@ def djangos_own(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("there", ["newer", "older", "none"])
-@pytest.mark.parametrize("arguments", [(), ("--dry-run",)], ids=["run", "dry-run"])
+@pytest.mark.parametrize("arguments", [(), ("--clear",), ("--dry-run",)], ids=["run", "clear", "dry-run"])
 def test_djangos_own_command_in_front_of_a_bucket(
     project: Path, write, bucket: Bucket, there: str, arguments: tuple[str, ...]
 ) -> None:
@@ -441,7 +445,8 @@ def test_djangos_own_command_in_front_of_a_bucket(
         bucket.objects[f"static/{name}"] = body if isinstance(body, bytes) else body.encode(), {}
         bucket.times[f"static/{name}"] = datetime.now(UTC) + timedelta(days=1 if there == "newer" else -1)
     before = dict(bucket.objects)
-    does = "removes" if there == "older" and not arguments else "writes"
+    removes = (there, *arguments) in [("older",), ("older", "--clear"), ("newer", "--clear")]
+    does = "removes" if removes else "writes"
     said = f"Only a release {does} files in s3://bucket/static: .* with 'shipfiles.django' in INSTALLED_APPS above"
     with s3(bucket), pytest.raises(CommandError, match=said):
         djangos_own(*arguments)

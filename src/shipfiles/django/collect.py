@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from .storage import StaticStorage
 
 # What builds and publishes is imported where it is needed: most runs find nothing to do.
+
+logger = logging.getLogger("shipfiles")
 
 _UNTOUCHED = RewriteConfig(skip=("*",), bundled=False)
 _NO_PROOF = Proof((), (), (), (), (), 0, 0, 0)
@@ -332,6 +335,9 @@ def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str
 
         sending = Sending(storage.store, collected.published.release, targets, storage.config)
         sending.run(lambda _: nullcontext(ignore))
+        # That command prints nothing of it.
+        for outcome in sending.outcomes:
+            logger.info("%s", outcome.text)
         if sending.failure:
             raise ReleaseError(sending.failure)
     return collected

@@ -102,11 +102,13 @@ class RemoteFiles:
         return self._remote.store
 
     def exists(self, name: str) -> bool:
+        if _is_top(name):
+            return True
         key = _key(name)
         return self._store.head(key) is not None or next(iter(self._store.list(f"{key}/")), None) is not None
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        prefix = "" if path.strip("/") in ("", ".") else f"{_key(path)}/"
+        prefix = "" if _is_top(path) else f"{_key(path)}/"
         folders: set[str] = set()
         files: set[str] = set()
         for stored in self._store.list(prefix):
@@ -147,6 +149,11 @@ class RemoteFiles:
 
     def _missing(self, name: str) -> FileNotFoundError:
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self._remote.where}/{name}")
+
+
+def _is_top(name: str) -> bool:
+    """Whether that is the storage's folder itself."""
+    return name.strip("/") in ("", ".")
 
 
 def _key(name: str) -> str:
