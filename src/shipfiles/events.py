@@ -84,7 +84,7 @@ class Retried:
     after: float
     """How long that is waited with. Seconds."""
     at_once: int
-    """How many requests are on their way at once from now on."""
+    """How many requests are on their way at once from now on; 0 if it is the only one."""
 
 
 Event = PhaseStarted | Progress | PhaseEnded | Changed | Notice | Retried

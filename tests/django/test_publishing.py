@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,9 @@ from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from shipfiles.django.conf import targets
 from shipfiles.django.progress import PlainProgress, Retries
+from shipfiles.django.sending import Sending
 from shipfiles.errors import NoAnswer, StoreError
 from shipfiles.events import PhaseEnded, PhaseStarted, Progress, Retried
 from shipfiles.records import POINTER_KEY
@@ -477,3 +481,40 @@ def test_a_log_gets_a_line_now_and_then() -> None:
         "Asked again, 11 times so far, last a.css: no answer; 32 at once from now on",
         "Asked again, 21 times so far, last a.css: no answer; 32 at once from now on",
     ]
+
+
+def test_a_store_that_does_not_answer_at_first(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    with s3(bucket):
+        collect()
+        write({"a.txt": LONG * 2})
+        bucket.asked.clear()
+        # It accepts the connection and says nothing, twice.
+        bucket.fault = lambda asked, do: None if len(bucket.asked) <= 2 else do()
+        out, _ = collect()
+        assert f"Asking again for {POINTER_KEY}: " in out
+        assert "2 retries" in out.splitlines()[-1]
+        # Its version is known from the read: to change it needs no other.
+        assert sum(asked.method == "GET" and POINTER_KEY in asked.path for asked in bucket.asked) == 3
+        bucket.asked.clear()
+        bucket.fault = lambda asked, do: None if len(bucket.asked) <= 1 else do()
+        shown, told = io.StringIO(), io.StringIO()
+        call_command("ship", "releases", stdout=shown, stderr=told)
+        assert f"Asking again for {POINTER_KEY}: " in told.getvalue()
+        assert built() in shown.getvalue()
+
+
+def test_a_store_that_never_answers(project: Path, write, bucket: Bucket) -> None:
+    write(SITE)
+    with s3(bucket):
+        collect()
+        (target,) = targets(staticfiles_storage.config)
+        bucket.fault = lambda asked, do: None
+        bucket.asked.clear()
+        sending = Sending(staticfiles_storage.store, built(), [replace(target, limit=0.3)], staticfiles_storage.config)
+        sending.run(lambda target: nullcontext(lambda event: None))
+        (outcome,) = sending.failed
+        assert "nothing has succeeded for" in str(outcome.error)
+        # It is not asked what is live there: that would be as long in coming.
+        assert len(bucket.asked) == outcome.retries + 1
+        assert outcome.text.endswith("failed; what was live there still is.")

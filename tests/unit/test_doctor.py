@@ -26,6 +26,7 @@ from shipfiles.errors import StoreError
 from shipfiles.paths import PROBES
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
+from shipfiles.stores.object_connection import Limits
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.permissions import S3
 from shipfiles.stores.providers import PROVIDERS
@@ -295,6 +296,31 @@ def test_a_store_that_is_not_there() -> None:
         "absent": "missing", "create": "not tried", "public": "not tried", "delete": "not tried"
     }  # fmt: skip
     assert step(found, "absent").grant == ""
+
+
+def test_a_store_that_falls_silent(bucket: Bucket) -> None:
+    """After the first step to which no answer comes nothing else is tried, be it to delete."""
+    put: list[str] = []
+
+    def falls_silent(asked: Asked, do: Callable[[], Answer]) -> Answer | None:
+        put.extend([asked.path] if asked.method == "PUT" else [])
+        return do() if len(put) <= 3 else None
+
+    bucket.fault = falls_silent
+    found = examine(Question(s3(bucket), "https://cdn.example.com/"), _nobody)
+    assert states(found) == {
+        "absent": "ok", "create": "ok", "read": "ok", "condition": "missing", "fields": "not tried",
+        "overwrite": "not tried", "swap": "not tried", "list": "not tried", "copy": "not tried",
+        "metadata": "not tried", "public": "not tried", "delete": "missing",
+    }  # fmt: skip
+    assert len(found.left) == 3
+    silent = [asked for asked in bucket.asked if asked.method == "POST"]
+    assert len(silent) <= 1
+
+
+def test_a_check_does_not_wait_as_long_as_a_publication() -> None:
+    assert Limits().hurried().request <= 10
+    assert Limits().hurried().total <= 10
 
 
 def _nobody(url: str, headers: Mapping[str, str]) -> Page:

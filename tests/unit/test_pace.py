@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipfiles.errors import Busy, KeyExists, NoAnswer, StoreError, StoreErrors
+from shipfiles.errors import Busy, Denied, KeyExists, NoAnswer, StoreError, StoreErrors
 from shipfiles.events import Event, Retried, ignore
-from shipfiles.release.pace import Course, Job, Pace, in_pace
+from shipfiles.release.pace import Course, Job, Pace, heard, in_pace
 
 ROUND_TRIP = 0.06  # seconds
 
@@ -225,7 +225,7 @@ class TestPace:
         course = Course(iter(range(10)), 4, 60.0)
         job = course.next(0.0)
         assert job is not None
-        assert course.failed(job, Busy("0", "fewer", after=1e9), 1.0) == 60.0
+        assert course.failed(job, Busy("0", "fewer", after=1e9), 1.0) == 59.0  # 60 from when it began
 
 
 # With threads
@@ -338,3 +338,46 @@ def test_what_hangs_does_not_keep_an_interrupt_waiting() -> None:
         list(in_pace(work, items(), ignore, at_once=2))
     assert not let_go.is_set()
     let_go.set()
+
+
+def test_one_thing_that_is_asked_for_again() -> None:
+    told: list[Event] = []
+    answers = iter([NoAnswer("a", "silence"), NoAnswer("a", "silence"), None])
+
+    def work() -> str:
+        if (fault := next(answers)) is not None:
+            raise fault
+        return "answer"
+
+    assert heard(work, told.append) == "answer"
+    assert [(event.key, event.why, event.at_once) for event in told if isinstance(event, Retried)] == [
+        ("a", "silence", 0)
+    ] * 2
+
+
+def test_one_thing_that_never_comes_or_is_refused() -> None:
+    def silent() -> None:
+        raise NoAnswer("a", "silence")
+
+    def refuses() -> None:
+        raise Denied("a", "no")
+
+    with pytest.raises(StoreErrors, match="nothing has succeeded for 0 seconds"):
+        heard(silent, lambda _: None, limit=0.1)
+    with pytest.raises(Denied):
+        heard(refuses, lambda _: None)
+
+
+def test_how_long_a_try_lasted_counts() -> None:
+    """A minute of silence is a minute without success; but the long way of a large body is no failure yet."""
+    course = Course(iter(range(10)), 1, 150.0)
+    job = course.next(0.0)
+    assert job is not None
+    assert course.failed(job, NoAnswer("0", "silence"), 60.0) is not None
+    job = course.next(140.0)
+    assert job is not None
+    assert course.failed(job, NoAnswer("0", "silence"), 160.0) is None
+    course = Course(iter(range(10)), 1, 150.0)
+    job = course.next(0.0)
+    assert job is not None
+    assert course.failed(job, NoAnswer("0", "silence"), 1000.0) is not None

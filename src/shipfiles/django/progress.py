@@ -131,6 +131,8 @@ class Retries:
             return ""
         self._told = now
         number = "" if self._number == 1 else f"{self._number:,} times so far, last "
+        if not event.at_once:
+            return f"Asking again for {number}{printable(event.key)}: {printable(event.why)}"
         paced = f"{event.at_once:,} at once from now on"
         return f"Asked again, {number}{printable(event.key)}: {printable(event.why)}; {paced}"
 

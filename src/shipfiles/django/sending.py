@@ -11,12 +11,13 @@ from typing import Any
 
 from ..config import StaticConfig
 from ..digest import digest_bytes
-from ..errors import ShipfilesError, StoreError, StoreErrors
+from ..errors import Busy, NoAnswer, ShipfilesError, StoreError, StoreErrors
 from ..events import Event, Listener, PhaseEnded, Retried
 from ..manifest import Manifest, dump
 from ..records import POINTER_KEY, dump_record, load_pointer, manifest_key, record_key
 from ..release.kept import Kept
 from ..release.outcome import size_of
+from ..release.pace import SMALL
 from ..release.publish import record_of
 from ..release.send import Sent, send
 from ..release.target import Target
@@ -179,7 +180,8 @@ class Sending:
                 verify=self._verify, listener=listen,
             )  # fmt: skip
         except ShipfilesError as error:
-            outcome.error, outcome.live = error, _live_in(target.store)
+            outcome.error = error
+            outcome.live = _live_in(target.store) if outcome.undecided or not _is_silent(error) else None
         else:
             outcome.live = self._release
             if self._config.retain.on_collect and outcome.sent.before != self._release:
@@ -208,10 +210,16 @@ def _sent_objects(done: Sent) -> int:
     return sum(change.action != "delete" and change.kind != "manifest" for change in done.changed) - done.copied
 
 
+def _is_silent(error: ShipfilesError) -> bool:
+    """Whether the store did not answer at all, so that it need not be asked what is live there."""
+    errors = error.errors if isinstance(error, StoreErrors) else (error,)
+    return all(isinstance(one, NoAnswer) and not isinstance(one, Busy) for one in errors)
+
+
 def _live_in(store: Store) -> str | None:
     """The id of the current release; ``None`` if that cannot be told. It is asked once: it may be what has failed."""
     try:
-        body = read_all(unrepeated(store), POINTER_KEY)
+        body = read_all(unrepeated(store, SMALL), POINTER_KEY)
         return "" if body is None else load_pointer(body, POINTER_KEY).release
     except ShipfilesError:
         return None

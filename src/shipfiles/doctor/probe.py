@@ -6,17 +6,18 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from ..errors import BadCredentials, Denied, KeyExists, NoAnswer, ShipfilesError, StoreError, fit_to_show
 from ..http.headers import file_headers
 from ..paths import PROBES
 from ..records import POINTER_KEY
 from ..stores.permissions import Verb
-from ..stores.store import Conditions, Copies, Permissions, Refields, read_all
+from ..stores.store import Conditions, Copies, Permissions, Refields, hurried, read_all
 from .public import Fetch, fetch, public_fault
 from .question import Question, named
 from .steps import Examined, Steps, Use
-from .visit import Sent, visit
+from .visit import READ, Sent, visit
 
 _APART = 600.0  # seconds; see release.clocks
 _LEFT_OVER = 3600.0  # seconds
@@ -24,6 +25,7 @@ _HELD = ("content-type", "cache-control")
 # More than the 1,000 bytes below which CDNs compress nothing.
 _TEXT = b"// Put here by 'manage.py ship store check', to be deleted at once. It may be deleted at any time.\n" * 20
 _FONT = b"wOF2" + bytes(range(256)) * 4
+_SILENT = "the store does not answer"
 BARE = "a folder holds none: its web server sends them"
 CREDENTIALS = (
     "give credentials of this account that are neither revoked nor expired: key and secret as the provider shows them, "
@@ -49,7 +51,7 @@ def examine(question: Question, ask: Fetch = fetch, pause: Callable[[float], Non
 
 class _Probe:
     def __init__(self, question: Question) -> None:
-        self._question = question
+        self._question = question = replace(question, store=hurried(question.store))
         self._store = question.store
         self._steps = Steps(question.uses)
         base = f"{PROBES}/{secrets.token_hex(8)}"
@@ -73,14 +75,15 @@ class _Probe:
         try:
             self._look()
             if self._silent:
-                # Not again and again, each as long as a request may take.
-                self._steps.add("create", CREATE, CHANGING, "not tried", "the store does not answer")
+                self._steps.add("create", CREATE, CHANGING, "not tried", _SILENT)
             elif self._unknown:
                 self._steps.add("create", CREATE, CHANGING, "not tried", "the store does not accept the credentials")
             elif self._steps.wanted(*CHANGING):
                 self._write()
             self._say_once()
-            if self._steps.wanted("pages"):
+            if self._silent:
+                self._steps.add("public", READ, ("pages",), "not tried", _SILENT)
+            elif self._steps.wanted("pages"):
                 visit(self._question, self._steps, self._sent(), ask, pause)
         finally:
             left = self._delete()
@@ -100,6 +103,10 @@ class _Probe:
     ) -> None:
         """A step that is well if ``work`` gives nothing, or else why not; only tried ``after`` one that was well."""
         if not self._steps.wanted(*uses):
+            return
+        if self._silent:
+            # Not again and again, each as long as a request may take.
+            self._steps.add(name, what, uses, "not tried", _SILENT)
             return
         if after and not self._steps.ok(after):
             before = self._steps.of(after)
@@ -290,7 +297,7 @@ class _Probe:
         self._try("metadata", CHANGE, METADATA, "refield", changed, "read")
 
     def _clock(self) -> None:
-        if not self._steps.ok("create"):
+        if self._silent or not self._steps.ok("create"):
             return
 
         def agrees() -> str | None:
@@ -339,12 +346,16 @@ class _Probe:
         left: list[str] = []
         for key in dict.fromkeys(self._put):
             # One by one: where some cannot be deleted, the others can.
+            if isinstance(fault, NoAnswer):
+                left.append(key)  # nor would it answer to this
+                continue
             try:
                 self._store.delete([key])
                 deleted = True
             except StoreError as error:
                 fault, deleted = fault or error, False
-            if self._is_there(key, likely=not deleted and self._steps.ok("create")):
+            likely = not deleted and self._steps.ok("create")
+            if isinstance(fault, NoAnswer) or self._is_there(key, likely=likely):
                 left.append(key)
         created = self._steps.of("create")
         if fault is not None and not isinstance(fault, Denied) and created is not None and created.why == _told(fault):

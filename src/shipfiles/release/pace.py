@@ -18,11 +18,11 @@ import heapq
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar, cast
 
 from ..errors import Busy, NoAnswer, StoreError, StoreErrors
-from ..events import Listener, Retried
+from ..events import Event, Listener, Retried
 from ..work import Crew
 
 T = TypeVar("T")
@@ -40,6 +40,10 @@ _FIRST_REST = 0.1
 _LONGEST_REST = 5.0
 _LOOK = 1.0  # an interrupt is not seen on every system while one waits
 _GRACE = 3.0
+_COUNTS = 60.0
+"""Of what a try took that failed, at most so much counts for the limit: a large body is sent for long. Seconds."""
+SMALL = 10.0
+"""How long is waited for an answer of a few bytes before it is asked for again. Seconds."""
 
 
 class Pace:
@@ -90,6 +94,7 @@ class Job(Generic[T]):
 
     item: T
     window: int = 0
+    began: float = 0.0
     failed: int = 0
     fault: StoreError | None = None
 
@@ -110,6 +115,7 @@ class Course(Generic[T]):
         self._again: list[tuple[float, int, Job[T]]] = []
         self._number = 0
         self._failing_since: float | None = None
+        self._succeeded = float("-inf")
         self._faults: list[StoreError] = []
         self._given_up: list[StoreError] = []
         self._why = ""
@@ -131,6 +137,7 @@ class Course(Generic[T]):
                 return None
         self._busy += 1
         job.window = self.pace.window
+        job.began = now
         return job
 
     def pause(self, now: float) -> float | None:
@@ -147,6 +154,7 @@ class Course(Generic[T]):
         """The ``job`` is done."""
         self._busy -= 1
         self._failing_since = None
+        self._succeeded = now
         self.pace.answered(now, job.window, refused=False)
 
     def failed(self, job: Job[T], fault: StoreError, now: float) -> float | None:
@@ -159,7 +167,7 @@ class Course(Generic[T]):
             self._stop("")
             return None
         if self._failing_since is None:
-            self._failing_since = now
+            self._failing_since = max(job.began, self._succeeded, now - _COUNTS)
         end = self._end
         if isinstance(fault, Busy):
             self.pace.answered(now, job.window, refused=True, after=fault.after)
@@ -239,3 +247,18 @@ def in_pace(
         course.raise_faults()
     finally:
         crew.leave(_GRACE)
+
+
+def heard(work: Callable[[], R], listener: Listener, *, limit: float = LIMIT) -> R:
+    """``work()``, which asks a store for a little: asked again and told as by `in_pace`, and given up like there."""
+
+    def listen(event: Event) -> None:
+        listener(replace(event, at_once=0) if isinstance(event, Retried) else event)
+
+    try:
+        ((_, result),) = in_pace(lambda _: work(), [None], listen, at_once=1, limit=limit)
+    except StoreErrors as errors:
+        if isinstance(errors.errors[0], NoAnswer):
+            raise
+        raise errors.errors[0] from None
+    return result

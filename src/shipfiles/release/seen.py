@@ -13,9 +13,10 @@ from ..errors import ManifestError
 from ..events import Listener, Notice
 from ..manifest import load
 from ..records import POINTER_KEY, Pointer, Unfinished, load_pointer, manifest_key, read_record
-from ..stores.store import Store, read_all
+from ..stores.store import Store, read_all, unrepeated
 from .items import Item, items_of
 from .kept import Kept
+from .pace import SMALL, heard
 from .target import Target
 
 _MOST_NOTES = 16
@@ -111,7 +112,7 @@ class Look:
         self.round_trip = 0.0
         """How long the first request took, the way to the store included. Seconds."""
         self._target = target
-        self._store = target.store
+        self._store = unrepeated(target.store, SMALL)
         self._digest = manifest
         self._wanted = wanted
         self._note = note
@@ -121,7 +122,7 @@ class Look:
     def look(self) -> Seen:
         """What there is now. What cannot be read is told and taken for missing."""
         began = time.monotonic()
-        body = read_all(self._store, POINTER_KEY)
+        body = self._read(POINTER_KEY)
         self.round_trip = self.round_trip or time.monotonic() - began
         if body is None:
             return Seen(None, None, {})
@@ -133,7 +134,7 @@ class Look:
         requests = 1
         manifest = pointer.manifest
         if manifest is None:
-            record = read_record(partial(read_all, self._store), pointer.release)
+            record = read_record(self._read, pointer.release)
             manifest, requests = (record.manifest if record else None), requests + 1
         there, asked = self._items(manifest, "release is current")
         doubtful: set[str] = set()
@@ -149,6 +150,9 @@ class Look:
             doubtful.update(key for key in plains if key in self._wanted and not self._wanted[key].hashed)
             stale += self._stale(others or {})
         return Seen(body, pointer, there or {}, frozenset(doubtful), tuple(stale), requests + asked)
+
+    def _read(self, key: str) -> bytes | None:
+        return heard(partial(read_all, self._store, key), self._listener, limit=self._target.limit)
 
     def _stale(self, items: Mapping[str, Item]) -> Iterator[Item]:
         """Variants among ``items`` that must not stay beside a plain name of the release."""
@@ -167,7 +171,7 @@ class Look:
         key = manifest_key(manifest)
         body, requests = self._kept.get(manifest), 0
         if body is None:
-            body, requests = read_all(self._store, key), 1
+            body, requests = self._read(key), 1
         if body is None or digest_bytes(body) != manifest:
             fault = "missing" if body is None else "damaged"
             self._listener(Notice(f"{key} in {self._target}, whose {what}, is {fault}: more is sent than is needed."))

@@ -98,7 +98,7 @@ class GoogleStore(ObjectStore):
             if last and wanted and base64.b64encode(checksum.digest()).decode() != wanted:
                 raise NoAnswer(key, f"the bytes that arrived are not those that the store has; run again ({self})")
             if last and digester.size <= _SMALL and generation and tokens:
-                self._connection.remember(key, digester.digest(), str(generation), tokens)
+                self._patient._connection.remember(key, digester.digest(), str(generation), tokens)
             for start in range(0, len(body), _CHUNK):
                 yield body[start : start + _CHUNK]
 
@@ -148,14 +148,14 @@ class GoogleStore(ObjectStore):
         def patch() -> None:
             self._blob(key, named).patch(**self._options())
 
-        self._connection.forget([key])
+        self._patient._connection.forget([key])
         self._connection.ask(key, patch)
 
     def _delete(self, keys: Sequence[str]) -> None:
         together = self._connection.ask(keys[0], self._delete_together, keys)
         for key in () if together else keys:
             self._connection.ask(key, self._delete_one, key)
-        self._connection.forget(keys)
+        self._patient._connection.forget(keys)
 
     def _delete_together(self, keys: Sequence[str]) -> bool:
         """Delete ``keys`` with one request; false if the server knows none for several, as emulators may not."""
@@ -189,7 +189,7 @@ class GoogleStore(ObjectStore):
         self, key: str, body: bytes, attributes: Mapping[str, str], mode: object, tokens: Sequence[str] = ()
     ) -> None:
         generation = 0 if mode == "create" else int(mode["e_tag"]) if isinstance(mode, dict) else None
-        self._connection.forget([key])
+        self._patient._connection.forget([key])
 
         def send() -> Any:
             blob = self._blob(key, marked(attributes, tokens))
@@ -204,7 +204,7 @@ class GoogleStore(ObjectStore):
         except KeyNotFound:
             raise no_bucket(key, self._service.name) from None
         if len(body) <= _SMALL and blob.generation:
-            self._connection.remember(key, digest_bytes(body), str(blob.generation), tokens)
+            self._patient._connection.remember(key, digest_bytes(body), str(blob.generation), tokens)
 
     def _send_in_parts(
         self, key: str, body: Body, mode: PutMode, digest: Digest | None, attributes: Mapping[str, str]
@@ -213,7 +213,7 @@ class GoogleStore(ObjectStore):
         if mode == "create" and self._look(key) is not None:
             raise KeyExists(key)
         digester, token = Digester(), new_token()
-        self._connection.forget([key])
+        self._patient._connection.forget([key])
 
         def send() -> None:
             blob = self._blob(key, marked(attributes, (token,)))
@@ -309,7 +309,7 @@ class CopyingGoogleStore(GoogleStore):
             attributes = {name: value for name, value in attributes.items() if name == STORAGE_CLASS}
             attributes |= without_token(found.attributes)
         blob, token = self._blob(target, attributes), None
-        self._connection.forget([target])
+        self._patient._connection.forget([target])
         while True:
             # A large object may take several requests; it is there after the last.
             try:

@@ -48,7 +48,8 @@ class Limits:
 
     def hurried(self) -> Limits:
         """For a page that waits for a few small objects."""
-        return replace(self, request=min(self.request, 20.0), retries=min(self.retries, 3), total=min(self.total, 10.0))
+        # One try may take all the time there is: a page waits no longer for a store that says nothing.
+        return replace(self, request=min(self.request, 10.0), retries=min(self.retries, 3), total=min(self.total, 10.0))
 
     def client_options(self) -> dict[str, Any]:
         """As obstore takes the first two."""

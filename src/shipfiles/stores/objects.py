@@ -12,6 +12,7 @@ and those of the puts before it, by which it is known again.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import secrets
@@ -24,7 +25,7 @@ from typing import Any, Self
 
 from ..digest import Digest, Digester, digest_bytes
 from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError, os_reason
-from .object_connection import Connection, Service
+from .object_connection import Connection, Limits, Service
 from .object_faults import OtherVersion
 from .object_fields import as_headers, canonical, marked, tokens_of, told, without_token
 from .permissions import Verb
@@ -62,13 +63,21 @@ class ObjectStore:
         """As people know it."""
         return self._service.name
 
-    def unrepeated(self) -> Self:
+    def unrepeated(self, within: float = math.inf) -> Self:
         """The same, that repeats no request; parts of large bodies are sent again all the same.
 
-        It has connections of its own.
+        It has connections of its own, and remembers the same versions.
         """
+        limits = self._service.limits
+        return self._limited(replace(limits, request=min(limits.request, within), retries=0))
+
+    def hurried(self) -> Self:
+        """The same for who has no time."""
+        return self._limited(self._service.limits.hurried())
+
+    def _limited(self, limits: Limits) -> Self:
         hasty = copy(self)
-        hasty._connection = type(self._connection)(self._service, replace(self._service.limits, retries=0))
+        hasty._connection = type(self._connection)(self._service, limits)
         return hasty
 
     def put(
@@ -106,7 +115,7 @@ class ObjectStore:
         if expected is None:
             return self._create(key, body, attributes)
         token = new_token()
-        version, before = self._connection.remembered(key, digest_bytes(expected))
+        version, before = self._patient._connection.remembered(key, digest_bytes(expected))
         if not self._service.proven:
             version = ""  # conditions may not be heeded: only a look can tell
         for _ in range(_TRIES):
@@ -163,7 +172,7 @@ class ObjectStore:
                 continue
             digester.update(body)
             if size <= _SMALL and digester.size == size and version:
-                self._connection.remember(key, digester.digest(), version, tokens_of(result.attributes))
+                self._patient._connection.remember(key, digester.digest(), version, tokens_of(result.attributes))
             for start in range(0, len(body), _CHUNK):
                 yield body[start : start + _CHUNK]
 
@@ -252,7 +261,7 @@ class ObjectStore:
         # Azure tells of one that is not there, and has deleted the others that it deletes.
         with suppress(KeyNotFound):
             self._connection.insist(keys[0], module.delete, self._connection.client(), paths)
-        self._connection.forget(keys)
+        self._patient._connection.forget(keys)
 
     def _create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
         """Put ``body`` if there is nothing under ``key``; whether there was nothing."""
@@ -285,14 +294,14 @@ class ObjectStore:
     ) -> None:
         """Put ``body`` with one request. Forgets the version of ``key``, or remembers the new one."""
         module, client = self._connection.module, self._connection.client(self._service.write_headers(key))
-        self._connection.forget([key])
+        self._patient._connection.forget([key])
         ask = self._connection.ask if mode == "overwrite" else self._connection.insist
         sent = ask(
             key, module.put, client, self._path(key), body,
             attributes=marked(attributes, tokens), mode=mode, use_multipart=False,
         )  # fmt: skip
         if len(body) <= _SMALL and sent["e_tag"]:
-            self._connection.remember(key, digest_bytes(body), sent["e_tag"], tokens)
+            self._patient._connection.remember(key, digest_bytes(body), sent["e_tag"], tokens)
 
     def _send_in_parts(
         self, key: str, body: Body, mode: PutMode, digest: Digest | None, attributes: Mapping[str, str]
@@ -302,7 +311,7 @@ class ObjectStore:
         digester = Digester()
         token = new_token()
         module, client = self._connection.module, self._connection.client(self._service.write_headers(key))
-        self._connection.forget([key])
+        self._patient._connection.forget([key])
         try:
             self._connection.ask(
                 key, module.put, client, self._path(key), checked_chunks(body, key, digest, digester),
@@ -416,7 +425,7 @@ class CopyingObjectStore(ObjectStore):
             attributes = canonical({**self._service.fields, **fields}, self._service.own, target)
             headers |= {"x-amz-metadata-directive": "REPLACE", **as_headers(attributes, self._service.own)}
         module = self._connection.module
-        self._connection.forget([target])
+        self._patient._connection.forget([target])
         try:
             self._connection.ask(
                 target, module.copy, self._connection.client(headers), self._path(source), self._path(target)

@@ -6,6 +6,7 @@ what it must do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -112,8 +113,20 @@ class Copies(Protocol):
 class Repeats(Protocol):
     """The store by itself repeats what fails in passing; who repeats and paces requests must hear of it at once."""
 
-    def unrepeated(self) -> Store:
-        """The same place with the same abilities, where `NoAnswer` and `Busy` are raised at once."""
+    def unrepeated(self, within: float = ...) -> Store:
+        """The same place with the same abilities, where `NoAnswer` and `Busy` are raised at once.
+
+        An answer has to be there ``within`` so many seconds, or earlier if the store's own limit says so.
+        """
+        ...
+
+
+@runtime_checkable
+class Hurries(Protocol):
+    """The store can be asked by who does not wait long for an answer."""
+
+    def hurried(self) -> Store:
+        """The same place with the same abilities, where `NoAnswer` is raised after some ten seconds."""
         ...
 
 
@@ -222,9 +235,14 @@ class Sweeps(Protocol):
         ...
 
 
-def unrepeated(store: Store) -> Store:
-    """``store`` as one who repeats requests by himself asks it."""
-    return store.unrepeated() if isinstance(store, Repeats) else store
+def unrepeated(store: Store, within: float = math.inf) -> Store:
+    """``store`` as one who repeats requests by himself asks it, and waits for each at most ``within`` seconds."""
+    return store.unrepeated(within) if isinstance(store, Repeats) else store
+
+
+def hurried(store: Store) -> Store:
+    """``store`` as one who has no time asks it."""
+    return store.hurried() if isinstance(store, Hurries) else store
 
 
 def check_key(key: str) -> None:

@@ -12,9 +12,10 @@ from ...events import Event, Listener, Notice
 from ...records import Pointer, Record, now
 from ...release.catalog import pointer_of, records_of
 from ...release.meant import no_current
+from ...release.pace import SMALL, heard
 from ...release.retention import ends_of
 from ...serve.using import Used
-from ...stores.store import Store
+from ...stores.store import Store, unrepeated
 from .. import own_release
 from ..progress import human
 from .shared import (
@@ -59,8 +60,10 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     with errors_as_json(command, options):
         store = place_of(options).store
         listener = notices(command, keep)
+        # First what is asked again with a word about it: a store that does not answer at all is told soon.
+        hasty = unrepeated(store, SMALL)
+        pointer = heard(lambda: readable_pointer(hasty, listener), listener)
         records = [*reversed(records_of(store, listener).values())]
-        pointer = readable_pointer(store, listener)
         used = _used(listener) if options["store"] is None else None
     current = pointer.release if pointer else ""
     times = current_times(pointer)

@@ -19,14 +19,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from ...errors import ShipfilesError, fit_to_show
-from ...events import Event, Listener, Notice
+from ...events import Event, Listener, Notice, Retried
 from ...release.fields import fields_of
 from ...release.meant import MEANT
 from ...release.target import Target
 from ...stores.local import LocalStore
 from ...stores.store import Store
 from .. import conf, own_release
-from ..progress import is_plain
+from ..progress import Retries, is_plain
 from ..storage import StaticStorage
 
 _COMMIT = re.compile("[0-9a-f]{40,64}")
@@ -196,11 +196,17 @@ def errors_as_json(command: BaseCommand, options: Mapping[str, Any]) -> Iterator
 
 
 def notices(command: BaseCommand, also: Callable[[Event], object] | None = None) -> Listener:
-    """A listener that writes what a person should know to the standard error, and tells ``also`` everything."""
+    """A listener that writes what a person should know to the standard error, and tells ``also`` everything.
+
+    So it does with what a store is asked again for, now and then.
+    """
+    retries = Retries()
 
     def listen(event: Event) -> None:
         if isinstance(event, Notice):
             command.stderr.write(fit_to_show(event.text))
+        elif isinstance(event, Retried) and (text := retries(event)):
+            command.stderr.write(fit_to_show(text))
         if also is not None:
             also(event)
 
