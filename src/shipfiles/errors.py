@@ -328,6 +328,10 @@ class Denied(StoreError):
     """Who asks may not do that there."""
 
 
+class OtherBytes(StoreError):
+    """The file that was to be put does not hold the bytes that it was to have; nothing was put."""
+
+
 class BadCredentials(StoreError):
     """The store does not know who asks: its credentials are wrong, or there are none."""
 

@@ -18,6 +18,7 @@ Phase = Literal[
     "publish",
     "copy",
     "send",
+    "fields",
     "mark",
     "sweep",
     "verify",
@@ -25,7 +26,8 @@ Phase = Literal[
 ]
 """``compare`` reads what may have changed since the last run, ``read`` what is built; ``wait`` is for another run that
 publishes to the same place; ``copy`` is for the copies under plain names; ``send`` is for what goes to another store;
-``mark`` and ``sweep`` are what a prune does: read what is needed, and delete what is not."""
+``fields`` for objects there that get header fields alone; ``mark`` and ``sweep`` are what a prune does: read what is
+needed, and delete what is not."""
 
 
 @dataclass(frozen=True, slots=True)

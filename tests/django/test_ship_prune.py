@@ -32,6 +32,7 @@ from shipfiles.records import (
 from shipfiles.release import retention
 from shipfiles.release.catalog import records_of
 from shipfiles.stores.local import LocalStore
+from shipfiles.stores.store import Store, read_all
 
 from .test_collectstatic import collect
 
@@ -50,10 +51,15 @@ def ship(*arguments: str, out: io.StringIO | None = None) -> str:
 
 def age(project: Path, days: float) -> None:
     """Let all that was published so far be so much older."""
-    store, by = LocalStore(str(project / "root")), timedelta(days=days)
+    age_in(LocalStore(str(project / "root")), days)
+
+
+def age_in(store: Store, days: float) -> None:
+    """The same for any store."""
+    by = timedelta(days=days)
     for record in records_of(store).values():
         store.put(record_key(record.release), dump_record(replace(record, made=record.made - by)))
-    pointer = read_pointer(reader_of(store.root))
+    pointer = read_pointer(lambda key: read_all(store, key))
     assert pointer is not None
     moved = tuple(Activation(known.release, known.at - by) for known in pointer.history)
     store.put(POINTER_KEY, dump_pointer(Pointer(moved)))

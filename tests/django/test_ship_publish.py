@@ -30,6 +30,7 @@ from tests.bucket import Bucket, running
 from .shipping import refused, ship
 from .test_collectstatic import collect
 from .test_publishing import LONG, SECRETS, SITE, Refusing, built, current, s3, to
+from .test_ship_prune import age_in
 
 CACHED = "max-age=31536000, public, immutable"
 
@@ -230,6 +231,36 @@ def test_what_a_plan_takes_for_granted() -> None:
     assert estimate(target, large) == pytest.approx(10 + 4 * 0.05)
 
 
+def test_a_file_that_is_damaged_here(two: tuple[str, str], project: Path) -> None:
+    """As in an image: to run again finds the same."""
+    (hashed,) = (path for path in (project / "root").glob("a.*.txt") if path.stat().st_size == len(LONG * 2))
+    body = hashed.read_bytes()
+    hashed.chmod(0o644)
+    hashed.write_bytes(b"?" + body[1:])
+    with pytest.raises(CommandError) as told:
+        ship("publish")
+    text = str(told.value)
+    assert "changed while it was read" not in text
+    assert f"{hashed.name}: the file in {project / 'root'} is damaged" in text
+    (advice,) = re.findall(r"'manage\.py ship (verify [^']+)'", text)
+    ship(*advice.split())
+    assert hashed.read_bytes() == body
+    ship("publish")
+    assert live() == two[1]
+
+
+def test_what_a_prune_leaves_in_a_bucket(two: tuple[str, str], write) -> None:
+    """To change the owner is nothing that one can do there."""
+    write({"a.txt": LONG * 3})
+    collect("--build-only")
+    (target,) = conf.targets(staticfiles_storage.config)
+    for release in (*two, built()):
+        ship("publish", release)
+        age_in(target.store, 20)
+    out, _ = ship("prune", "--keep", "1", "--dry-run")
+    assert re.search(r"\nLeft for the next time: \d files? put there less than 1h ago, maybe by another run\n", out)
+
+
 def test_header_fields_alone(two: tuple[str, str], bucket: Bucket) -> None:
     ship("publish")
     bodies = {key: body for key, (body, _) in bucket.objects.items()}
@@ -237,6 +268,8 @@ def test_header_fields_alone(two: tuple[str, str], bucket: Bucket) -> None:
     with s3(bucket, serve={"max_age": 5}):
         out, _ = ship("publish", "--metadata")
         assert out.splitlines()[-1] == "s3://bucket/static: 6 objects of 1 release answered as the options say."
+        assert "\nSet header fields: " in out
+        assert "Send:" not in out
     assert bucket.objects["static/a.txt"][1]["cache-control"] == "max-age=5, public"
     assert [key for key, (body, _) in bucket.objects.items() if bodies[key] != body] in (
         [],

@@ -21,7 +21,7 @@ import asyncssh
 import pytest
 
 from shipfiles.digest import digest_bytes
-from shipfiles.errors import StoreError
+from shipfiles.errors import OtherBytes, StoreError
 from shipfiles.events import Event, Retried
 from shipfiles.release.pace import in_pace
 from shipfiles.stores import ssh_swap
@@ -117,7 +117,7 @@ def test_what_is_put_is_all_that_is_there_and_deleted_nothing_is(store: SshStore
 
 def test_a_large_file_that_is_another_changes_nothing(store: SshStore, root: Path, tmp_path: Path) -> None:
     (tmp_path / "film").write_bytes(bytes(3 << 20))
-    with pytest.raises(StoreError, match="changed while it was read"):
+    with pytest.raises(OtherBytes, match="changed while it was read"):
         store.put("film", str(tmp_path / "film"), digest=digest_bytes(b"other"))
     assert list((root / "static").iterdir()) == []
 

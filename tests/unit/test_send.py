@@ -616,7 +616,7 @@ class TestWhatIsThere:
     def test_a_source_that_changed_since_is_not_sent(self, site: Site) -> None:
         release = site.build(SITE)
         site.source.put(site_manifest(site, release).entries["js/app.js"].name, b"other")
-        with pytest.raises(StoreError, match="changed"):
+        with pytest.raises(StoreError, match="is damaged: its bytes are not those of the release"):
             site.send(release)
         assert read_all(site.there, POINTER_KEY) is None
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from shipfiles.digest import digest_bytes
-from shipfiles.errors import KeyNotFound, StoreError
+from shipfiles.errors import KeyNotFound, OtherBytes, StoreError
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.rehearsal import Rehearsal
@@ -360,7 +360,7 @@ def test_a_large_file_that_has_changed_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "v.bin"
     source.write_bytes(bytes(2 << 20))
     store = LocalStore(str(tmp_path / "root"))
-    with pytest.raises(StoreError, match="changed while it was read"):
+    with pytest.raises(OtherBytes, match="changed while it was read"):
         store.put("v.bin", str(source), digest=digest_bytes(b"what it was"))
     assert [*os.listdir(tmp_path / "root")] == []
 

@@ -22,6 +22,7 @@ TITLES: dict[Phase, str] = {
     "publish": "Compress and publish",
     "copy": "Copy plain names",
     "send": "Send",
+    "fields": "Set header fields",
     "mark": "Read manifests",
     "sweep": "Delete",
     "verify": "Read and compare",
@@ -107,7 +108,7 @@ class PlainProgress:
         elif isinstance(event, Progress):
             self._done.files += event.files
             self._done.bytes += event.bytes
-            if event.phase == "send" and (now := self._clock()) >= self._told + _OFTEN:
+            if event.phase in ("send", "fields") and (now := self._clock()) >= self._told + _OFTEN:
                 self._told, self._done.seconds = now, now - self._began
                 self._write(f"{TITLES[event.phase]}: {_so_far(self._done, self._started)}")
         elif isinstance(event, PhaseEnded):

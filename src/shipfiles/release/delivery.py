@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
+from shlex import quote
 from typing import Literal
 
-from ..errors import KeyExists, KeyNotFound, StoreError
+from ..errors import KeyExists, KeyNotFound, OtherBytes, StoreError
 from ..events import Changed, Listener, Phase, phase
 from ..model import Variant
 from ..stores.local import LocalStore
-from ..stores.store import Body, Copies, Settles, Store, digest_of, read_all, unrepeated
+from ..stores.store import Body, Copies, PutMode, Settles, Store, digest_of, read_all, unrepeated
 from .fields import fields_of
 from .items import Item
 from .pace import in_pace
@@ -100,12 +101,8 @@ class Delivery:
             else:
                 return "copied"
         create = item.hashed and item.key not in self.wrong
-        self._asked.append(requests_of(item))
         try:
-            self._paced.put(
-                item.key, self._bytes_of(item), mode="create" if create else "overwrite", digest=item.digest,
-                fields=fields,
-            )  # fmt: skip
+            self._send(item, fields, "create" if create else "overwrite")
         except KeyExists:
             return self._taken(item, fields)
         return "sent"
@@ -130,9 +127,22 @@ class Delivery:
         if kept and not self._is_same_file(item):
             what = "has other bytes under this name, which a bundler gave and which browsers keep for ever"
             raise StoreError(item.key, f"{self._target} {what}. Let the bundler give it another name.")
-        self._asked.append(requests_of(item))
-        self._paced.put(item.key, self._bytes_of(item), digest=item.digest, fields=fields)
+        self._send(item, fields, "overwrite")
         return "sent"
+
+    def _send(self, item: Item, fields: Mapping[str, str], mode: PutMode) -> None:
+        """Put the bytes of ``item``. Raises `StoreError`, also if they are not those of the release."""
+        self._asked.append(requests_of(item))
+        try:
+            self._paced.put(item.key, self._bytes_of(item), mode=mode, digest=item.digest, fields=fields)
+        except OtherBytes:
+            # Files of a release are never changed in place, so to run again would find the same.
+            raise StoreError(
+                item.key,
+                f"the file in {self._source} is damaged: its bytes are not those of the release {self._release}. Run "
+                f"'manage.py ship verify {self._release} --store {quote(str(self._source))} --repair', or "
+                "collectstatic with the sources, and publish again.",
+            ) from None
 
     def _is_same_file(self, item: Item) -> bool:
         """Whether under a name that a bundler gave is the same file in another form: as it is, or in a coding."""

@@ -124,7 +124,7 @@ def _apply(
             return False
         return True
 
-    with phase(listener, "send", len(forms)) as progress:
+    with phase(listener, "fields", len(forms)) as progress:
         for found, done in in_pace(one, forms, listener, at_once=target.at_once):
             progress(1, 0)
             result.objects += done

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from ..digest import Digest, Digester
-from ..errors import KeyNotFound, StoreError, os_reason, printable
+from ..errors import KeyNotFound, OtherBytes, StoreError, os_reason, printable
 from ..regular import open_regular
 from ..work import given_up
 from .permissions import Verb
@@ -272,9 +272,9 @@ def _read(path: str, key: str, size: int, stops: Callable[[], bool]) -> Iterator
 
 
 def check_digest(key: str, found: Digest, wanted: Digest | None) -> None:
-    """Raise `StoreError` if ``found`` is not the digest that was ``wanted``, if one was."""
+    """Raise `OtherBytes` if ``found`` is not the digest that was ``wanted``, if one was."""
     if wanted is not None and found != wanted:
-        raise StoreError(key, "the file changed while it was read; run again")
+        raise OtherBytes(key, "the file changed while it was read; run again")
 
 
 def read_all(store: Store, key: str) -> bytes | None:

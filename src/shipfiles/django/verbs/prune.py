@@ -14,6 +14,7 @@ from ...release.clocks import check_clocks
 from ...release.marks import Part
 from ...release.meant import MEANT, release_meant
 from ...release.prune import PrunePlan, plan_prune, prune
+from ...stores.local import LocalStore
 from ..ends import INTERRUPTED
 from ..progress import count, human
 from ..pruning import prune_facts, prune_total
@@ -86,7 +87,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         )
         as_json, quiet = options["json"], options["json"] or options["verbosity"] < 1
         if not quiet:
-            _show(command, plan, options["verbosity"])
+            _show(command, plan, options["verbosity"], on_disk=isinstance(store, LocalStore))
         deleted = False
         if not plan.is_empty and not options["dry_run"]:
             if options["interactive"] and not as_json and on_terminal(command):
@@ -111,7 +112,7 @@ def _ask() -> None:
         raise CommandError("Nothing was deleted.")
 
 
-def _show(command: BaseCommand, plan: PrunePlan, verbosity: int) -> None:
+def _show(command: BaseCommand, plan: PrunePlan, verbosity: int, *, on_disk: bool) -> None:
     for release, why in plan.kept.items():
         command.stdout.write(f"Kept: {release}, {why}")
     if plan.parts:
@@ -127,7 +128,7 @@ def _show(command: BaseCommand, plan: PrunePlan, verbosity: int) -> None:
     if plan.waiting:
         files = count(plan.waiting, "file")
         age = duration_text(plan.terms.grace)
-        why = "maybe by another run; chown and chmod of all files count, too"
+        why = f"maybe by another run{'; chown and chmod of all files count, too' if on_disk else ''}"
         command.stdout.write(f"Left for the next time: {files} put there less than {age} ago, {why}")
     if plan.spared:
         files = count(len(plan.spared), "file")
