@@ -140,3 +140,42 @@ def test_roles_have_what_the_check_asks_for() -> None:
     (role,) = [document for name, document in documents(FOLDER / "azure.md") if name == "role"]
     told = set(re.findall(r"blobs/\w+", " ".join(AZURE.values())))
     assert told <= {f"blobs/{action.partition('/blobs/')[2].partition('/')[0]}" for action in role["DataActions"]}
+
+
+def undo(guide: str) -> str:
+    """What the page says of taking back."""
+    return (FOLDER / guide).read_text().partition("\n## Undo\n")[2].replace("\\\n", "")
+
+
+def test_amazons_program_asks_who_is_meant() -> None:
+    """https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-endpoints.html: without it, Amazon."""
+    text = (FOLDER / "scaleway.md").read_text()
+    commands = [*re.findall(r"`(aws [^`]*)`", text), *re.findall("^aws .*$", text, re.MULTILINE)]
+    assert len(commands) == 6
+    for command in commands:
+        assert "--endpoint-url https://s3.fr-par.scw.cloud" in " ".join(command.split())
+
+
+def test_what_is_granted_is_taken_back() -> None:
+    def given(text: str, command: str) -> list[list[str]]:
+        return sorted(sorted(found.split()) for found in re.findall(f"^{command} (.*)$", text, re.MULTILINE))
+
+    for guide, verb, back in (
+        ("azure.md", "az role assignment create", "az role assignment delete"),
+        (
+            "google.md", "gcloud storage buckets add-iam-policy-binding",
+            "gcloud storage buckets remove-iam-policy-binding",
+        ),
+    ):  # fmt: skip
+        text = (FOLDER / guide).read_text().replace("\\\n", "")
+        assert given(text, verb) == given(undo(guide), back)
+    # https://learn.microsoft.com/en-us/powershell/module/az.resources/remove-azroledefinition: not while it is assigned
+    azure = undo("azure.md")
+    assert azure.rindex("az role assignment delete") < azure.index("az role definition delete")
+
+
+def test_minio_is_not_asked_what_it_cannot() -> None:
+    """https://github.com/minio/minio/issues/21332: no CORS rules for a bucket."""
+    assert "delete-bucket-cors" not in undo("minio.md").partition("At SeaweedFS and Ceph")[0]
+    (web,) = [document for name, document in documents(FOLDER / "minio.md") if name == "web"]
+    assert [statement["Action"] for statement in web["Statement"]] == [["s3:ListBucket"], ["s3:GetObject"]]
