@@ -582,8 +582,10 @@ def test_nowhere_are_credentials(bucket: Bucket, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
     store = open_store("s3://bucket", "here", {"endpoint_url": bucket.url, "limits": {"retries": 0}})
     for verb in ("put", "head", "list"):
-        with pytest.raises(StoreError, match="no credentials for s3://bucket are found"):
+        with pytest.raises(StoreError, match="no credentials for s3://bucket are found") as caught:
             VERBS[verb](store)
+        for word in ("access_key", "secret_key", "AWS_ACCESS_KEY_ID", "publish.to", "endpoint_url"):
+            assert word in str(caught.value)
     assert bucket.asked == []
 
 
@@ -647,6 +649,19 @@ def test_a_missing_bucket_is_no_missing_key(bucket: Bucket) -> None:
         with pytest.raises(StoreError, match="no such bucket") as caught:
             VERBS[verb](store)
         assert not isinstance(caught.value, KeyNotFound)
+
+
+@pytest.mark.parametrize("size", [1, 6 << 20])
+@pytest.mark.parametrize("mode", ["overwrite", "create"])
+def test_what_is_no_object_store(bucket: Bucket, store: Store, mode: Any, size: int) -> None:
+    """A web server that has no such page."""
+    bucket.fault = lambda asked, do: Answer(404, b"<html>Not Found</html>")
+    with pytest.raises(StoreError, match=r"does not answer as S3 does\. Is endpoint_url right") as caught:
+        store.put("a", bytes(size), mode=mode)
+    assert not isinstance(caught.value, KeyNotFound)
+    with pytest.raises(StoreError, match="does not answer as S3 does"):
+        store.swap("a", None, b"x")
+    assert store.head("a") is None
 
 
 def test_a_name_that_cannot_be_listed(bucket: Bucket, store: Store) -> None:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from ..errors import ConfigError, Denied, KeyNotFound, NoAnswer, StoreError
 from .object_connection import Connection, Limits, Service, Session
-from .object_faults import OtherVersion, broken, refusal
+from .object_faults import OWN_OPTIONS, OtherVersion, broken, refusal
 
 _T = TypeVar("_T")
 
@@ -98,7 +98,8 @@ class Engine:
             return StoreError(
                 key or ".",
                 f"no credentials for {store} are found. Give the option credentials, or set "
-                "GOOGLE_APPLICATION_CREDENTIALS to the path of a key, or run where a service account is attached",
+                "GOOGLE_APPLICATION_CREDENTIALS to the path of a key, or run where a service account is attached; "
+                f"{OWN_OPTIONS}",
             )
         if isinstance(error, self.auth_errors.GoogleAuthError):
             again = isinstance(error, self.auth_errors.RefreshError) and error.retryable

@@ -100,6 +100,15 @@ _OF_KIND = {
 }
 
 
+_WAYS = {
+    "s3": "Give the options access_key and secret_key, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the "
+    "environment",
+    "az": "Give the option account_key, sas_token, connection_string or token_credential",
+}
+"""By the scheme of a store's name, where its credentials can be given."""
+OWN_OPTIONS = "each store of publish.to has options of its own, endpoint_url too"
+
+
 class OtherVersion(StoreError):
     """What was to be replaced is not there any more."""
 
@@ -122,7 +131,7 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     kinds = _KIND.findall(text)
     if _ROLES.search(text):
         made = _NoRole if kinds or _passes(status, code) else BadCredentials
-        return made(key or ".", f"no credentials for {store} are found, and no role of this machine")
+        return made(key or ".", f"no credentials for {store} are found, and no role of this machine. {_ways(store)}")
     if isinstance(error, FileNotFoundError) and code != "NoSuchUpload":
         return KeyNotFound(key)
     if name == "AlreadyExistsError" and code != "OperationAborted":
@@ -146,9 +155,25 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     if kind:
         return broken(key, store, kind)
     if "redential" in text or name == "UnauthenticatedError":
-        return BadCredentials(key or ".", f"no credentials for {store} are found, or none that are accepted")
+        return BadCredentials(
+            key or ".", f"no credentials for {store} are found, or none that are accepted. {_ways(store)}"
+        )
     said = " ".join(filter(None, (status, code))) or name
     return StoreError(key or ".", f"the store refused ({said}, {store})")
+
+
+def _ways(store: str) -> str:
+    """How to give credentials for ``store``."""
+    return f"{_WAYS[store.partition(':')[0]]}; {OWN_OPTIONS}"
+
+
+def no_such_place(key: str, store: str) -> StoreError:
+    """The error for a put that was answered with 404, though there need be nothing under ``key``."""
+    like = "S3" if store.startswith("s3:") else "Azure Blob"
+    return StoreError(
+        key, f"what is put there is answered with 404: this does not answer as {like} does. Is endpoint_url right? "
+        f"({store})"
+    )  # fmt: skip
 
 
 def refusal(key: str, store: str, status: str, code: str = "", meaning: str = "", after: float = 0.0) -> StoreError:

@@ -26,7 +26,7 @@ from typing import Any, Self
 from ..digest import Digest, Digester, digest_bytes
 from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError, os_reason
 from .object_connection import Connection, Limits, Service
-from .object_faults import OtherVersion
+from .object_faults import OtherVersion, no_such_place
 from .object_fields import as_headers, canonical, marked, tokens_of, told, without_token
 from .permissions import Verb
 from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
@@ -296,10 +296,15 @@ class ObjectStore:
         module, client = self._connection.module, self._connection.client(self._service.write_headers(key))
         self._patient._connection.forget([key])
         ask = self._connection.ask if mode == "overwrite" else self._connection.insist
-        sent = ask(
-            key, module.put, client, self._path(key), body,
-            attributes=marked(attributes, tokens), mode=mode, use_multipart=False,
-        )  # fmt: skip
+        try:
+            sent = ask(
+                key, module.put, client, self._path(key), body,
+                attributes=marked(attributes, tokens), mode=mode, use_multipart=False,
+            )  # fmt: skip
+        except KeyNotFound:
+            if isinstance(mode, dict):
+                raise  # there is nothing that could be as it was
+            raise no_such_place(key, self._service.name) from None
         if len(body) <= _SMALL and sent["e_tag"]:
             self._patient._connection.remember(key, digest_bytes(body), sent["e_tag"], tokens)
 
@@ -318,6 +323,8 @@ class ObjectStore:
                 attributes=marked(attributes, (token,)), use_multipart=True, chunk_size=_PART,
                 max_concurrency=_PARTS_AT_ONCE,
             )  # fmt: skip
+        except KeyNotFound:
+            raise no_such_place(key, self._service.name) from None
         except NoAnswer:
             # The last request may have been done, and its repetition does not find the upload any more.
             if not self._arrived(key, token):
