@@ -37,6 +37,7 @@ from shipfiles.records import (
     record_key,
 )
 from shipfiles.release.publish import publish, publish_plain
+from shipfiles.release.unsettled import Unsettled
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.rehearsal import Rehearsal
@@ -773,3 +774,19 @@ class TestFind:
         )
         patterns = [".*", "*~", "a/b/*", "c"]
         assert [name for name, _ in walk(str(root), ignore_matcher(patterns))] == ["a/keep.css"]
+
+
+def test_what_a_run_left_beside_a_plain_name_that_did_not_end_goes(store: Store, write) -> None:
+    long, short = "hello " * 100, "hello"
+    publish(made(write({"copy.txt": long, "theirs.txt": "a"})), store, FAST)
+    packed = read_all(store, "copy.txt.gz")
+    assert packed is not None
+    publish(made(write({"copy.txt": short})), store, FAST)
+    assert read_all(store, "copy.txt.gz") is None
+    # A run that publishes the first again, beside which another has gone on: its plain names are mixed.
+    Unsettled(store).begin()
+    store.put("copy.txt.gz", packed)
+    store.put("theirs.txt.gz", b"theirs")
+    publish(made(write({"more.txt": "more"})), store, FAST)
+    assert read_all(store, "copy.txt.gz") is None
+    assert read_all(store, "theirs.txt.gz") == b"theirs"

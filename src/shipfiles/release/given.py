@@ -45,6 +45,13 @@ class Given:
             return True
         return found in likely or found in self._known().get(key, ())
 
+    def names(self, key: str) -> bool:
+        """Whether a manifest names what lies under ``key``, a variant beside a plain name."""
+        try:
+            return digest_of(self._store, key)[0] in self._known().get(key, ())
+        except KeyNotFound:
+            return False
+
     def may_be_ours(self, key: str, size: int, holder: str = "") -> bool:
         """Whether what is under ``key``, a variant that is not right, is ours, or what damage left of it.
 

@@ -13,7 +13,7 @@ from ..build.compress import compressors, is_kept
 from ..config import CompressConfig
 from ..digest import Digest, digest_bytes
 from ..events import Changed
-from ..manifest import Manifest, plain_key, suffix
+from ..manifest import SUFFIXES, Manifest, plain_key, suffix
 from ..model import Variant
 from ..stores.store import Copies, Links, Store, digest_of
 from .contents import Content
@@ -139,7 +139,18 @@ class Placer:
                 # A run that only copies makes no variants, and those of the live release may stay.
                 for logical in names:
                     self._drop_variants(logical, content, placed, changed=False, made=tokens)
+                    self._drop_leftovers(logical, placed, tokens)
         return placed
+
+    def _drop_leftovers(self, logical: str, placed: Placed, made: Collection[str]) -> None:
+        """Remove variants of a plain name that a run has left which did not end: those of any release but this one."""
+        if not self._given.trusting:
+            return
+        for token, end in SUFFIXES.items():
+            key = logical + end
+            if token not in made and key not in self._taken and self._given.names(key):
+                self._store.delete([key])
+                placed.changed.append(Changed(key, "delete", 0, kind="stale"))
 
     def _drop_variants(
         self, logical: str, content: Content, placed: Placed, *, changed: bool, made: Collection[str] = ()
