@@ -126,7 +126,7 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
 
     stopped: Counter[str] = Counter()
     with visitors.asking():
-        for number in range(60):
+        for number in range(40):
             verb = chance.choice(VERBS)
             began = time.monotonic()
             run = project.start(*turn(verb))

@@ -203,7 +203,7 @@ def test_a_slow_link(sender: Sender, way: Proxy, bucket: Bucket, large: Releases
     ],
     ids=["503", "429", "500", "reset", "stall"],
 )  # fmt: skip
-@pytest.mark.parametrize("first", [1, 4, 12])
+@pytest.mark.parametrize("first", [1, 4, 9])
 def test_the_store_is_lost_in_the_middle(
     sender: Sender, way: Proxy, bucket: Bucket, small: Releases, fault: Fault, said: str, first: int
 ) -> None:
