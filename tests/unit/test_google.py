@@ -79,12 +79,17 @@ def test_what_things_cost(bucket: GoogleBucket, store: Store) -> None:
     assert methods(lambda: store.put("b", b"one", mode="create")) == ["POST"]
     assert methods(lambda: store.head("a")) == ["GET"]
     assert methods(lambda: read_all(store, "a")) == ["GET"]
-    assert methods(lambda: store.swap("a", b"one", b"two")) == ["POST"]
-    assert methods(lambda: store.swap("a", b"two", b"three")) == ["POST"]
+    assert methods(lambda: store.swap("p", None, b"one")) == ["POST"]
+    assert methods(lambda: store.swap("p", b"one", b"two")) == ["POST"]
+    other = store_of(bucket.url)
+    assert methods(lambda: read_all(other, "p")) == ["GET"]
+    assert methods(lambda: other.swap("p", b"two", b"three")) == ["POST"]
+    # What was not put on a condition.
+    assert methods(lambda: store.swap("a", b"one", b"two")).count("GET") <= 2
     assert methods(lambda: store.copy("a", "c", fields={"Content-Type": "text/css"})) == ["POST"]
     assert methods(lambda: store.copy("a", "c")) == ["GET", "POST"]
     assert methods(lambda: list(store.list())) == ["GET"]
-    assert methods(lambda: store.delete(["a", "b", "c", "unknown"])) == ["POST"]
+    assert methods(lambda: store.delete(["a", "b", "c", "p", "unknown"])) == ["POST"]
     assert bucket.held == {}
 
 

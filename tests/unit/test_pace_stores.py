@@ -360,3 +360,14 @@ def test_of_a_release_that_may_not_be_sent_all_that_failed_is_told(bucket: Bucke
     assert current[0] == first
     check_whole(s3(bucket.url), current[1])
     sent_over(bucket, site, second)
+
+
+def test_many_changed_files_cost_two_requests_each_and_five(bucket: Bucket, tmp_path: Path) -> None:
+    """However many there are: what is known of the pointer is not lost over them."""
+    site = Site(tmp_path)
+    first = site.build({f"js/{n}.js": f"export default {n}" for n in range(100)})
+    send(site.source, first, Target(s3(bucket.url)), kept=site.kept)
+    second = site.build({f"js/{n}.js": f"export default -{n}" for n in range(100)})
+    before = len(bucket.asked)
+    sent = send(site.source, second, Target(s3(bucket.url)), kept=site.kept)
+    assert len(bucket.asked) - before == sent.requests == 5 + 2 * 100

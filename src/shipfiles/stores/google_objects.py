@@ -1,7 +1,7 @@
 """Google Cloud Storage as a `Store`.
 
 What it costs, in requests: a put 1 (of more than 5 MiB one for each chunk and 1, and 1 more to create), a create-only
-put 1, `head` 1, `read` 1 for each 8 MiB, `swap` 2, or 1 after this object has read or written the key, `delete` 1 for
+put 1, `head` 1, `read` 1 for each 8 MiB, `swap` 2, or 1 after this object has read or swapped the key, `delete` 1 for
 100 keys, `copy` 1 with fields and 2 without, `refield` 1, `list` 1 for 1,000 keys. A swap of what was not put on a
 condition costs 1 more, and 3 where a server does not tell metadata with the bytes.
 """
@@ -186,8 +186,9 @@ class GoogleStore(ObjectStore):
             return
 
     def _send(
-        self, key: str, body: bytes, attributes: Mapping[str, str], mode: object, tokens: Sequence[str] = ()
-    ) -> None:
+        self, key: str, body: bytes, attributes: Mapping[str, str], mode: object, tokens: Sequence[str] = (), *,
+        known: bool = False,
+    ) -> None:  # fmt: skip
         generation = 0 if mode == "create" else int(mode["e_tag"]) if isinstance(mode, dict) else None
         self._patient._connection.forget([key])
 
@@ -203,7 +204,7 @@ class GoogleStore(ObjectStore):
             blob = self._connection.ask(key, send)
         except KeyNotFound:
             raise no_bucket(key, self._service.name) from None
-        if len(body) <= _SMALL and blob.generation:
+        if known and blob.generation:
             self._patient._connection.remember(key, digest_bytes(body), str(blob.generation), tokens)
 
     def _send_in_parts(

@@ -1,7 +1,7 @@
 """Object stores as a `Store`: S3 and what speaks it, Azure Blob.
 
 What it costs, in requests: a put 1 (of more than 5 MiB one for each 5 MiB and 2), a create-only put 1, `head` 1, `read`
-1, `swap` 2, or 1 after this object has read or written the key, `delete` 1 for as many keys as the store takes at once,
+1, `swap` 2, or 1 after this object has read or swapped the key, `delete` 1 for as many keys as the store takes at once,
 `copy` 1, `list` 1 for 1,000 keys; `refield` 1 where the store copies, else 1 if nothing changes and 3 if something
 does, with the body there and back.
 
@@ -113,7 +113,7 @@ class ObjectStore:
         check_key(key)
         attributes = canonical(self._service.fields, self._service.own, key)
         if expected is None:
-            return self._create(key, body, attributes)
+            return self._create(key, body, attributes, known=True)
         token = new_token()
         version, before = self._patient._connection.remembered(key, digest_bytes(expected))
         if not self._service.proven:
@@ -127,7 +127,7 @@ class ObjectStore:
                     return False
             try:
                 mode = {"e_tag": version} if self._service.conditional else "overwrite"
-                self._send(key, body, attributes, mode, (token, *before))
+                self._send(key, body, attributes, mode, (token, *before), known=True)
             except (OtherVersion, KeyExists, KeyNotFound):
                 # Changed by another, or by this very put, the answer to which was lost; or written again as it was.
                 version = ""
@@ -263,8 +263,8 @@ class ObjectStore:
             self._connection.insist(keys[0], module.delete, self._connection.client(), paths)
         self._patient._connection.forget(keys)
 
-    def _create(self, key: str, body: bytes, attributes: Mapping[str, str]) -> bool:
-        """Put ``body`` if there is nothing under ``key``; whether there was nothing."""
+    def _create(self, key: str, body: bytes, attributes: Mapping[str, str], *, known: bool = False) -> bool:
+        """Put ``body`` if there is nothing under ``key``; whether there was nothing. ``known`` as for `_send`."""
         if not self._service.proven and self._look(key) is not None:
             return False
         if not self._service.conditional:
@@ -273,7 +273,7 @@ class ObjectStore:
         token = new_token()
         for _ in range(_TRIES):
             try:
-                self._send(key, body, attributes, "create", (token,))
+                self._send(key, body, attributes, "create", (token,), known=known)
             except (KeyExists, OtherVersion):
                 there = self._look(key)
                 if there is not None:
@@ -290,9 +290,12 @@ class ObjectStore:
         raise StoreError(key, f"others keep writing it in {self}; run again")
 
     def _send(
-        self, key: str, body: bytes, attributes: Mapping[str, str], mode: object, tokens: Sequence[str] = ()
-    ) -> None:
-        """Put ``body`` with one request. Forgets the version of ``key``, or remembers the new one."""
+        self, key: str, body: bytes, attributes: Mapping[str, str], mode: object, tokens: Sequence[str] = (), *,
+        known: bool = False,
+    ) -> None:  # fmt: skip
+        """Put ``body`` with one request. Forgets the version of ``key``; the new one is to be ``known`` if the key may
+        be swapped again: those of all files that are put would take the place of the few that matter.
+        """
         module, client = self._connection.module, self._connection.client(self._service.write_headers(key))
         self._patient._connection.forget([key])
         ask = self._connection.ask if mode == "overwrite" else self._connection.insist
@@ -305,7 +308,7 @@ class ObjectStore:
             if isinstance(mode, dict):
                 raise  # there is nothing that could be as it was
             raise no_such_place(key, self._service.name) from None
-        if len(body) <= _SMALL and sent["e_tag"]:
+        if known and sent["e_tag"]:
             self._patient._connection.remember(key, digest_bytes(body), sent["e_tag"], tokens)
 
     def _send_in_parts(
