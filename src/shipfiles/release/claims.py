@@ -51,6 +51,10 @@ class Claims:
         else:
             self._doubtful.setdefault(item.key, []).append(claim)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether a manifest says something of ``key``."""
+        return key in self._sizes or key in self._doubtful
+
     def links(self) -> Iterable[str]:
         """The keys that may be symbolic links."""
         return self._doubtful

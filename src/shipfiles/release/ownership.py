@@ -9,7 +9,7 @@ from functools import partial
 from ..build.pipeline import Build
 from ..errors import KeyCollision, ManifestError
 from ..events import Listener, Notice
-from ..manifest import load, load_django
+from ..manifest import load_django
 from ..paths import path_fault
 from ..records import (
     MANIFESTS_PREFIX,
@@ -23,6 +23,8 @@ from ..records import (
     release_of,
 )
 from ..stores.store import Store, read_all
+from .claims import Claims
+from .listed import listed
 
 
 def refuse_collisions(built: Build, manifest_name: str) -> None:
@@ -36,19 +38,26 @@ def refuse_collisions(built: Build, manifest_name: str) -> None:
             raise KeyCollision(asset.name, asset.source.place, other.source.place)
 
 
-def owned_keys(store: Store, manifest_name: str, listener: Listener) -> frozenset[str]:
-    """Every key that a manifest of ours, or Django's own, says was put there by one of us."""
+def owned_keys(store: Store, manifest_name: str, listener: Listener, claims: Claims | None = None) -> frozenset[str]:
+    """Every key that a manifest of ours, or Django's own, says was put there by one of us.
+
+    ``claims`` learns what ours say of it. The name of Django's is empty for none.
+    """
     owned: set[str] = set()
+    seen: set[bytes] = set()
     owned.update(stored.key for stored in store.list(RELEASES_PREFIX) if release_of(stored.key))
     for stored in store.list(MANIFESTS_PREFIX):
         if not is_manifest_key(stored.key):
             continue
         try:
-            owned.update(load(read_all(store, stored.key) or b"", stored.key).keys())
+            items = list(listed(read_all(store, stored.key) or b"", stored.key, seen))
         except ManifestError as error:
             listener(Notice(f"Left in place what only this manifest names: {error}"))
             continue
-        owned.add(stored.key)
+        owned.update((stored.key, *(item.key for item in items)))
+        if claims is not None:
+            for item in items:
+                claims.add(item)
     owned |= django_keys(store, manifest_name, listener)
     return frozenset(owned)
 

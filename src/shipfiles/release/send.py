@@ -23,7 +23,6 @@ from ..errors import KeyExists, KeyNotFound, ManifestError, OtherRecord, Release
 from ..events import Changed, Listener, Notice, ignore
 from ..manifest import dump, dump_django
 from ..records import (
-    MANIFESTS_PREFIX,
     POINTER_KEY,
     RELEASES_PREFIX,
     Pointer,
@@ -36,10 +35,10 @@ from ..records import (
     release_of,
 )
 from ..stores.local import LocalStore
-from ..stores.store import Copies, Refields, Settles, Store, Stored, digest_of, read_all
+from ..stores.store import Copies, Refields, Settles, Store, digest_of, read_all
 from ..work import give_back_memory
 from .catalog import manifest_of, record_of_release
-from .claims import Claims
+from .clearing import unneeded
 from .delivery import Delivery, requests_of
 from .difference import Difference, difference
 from .fields import options_id
@@ -47,15 +46,12 @@ from .given import leave
 from .ids import refuse_taken_id
 from .items import Item, items_of, sent_manifest
 from .kept import Kept
-from .listed import listed
 from .lock import locked
 from .outcome import size_of
-from .ownership import django_keys, in_the_way, owned_keys, without_twins
-from .pace import in_pace
+from .ownership import in_the_way
 from .publish import record_of
 from .seen import Look, Seen, There
 from .target import Target
-from .underway import in_use
 from .unsettled import ended, new_note, settled
 
 _TRIES = 20
@@ -423,46 +419,10 @@ class _Sending:
 
         ``before`` is the release that is current as long as this run has not moved the pointer.
         """
-        owned = set(owned_keys(self._store, "staticfiles.json", self._listener))
-        if django_keys(self._store, "staticfiles.json", ignore):
-            owned.add("staticfiles.json")  # which would name files that are gone
-        own = {record_key(self._release), manifest_key(self._digest), POINTER_KEY}
+        needed = {*self._wanted, record_key(self._release), manifest_key(self._digest), POINTER_KEY}
         if self._django_key:
-            own.add(self._django_key)
-        # Last of all: a run whose manifest is not there yet will see what it cannot count on.
-        own |= self._of_others(before)
-        self._there.forget()
-        return self._ours(self._there.sizes(without_twins(owned, [*self._wanted, *own])))
-
-    def _ours(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """Those of the keys, with their sizes, that have the bytes that a manifest says, or are not named by one of
-        ours: under a plain name somebody may have put a file of their own since.
-        """
-        claims, claimed = Claims(), set[str]()
-        for stored in self._store.list(MANIFESTS_PREFIX):
-            with suppress(ManifestError):  # which has been told
-                for item in listed(read_all(self._store, stored.key) or b"", stored.key):
-                    if item.key in sizes:
-                        claims.add(item)
-                        claimed.add(item.key)
-        claimed -= django_keys(self._store, "staticfiles.json", ignore)
-        looks = in_pace(
-            lambda key: claims.are_ours(self._store, key, Stored(key, sizes[key])), sorted(claimed), self._listener,
-            at_once=self._target.at_once, limit=self._target.limit,
-        )  # fmt: skip
-        others = {key for key, ours in looks if not ours}
-        for key in sorted(others):
-            leave(self._listener, key)
-        return {key: size for key, size in sizes.items() if key not in others}
-
-    def _of_others(self, before: str) -> set[str]:
-        """The keys that other runs count on: one that has become current meanwhile, and those that are under way."""
-        found: set[str] = set()
-        for manifest, records in in_use(self._store, self._digest, before).items():
-            found |= {manifest, *records}
-            with suppress(ManifestError):  # which has been told
-                found.update(item.key for item in listed(read_all(self._store, manifest) or b"", manifest))
-        return found
+            needed.add(self._django_key)
+        return unneeded(self._target, needed, self._digest, self._there, self._listener, before)
 
     def _drop(self, stale: Iterable[Item]) -> None:
         """Delete variants that are ``stale``, as far as they are what was put there."""
