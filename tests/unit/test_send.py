@@ -25,7 +25,7 @@ from shipfiles.digest import digest_bytes
 from shipfiles.errors import ManifestError, ReleaseError, ReleaseTaken, StoreError, UnknownRelease
 from shipfiles.events import Event, Notice
 from shipfiles.manifest import Manifest
-from shipfiles.records import POINTER_KEY, Unfinished, dump_pointer, now, read_current, read_pointer
+from shipfiles.records import POINTER_KEY, Unfinished, dump_pointer, now, read_current, read_pointer, record_key
 from shipfiles.release.activate import activate
 from shipfiles.release.catalog import manifest_of, record_of_release
 from shipfiles.release.fields import fields_of
@@ -36,6 +36,7 @@ from shipfiles.release.publish import publish
 from shipfiles.release.refield import refield
 from shipfiles.release.send import planned, send
 from shipfiles.release.target import Target
+from shipfiles.release.unsettled import Unsettled
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Body, Store, Stored, read_all
@@ -391,6 +392,39 @@ class TestTwoAtOnce:
                     assert (at > 10, pointer.release) == (True, one)
                     break
 
+    def test_one_that_takes_away_all_that_the_other_has_put(self, site: Site) -> None:
+        """As a run that clears does with what was put more than an hour ago."""
+        site.send(site.build(SITE, "zero"))
+        one = site.build({"js/app.js": "one", "img/x.png": "of one"}, "one")
+        two = site.build({"js/app.js": "two"}, "two")
+        start = site.there
+        for at in range(1, 30):
+            site.there = copy_of(start)
+
+            def clears() -> None:
+                send(site.source, two, site.target())
+                found = read_current(lambda key: read_all(site.there, key))
+                assert found is not None
+                needed = {item.key for item in items_of(found[1])} | {POINTER_KEY, record_key("two")}
+                site.there.delete([stored.key for stored in site.there.list() if stored.key not in needed])
+
+            store = Between(site.there, at, clears)
+            send(site.source, one, site.target(store, at_once=1))
+            pointer = read_pointer(lambda key: read_all(site.there, key))
+            assert pointer is not None
+            if pointer.release == "two":
+                break  # it came after the end
+            site.check("one")
+        assert at > 8
+
+    def test_of_a_run_that_may_be_under_way_the_note_stays(self, site: Site) -> None:
+        site.send(site.build(SITE, "one"))
+        Unsettled(Counted(site.there)).begin(digest_bytes(b"its manifest"))
+        site.send(site.build({"new.txt": "new"}, "two"))
+        pointer = read_pointer(lambda key: read_all(site.there, key))
+        assert pointer is not None
+        assert [note.manifest for note in pointer.unsettled] == [digest_bytes(b"its manifest")]
+
     @pytest.mark.parametrize("prunes", [False, True])
     @pytest.mark.parametrize("activates", [False, True])
     def test_an_old_release_that_is_wanted_again_while_others_prune(
@@ -595,6 +629,10 @@ class TestWhatIsThere:
         with pytest.raises(ReleaseTaken):
             other.send("one")
         site.check("one")
+        # Also where the pointer does not tell of it.
+        site.there.delete([POINTER_KEY])
+        with pytest.raises(ReleaseTaken):
+            other.send("one")
 
     def test_the_same_release_in_another_shape(self, site: Site) -> None:
         release = site.build(SITE)
