@@ -417,6 +417,28 @@ class TestTwoAtOnce:
             site.check("one")
         assert at > 8
 
+    def test_after_another_only_what_that_has_otherwise_is_put_again(self, site: Site) -> None:
+        site.send(site.build(SITE, "one"))
+        two = site.build({"img/x.png": "another", "css/plain.css": "q", "new.txt": "new"}, "two")
+        three = site.build({"new.txt": "newer"}, "three")
+        # The first swap of the pointer is the note, the second the end.
+        swaps: list[int] = []
+
+        class Followed(Counted):
+            def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
+                swaps.append(1)
+                if len(swaps) == 2:
+                    send(site.source, three, site.target())
+                return super().swap(key, expected, body)
+
+        store = Followed(site.there)
+        send(site.source, two, site.target(store))
+        site.check("two")
+        plain = Counter(
+            key for verb, key in store.keys if verb == "put" and key in ("img/x.png", "css/plain.css", "new.txt")
+        )
+        assert plain == {"img/x.png": 1, "css/plain.css": 1, "new.txt": 2}
+
     def test_of_a_run_that_may_be_under_way_the_note_stays(self, site: Site) -> None:
         site.send(site.build(SITE, "one"))
         Unsettled(Counted(site.there)).begin(digest_bytes(b"its manifest"))
