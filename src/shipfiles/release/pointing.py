@@ -27,6 +27,9 @@ from ..stores.store import Settles, Store, read_all
 
 Tell = Callable[[Changed], None]
 
+ENDED_LATER = "which another run made current meanwhile, is so no longer: this run ended later"
+"""What is said of a release that another run has made current while this one was under way."""
+
 
 class Pointing:
     """Writes what is small and decides: manifest, record, pointer, in this order, each on the disk before the next.
@@ -52,19 +55,10 @@ class Pointing:
 
         A release that is recorded already keeps the time when it was made.
         """
-        body = read_all(self._store, record_key(record.release))
-        if body is not None:
-            try:
-                known = load_record(body, record.release)
-            except OtherRecord as error:
-                raise ReleaseTwin(record.release, error.release) from None
-            except ManifestError as error:
-                self._listener(Notice(f"The record of this release was made anew. {error.what}"))
-            else:
-                if known.manifest == record.manifest:
-                    return known
-                # Other encodings of the same files, or `ReleaseTaken` would have been raised.
-                record = replace(record, made=known.made)
+        known = read_all(self._store, record_key(record.release))
+        # If it has another manifest, that has other encodings of the same files, or `ReleaseTaken` would have been
+        # raised.
+        record = record if known is None else as_old_as(known, record, self._listener)
         self.put_small(record_key(record.release), dump_record(record))
         self.settle()
         return record
@@ -81,7 +75,7 @@ class Pointing:
             before = pointer.release if pointer else ""
             at = now()
             if pointer is None:
-                pointer = Pointer((), at if body is not None or self._has_others(release) else None)
+                pointer = Pointer((), at if body is not None or has_others(self._store, release) else None)
             moved = pointer.moved(release, at, manifest)
             if moved == pointer:
                 return before
@@ -92,8 +86,7 @@ class Pointing:
         self.settle()
         if before not in ("", release, self._began_at):
             self.alone = False
-            what = "which another run made current meanwhile, is so no longer: this run ended later"
-            self._listener(Notice(f"The release {before}, {what}."))
+            self._listener(Notice(f"The release {before}, {ENDED_LATER}."))
         return before
 
     def check_still(self, release: str) -> None:
@@ -114,10 +107,6 @@ class Pointing:
         if isinstance(self._store, Settles):
             self._store.settle()
 
-    def _has_others(self, release: str) -> bool:
-        found = (release_of(stored.key) for stored in self._store.list(RELEASES_PREFIX))
-        return any(other not in (None, release) for other in found)
-
     def _loaded(self, body: bytes | None) -> Pointer | None:
         if body is None:
             return None
@@ -126,6 +115,27 @@ class Pointing:
         except ManifestError as error:
             self._listener(Notice(f"The pointer to the current release was made anew. {error.what}"))
             return None
+
+
+def as_old_as(body: bytes, record: Record, listener: Listener) -> Record:
+    """``record`` with the time at which that in ``body``, of the same release, was made; the same if it cannot be read.
+
+    Raises `ReleaseTwin` if it is that of another release.
+    """
+    try:
+        known = load_record(body, record.release)
+    except OtherRecord as error:
+        raise ReleaseTwin(record.release, error.release) from None
+    except ManifestError as error:
+        listener(Notice(f"The record of this release was made anew. {error.what}"))
+        return record
+    return known if known.manifest == record.manifest else replace(record, made=known.made)
+
+
+def has_others(store: Store, release: str) -> bool:
+    """Whether there are other releases in ``store``."""
+    found = (release_of(stored.key) for stored in store.list(RELEASES_PREFIX))
+    return any(other not in (None, release) for other in found)
 
 
 def current_id(store: Store) -> str:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..digest import digest_bytes
-from ..errors import KeyExists, KeyNotFound, ManifestError, OtherRecord, ReleaseError, ReleaseTwin, StoreError
+from ..errors import KeyExists, KeyNotFound, ReleaseError, StoreError
 from ..events import Changed, Listener, Notice, ignore
 from ..manifest import dump, dump_django
 from ..records import (
@@ -28,11 +28,9 @@ from ..records import (
     Pointer,
     dump_pointer,
     dump_record,
-    load_record,
     manifest_key,
     now,
     record_key,
-    release_of,
 )
 from ..stores.local import LocalStore
 from ..stores.store import Copies, Refields, Settles, Store, digest_of, read_all
@@ -49,6 +47,7 @@ from .kept import Kept
 from .lock import locked
 from .outcome import size_of
 from .ownership import in_the_way
+from .pointing import ENDED_LATER, as_old_as, has_others
 from .publish import record_of
 from .seen import Look, Seen, There
 from .target import Target
@@ -334,18 +333,11 @@ class _Sending:
         try:
             self._store.put(key, dump_record(record), mode="create")
         except KeyExists:
-            known = None
-            try:
-                known = load_record(read_all(self._store, key) or b"", self._release)
-            except OtherRecord as error:
-                raise ReleaseTwin(self._release, error.release) from None
-            except ManifestError as error:
-                self._listener(Notice(f"The record of this release is made anew in {self._target}. {error.what}"))
-            if known is not None and known.manifest == self._digest:
+            body = read_all(self._store, key) or b""
+            record = as_old_as(body, record, self._listener)
+            if dump_record(record) == body:
                 return
-            if known is not None:
-                refuse_taken_id(self._store, self._release, self._manifest.names())
-                record = replace(record, made=known.made)
+            refuse_taken_id(self._store, self._release, self._manifest.names())
             self._store.put(key, dump_record(record))
         self._tell(Changed(key, "write", len(dump_record(record)), kind="manifest"))
 
@@ -384,17 +376,13 @@ class _Sending:
 
     def _has_others(self) -> bool:
         """Whether the store has other releases, though no pointer. Not asked where nothing of ours has shown up."""
-        if not self._there.requests:
-            return False
-        others = (release_of(stored.key) for stored in self._store.list(RELEASES_PREFIX))
-        return any(other not in (None, self._release) for other in others)
+        return self._there.requests > 0 and has_others(self._store, self._release)
 
     def _tell_of_move(self, pointer: Pointer | None, moved: Pointer, began: str) -> None:
         before = self._result.before = pointer.release if pointer else ""
         self._tell(Changed(POINTER_KEY, "write", len(dump_pointer(moved)), kind="manifest"))
         if before not in ("", began, self._release):
-            what = "which another run made current meanwhile, is so no longer: this run ended later"
-            self._listener(Notice(f"The release {before} of {self._target}, {what}."))
+            self._listener(Notice(f"The release {before} of {self._target}, {ENDED_LATER}."))
 
     def _swap(self, expected: bytes | None, pointer: Pointer) -> bool:
         done = self._store.swap(POINTER_KEY, expected, dump_pointer(pointer))
