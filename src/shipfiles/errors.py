@@ -20,9 +20,11 @@
     │   ├── NoEarlierRelease      there is none so far back in time
     │   ├── ReleaseDamaged        files of the release are not as its manifest says
     │   └── ArchiveError          an archive of a release cannot be read, or holds what it must not
+    ├── UploadRefused             an upload is not taken: by its name, its bytes, or who looked at it
     └── StoreError                a store did not do what it was asked
         ├── KeyNotFound           it has no such key
         ├── KeyExists             a key that must not be overwritten is taken
+        ├── Replaced              other bytes are under a key than when it was first read
         ├── Denied                who asks may not do that there
         ├── NoAnswer              whether it did cannot be told; asking again may help
         │   └── Busy              it did not: it asks for fewer requests
@@ -301,6 +303,16 @@ class ReleaseDamaged(ReleaseError):
         )
 
 
+class UploadRefused(ShipfilesError):
+    """An upload is not taken; nothing of it was stored. ``code`` names the reason for programs."""
+
+    def __init__(self, name: str, what: str, code: str = "refused") -> None:
+        self.name = name
+        self.what = what
+        self.code = code
+        super().__init__(f"The upload {printable(name)!r} is not taken: {what}")
+
+
 class StoreError(ShipfilesError):
     """A store did not do what it was asked. ``key`` is what it was asked about."""
 
@@ -322,6 +334,13 @@ class KeyExists(StoreError):
 
     def __init__(self, key: str) -> None:
         super().__init__(key, "already in the store, and it must not be overwritten")
+
+
+class Replaced(StoreError):
+    """Other bytes are under a key than when it was first read."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key, "replaced by other bytes since it was opened; open it again")
 
 
 class Denied(StoreError):

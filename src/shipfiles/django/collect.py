@@ -46,7 +46,7 @@ from .sources import collected_sources
 if TYPE_CHECKING:
     from ..build.find import Found
     from ..build.pipeline import Build
-    from .storage import StaticStorage
+    from .static_storage import StaticStorage
 
 # What builds and publishes is imported where it is needed: most runs find nothing to do.
 

@@ -24,7 +24,7 @@ from .django_storages import Meant
 
 if TYPE_CHECKING:
     from ..release.target import Target
-    from .storage import StaticStorage
+    from .static_storage import StaticStorage
 
 BACKEND = "shipfiles.django.storage.StaticStorage"
 BACKENDS = f"{BACKEND}, or S3-, Google-, Azure- or SFTPStaticStorage beside it"
@@ -320,7 +320,7 @@ def root_folder(config: StaticConfig) -> str:
 
 def used_root_folder() -> str:
     """As `root_folder`, of the static files storage that is in use; empty if that is not ours."""
-    from .storage import StaticStorage
+    from .static_storage import StaticStorage
 
     storage = storages[STATICFILES_STORAGE_ALIAS]
     return root_folder(storage.config) if isinstance(storage, StaticStorage) else ""
@@ -338,7 +338,7 @@ def root_folder_option() -> str:
 
 def used_location() -> str:
     """The folder of the releases of the static files storage that is in use; empty if that is not ours."""
-    from .storage import StaticStorage
+    from .static_storage import StaticStorage
 
     try:
         storage = storages[STATICFILES_STORAGE_ALIAS]

@@ -17,7 +17,7 @@ from .progress import count, human
 if TYPE_CHECKING:
     from ..release.prune import PrunePlan
     from ..release.target import Target
-    from .storage import StaticStorage
+    from .static_storage import StaticStorage
 
 
 _SENDING = timedelta(days=1)

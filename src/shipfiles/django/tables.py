@@ -20,7 +20,7 @@ from .static_urls import served_prefix
 
 if TYPE_CHECKING:
     from ..serve.table import FileTable, Table
-    from .storage import StaticStorage
+    from .static_storage import StaticStorage
 
 logger = logging.getLogger("shipfiles")
 
@@ -34,7 +34,7 @@ def static_table() -> Table:
     """
     from ..serve.table import FileTable
     from ..serve.watch import WatchTable
-    from .storage import StaticStorage
+    from .static_storage import StaticStorage
 
     _log_unheeded()
     storage = storages[STATICFILES_STORAGE_ALIAS]

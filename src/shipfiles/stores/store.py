@@ -96,6 +96,70 @@ class Store(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Bytes of what a store holds under a key, as they are asked for."""
+
+    stored: Stored
+    """All of it: the size is that of the whole, and the time when it was put there."""
+    version: str
+    """What tells these bytes from others that may be under the key later; empty if the store cannot tell."""
+    body: Iterator[bytes]
+    """The bytes, in chunks of at most 1 MiB. Who does not read to the end closes it, if it has a ``close``."""
+
+
+@runtime_checkable
+class Parts(Protocol):
+    """The store can give a part of a body without the rest."""
+
+    def read_part(self, key: str, start: int = 0, stop: int | None = None, *, version: str = "") -> Part:
+        """The bytes of ``key`` from ``start`` to ``stop``, that one not included; to the end without ``stop``.
+
+        With one request, in which no more is asked for. What lies behind the end is left out: a part that begins there
+        has no bytes. Given a ``version``, that of a part read before, raises `Replaced` if other bytes are there now.
+        Raises `KeyNotFound` at once.
+        """
+        ...
+
+
+@runtime_checkable
+class Folders(Protocol):
+    """The store can tell what is directly below a prefix, without what is below that."""
+
+    def folder(self, prefix: str) -> tuple[list[str], list[str]]:
+        """The names that stand between ``prefix``, empty or with a closing slash, and the next slash; and those of the
+        keys that have no further one. Both sorted, and without repetition; the bare names, without slashes.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a signed URL allows."""
+
+    expires: int
+    """Until when. Seconds since the epoch."""
+    starts: int
+    """The time at which it is as if signed: the same grant gives the same URL. Seconds since the epoch."""
+    method: Literal["GET", "HEAD", "PUT", "DELETE"] = "GET"
+    content_disposition: str = ""
+    """The Content-Disposition of the answer, instead of that of the object; empty: the object's own."""
+    content_type: str = ""
+    """The same for Content-Type."""
+
+
+@runtime_checkable
+class Signs(Protocol):
+    """The store can let somebody have an object for a while."""
+
+    def signed_url(self, key: str, grant: Grant) -> str:
+        """A URL at which the store answers for ``key`` as ``grant`` says, to whoever has it. Asks nobody.
+
+        Raises `ConfigError` if there is nothing to sign with, and says what is needed.
+        """
+        ...
+
+
 @runtime_checkable
 class Copies(Protocol):
     """The store can copy within itself, cheaper than a read and a put."""

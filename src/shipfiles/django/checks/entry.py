@@ -14,7 +14,7 @@ from .. import conf
 from ..django_storages import Kind
 
 if TYPE_CHECKING:
-    from ..storage import StaticStorage
+    from ..static_storage import StaticStorage
 
 
 def storage_config(options: Mapping[str, Any] | None = None) -> StaticConfig:
@@ -45,7 +45,7 @@ def backend_is_ours() -> bool:
 
 
 def our_backend() -> type[StaticStorage] | None:
-    from ..storage import StaticStorage
+    from ..static_storage import StaticStorage
 
     try:
         backend = import_string(backend_name())

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from ...serve.origins import Origin
 from ...serve.since import Since
 from .. import own_release
-from ..storage import StaticStorage
+from ..static_storage import StaticStorage
 
 SCRIPT = "shipfiles/newer-release.js"
 """The logical path of the script that asks."""

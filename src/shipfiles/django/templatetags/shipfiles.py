@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from ..newer import views
-from ..storage import StaticStorage
+from ..static_storage import StaticStorage
 
 register = template.Library()
 

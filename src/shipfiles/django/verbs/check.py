@@ -18,7 +18,7 @@ from ..progress import count
 from ..proof.prove import Proof, prove, scan_names
 from ..report import problem_facts
 from ..sources import find_sources
-from ..storage import StaticStorage
+from ..static_storage import StaticStorage
 
 HELP = "Prove that every static file that templates, forms and Python name exists."
 

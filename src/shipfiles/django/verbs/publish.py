@@ -16,7 +16,7 @@ from ..ends import INTERRUPTED
 from ..progress import count
 from ..sending import Sending
 from ..shows import shown
-from ..storage import StaticStorage
+from ..static_storage import StaticStorage
 from .shared import add_json, errors_as_json, place_named, print_json, static_storage, static_store, targets_of_storage
 
 HELP = "Send a release that collectstatic --build-only, or any run of it, has built to the stores of the options."

@@ -27,7 +27,7 @@ from ...stores.local import LocalStore
 from ...stores.store import Store
 from .. import conf, own_release
 from ..progress import Retries, is_plain
-from ..storage import StaticStorage
+from ..static_storage import StaticStorage
 
 _COMMIT = re.compile("[0-9a-f]{40,64}")
 _SHORT_COMMIT = 12

@@ -25,7 +25,7 @@ from ...work import rare_collections
 from .. import conf, static_urls
 from ..progress import count, human, is_plain
 from ..sources import find_sources
-from ..storage import StaticStorage
+from ..static_storage import StaticStorage
 from .shared import (
     Column,
     Place,

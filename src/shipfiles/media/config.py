@@ -1,0 +1,111 @@
+"""The options of a media storage, one frozen dataclass a section.
+
+Every field's docstring is its line in the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+from ..errors import ConfigError
+
+Access = Literal["public", "signed", "private"]
+Mechanism = Literal["stream", "x-accel-redirect", "x-sendfile", "redirect"]
+
+
+@dataclass(frozen=True, slots=True)
+class NamesConfig:
+    """OPTIONS["names"]: under which names uploads are stored."""
+
+    content: bool = False
+    """Whether a file is named by the digest of its bytes, so that equal files are stored once. Its extension stays."""
+    prefix: str = ""
+    """A folder that all names begin with, in which ``%Y``, ``%m``, ``%d`` and the other codes of ``strftime`` stand for
+    the time of the upload: ``%Y/%m``."""
+    shards: int = 0
+    """How many folders of two hexadecimal digits, made from the name, are put before it: 0 to 4."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shards <= 4:
+            raise ConfigError(f"names.shards must be 0 to 4, not {self.shards}.")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedConfig:
+    """OPTIONS["signed"]: what URLs of ``access`` ``signed`` are like."""
+
+    expires: timedelta = timedelta(hours=1)
+    """How long a URL works at least."""
+    rounding: timedelta | None = None
+    """URLs that are made within so long are the same, so that browsers keep what they have; each works so much longer.
+    Default: a quarter of ``expires``. 0 makes another URL each second."""
+    key: str | None = field(default=None, repr=False)
+    """What URLs of files on this machine are signed with. Default: a key made of Django's SECRET_KEY, and those of
+    SECRET_KEY_FALLBACKS are good, too."""
+    secure_link: bool = False
+    """Whether nginx's ``secure_link`` module checks the URLs of files on this machine, not the application."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryConfig:
+    """OPTIONS["delivery"]: how a view that has said yes hands a file over."""
+
+    mechanism: Mechanism = "stream"
+    """``stream``: the application sends it; ``x-accel-redirect``: nginx does; ``x-sendfile``: Apache with mod_xsendfile
+    or Caddy does; ``redirect``: the browser is sent to a signed URL of the store."""
+    internal_url: str = "/protected/"
+    """The ``internal`` location of nginx in which the files are, for ``x-accel-redirect``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyConfig:
+    """OPTIONS["safety"]: what uploads may do in a browser, and which are taken."""
+
+    media_types: Mapping[str, str] = field(default_factory=dict)
+    """Extension, with its dot → media type, beside those that are known."""
+    inline: tuple[str, ...] = ()
+    """Media types that are shown in the browser though they may hold scripts; ``text/html`` is at your own risk."""
+    check_content: bool = False
+    """Whether the first bytes of an upload decide about its type where they say something else than its name."""
+    max_size: int | None = None
+    """Larger uploads are refused. Bytes."""
+    extensions: tuple[str, ...] = ()
+    """If any are given, uploads with others are refused; with the dot."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaConfig:
+    """OPTIONS of a media storage."""
+
+    location: str | None = None
+    """The folder of the files. Default: ``MEDIA_ROOT``."""
+    base_url: str | None = None
+    """The URL below which browsers find them. Default: ``MEDIA_URL``; for a bucket, its own address."""
+    file_permissions_mode: int | None = None
+    """Permissions of new files. Default: ``FILE_UPLOAD_PERMISSIONS``."""
+    directory_permissions_mode: int | None = None
+    """Permissions of new folders. Default: ``FILE_UPLOAD_DIRECTORY_PERMISSIONS``."""
+    store: Any = None
+    """Another place than ``location``: the URL or dotted path of a store, or a store itself."""
+    store_options: Mapping[str, Any] = field(default_factory=dict)
+    """The options of a store that is given by its URL."""
+    overwrite: bool = False
+    """Whether a file that is saved under a name that is taken replaces the other; else it gets another name."""
+    access: Access = "public"
+    """``public``: whoever knows the URL; ``signed``: whoever has one that was signed, for a while; ``private``: whom
+    the view lets that ``protected`` made."""
+    serve: bool = False
+    """Whether the middleware and the apps serve files of this machine below ``base_url``."""
+    names: NamesConfig = field(default_factory=NamesConfig)
+    signed: SignedConfig = field(default_factory=SignedConfig)
+    delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
+    safety: SafetyConfig = field(default_factory=SafetyConfig)
+    inspect: tuple[str | Callable[..., None], ...] = ()
+    """Callables, or their dotted paths, that see every upload before it can be seen by others, such as a virus scanner:
+    each is called with an open file and its name, and raises ``UploadRefused`` for one that shall not be stored."""
+    cache_control: str = ""
+    """Cache-Control of the files. Default: what browsers and caches may do on their own for public files, ``private,
+    max-age=…`` for as long as a URL works for signed ones, ``private, no-store`` for private ones."""
