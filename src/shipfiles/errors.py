@@ -21,6 +21,7 @@
     │   ├── ReleaseDamaged        files of the release are not as its manifest says
     │   └── ArchiveError          an archive of a release cannot be read, or holds what it must not
     ├── UploadRefused             an upload is not taken: by its name, its bytes, or who looked at it
+    ├── LinkRefused               a signed URL is not, or no longer, one that was signed here
     └── StoreError                a store did not do what it was asked
         ├── KeyNotFound           it has no such key
         ├── KeyExists             a key that must not be overwritten is taken
@@ -311,6 +312,17 @@ class UploadRefused(ShipfilesError):
         self.what = what
         self.code = code
         super().__init__(f"The upload {printable(name)!r} is not taken: {what}")
+
+
+class LinkRefused(ShipfilesError):
+    """A signed URL does not allow what is asked with it. ``expired`` tells one that did so, and no longer does.
+
+    The text says nothing of keys and signatures, and may be shown to who asks.
+    """
+
+    def __init__(self, what: str, *, expired: bool = False) -> None:
+        self.expired = expired
+        super().__init__(what)
 
 
 class StoreError(ShipfilesError):
