@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from ..errors import ConfigError
+from ..media_types import is_media_type
 
 Access = Literal["public", "signed", "private"]
 Mechanism = Literal["stream", "x-accel-redirect", "x-sendfile", "redirect"]
@@ -67,13 +68,26 @@ class SafetyConfig:
     media_types: Mapping[str, str] = field(default_factory=dict)
     """Extension, with its dot → media type, beside those that are known."""
     inline: tuple[str, ...] = ()
-    """Media types that are shown in the browser though they may hold scripts; ``text/html`` is at your own risk."""
+    """Media types that are shown in the browser, and scripts and style sheets that pages can use, though others wrote
+    them: ``image/svg+xml``. What this site answers is in a sandbox even so, and runs no script; what a bucket answers
+    is not."""
     check_content: bool = False
-    """Whether the first bytes of an upload decide about its type where they say something else than its name."""
+    """Whether uploads are refused whose first bytes are something else than their name says: a ``.png`` that is HTML.
+    A picture of another kind than its name says is taken, with the type of its bytes."""
     max_size: int | None = None
     """Larger uploads are refused. Bytes."""
     extensions: tuple[str, ...] = ()
     """If any are given, uploads with others are refused; with the dot."""
+
+    def __post_init__(self) -> None:
+        for text in (*self.media_types.values(), *self.inline):
+            if not is_media_type(text):
+                raise ConfigError(f"safety.media_types and safety.inline: {text!r} is no media type.")
+        for extension in (*self.extensions, *self.media_types):
+            if not extension.startswith(".") or "/" in extension:
+                raise ConfigError(f"safety.extensions and safety.media_types: {extension!r} must begin with a dot.")
+        if self.max_size is not None and self.max_size < 0:
+            raise ConfigError(f"safety.max_size must not be below 0: {self.max_size}.")
 
 
 @dataclass(frozen=True, slots=True)
