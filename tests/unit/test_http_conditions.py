@@ -100,6 +100,35 @@ def test_only_the_validator_itself_lets_a_range_apply(text: str) -> None:
     assert not range_applies(text, etag=ETAG, modified=MODIFIED, date_is_strong=True)
 
 
+@pytest.mark.parametrize(
+    ("fields", "verdict"),
+    [
+        # RFC 9110 section 13.1.2: weak comparison, so the mark is no part of the tag on either side.
+        ({"if_none_match": f"W/{ETAG}"}, 304),
+        ({"if_none_match": ETAG}, 304),
+        ({"if_none_match": f'"other", W/{ETAG}'}, 304),
+        ({"if_none_match": 'W/"other"'}, 200),
+        # Section 13.1.1: strong comparison, of which a weak tag has none.
+        ({"if_match": f"W/{ETAG}"}, 412),
+        ({"if_match": ETAG}, 412),
+        ({"if_match": "*"}, 200),
+    ],
+)
+def test_a_weak_tag_of_ours_tells_what_is_unchanged_and_not_what_is_the_same(
+    fields: dict[str, str], verdict: int
+) -> None:
+    conditions: dict[str, str | None] = dict.fromkeys(
+        ("if_match", "if_unmodified_since", "if_none_match", "if_modified_since")
+    )
+    assert evaluate(**conditions | fields, etag=f"W/{ETAG}", modified=None, dates_only_grow=False) == verdict
+
+
+@pytest.mark.parametrize("if_range", [ETAG, f"W/{ETAG}"])
+def test_a_weak_tag_of_ours_lets_no_range_apply(if_range: str) -> None:
+    # RFC 9110 section 13.1.5: strong comparison.
+    assert not range_applies(if_range, etag=f"W/{ETAG}", modified=MODIFIED, date_is_strong=False)
+
+
 def test_a_date_that_is_no_strong_validator_lets_no_range_apply() -> None:
     date = http_date(MODIFIED)
     assert range_applies(date, etag=ETAG, modified=MODIFIED, date_is_strong=True)

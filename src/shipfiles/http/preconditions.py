@@ -28,8 +28,9 @@ def evaluate(
 ) -> Verdict:
     """What the preconditions of a GET or HEAD come to, in the order of section 13.2.2: go on, 304 or 412.
 
-    ``etag`` is the strong tag of the selected representation, with its quotes, and ``modified`` its Last-Modified in
-    seconds since 1970, or ``None`` where it has none: then the conditions on dates are ignored.
+    ``etag`` is the tag of the selected representation, with its quotes and with ``W/`` if it is a weak one, and
+    ``modified`` its Last-Modified in seconds since 1970, or ``None`` where it has none: then the conditions on dates
+    are ignored.
 
     ``dates_only_grow`` says whether an earlier date than the client's proves that nothing is new. Where a URL may go
     back to a file made earlier, If-Modified-Since has to name the very date: section 13.1.3 has the server evaluate it
@@ -58,8 +59,10 @@ def range_applies(if_range: str | None, *, etag: str, modified: int | None, date
     ``date_is_strong`` says whether the representation is known not to have changed twice within one second
     (section 8.8.2.2); else a date proves nothing and the whole file is the safe answer.
     """
-    if if_range is None or if_range == etag:
+    if if_range is None:
         return True
+    if if_range == etag:
+        return not etag.startswith("W/")
     if '"' in if_range[:3]:  # a weak tag or another one
         return False
     return date_is_strong and modified is not None and parse_http_date(if_range) == modified
@@ -67,7 +70,11 @@ def range_applies(if_range: str | None, *, etag: str, modified: int | None, date
 
 def names_tag(field: str, etag: str, *, weak: bool = True) -> bool:
     """Whether a list of entity tags names ``etag`` itself: by weak or strong comparison (section 8.8.3.2)."""
-    return field == etag or any(tag == etag and (weak or not mark) for mark, tag in _ENTITY_TAG.findall(field))
+    is_weak = etag.startswith("W/")
+    if is_weak and not weak:
+        return False
+    opaque = etag[2:] if is_weak else etag
+    return field == etag or any(tag == opaque and (weak or not mark) for mark, tag in _ENTITY_TAG.findall(field))
 
 
 def _matches(field: str, etag: str, *, weak: bool) -> bool:

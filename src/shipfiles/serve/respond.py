@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
 from ..config import ServeConfig
@@ -53,6 +53,41 @@ class Response(NamedTuple):
     """``None`` where there is none: HEAD, 304."""
 
 
+class Representation(Protocol):
+    """What must be known of bytes before any of them are sent."""
+
+    @property
+    def size(self) -> int:
+        """Of all of them."""
+
+    @property
+    def modified(self) -> int | None:
+        """Seconds since 1970 for Last-Modified, or ``None`` where nobody knows a time."""
+
+    @property
+    def etag(self) -> str:
+        """With its quotes, and with ``W/`` before them if other bytes may have it too."""
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """The fields that are sent with them, the ETag too."""
+
+    @property
+    def steady(self) -> bool:
+        """Whether the bytes under this URL never change, so that even a date tells versions apart."""
+
+
+class Chosen(NamedTuple):
+    """The bytes that answer a GET."""
+
+    status: int
+    """200 or 206."""
+    headers: list[Header]
+    start: int
+    stop: int
+    """The first that is not sent."""
+
+
 def respond(table: Table, request: Request) -> Response | None:
     """The answer of ``table`` to ``request``; ``None`` if it is not the table's to answer."""
     table = table_now(table)
@@ -90,16 +125,16 @@ def _at(table: Table, request: Request, path: str) -> Response | None:
         if resource is None:
             if method in ("GET", "HEAD") and (location := table.redirect(path)) is not None:
                 return _redirect(location, request, table.config)
-            return _error(404, method, table.config) if table.is_lost(path) else None
+            return other_response(404, method, table.config) if table.is_lost(path) else None
         if method not in ("GET", "HEAD"):
             if method == "OPTIONS":
                 return Response(200, options_headers(resource.logical, table.config), b"")
-            return _error(405, method, table.config, ("Allow", ALLOWED_METHODS))
+            return other_response(405, method, table.config, ("Allow", ALLOWED_METHODS))
         response = _represented(resource, method, header, table.config)
     except OSError:
         # RFC 9110 section 15.6.4: no descriptor left, most likely. The file may well be there in a moment.
-        return _error(503, method, table.config, ("Retry-After", "1"))
-    return response or _error(404, method, table.config)
+        return other_response(503, method, table.config, ("Retry-After", "1"))
+    return response or other_response(404, method, table.config)
 
 
 def respond_instead(table: Table, request: Request, accept: str | None) -> Response | None:
@@ -152,7 +187,7 @@ def _represented(
             return unchanged
         opened = resource.open(coding)
         if opened is not None:
-            response = _answer(opened, method, header, config)
+            response = answer_opened(opened, method, header, config)
             if response is not None:
                 return response
     return None
@@ -165,7 +200,7 @@ def _redirect(location: str, request: Request, config: ServeConfig) -> Response:
     """
     if request.query:
         location += "?" + quote(request.query, safe=_QUERY_SAFE, encoding="latin-1", errors="replace")
-    return _error(302, request.method, config, ("Location", location))
+    return other_response(302, request.method, config, ("Location", location))
 
 
 def _unchanged(known: Known | None, header: Callable[[str], str | None]) -> Response | None:
@@ -177,46 +212,58 @@ def _unchanged(known: Known | None, header: Callable[[str], str | None]) -> Resp
     return Response(304, not_modified_headers(known.headers), None)
 
 
-def _answer(opened: Opened, method: str, header: Callable[[str], str | None], config: ServeConfig) -> Response | None:
+def choose(
+    of: Representation, method: str, header: Callable[[str], str | None], config: ServeConfig
+) -> Response | Chosen:
+    """What of a representation a GET or HEAD means: RFC 9110 sections 13 and 14. An answer, if it has no body."""
+    size, etag = of.size, of.etag
+    verdict = evaluate(
+        if_match=header("if-match"),
+        if_unmodified_since=header("if-unmodified-since"),
+        if_none_match=header("if-none-match"),
+        if_modified_since=header("if-modified-since"),
+        etag=etag,
+        modified=of.modified,
+        dates_only_grow=of.steady,
+    )
+    if verdict == 304:
+        return Response(304, not_modified_headers(of.headers), None)
+    if verdict == 412:
+        return other_response(412, method, config, ("ETag", etag))
+
+    status, start, stop = 200, 0, size
+    headers = list(of.headers)
+    if of.modified is not None:
+        headers.append(("Last-Modified", http_date(of.modified)))
+    # RFC 9110 section 14.2: Range means something with GET alone.
+    wanted = header("range") if method == "GET" else None
+    if wanted is not None and range_applies(
+        header("if-range"), etag=etag, modified=of.modified, date_is_strong=of.steady
+    ):
+        selection = select(wanted, size)
+        if selection == "unsatisfiable":
+            return other_response(416, method, config, ("Content-Range", f"bytes */{size}"), ("ETag", etag))
+        if selection is not None:
+            status, (start, stop) = 206, selection
+            headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
+    headers.append(("Content-Length", str(stop - start)))
+    return Response(status, headers, None) if method == "HEAD" else Chosen(status, headers, start, stop)
+
+
+def answer_opened(
+    opened: Opened, method: str, header: Callable[[str], str | None], config: ServeConfig
+) -> Response | None:
     """The answer with an open representation, which is closed or in the body afterwards.
 
     ``None`` if it turns out to be shorter than it was: then another representation may do.
     """
-    fd, size, etag = opened.fd, opened.size, opened.etag
+    fd = opened.fd
     keep_open = False
     try:
-        verdict = evaluate(
-            if_match=header("if-match"),
-            if_unmodified_since=header("if-unmodified-since"),
-            if_none_match=header("if-none-match"),
-            if_modified_since=header("if-modified-since"),
-            etag=etag,
-            modified=opened.modified,
-            dates_only_grow=opened.steady,
-        )
-        if verdict == 304:
-            return Response(304, not_modified_headers(opened.headers), None)
-        if verdict == 412:
-            return _error(412, method, config, ("ETag", etag))
-
-        status, start, stop = 200, 0, size
-        headers = list(opened.headers)
-        if opened.modified is not None:
-            headers.append(("Last-Modified", http_date(opened.modified)))
-        # RFC 9110 section 14.2: Range means something with GET alone.
-        wanted = header("range") if method == "GET" else None
-        if wanted is not None and range_applies(
-            header("if-range"), etag=etag, modified=opened.modified, date_is_strong=opened.steady
-        ):
-            selection = select(wanted, size)
-            if selection == "unsatisfiable":
-                return _error(416, method, config, ("Content-Range", f"bytes */{size}"), ("ETag", etag))
-            if selection is not None:
-                status, (start, stop) = 206, selection
-                headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{size}"))
-        headers.append(("Content-Length", str(stop - start)))
-        if method == "HEAD":
-            return Response(status, headers, None)
+        chosen = choose(opened, method, header, config)
+        if isinstance(chosen, Response):
+            return chosen
+        status, headers, start, stop = chosen
         if opened.body is not None:
             return Response(status, headers, opened.body[start:stop])
         if stop - start > SMALL:
@@ -241,8 +288,8 @@ _TEXTS = {
 }
 
 
-def _error(status: int, method: str, config: ServeConfig, *more: Header) -> Response:
-    """An answer that is no file: RFC 9110 section 15.5 wants its reason in the body."""
-    text = _TEXTS[status]
+def other_response(status: int, method: str, config: ServeConfig, *more: Header, text: bytes = b"") -> Response:
+    """An answer that is no file: RFC 9110 section 15.5 wants its reason in the body, ``text``, if not the usual one."""
+    text = text or _TEXTS[status]
     headers = [*other_headers(config), *more, ("Content-Length", str(len(text)))]
     return Response(status, headers, None if method == "HEAD" else text)
