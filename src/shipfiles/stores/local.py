@@ -5,18 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from ..digest import Digest
-from ..errors import KeyExists, KeyNotFound, StoreError, os_reason, printable
+from ..errors import KeyExists, KeyNotFound, Replaced, StoreError, os_reason, printable
 from ..paths import RESERVED, TEMPORARY, is_temporary
 from ..regular import open_regular
 from .file_lock import lock_file
 from .fill import fill
 from .flush import flush
-from .store import Body, PutMode, Stored, check_digest, check_key, read_all
+from .parts import Pieces
+from .store import Body, Listing, Part, PutMode, Stored, check_digest, check_folder, check_key, read_all
 
 _T = TypeVar("_T")
 
@@ -120,14 +121,30 @@ class LocalStore:
         return _stored(key, status) if stat.S_ISREG(status.st_mode) else None
 
     def read(self, key: str) -> Iterator[bytes]:
+        yield from self.read_part(key).body
+
+    def read_part(self, key: str, start: int = 0, stop: int | None = None, *, version: str = "") -> Part:
         try:
-            with open_regular(self.path(key)) as file:
-                while chunk := file.read(_CHUNK):
-                    yield chunk
+            file = open_regular(self.path(key))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise KeyNotFound(key) from None
         except OSError as error:
-            raise StoreError(key, f"cannot be read: {os_reason(error)}") from error
+            raise _unreadable(key, error) from error
+
+        def read(at: int, size: int) -> bytes:
+            try:
+                file.seek(at)
+                return file.read(size) or b""
+            except OSError as error:
+                raise _unreadable(key, error) from error
+
+        status = os.fstat(file.fileno())
+        end = status.st_size if stop is None else min(stop, status.st_size)
+        part = Part(_stored(key, status), _version(status), body := Pieces(key, start, end, read, file.close))
+        if version and version != part.version:
+            body.close()
+            raise Replaced(key)
+        return part
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         # Only the folder that the prefix names can have matching keys.
@@ -144,6 +161,18 @@ class LocalStore:
                         continue
                     raise StoreError(key, os_reason(error)) from error
                 yield _stored(key, status)
+
+    def folder(self, prefix: str) -> Listing:
+        check_folder(prefix)
+        if prefix:
+            self.path(prefix[:-1])
+        folders, names = [], []
+        for entry in self._entries(prefix[:-1]):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif not is_temporary(entry.name) and _leads_to_a_file(entry):
+                names.append(entry.name)
+        return sorted(folders), sorted(names)
 
     def versions(self) -> dict[str, str]:
         found = {}
@@ -288,19 +317,22 @@ class LocalStore:
         pending = [folder]
         while pending:
             current = pending.pop()
-            try:
-                with os.scandir(os.path.join(self.root, *current.split("/")) if current else self.root) as entries:
-                    found = list(entries)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:
-                raise StoreError(current or ".", f"cannot be listed: {os_reason(error)}") from error
-            for entry in found:
+            for entry in self._entries(current):
                 key = f"{current}/{entry.name}" if current else entry.name
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(key)
                 else:
                     yield key, entry
+
+    def _entries(self, folder: str) -> Sequence[os.DirEntry[str]]:
+        """What is in ``folder``, nothing if there is none."""
+        try:
+            with os.scandir(os.path.join(self.root, *folder.split("/")) if folder else self.root) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        except OSError as error:
+            raise StoreError(folder or ".", f"cannot be listed: {os_reason(error)}") from error
 
     def _temporary(self, path: str) -> str:
         """A fresh name beside ``path``; short, because the name itself may be as long as a file system takes.
@@ -378,6 +410,18 @@ class LocalStore:
 def _write_mark(descriptor: int, mark: bytes) -> None:
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, mark)
+
+
+def _unreadable(key: str, error: OSError) -> StoreError:
+    return StoreError(key, f"cannot be read: {os_reason(error)}")
+
+
+def _leads_to_a_file(entry: os.DirEntry[str]) -> bool:
+    """Whether ``entry`` is a regular file, or a link to one."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads in a circle, or to where this user may not look
+        return False
 
 
 def _stored(key: str, status: os.stat_result) -> Stored:

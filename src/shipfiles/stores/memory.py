@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ..digest import Digest, digest_bytes
-from ..errors import KeyExists, KeyNotFound
-from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
+from ..errors import KeyExists, KeyNotFound, Replaced
+from .parts import pieces
+from .store import Body, Listing, Part, PutMode, Stored, check_digest, check_folder, check_key, chunks_of
 
 
 class MemoryStore:
@@ -59,18 +60,29 @@ class MemoryStore:
             return self._stored(key) if key in self._bodies else None
 
     def read(self, key: str) -> Iterator[bytes]:
+        yield from self.read_part(key).body
+
+    def read_part(self, key: str, start: int = 0, stop: int | None = None, *, version: str = "") -> Part:
         check_key(key)
         with self._guard:
-            body = self._bodies.get(key)
-        if body is None:
-            raise KeyNotFound(key)
-        for start in range(0, len(body), 1 << 20):
-            yield body[start : start + (1 << 20)]
+            if key not in self._bodies:
+                raise KeyNotFound(key)
+            body, stored, found = self._bodies[key], self._stored(key), str(self._versions[key])
+        if version and version != found:
+            raise Replaced(key)
+        return Part(stored, found, pieces(body[start:stop]))
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         with self._guard:
             found = [self._stored(key) for key in self._bodies if key.startswith(prefix)]
         return iter(found)
+
+    def folder(self, prefix: str) -> Listing:
+        check_folder(prefix)
+        with self._guard:
+            found = [key.removeprefix(prefix).partition("/") for key in self._bodies if key.startswith(prefix)]
+        folders = {name for name, slash, _ in found if slash}
+        return sorted(folders), sorted(name for name, slash, _ in found if not slash)
 
     def versions(self) -> dict[str, str]:
         with self._guard:

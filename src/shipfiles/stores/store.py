@@ -115,20 +115,30 @@ class Parts(Protocol):
     def read_part(self, key: str, start: int = 0, stop: int | None = None, *, version: str = "") -> Part:
         """The bytes of ``key`` from ``start`` to ``stop``, that one not included; to the end without ``stop``.
 
-        With one request, in which no more is asked for. What lies behind the end is left out: a part that begins there
-        has no bytes. Given a ``version``, that of a part read before, raises `Replaced` if other bytes are there now.
-        Raises `KeyNotFound` at once.
+        Neither is negative. With one request, in which no more is asked for; what is not read of the body need not
+        travel. What lies behind the end is left out: a part that begins there has no bytes, and to find that out may
+        take a second request. Given a ``version``, that of a part read before, raises `Replaced` if other bytes are
+        there now, as far as the store can tell; so does a body that has to be asked for again on its way. Raises
+        `KeyNotFound` at once.
         """
         ...
+
+
+Listing = tuple[list[str], list[str]]
+"""The names of the folders in a folder, and of the keys. A name of its own: a class with `Store.list` knows no other
+``list``."""
 
 
 @runtime_checkable
 class Folders(Protocol):
     """The store can tell what is directly below a prefix, without what is below that."""
 
-    def folder(self, prefix: str) -> tuple[list[str], list[str]]:
+    def folder(self, prefix: str) -> Listing:
         """The names that stand between ``prefix``, empty or with a closing slash, and the next slash; and those of the
         keys that have no further one. Both sorted, and without repetition; the bare names, without slashes.
+
+        With one request for each thousand names, where the store is asked for folders. On a disk, a folder in which
+        there are no keys, but unfinished files, has a name here, too.
         """
         ...
 
@@ -313,6 +323,14 @@ def check_key(key: str) -> None:
     """Raise `StoreError` unless ``key`` has the form of one."""
     if not key or "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
         raise StoreError(key, "not a key: it has an empty part, '.', '..' or a NUL")
+
+
+def check_folder(prefix: str) -> None:
+    """Raise `StoreError` unless ``prefix`` is empty or a key with a slash behind it."""
+    if prefix:
+        check_key(prefix.removesuffix("/"))
+        if not prefix.endswith("/"):
+            raise StoreError(prefix, "not a folder: it has no slash at its end")
 
 
 def chunks_of(body: Body, key: str, size: int = _CHUNK) -> Iterator[bytes]:

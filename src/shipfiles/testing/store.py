@@ -13,8 +13,16 @@ from pathlib import Path
 import pytest
 
 from ..digest import digest_bytes
-from ..errors import KeyExists, KeyNotFound, StoreError
-from ..stores.store import Copies, Refields, Store, read_all, unrepeated
+from ..errors import KeyExists, KeyNotFound, Replaced, StoreError
+from ..stores.store import Copies, Folders, Part, Parts, Refields, Store, read_all, unrepeated
+
+_MIB = 1 << 20
+# Where parts begin and end in a body of 2.5 MiB: at its ends, around those of a chunk, and behind it.
+_SPANS = (
+    (0, 1), (0, 10), (7, 7), (5, 3), (1, _MIB), (0, _MIB + 1), (_MIB - 1, 2 * _MIB + 1), (2 * _MIB + 5, None),
+    (5 * _MIB // 2 - 1, None), (5 * _MIB // 2 - 1, 9 * _MIB), (5 * _MIB // 2, None), (9 * _MIB, None),
+    (9 * _MIB, 10 * _MIB), (0, 0), (0, None),
+)  # fmt: skip
 
 
 class StoreContract:
@@ -27,6 +35,8 @@ class StoreContract:
     """Whether the store answers with the header fields that it is given; not so a folder."""
     looks_before_it_copies = True
     """Whether `Copies.copy` says that there was nothing to do."""
+    tells_versions_apart = True
+    """Whether the versions of a store with `Parts` tell bytes apart that are as many, and put in one second."""
 
     @pytest.fixture
     def other(self, store: Store) -> Store:
@@ -286,6 +296,111 @@ class StoreContract:
             store.refield("unknown", {"Content-Type": "text/css"})
         assert store.head("unknown") is None
 
+    def test_parts(self, store: Store) -> None:
+        """A store with `Parts` gives what Python's slices do, with the size and time of the whole."""
+        if not isinstance(store, Parts):
+            pytest.skip("the store gives no parts")
+        body = os.urandom(5 * _MIB // 2)
+        store.put("film", body)
+        stored = store.head("film")
+        assert stored is not None
+        versions = set()
+        for start, stop in _SPANS:
+            part = store.read_part("film", start, stop)
+            chunks = list(part.body)
+            assert b"".join(chunks) == body[start:stop], (start, stop)
+            assert max(map(len, chunks), default=1) <= _MIB
+            assert part.stored == stored
+            assert abs(part.stored.modified - stored.modified) <= 1
+            versions.add(part.version)
+        assert len(versions) == 1
+        store.put("empty", b"")
+        for start, stop in ((0, None), (0, 10), (5, None), (5, 10), (0, 0)):
+            part = store.read_part("empty", start, stop)
+            assert (part.stored.size, list(part.body)) == (0, [])
+        for key in ("unknown", "film/unknown"):
+            for start, stop in ((0, None), (0, 10), (7, 7)):
+                with pytest.raises(KeyNotFound):
+                    store.read_part(key, start, stop)
+        for key in ("", "/film", "../film", "a/../film", "film\0"):
+            with pytest.raises(StoreError):
+                store.read_part(key)
+
+    def test_parts_of_what_was_replaced(self, store: Store, other: Store) -> None:
+        """No bytes are mixed: who names the version that was there gets no others."""
+        if not isinstance(store, Parts):
+            pytest.skip("the store gives no parts")
+        store.put("a", b"the first")
+        part = store.read_part("a", 4, 6)
+        assert list(part.body) == [b"fi"]
+        spans = ((4, 9), (4, None), (0, None), (2, 2), (90, None))
+        for start, stop in spans:
+            again = store.read_part("a", start, stop, version=part.version)
+            assert (b"".join(again.body), again.version) == (b"the first"[start:stop], part.version)
+        other.put("a", b"the last one")
+        if not part.version:
+            pytest.skip("the store tells no versions")
+        for start, stop in spans:
+            with pytest.raises(Replaced):
+                store.read_part("a", start, stop, version=part.version)
+        assert b"".join(store.read_part("a", 4).body) == b"last one"
+        store.delete(["a"])
+        with pytest.raises(KeyNotFound):
+            store.read_part("a", 4, 6, version=part.version)
+        if self.tells_versions_apart:
+            store.put("b", b"one")
+            part = store.read_part("b", 0, 1)
+            store.put("b", b"two")
+            with pytest.raises(Replaced):
+                store.read_part("b", 1, version=part.version)
+
+    def test_parts_that_are_not_read_to_the_end(self, store: Store) -> None:
+        """Others can be read beside them, and after them."""
+        if not isinstance(store, Parts):
+            pytest.skip("the store gives no parts")
+        body = os.urandom(3 * _MIB)
+        store.put("a", body)
+        parts = [store.read_part("a", start) for start in range(8)]
+        for start, part in enumerate(parts):
+            if start % 2:
+                begun = next(part.body)
+                assert body[start:].startswith(begun)
+        for part in parts:
+            _close(part)
+            _close(part)
+        assert b"".join(store.read_part("a", 5).body) == body[5:]
+
+    def test_parts_tell_fields(self, store: Store) -> None:
+        """The type that a store answers with, it tells with a part."""
+        if not isinstance(store, Parts):
+            pytest.skip("the store gives no parts")
+        packed = gzip.compress(b"a {}" * 9)
+        fields = {"Content-Type": "text/css; charset=utf-8", "Content-Encoding": "gzip"}
+        store.put("a.css", packed, fields=fields)
+        part = store.read_part("a.css", 2, 11)
+        assert b"".join(part.body) == packed[2:11]
+        assert b"".join(store.read_part("a.css").body) == packed
+        if self.keeps_fields:
+            assert {name: part.stored.fields.get(name) for name in fields} == fields
+
+    def test_folders(self, store: Store) -> None:
+        """A store with `Folders` tells what is directly in one."""
+        if not isinstance(store, Folders):
+            pytest.skip("the store tells no folders")
+        for key in ("a/b", "a/c/d", "a/c/e/f", "a/ü ö/g", "a-b/h", "a.txt", ".hidden", "Z", "a/b.d/i", "a/k#?%2F&\"'"):
+            store.put(key, b"x")
+        assert store.folder("") == (["a", "a-b"], [".hidden", "Z", "a.txt"])
+        assert store.folder("a/") == (["b.d", "c", "ü ö"], ["b", "k#?%2F&\"'"])
+        assert store.folder("a/c/") == (["e"], ["d"])
+        assert store.folder("a/ü ö/") == ([], ["g"])
+        for prefix in ("unknown/", "a/b/", "a/c/d/", "b/", "z/"):
+            assert store.folder(prefix) == ([], []), prefix
+        for prefix in ("a", "/", "/a/", "a//", "../", "a/../", "./", "a\0/"):
+            with pytest.raises(StoreError):
+                store.folder(prefix)
+        store.delete(["a/c/d", "a/c/e/f"])
+        assert store.folder("a/")[0] == ["b.d", "ü ö"]
+
     def test_readers_see_all_or_nothing(self, store: Store) -> None:
         """While a key is overwritten, each read gives one body or the other, whole."""
         bodies = [bytes([i]) * 300_000 for i in range(2)]
@@ -304,6 +419,12 @@ class StoreContract:
                 assert read_all(store, "a") in bodies
         finally:
             thread.join()
+
+
+def _close(part: Part) -> None:
+    close = getattr(part.body, "close", None)
+    if close is not None:
+        close()
 
 
 def _all_at_once(work: Iterable[Callable[[], object]]) -> None:
