@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import gc
 import os
 import queue
@@ -10,9 +12,9 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 # https://man7.org/linux/man-pages/man3/mallopt.3.html
 _M_MMAP_THRESHOLD = -3
@@ -125,6 +127,34 @@ def in_parallel(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+_ASIDE = 16
+
+
+class _Aside:
+    """The threads of this process for what a loop must not wait for. None is there before it is needed."""
+
+    def __init__(self) -> None:
+        self.pool = ThreadPoolExecutor(_ASIDE, thread_name_prefix="shipfiles-aside")
+
+    def renew(self) -> None:
+        """In a forked child, which has none of its parent's threads."""
+        self.pool = ThreadPoolExecutor(_ASIDE, thread_name_prefix="shipfiles-aside")
+
+
+_aside = _Aside()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_aside.renew)
+
+
+async def aside(function: Callable[..., R], *arguments: Any) -> R:
+    """What ``function`` gives in one of sixteen threads, in the context of who asks; the loop runs on meanwhile.
+
+    Who is cancelled does not wait for it: it goes on, and what it gives is lost.
+    """
+    run = contextvars.copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(_aside.pool, partial(run, function, *arguments))
 
 
 _this = threading.local()

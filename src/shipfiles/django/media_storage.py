@@ -2,19 +2,506 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, ClassVar
+from urllib.parse import urlencode, urljoin
 
+from django.conf import settings
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import File
 from django.core.files.storage import Storage
+from django.core.files.utils import validate_file_name
+from django.core.signals import setting_changed
+from django.utils import timezone
+from django.utils._os import safe_join
+from django.utils.encoding import filepath_to_uri
 
+from ..digest import Digest, digest_bytes, digest_stream
+from ..errors import Denied, KeyExists, KeyNotFound, StoreError
 from ..media.config import MediaConfig
+from ..media.inspecting import Hook, inspect_upload, inspection_hooks
+from ..media.naming import alternative, proposed
+from ..media.safety import check_upload, media_type_of, stored_fields
+from ..paths import RESERVED
+from ..regular import open_regular
+from ..stores.local import LocalStore
+from ..stores.store import Body, Folders, PutMode, Store, Stored
+from ..work import aside
+from .contents import body_of
 from .django_storages import Kind
+from .media_conf import media_config, media_store
+from .media_files import MediaFile, Reader, Spool, checked_mode
+
+_HEAD = 4096
+_TRIES = 100
+_POSITIONAL = ("location", "base_url", "file_permissions_mode", "directory_permissions_mode", "allow_overwrite")
+"""The arguments of Django's ``FileSystemStorage``, in order."""
+_PLACES = frozenset({"MEDIA_ROOT", "FILE_UPLOAD_PERMISSIONS", "FILE_UPLOAD_DIRECTORY_PERMISSIONS"})
+"""Settings that decide where files are kept on disk, and how."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Saving:
+    """A save that is going on, for `MediaStorage._save`, which Django gives only a name and the content."""
+
+    content: object
+    body: Body
+    max_length: int | None
+
+
+_saving: ContextVar[_Saving | None] = ContextVar("saving", default=None)
 
 
 class MediaStorage(Storage):
-    """Uploads on disk, in a bucket or on another server, with the same behaviour everywhere."""
+    """Uploads on disk, in a bucket or on another server, with the same behaviour everywhere.
+
+    Stands where ``FileSystemStorage`` stands, with its attributes and arguments. A file is never replaced by another
+    that is saved under its name, also if both are saved at one instant, unless ``overwrite`` says so. It is there whole
+    or not at all.
+    """
 
     kind: ClassVar[Kind | None] = None
     config: MediaConfig
 
-    def __init__(self, **options: Any) -> None:
-        raise NotImplementedError
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        given = dict(zip(_POSITIONAL, arguments, strict=False))
+        if len(arguments) > len(_POSITIONAL) or given.keys() & options.keys():
+            raise TypeError(f"{type(self).__qualname__}() takes {', '.join(_POSITIONAL)}, each once, and options.")
+        self._options = given | options
+        self.config = media_config(type(self), self._options)
+        setting_changed.connect(self._forget)
+
+    # Where it is.
+
+    @cached_property
+    def base_location(self) -> str:
+        """The folder of the files as the settings give it; of a store elsewhere, what it is called."""
+        if self.config.store is not None:
+            return self.store.root if isinstance(self.store, LocalStore) else str(self.store)
+        return settings.MEDIA_ROOT if self.config.location is None else self.config.location
+
+    @cached_property
+    def location(self) -> str:
+        """The folder of the files; of a store elsewhere, what it is called."""
+        return os.path.abspath(self.base_location) if self.config.store is None else self.base_location
+
+    @cached_property
+    def base_url(self) -> str | None:
+        """The URL below which browsers find the files."""
+        url = self.config.base_url
+        if url is None:
+            return settings.MEDIA_URL
+        return url if url.endswith("/") else f"{url}/"
+
+    @cached_property
+    def file_permissions_mode(self) -> int | None:
+        """Permissions of new files; ``None`` leaves them to the umask."""
+        given = self.config.file_permissions_mode
+        return settings.FILE_UPLOAD_PERMISSIONS if given is None else given
+
+    @cached_property
+    def directory_permissions_mode(self) -> int | None:
+        """Permissions of new folders; ``None`` leaves them to the umask."""
+        given = self.config.directory_permissions_mode
+        return settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS if given is None else given
+
+    @cached_property
+    def store(self) -> Store:
+        """The store in which the files are."""
+        return media_store(self.config, self)
+
+    @property
+    def _is_local(self) -> bool:
+        return isinstance(self.store, LocalStore)
+
+    def _forget(self, *, setting: str, **kwargs: Any) -> None:
+        """Take up a setting that a test has changed."""
+        for name in ("base_location", "location", "base_url", "file_permissions_mode", "directory_permissions_mode"):
+            vars(self).pop(name, None)
+        if setting in _PLACES and self.config.store is None:
+            vars(self).pop("store", None)
+
+    # Names.
+
+    def key(self, name: str) -> str:
+        """What ``name`` is called in the store; empty for the folder of all files.
+
+        Raises ``SuspiciousFileOperation`` for a name that leads elsewhere, and for one that belongs to Shipfiles.
+        """
+        text = str(name).replace("\\", "/")
+        if os.path.isabs(text) and self._is_local:
+            # As Django's: the full path of one of the files is a name, too.
+            text = os.path.relpath(safe_join(self.location, text), self.location).replace(os.sep, "/")
+        key = posixpath.normpath(text) if text else "."
+        if key == "..":
+            key = "../"
+        if key.startswith(("/", "../")) or "\0" in key:
+            raise SuspiciousFileOperation(f"Detected path traversal attempt in {name!r}")
+        if key.partition("/")[0].casefold().startswith(RESERVED):
+            raise SuspiciousFileOperation(f"{name!r} is a name that Shipfiles keeps for itself")
+        return "" if key == "." else key
+
+    def path(self, name: str) -> str:
+        """Where ``name`` is on this disk. Raises ``NotImplementedError`` if the files are elsewhere."""
+        if not isinstance(self.store, LocalStore):
+            raise NotImplementedError(f"The files are in {self.store}, not on this disk.")
+        key = self.key(name)
+        return self.store.path(key) if key else self.store.root
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        """Whether a file can be saved under ``name``; `save` does not ask, and finds out as it saves."""
+        if self.config.overwrite:
+            return not (max_length and len(name) > max_length)
+        return not self.exists(name) and not (max_length and len(name) > max_length)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        """The name of a file that was to be called ``file_root + file_ext``, which is taken."""
+        if self.config.overwrite:
+            return f"{file_root}{file_ext}"
+        return super().get_alternative_name(file_root, file_ext)
+
+    # Saving.
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """Store ``content`` under ``name`` or, if that is taken, under another; the name that it got.
+
+        With one request if it is small: what is there is not asked before, the store refuses to replace it.
+        """
+        if name is None:
+            name = content.name
+        if not hasattr(content, "chunks"):
+            content = File(content, name)
+        name = str(name)
+        validate_file_name(name, allow_relative_path=True)
+        if hasattr(content, "seek") and getattr(content, "seekable", lambda: True)():
+            content.seek(0)
+        with body_of(content) as body:
+            chosen = self._chosen(name.replace("\\", "/"), body, max_length)
+            validate_file_name(chosen, allow_relative_path=True)
+            token = _saving.set(_Saving(content, body, max_length))
+            try:
+                saved = self._save(chosen, content)
+            finally:
+                _saving.reset(token)
+        validate_file_name(saved, allow_relative_path=True)
+        return saved
+
+    def _chosen(self, name: str, body: Body, max_length: int | None) -> str:
+        """The name to try first."""
+        names = self.config.names
+        try:
+            name = proposed(name, names, _local_now(), _digest(body) if names.content else None)
+            if names.content:
+                _check_length(name, max_length)
+            elif self._names_itself:
+                name = self.get_available_name(name, max_length=max_length)
+            else:
+                validate_file_name(posixpath.basename(name))
+                if max_length and len(name) > max_length:
+                    name = alternative(name, max_length, self.get_alternative_name)
+        except ValueError as error:
+            raise SuspiciousFileOperation(
+                f'Storage can not find an available filename for "{name}": {error}. Please make sure that the '
+                'corresponding file field allows sufficient "max_length".'
+            ) from None
+        return name
+
+    @property
+    def _names_itself(self) -> bool:
+        """Whether the class of a project says which names are available."""
+        return any(
+            getattr(type(self), method) is not getattr(MediaStorage, method)
+            for method in ("get_available_name", "is_name_available", "exists")
+        )
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        saving = _saving.get()
+        if saving is not None and saving.content is content:
+            return self._put(name, saving.body, saving.max_length)
+        with body_of(content) as body:
+            return self._put(name, body, saving.max_length if saving else None)
+
+    def _put(self, name: str, body: Body, max_length: int | None) -> str:
+        """Store ``body`` under ``name``, or another if that is taken; the name."""
+        key = self._file_key(name)
+        self._admit(key, body)
+        if self.config.overwrite:
+            self._send(key, body, "overwrite")
+            return key
+        for _ in range(_TRIES):
+            try:
+                self._send(key, body, "create")
+            except KeyExists:
+                if self.config.names.content and self._has(key, body):
+                    return key
+                key = self._file_key(self._next(name, max_length))
+            else:
+                return key
+        raise FileExistsError(
+            errno.EEXIST, "there already, and so are all other names that get_available_name() gives; to replace "
+            "what is there, set OPTIONS['overwrite']", name,
+        )  # fmt: skip
+
+    def _next(self, name: str, max_length: int | None) -> str:
+        if self._names_itself:
+            return self.get_available_name(name, max_length=max_length)
+        try:
+            return alternative(name, max_length, self.get_alternative_name)
+        except ValueError as error:
+            raise SuspiciousFileOperation(
+                f'Storage can not find an available filename for "{name}": {error}. Please make sure that the '
+                'corresponding file field allows sufficient "max_length".'
+            ) from None
+
+    @cached_property
+    def _hooks(self) -> tuple[Hook, ...]:
+        return inspection_hooks(self.config.inspect)
+
+    def _admit(self, key: str, body: Body) -> None:
+        """Raise `UploadRefused` if ``body`` shall not be stored under ``key``."""
+        check_upload(key, _size(body), _head(body), self.config.safety)
+        if self._hooks:
+            with io.BytesIO(body) if isinstance(body, bytes) else open(body, "rb") as file:
+                inspect_upload(key, file, self._hooks)
+
+    def _send(self, key: str, body: Body, mode: PutMode) -> Stored:
+        media_type = media_type_of(key, self.config.safety, _head(body))
+        with _as_django(key):
+            return self.store.put(key, body, mode=mode, fields=stored_fields(key, media_type, self.config))
+
+    def _has(self, key: str, body: Body) -> bool:
+        """Whether under ``key``, which is made of the bytes of ``body``, is what it says."""
+        stored = self.store.head(key)
+        return stored is not None and stored.size == _size(body)
+
+    def _file_key(self, name: str) -> str:
+        key = self.key(name)
+        if not key:
+            raise SuspiciousFileOperation(f"Could not derive file name from {name!r}")
+        return key
+
+    # What is there.
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        checked_mode(mode)
+        key = self._file_key(name)
+
+        def begin(mode: str) -> Reader | io.FileIO | Spool:
+            verb, both, _ = checked_mode(mode)
+            if verb == "r" and not both:
+                if self._is_local:
+                    return open_regular(self.path(name))
+                with _as_django(key):
+                    return Reader(self.store, key)
+            with _as_django(key):
+                if verb == "x" and self.store.head(key) is not None:
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+                before: Iterable[bytes] = ()
+                if verb == "r" or (verb == "a" and self.store.head(key) is not None):
+                    before = self.store.read(key)
+
+                def store(body: Body) -> None:
+                    self._admit(key, body)
+                    self._send(key, body, "create" if verb == "x" else "overwrite")
+
+                return Spool(store, mode, before)
+
+        return MediaFile(begin, self.path(name) if self._is_local else name, mode)
+
+    def delete(self, name: str) -> None:
+        """Remove ``name``; nothing happens if it is not there. An empty folder on this disk is removed, too."""
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        key = self._file_key(name)
+        if self._is_local and os.path.isdir(path := self.path(name)) and not os.path.islink(path):
+            os.rmdir(path)
+            return
+        with _as_django(key):
+            self.store.delete([key])
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file or folder ``name``."""
+        key = self.key(name)
+        if self._is_local:
+            return os.path.lexists(self.path(name))
+        if not key:
+            return True
+        with _as_django(key):
+            return self.store.head(key) is not None or any(self._folder(f"{key}/"))
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """Folders and files in the folder ``path``, without what belongs to Shipfiles alone."""
+        key = self.key(path)
+        if self._is_local:
+            folders: list[str] = []
+            files: list[str] = []
+            with os.scandir(self.path(path)) as entries:
+                for entry in entries:
+                    (folders if entry.is_dir() else files).append(entry.name)
+        else:
+            with _as_django(key):
+                folders, files = self._folder(f"{key}/" if key else "")
+            if key and not folders and not files:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return [name for name in folders if not _is_ours(name)], [name for name in files if not _is_ours(name)]
+
+    def _folder(self, prefix: str) -> tuple[list[str], list[str]]:
+        if isinstance(self.store, Folders):
+            return self.store.folder(prefix)
+        folders: set[str] = set()
+        files: set[str] = set()
+        for stored in self.store.list(prefix):
+            name, slash, _ = stored.key[len(prefix) :].partition("/")
+            (folders if slash else files).add(name)
+        return sorted(folders), sorted(files)
+
+    def size(self, name: str) -> int:
+        """Size of ``name`` in bytes."""
+        return os.path.getsize(self.path(name)) if self._is_local else self._stored(name).size
+
+    def get_accessed_time(self, name: str) -> datetime:
+        """When ``name`` was last read. Raises ``NotImplementedError`` where the files are not on this disk."""
+        if not self._is_local:
+            raise NotImplementedError(f"{self.store} does not tell when a file was read.")
+        return _moment(os.path.getatime(self.path(name)))
+
+    def get_created_time(self, name: str) -> datetime:
+        """When ``name`` was stored; on disk, when its metadata changed, as Django has it."""
+        return _moment(os.path.getctime(self.path(name)) if self._is_local else self._stored(name).modified)
+
+    def get_modified_time(self, name: str) -> datetime:
+        """When ``name`` was last written."""
+        return _moment(os.path.getmtime(self.path(name)) if self._is_local else self._stored(name).modified)
+
+    def _stored(self, name: str) -> Stored:
+        key = self._file_key(name)
+        with _as_django(key):
+            found = self.store.head(key)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        return found
+
+    # URLs.
+
+    def url(
+        self,
+        name: str | None,
+        parameters: Mapping[str, str] | None = None,
+        expire: float | None = None,
+        http_method: str | None = None,
+    ) -> str:
+        """The URL at which browsers find ``name``."""
+        if self.base_url is None:
+            raise ValueError("This file is not accessible via a URL.")
+        url = urljoin(self.base_url, (filepath_to_uri(name) or "").lstrip("/"))
+        return f"{url}?{urlencode(parameters)}" if parameters else url
+
+    # Without blocking the loop.
+
+    async def asave(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """As `save`."""
+        return await aside(self.save, name, content, max_length)
+
+    async def aopen(self, name: str, mode: str = "rb") -> File[Any]:
+        """As ``open``; the file has ``aread``, ``achunks`` and ``aclose``."""
+        return await aside(self.open, name, mode)
+
+    async def adelete(self, name: str) -> None:
+        """As `delete`."""
+        await aside(self.delete, name)
+
+    async def aexists(self, name: str) -> bool:
+        """As `exists`."""
+        return await aside(self.exists, name)
+
+    async def alistdir(self, path: str) -> tuple[list[str], list[str]]:
+        """As `listdir`."""
+        return await aside(self.listdir, path)
+
+    async def asize(self, name: str) -> int:
+        """As `size`."""
+        return await aside(self.size, name)
+
+    async def aurl(
+        self,
+        name: str | None,
+        parameters: Mapping[str, str] | None = None,
+        expire: float | None = None,
+        http_method: str | None = None,
+    ) -> str:
+        """As `url`."""
+        return await aside(self.url, name, parameters, expire, http_method)
+
+    async def aget_accessed_time(self, name: str) -> datetime:
+        """As `get_accessed_time`."""
+        return await aside(self.get_accessed_time, name)
+
+    async def aget_created_time(self, name: str) -> datetime:
+        """As `get_created_time`."""
+        return await aside(self.get_created_time, name)
+
+    async def aget_modified_time(self, name: str) -> datetime:
+        """As `get_modified_time`."""
+        return await aside(self.get_modified_time, name)
+
+
+def _check_length(name: str, max_length: int | None) -> None:
+    if max_length and len(name) > max_length:
+        raise ValueError(f"it is longer than {max_length} characters")
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(RESERVED)
+
+
+def _digest(body: Body) -> Digest:
+    if isinstance(body, bytes):
+        return digest_bytes(body)
+    with open_regular(body) as file:
+        return digest_stream(file)[0]
+
+
+def _size(body: Body) -> int:
+    return len(body) if isinstance(body, bytes) else os.path.getsize(body)
+
+
+def _head(body: Body) -> bytes:
+    """The first bytes of ``body``."""
+    if isinstance(body, bytes):
+        return body[:_HEAD]
+    with open_regular(body) as file:
+        return file.read(_HEAD) or b""
+
+
+@contextmanager
+def _as_django(name: str) -> Iterator[None]:
+    """What a store says of ``name`` in the words of Django's API."""
+    try:
+        yield
+    except KeyNotFound as error:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
+    except Denied as error:
+        raise PermissionError(errno.EACCES, error.what, name) from error
+    except StoreError as error:
+        if isinstance(error.__cause__, NotADirectoryError):
+            raise FileExistsError(f"{posixpath.dirname(name)} exists and is not a directory.") from error
+        raise
+
+
+def _local_now() -> datetime:
+    """The time of the project's time zone."""
+    return datetime.now(timezone.get_default_timezone())
+
+
+def _moment(seconds: float) -> datetime:
+    """Aware, in UTC, if the project uses time zones; else naive, in the local one."""
+    return datetime.fromtimestamp(seconds, tz=UTC if settings.USE_TZ else None)

@@ -102,7 +102,7 @@ class MediaConfig:
     """Permissions of new files. Default: ``FILE_UPLOAD_PERMISSIONS``."""
     directory_permissions_mode: int | None = None
     """Permissions of new folders. Default: ``FILE_UPLOAD_DIRECTORY_PERMISSIONS``."""
-    store: Any = None
+    store: object = None
     """Another place than ``location``: the URL or dotted path of a store, or a store itself."""
     store_options: Mapping[str, Any] = field(default_factory=dict)
     """The options of a store that is given by its URL."""
