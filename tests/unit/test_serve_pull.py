@@ -626,6 +626,16 @@ def test_places(tmp_path: Path) -> None:
     assert isinstance(open_store(MemoryStore, "here"), MemoryStore)
 
 
+def test_stores_in_memory_are_each_their_own() -> None:
+    first, second = open_store("memory://", "here"), open_store("memory://", "here")
+    first.put("a", b"1")
+    assert isinstance(second, MemoryStore)
+    assert second.head("a") is None
+    for place, options in (("memory://name", {}), ("memory://", {"limits": {}})):
+        with pytest.raises(ConfigError, match="it has no name and no options"):
+            open_store(place, "here", options)
+
+
 @pytest.mark.parametrize(
     ("place", "words"),
     [

@@ -10,7 +10,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from ..config import StaticConfig
 from ..errors import ConfigError, did_you_mean, nearest_names
@@ -25,7 +25,7 @@ _ABSENT = object()
 _LOCAL = frozenset({"location"})
 """What means the place of the build where releases stay on this machine, and a folder in the store here."""
 OURS = frozenset(f.name for f in dataclasses.fields(StaticConfig)) - _LOCAL
-"""The options that mean the same in all classes."""
+"""The options that mean the same in all classes for static files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +41,6 @@ class Other:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One of django-storages' classes."""
-
-    settings: Mapping[str, tuple[str, ...]]
-    """Option → the settings that mean the same."""
-    others: Mapping[str, Other]
-    meant: Callable[[Values], Meant]
-    methods: Mapping[str, str]
-    """Methods that a project's own class may have there, and nobody calls here → what to do instead."""
-    environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Option → variables of the environment, after the settings."""
-    more: tuple[str, ...] = ()
-    """Options of our store that django-storages does not have."""
-    picks: bool = False
-    """Whether a web server is before the store, which picks among variants by what a browser accepts."""
-    unheeded: Callable[[Setting], Iterator[tuple[str, str, str]]] | None = None
-    """As the function `unheeded`, of what only a part of a setting says."""
-
-
-@dataclass(frozen=True, slots=True)
 class Meant:
     """What a project's options and settings mean."""
 
@@ -73,6 +53,35 @@ class Meant:
     """What files under plain names are answered with, if the project says it."""
     faults: tuple[str, ...] = ()
     """What was read as it was meant, and is written otherwise than django-storages would take it."""
+
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True)
+class KindOf(Generic[M]):
+    """One of django-storages' classes; ``M`` is what its options are read as."""
+
+    settings: Mapping[str, tuple[str, ...]]
+    """Option → the settings that mean the same."""
+    others: Mapping[str, Other]
+    meant: Callable[[Values], M]
+    methods: Mapping[str, str]
+    """Methods that a project's own class may have there, and nobody calls here → what to do instead."""
+    environment: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Option → variables of the environment, after the settings."""
+    more: tuple[str, ...] = ()
+    """Options of our store that django-storages does not have."""
+    picks: bool = False
+    """Whether a web server is before the store, which picks among variants by what a browser accepts."""
+    unheeded: Callable[[Setting], Iterator[tuple[str, str, str]]] | None = None
+    """As the function `unheeded`, of what only a part of a setting says."""
+    ours: frozenset[str] = OURS
+    """The options that mean the same in all classes."""
+
+
+Kind: TypeAlias = KindOf[Meant]
+"""One that stands for a storage of static files."""
 
 
 class Values(dict[str, Any]):
@@ -104,7 +113,7 @@ class Values(dict[str, Any]):
         return {name: value for name, value in self.items() if name in known and value not in (None, "")}
 
 
-def split(kind: Kind, options: Mapping[str, Any], storage: type) -> tuple[dict[str, Any], dict[str, Any]]:
+def split(kind: KindOf[Any], options: Mapping[str, Any], storage: type) -> tuple[dict[str, Any], dict[str, Any]]:
     """``options`` as those that all our storages have, and those of the ``kind``.
 
     Raises `ConfigError` for one that there is not, and for one that does nothing here, also if it is an attribute of
@@ -116,7 +125,7 @@ def split(kind: Kind, options: Mapping[str, Any], storage: type) -> tuple[dict[s
     theirs: dict[str, Any] = {}
     for name, value in options.items():
         where = f"OPTIONS[{name!r}]"
-        if name in OURS and name not in kind.settings:
+        if name in kind.ours and name not in kind.settings:
             continue
         if (other := kind.others.get(name)) is not None:
             if _asks(other, value):
@@ -124,9 +133,9 @@ def split(kind: Kind, options: Mapping[str, Any], storage: type) -> tuple[dict[s
         elif name in kind.settings or name in kind.more:
             theirs[name] = value
         else:
-            known = {*OURS, *kind.settings, *kind.more}
+            known = {*kind.ours, *kind.settings, *kind.more}
             raise ConfigError(f"{where} is not an option{did_you_mean(nearest_names(str(name), known))}", sorted(known))
-    return {name: value for name, value in options.items() if name in OURS and name not in kind.settings}, theirs
+    return {name: value for name, value in options.items() if name in kind.ours and name not in kind.settings}, theirs
 
 
 def _asks(other: Other, value: object) -> bool:
@@ -134,7 +143,7 @@ def _asks(other: Other, value: object) -> bool:
     return value is not None and value not in other.nothing
 
 
-def values_of(kind: Kind, theirs: Mapping[str, Any], storage: type, setting: Setting) -> Values:
+def values_of(kind: KindOf[Any], theirs: Mapping[str, Any], storage: type, setting: Setting) -> Values:
     """What ``theirs``, the class ``storage`` of the project, its settings and the environment say together."""
     values = Values()
     for name in (*kind.settings, *kind.more):
@@ -146,7 +155,7 @@ def values_of(kind: Kind, theirs: Mapping[str, Any], storage: type, setting: Set
 
 
 def _value_of(
-    kind: Kind, name: str, theirs: Mapping[str, Any], storage: type, setting: Setting
+    kind: KindOf[Any], name: str, theirs: Mapping[str, Any], storage: type, setting: Setting
 ) -> tuple[object, str | None]:
     if name in theirs:
         return theirs[name], ""
@@ -179,7 +188,7 @@ def _of_project(storage: type) -> Iterator[type]:
         yield cls
 
 
-def meant(kind: Kind, theirs: Mapping[str, Any], storage: type, setting: Setting, base_url: object = None) -> Meant:
+def meant(kind: KindOf[M], theirs: Mapping[str, Any], storage: type, setting: Setting, base_url: object = None) -> M:
     """What a storage of this ``kind`` is to do; ``base_url`` is that among our own options. Raises `ConfigError`."""
     for cls in _of_project(storage):
         for name in kind.methods.keys() & vars(cls).keys():
@@ -197,8 +206,8 @@ def meant(kind: Kind, theirs: Mapping[str, Any], storage: type, setting: Setting
         raise ConfigError(text.rstrip(".") + "." + read, error.options) from None
 
 
-def unheeded(kind: Kind, setting: Setting) -> Iterator[tuple[str, str, str]]:
-    """The settings that would concern static files, and do nothing: name, why, and what to do instead."""
+def unheeded(kind: KindOf[Any], setting: Setting) -> Iterator[tuple[str, str, str]]:
+    """The settings that would concern these files, and do nothing: name, why, and what to do instead."""
     for other in kind.others.values():
         value = setting(other.setting, None) if other.setting else None
         if _asks(other, value):

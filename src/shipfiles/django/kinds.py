@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from ..paths import url_quote
 from ..stores.opening import checked_place
-from .django_storages import Kind, Meant, Other, Setting, Values
+from .django_storages import KindOf, Meant, Other, Setting, Values
+
+if TYPE_CHECKING:
+    from ..stores import azure, google, s3, ssh
 
 _UNSIGNED = "static files are public, and URLs that expire would break pages and style sheets that are cached"
 _READABLE = "Let everybody read the files, by the bucket's policy or through a CDN, and leave it out."
@@ -31,7 +34,7 @@ _GZIPPED = (
 _GZIPPED_TOO = (*_GZIPPED, "application/wasm")
 
 
-def _cache_control(values: Values, word: str, instead: Mapping[str, str]) -> str:
+def cache_control(values: Values, word: str, instead: Mapping[str, str]) -> str:
     """Take Cache-Control out of ``object_parameters``, whose ``word`` for it this is: it is not the same for all files.
 
     ``instead`` says what to do for others that never are. Raises `ConfigError`.
@@ -65,27 +68,31 @@ _METHODS = {
 
 def _s3(values: Values) -> Meant:
     from ..stores.s3 import S3
+
+    choose_key(values)
+    control = cache_control(values, "CacheControl", {"ContentType": _TYPES, "ContentEncoding": _CODINGS})
+    place = checked_place(S3, values.only(S3), "OPTIONS")
+    url, faults = s3_url(values, place)
+    return Meant(place, url, bool(values.get("gzip")), control, faults)
+
+
+def s3_url(values: Values, place: s3.S3) -> tuple[str, tuple[str, ...]]:
+    """Where browsers find what is in ``place``, and what is odd about how it is written. Raises `ConfigError`."""
     from .addresses import checked_protocol, of_domain, of_s3
 
-    _choose_key(values)
-    control = _cache_control(values, "CacheControl", {"ContentType": _TYPES, "ContentEncoding": _CODINGS})
-    place = checked_place(S3, values.only(S3), "OPTIONS")
-    faults: tuple[str, ...] = ()
     protocol = values.text("url_protocol") if values.get("url_protocol") is not None else "https:"
     if not protocol and values.sources.get("url_protocol"):
         protocol = "https:"  # an empty setting counts as none, an empty option as one
     protocol = checked_protocol(protocol)
     if values.text("base_url"):
-        url = values.text("base_url")
-    elif domain := values.text("custom_domain"):
+        return values.text("base_url"), ()
+    if domain := values.text("custom_domain"):
         host, fault = of_domain(domain, protocol, "custom_domain")
-        url, faults = host + url_quote(place.prefix), (f"custom_domain {domain!r} has {fault}",) * bool(fault)
-    else:
-        url = of_s3(place)
-    return Meant(place, url, bool(values.get("gzip")), control, faults)
+        return host + url_quote(place.prefix), (f"custom_domain {domain!r} has {fault}",) * bool(fault)
+    return of_s3(place), ()
 
 
-def _choose_key(values: Values) -> None:
+def choose_key(values: Values) -> None:
     """Leave out what the client of the store finds in the environment itself, and a token that belongs to another."""
     sources = values.sources
     source, secret = sources.get("access_key", ""), sources.get("secret_key", "")
@@ -99,7 +106,7 @@ def _choose_key(values: Values) -> None:
         values.drop("security_token")
 
 
-S3 = Kind(
+S3 = KindOf(
     settings={
         "bucket_name": ("AWS_STORAGE_BUCKET_NAME",),
         "location": ("AWS_LOCATION",),
@@ -158,26 +165,30 @@ S3 = Kind(
 
 def _google(values: Values) -> Meant:
     from ..stores.google import Google
+
+    control = cache_control(values, "cache_control", {"content_type": _TYPES, "content_encoding": _CODINGS})
+    place = checked_place(Google, values.only(Google), "OPTIONS")
+    url, faults = google_url(values, place)
+    return Meant(place, url, bool(values.get("gzip")), control, faults)
+
+
+def google_url(values: Values, place: google.Google) -> tuple[str, tuple[str, ...]]:
+    """As `s3_url`."""
     from .addresses import of_domain, of_google
 
-    control = _cache_control(values, "cache_control", {"content_type": _TYPES, "content_encoding": _CODINGS})
-    place = checked_place(Google, values.only(Google), "OPTIONS")
-    faults: tuple[str, ...] = ()
     if values.text("base_url"):
-        url = values.text("base_url")
-    elif endpoint := values.text("custom_endpoint"):
+        return values.text("base_url"), ()
+    if endpoint := values.text("custom_endpoint"):
         host, fault = of_domain(endpoint, "", "custom_endpoint")
         if host.startswith("//"):
             host, fault = f"https:{host}", "no scheme" + f" and {fault}" * ("closing" in fault)
         else:
             fault = "a closing slash" if "closing" in fault else ""  # a scheme belongs there
-        url, faults = host + url_quote(place.prefix), (f"custom_endpoint {endpoint!r} has {fault}",) * bool(fault)
-    else:
-        url = of_google(place)
-    return Meant(place, url, bool(values.get("gzip")), control, faults)
+        return host + url_quote(place.prefix), (f"custom_endpoint {endpoint!r} has {fault}",) * bool(fault)
+    return of_google(place), ()
 
 
-GOOGLE = Kind(
+GOOGLE = KindOf(
     settings={
         "bucket_name": ("GS_BUCKET_NAME",),
         "location": ("GS_LOCATION",),
@@ -208,26 +219,38 @@ GOOGLE = Kind(
 
 def _azure(values: Values) -> Meant:
     from ..stores.azure import Azure
-    from .addresses import of_azure
 
+    choose_credential(values)
+    control = cache_control(values, "cache_control", {"content_type": _TYPES, "content_encoding": _CODINGS})
+    control = control or values.text("cache_control")
+    values.drop("cache_control")
+    place = checked_place(Azure, values.only(Azure), "OPTIONS")
+    url, faults = azure_url(values, place)
+    return Meant(place, url, cache_control=control, faults=faults)
+
+
+def choose_credential(values: Values) -> None:
+    """Leave out all credentials but the one that counts."""
     # Of several credentials django-storages takes the first of these.
     ways = ("connection_string", "account_key", "sas_token", "token_credential")
     chosen = next((name for name in ways if values.get(name)), None)
     values.drop(*(name for name in ways if name != chosen))
     if chosen == "connection_string":
         values.drop("account_name")  # it is in there
-    control = _cache_control(values, "cache_control", {"content_type": _TYPES, "content_encoding": _CODINGS})
-    control = control or values.text("cache_control")
-    values.drop("cache_control")
-    place = checked_place(Azure, values.only(Azure), "OPTIONS")
+
+
+def azure_url(values: Values, place: azure.Azure) -> tuple[str, tuple[str, ...]]:
+    """As `s3_url`."""
+    from .addresses import of_azure
+
     if values.text("base_url"):
-        return Meant(place, values.text("base_url"), cache_control=control)
+        return values.text("base_url"), ()
     domain = values.text("custom_domain")
     url, fault = of_azure(place, domain)
-    return Meant(place, url, cache_control=control, faults=(f"custom_domain {domain!r} has {fault}",) * bool(fault))
+    return url, (f"custom_domain {domain!r} has {fault}",) * bool(fault)
 
 
-AZURE = Kind(
+AZURE = KindOf(
     settings={
         "azure_container": ("AZURE_CONTAINER",),
         "location": ("AZURE_LOCATION",),
@@ -267,6 +290,11 @@ _KEYS = "Leave it out, and give a key: of the agent, of OpenSSH's configuration,
 
 
 def _ssh(values: Values) -> Meant:
+    return Meant(ssh_place(values), values.text("base_url"))
+
+
+def ssh_place(values: Values) -> ssh.Ssh:
+    """The folder on a server. Raises `ConfigError`."""
     from ..stores.ssh import Ssh
 
     options = values.only(Ssh)
@@ -274,7 +302,7 @@ def _ssh(values: Values) -> Meant:
     root = values.text("root_path").rstrip("/")
     # As there, what is not absolute begins where one is after the login: at home.
     options["root_path"] = root if root.startswith(("/", "~")) else f"~/{root}".rstrip("/")
-    return Meant(checked_place(Ssh, options, "OPTIONS"), values.text("base_url"))
+    return checked_place(Ssh, options, "OPTIONS")
 
 
 def _of_params(given: object, *, strict: bool) -> dict[str, Any]:
@@ -306,7 +334,7 @@ def _unheeded_params(setting: Setting) -> Iterator[tuple[str, str, str]]:
 _PARAMS = {"username": "user", "port": "port", "key_filename": "identity_file"}
 _USUAL = (("allow_agent", True), ("look_for_keys", True), ("compress", False), ("gss_auth", False), ("gss_kex", False))
 
-SFTP = Kind(
+SFTP = KindOf(
     settings={
         "host": ("SFTP_STORAGE_HOST",),
         "root_path": ("SFTP_STORAGE_ROOT",),

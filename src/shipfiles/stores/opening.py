@@ -33,18 +33,21 @@ def open_store(place: object, where: str, options: Mapping[str, Any] | None = No
     A store itself; the absolute path of a folder, or its ``file://`` URL; ``s3://bucket/folder`` with the options of
     `S3`, ``gs://bucket/folder`` with those of `Google`, ``az://container/folder`` with those of `Azure`;
     ``ssh://user@host:port/folder`` with those of `Ssh`, user and port as OpenSSH's configuration says them if they are
-    left out; or the dotted path of a store or of a callable without arguments that gives one. Nothing is asked over the
-    network yet.
+    left out; ``memory://``, a new one that ends with the process; or the dotted path of a store or of a callable
+    without arguments that gives one. Nothing is asked over the network yet.
     """
     if isinstance(place, str) and (scheme := _SCHEME.match(place)):
         if scheme[1].lower() in _BUCKETS:
             return _bucket(place, scheme[1].lower(), options or {}, where)
         if scheme[1].lower() == "ssh":
             return _server(place, options or {}, where)
+        if scheme[1].lower() == "memory":
+            return _memory(place, options or {}, where)
         if scheme[1].lower() != "file":
             raise ConfigError(
                 f"{where}: there is no store for {scheme[1]}:// yet. It can be the absolute path of a folder, a "
-                "file://, s3://, gs://, az:// or ssh:// URL, or a store object of your own or its dotted path."
+                "file://, s3://, gs://, az://, ssh:// or memory:// URL, or a store object of your own or its dotted "
+                "path."
             )
         if options:
             raise ConfigError(f"{where}: a folder has no options.")
@@ -134,6 +137,14 @@ def _server(place: str, options: Mapping[str, Any], where: str) -> Store:
         if value not in (None, "") and found.setdefault(name, value) != value:
             raise ConfigError(f"{where}: {name} is {found[name]!r} in the options and {value!r} in {place!r}.")
     return from_mapping(Ssh, found, where).store()
+
+
+def _memory(place: str, options: Mapping[str, Any], where: str) -> Store:
+    from .memory import MemoryStore
+
+    if options or place[len("memory://") :]:
+        raise ConfigError(f"{where}: memory:// is a new, empty store each time; it has no name and no options.")
+    return MemoryStore()
 
 
 def _absolute(path: str | bytes, where: str) -> str:

@@ -1,0 +1,323 @@
+"""django-storages' classes that have one of our media storages in their place: what their options mean for uploads.
+
+What is the same for static files is in `kinds`. Keys and names stay as they are there, so that nothing has to be moved;
+who may read stays, too, and where nobody can tell it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..errors import ConfigError
+from ..media.config import Access, MediaConfig
+from ..paths import url_quote
+from ..stores.opening import checked_place
+from . import kinds
+from .django_storages import KindOf, Other, Values
+
+if TYPE_CHECKING:
+    from ..serve.origins import Place
+
+_ELSEWHERE = frozenset({"location", "access", "store", "store_options", "serve", "shared", "overwrite"})
+OURS = frozenset(f.name for f in dataclasses.fields(MediaConfig)) - _ELSEWHERE
+"""The options that mean the same in all classes."""
+
+_WHO: Mapping[str, tuple[str, ...]] = {"access": (), "overwrite": (), "allow_overwrite": ()}
+"""Options of ours that decide with theirs what is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMeant:
+    """What a project's options and settings mean."""
+
+    place: Place
+    access: Access
+    url: str = ""
+    """Where browsers find the files of whom nobody asks for a signature; empty for ``MEDIA_URL``."""
+    expires: timedelta | None = None
+    """How long a signed URL works, if it is said."""
+    overwrite: bool | None = None
+    """Whether files are replaced, if it is said."""
+    cache_control: str = ""
+    """What files are answered with, if it is said."""
+    faults: tuple[str, ...] = ()
+    """What was read as it was meant, and is written otherwise than django-storages would take it."""
+
+
+_TYPES = {
+    "type": "Each has its own, by its name; OPTIONS['safety']['media_types'] adds some.",
+    "encoding": "Files are stored as they are given.",
+}
+_STORED = "files are stored as they are given"
+_LEAVE = "Leave it out."
+_PARTS = "parts of large files are sent at the same time, a few at once"
+_METHODS = {
+    "get_default_settings": "Give what it returns as attributes of the class, or in OPTIONS.",
+    "get_object_parameters": "What is the same for all is object_parameters; a file's type comes of its name and of "
+    "OPTIONS['safety']['media_types'].",
+}
+
+
+def _truth(values: Values, name: str, default: bool) -> bool:
+    """Whether ``name`` says yes. Raises `ConfigError` for what is neither that nor no."""
+    value = values.get(name, default)
+    if value is not None and not isinstance(value, bool):
+        raise ConfigError(f"{name} must be True or False, not {value!r}.")
+    return bool(value)
+
+
+def _refuse_gzip(values: Values) -> None:
+    """Raise `ConfigError` if files are to be stored otherwise than they are given."""
+    if values.get("gzip"):
+        raise ConfigError(
+            "gzip is not honoured for media files: their size, their ranges and what a program reads would be those of "
+            "compressed bytes. Leave it out (False) and let a CDN compress what it sends. Files that were stored so "
+            "are read as they are stored: save them again without gzip before you switch"
+        )
+
+
+def _seconds(values: Values, name: str) -> timedelta | None:
+    """The time that ``name`` says; ``None`` if it says none. Raises `ConfigError`."""
+    value = values.get(name)
+    if value is None or value == 0:
+        return None
+    if isinstance(value, timedelta):
+        found = value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        found = timedelta(seconds=value)
+    else:
+        raise ConfigError(f"{name} must be a number of seconds or a timedelta, not {value!r}.")
+    if found <= timedelta(0):
+        raise ConfigError(f"{name} must be some time, not {value!r}.")
+    return found
+
+
+def _overwrite(values: Values, theirs: str) -> bool | None:
+    """Whether files are replaced, in any of the words for it; ``None`` if none is said. Raises `ConfigError`."""
+    said = {name: _truth(values, name, False) for name in ("overwrite", "allow_overwrite", theirs) if name in values}
+    options = {name: value for name, value in said.items() if not values.sources.get(name)} or said
+    if len(set(options.values())) > 1:
+        raise ConfigError(f"{' and '.join(options)} contradict each other: they are words for one thing.")
+    return next(iter(options.values()), None)
+
+
+def _access(values: Values, derived: Access, option: str = "", signs: bool = True) -> Access:
+    """Who may read: as OPTIONS["access"] says, else as django-storages had it.
+
+    ``option`` is that which says whether URLs are signed, if one does. Raises `ConfigError`.
+    """
+    said: Access | None = values.get("access")
+    if said == "signed" and not signs and not values.sources.get(option):
+        raise ConfigError(f"access 'signed' and {option} {values.get(option)!r} contradict each other.")
+    return derived if said is None else said
+
+
+def _check_acl(place: Place, access: Access) -> None:
+    """Raise `ConfigError` if everybody may read what only a view should give."""
+    if access == "private" and (acl := open_acl(place)):
+        raise ConfigError(
+            f"default_acl {acl!r} lets everybody read what access 'private' is to keep. Leave it out; files that are "
+            "in the bucket already keep theirs until it is changed there."
+        )
+
+
+_OPEN = frozenset({"public-read", "public-read-write", "authenticated-read", "publicRead", "authenticatedRead"})
+"""ACLs that let everybody read, or everybody who has an account of the provider."""
+
+
+def open_acl(place: object) -> str:
+    """The ACL of new objects in ``place`` if it lets everybody read; else empty."""
+    parameters = getattr(place, "object_parameters", {})
+    given = parameters.get("ACL") or parameters.get("acl") or getattr(place, "default_acl", None)
+    return given if isinstance(given, str) and given in _OPEN else ""
+
+
+MediaKind: TypeAlias = KindOf[MediaMeant]
+
+# S3.
+
+
+def _s3(values: Values) -> MediaMeant:
+    from ..stores.s3 import S3
+
+    _refuse_gzip(values)
+    kinds.choose_key(values)
+    control = kinds.cache_control(
+        values, "CacheControl", {"ContentType": _TYPES["type"], "ContentEncoding": _TYPES["encoding"]}
+    )
+    own = {name: values.pop(name) for name in _CLOUDFRONT if values.get(name) not in (None, "")}
+    options = values.only(S3)
+    place = checked_place(S3, options, "OPTIONS")
+    asked = _truth(values, "querystring_auth", True)
+    has_domain = bool(values.text("base_url") or values.text("custom_domain"))
+    access = _access(values, "signed" if asked and (own or not has_domain) else "public", "querystring_auth", asked)
+    url, faults = kinds.s3_url(values, place) if access == "public" or (own and has_domain) else ("", ())
+    if access == "signed" and has_domain:
+        if not own:
+            raise ConfigError(
+                "access 'signed' needs cloudfront_key and cloudfront_key_id where browsers are sent to custom_domain "
+                "or base_url: the bucket's own signatures are good at its own address. Give them, or leave that out."
+            )
+        domain = url.removesuffix(url_quote(place.prefix)).rstrip("/")
+        place = checked_place(S3, {**options, **own, "signing_url": domain}, "OPTIONS")
+    _check_acl(place, access)
+    return MediaMeant(
+        place,
+        access,
+        url,
+        _seconds(values, "querystring_expire"),
+        _overwrite(values, "file_overwrite"),
+        control,
+        faults,
+    )
+
+
+_CLOUDFRONT = ("cloudfront_key", "cloudfront_key_id")
+
+
+def _only(others: Mapping[str, Other], names: Iterable[str]) -> dict[str, Other]:
+    return {name: others[name] for name in names}
+
+
+S3: MediaKind = KindOf(
+    settings={
+        **kinds.S3.settings,
+        "querystring_auth": ("AWS_QUERYSTRING_AUTH",),
+        "querystring_expire": ("AWS_QUERYSTRING_EXPIRE",),
+        "cloudfront_key": ("AWS_CLOUDFRONT_KEY",),
+        "cloudfront_key_id": ("AWS_CLOUDFRONT_KEY_ID",),
+        "file_overwrite": ("AWS_S3_FILE_OVERWRITE",),
+        **_WHO,
+    },
+    environment=kinds.S3.environment,
+    more=kinds.S3.more,
+    others={
+        **_only(kinds.S3.others, ("signature_version", "file_name_charset", "proxies", "max_memory_size")),
+        "gzip_content_types": Other(_STORED, _LEAVE, kinds.S3.others["gzip_content_types"].nothing),
+        "use_threads": Other(_PARTS, _LEAVE, (True,), "AWS_S3_USE_THREADS"),
+        "transfer_config": Other(f"it is boto3's, which is not used; {_PARTS}", _LEAVE, (), "AWS_S3_TRANSFER_CONFIG"),
+        "client_config": kinds.S3.others["client_config"],
+        "cloudfront_signer": Other(
+            "it is botocore's, which is not used", "Give cloudfront_key_id and cloudfront_key, the key as PEM."
+        ),
+    },
+    meant=_s3,
+    methods=_METHODS,
+    ours=OURS,
+)
+
+# Google Cloud Storage.
+
+
+def _google(values: Values) -> MediaMeant:
+    from ..stores.google import Google
+
+    _refuse_gzip(values)
+    control = kinds.cache_control(
+        values, "cache_control", {"content_type": _TYPES["type"], "content_encoding": _TYPES["encoding"]}
+    )
+    place = checked_place(Google, values.only(Google), "OPTIONS")
+    asked = _truth(values, "querystring_auth", True)
+    is_public = not asked or place.acl == "publicRead" or values.text("base_url")
+    access = _access(values, "public" if is_public else "signed", "querystring_auth", asked)
+    _check_acl(place, access)
+    url, faults = kinds.google_url(values, place) if access == "public" else ("", ())
+    return MediaMeant(
+        place,
+        access,
+        url,
+        _seconds(values, "expiration") or timedelta(days=1),
+        _overwrite(values, "file_overwrite"),
+        control,
+        faults,
+    )
+
+
+GOOGLE: MediaKind = KindOf(
+    settings={
+        **kinds.GOOGLE.settings,
+        "querystring_auth": ("GS_QUERYSTRING_AUTH",),
+        "expiration": ("GS_EXPIRATION",),
+        "iam_sign_blob": ("GS_IAM_SIGN_BLOB",),
+        "sa_email": ("GS_SA_EMAIL",),
+        "file_overwrite": ("GS_FILE_OVERWRITE",),
+        **_WHO,
+    },
+    more=kinds.GOOGLE.more,
+    others={
+        **_only(kinds.GOOGLE.others, ("max_memory_size",)),
+        "gzip_content_types": Other(_STORED, _LEAVE, kinds.GOOGLE.others["gzip_content_types"].nothing),
+    },
+    meant=_google,
+    methods=_METHODS,
+    ours=OURS,
+)
+
+# Azure Blob Storage.
+
+
+def _azure(values: Values) -> MediaMeant:
+    from ..stores.azure import Azure
+
+    kinds.choose_credential(values)
+    control = kinds.cache_control(
+        values, "cache_control", {"content_type": _TYPES["type"], "content_encoding": _TYPES["encoding"]}
+    )
+    control = control or values.text("cache_control")
+    values.drop("cache_control")
+    place = checked_place(Azure, values.only(Azure), "OPTIONS")
+    expires = _seconds(values, "expiration_secs")
+    if expires is None and place.sas_token is not None and values.get("access") is None:
+        raise ConfigError(
+            "access is needed with sas_token: django-storages puts the token itself into every URL, and Shipfiles does "
+            "not. 'private' lets a view decide; 'public' is for a container that everybody may read; for 'signed' "
+            "give account_key in place of the token, and expiration_secs."
+        )
+    access = _access(values, "public" if expires is None else "signed")
+    url, faults = kinds.azure_url(values, place) if access == "public" else ("", ())
+    return MediaMeant(place, access, url, expires, _overwrite(values, "overwrite_files"), control, faults)
+
+
+AZURE: MediaKind = KindOf(
+    settings={
+        **kinds.AZURE.settings,
+        "expiration_secs": ("AZURE_URL_EXPIRATION_SECS",),
+        "overwrite_files": ("AZURE_OVERWRITE_FILES",),
+        **_WHO,
+    },
+    more=kinds.AZURE.more,
+    others={
+        **_only(kinds.AZURE.others, ("timeout", "max_memory_size", "api_version", "client_options")),
+        "upload_max_conn": Other(_PARTS, _LEAVE, (2,), "AZURE_UPLOAD_MAX_CONN"),
+        "default_content_type": Other(
+            "a type that nobody knows is application/octet-stream", _TYPES["type"], ("application/octet-stream",)
+        ),
+    },
+    meant=_azure,
+    methods=_METHODS,
+    ours=OURS,
+)
+
+# SFTP.
+
+
+def _ssh(values: Values) -> MediaMeant:
+    access = _access(values, "public")
+    return MediaMeant(
+        kinds.ssh_place(values), access, values.text("base_url"), overwrite=_overwrite(values, "overwrite")
+    )
+
+
+SFTP: MediaKind = KindOf(
+    settings={**kinds.SFTP.settings, **_WHO},
+    more=kinds.SFTP.more,
+    others=kinds.SFTP.others,
+    meant=_ssh,
+    methods=kinds.SFTP.methods,
+    unheeded=kinds.SFTP.unheeded,
+    ours=OURS,
+)
