@@ -14,10 +14,13 @@ from .object_connection import Limits, checked_endpoint, trust
 from .object_fields import PARAMETERS, checked_parameters, folder
 from .objects import ObjectStore
 from .permissions import AZURE, Verb
+from .signing.azure import AzureSigner
+from .signing.signer import Signer
 
 # https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 _CONTAINER = re.compile(r"(?!.*--)[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]|\$root|\$web")
 _ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_KEYS = ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY")  # as obstore finds it
 _SCOPE = "https://storage.azure.com/.default"
 
 
@@ -52,6 +55,9 @@ class Azure:
     object_parameters: Mapping[str, object] = field(default_factory=dict)
     """What every object gets unless its put says otherwise: ``cache_control``, ``content_disposition``,
     ``content_encoding``, ``content_language``, ``content_type``, ``metadata``."""
+    signing_url: str | None = None
+    """The address of the container for browsers, where it is another than that which the store is asked at:
+    ``https://files.example.com/container``. Signed URLs are made for it."""
     limits: Limits = field(default_factory=Limits)
     """How long the store is waited for."""
 
@@ -75,6 +81,8 @@ class Azure:
             raise ConfigError("account_name is in the connection_string already: give one of them.")
         if self.endpoint_url is not None:
             checked_endpoint(self.endpoint_url)
+        if self.signing_url is not None:
+            checked_endpoint(self.signing_url, "signing_url")
         folder(self.location)
         self.access()
         _ = self.fields
@@ -134,6 +142,21 @@ class Azure:
     def write_headers(self, key: str) -> Mapping[str, str]:  # noqa: ARG002
         """None: who may read is the container's to say."""
         return {}
+
+    def signer(self) -> Signer:
+        """What signs URLs with the account's key. Raises `ConfigError` without one."""
+        found = self.access()
+        key = found.get("account_key")
+        if key is None and found.get("credential_type") is None and self.token_credential is None:
+            key = next((key for name in _KEYS if (key := os.environ.get(name))), None)
+        if key is None:
+            # A SAS of the container would let whoever gets a URL do with all of it what the store may.
+            raise ConfigError(
+                "Nothing to sign URLs with: give account_key, or a connection_string that has it. A sas_token and a "
+                "token_credential let the store in, but cannot sign for one file."
+            )
+        address = self.signing_url or f"{found['endpoint'].rstrip('/')}/{self.azure_container}"
+        return AzureSigner(found["account_name"], key, self.azure_container, address)
 
     def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..errors import ConfigError
+from .google_connection import Engine
 from .google_objects import CopyingGoogleStore, GoogleStore
 from .object_connection import Limits, checked_endpoint
 from .object_fields import PARAMETERS, STORAGE_CLASS, checked_parameters, folder, is_record
 from .permissions import GOOGLE, Verb
+from .signing.google import GoogleSigner, Hand, hmac_hand, iam_hand, key_hand
+from .signing.signer import Signer
 
 # https://docs.cloud.google.com/storage/docs/buckets#naming
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -50,6 +54,18 @@ class Google:
     ``content_encoding``, ``content_language``, ``content_type``, ``metadata``, ``storage_class``, ``acl``."""
     blob_chunk_size: int = 8 << 20
     """How much of a file of more than 5 MiB one request sends; a multiple of 256 KiB. Bytes."""
+    hmac_access_id: str | None = None
+    """The id of an HMAC key, with which URLs are signed instead of ``credentials``."""
+    hmac_secret: str | None = field(default=None, repr=False)
+    """The HMAC key."""
+    iam_sign_blob: bool = False
+    """Whether Google signs URLs with a key of its own, where the credentials have none: a request for each URL that was
+    not signed lately."""
+    sa_email: str | None = None
+    """The service account that signs then. Default: that of the credentials."""
+    signing_url: str | None = None
+    """The address of the bucket for browsers, where it is another than Google's: ``https://files.example.com``. Signed
+    URLs are made for it."""
     limits: Limits = field(default_factory=Limits)
     """How long the store is waited for."""
 
@@ -63,8 +79,6 @@ class Google:
         "custom_endpoint": (None, "it is the address that pages use: say it as base_url. The API's is endpoint_url"),
         "querystring_auth": (False, "static files are public, their URLs are not signed"),
         "expiration": (None, "static files are public, their URLs are not signed"),
-        "iam_sign_blob": (False, "static files are public, their URLs are not signed"),
-        "sa_email": (None, "static files are public, their URLs are not signed"),
         "file_overwrite": (True, "files of one name with other bytes get other hashed names"),
         "gzip": (False, "files are compressed when they are built: see OPTIONS['compress']"),
         "gzip_content_types": (None, "files are compressed when they are built: see OPTIONS['compress']"),
@@ -84,6 +98,12 @@ class Google:
             )
         if self.endpoint_url is not None:
             checked_endpoint(self.endpoint_url)
+        if self.signing_url is not None:
+            checked_endpoint(self.signing_url, "signing_url")
+        if (self.hmac_access_id is None) != (self.hmac_secret is None):
+            raise ConfigError("hmac_access_id and hmac_secret belong together: give both or neither.")
+        if self.iam_sign_blob and self.hmac_secret is not None:
+            raise ConfigError("iam_sign_blob and hmac_secret are two ways to sign: give one of them.")
         folder(self.location)
         _ = self.acl, self.fields
 
@@ -134,6 +154,22 @@ class Google:
     def chunk_size(self) -> int:
         """How much of a large body one request sends. Bytes."""
         return self.blob_chunk_size
+
+    def signer(self) -> Signer:
+        """What signs URLs."""
+        endpoint = self.endpoint_url or os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
+        endpoint = endpoint if "//" in endpoint else f"http://{endpoint}"
+        return GoogleSigner(self.signing_url or f"{endpoint.rstrip('/')}/{self.bucket_name}", self._hand)
+
+    def _hand(self) -> Hand:
+        """Who signs. Raises `ConfigError`, and `StoreError` where Google must be asked."""
+        if self.hmac_access_id is not None and self.hmac_secret is not None:
+            return hmac_hand(self.hmac_access_id, self.hmac_secret)
+        module = Engine(self.extra)
+        credentials = self._credentials(module)
+        if credentials is None:
+            credentials = module.default_credentials()
+        return iam_hand(credentials, self.sa_email) if self.iam_sign_blob else key_hand(credentials)
 
     def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:  # noqa: ARG002
         """A client of Google's; ``module`` is an `Engine`. Raises `ConfigError`, and what google-auth raises."""

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from ..errors import ConfigError, Denied, KeyNotFound, NoAnswer, StoreError
 from .object_connection import Connection, Limits, Service, Session
 from .object_faults import OWN_OPTIONS, OtherVersion, broken, refusal
+from .signing.google import SCOPES
 
 _T = TypeVar("_T")
 
@@ -65,6 +66,17 @@ class Engine:
             self.api_errors.GoogleAPIError, self.auth_errors.GoogleAuthError, self.requests.RequestException,
             self.urllib3_errors.HTTPError, self.corruption, self.invalid_response, OSError, ValueError,
         )  # fmt: skip
+
+    def default_credentials(self) -> Any:
+        """Those that Google's client finds itself. Raises `ConfigError`."""
+        try:
+            credentials, _ = import_module("google.auth").default(scopes=SCOPES)
+        except self.auth_errors.GoogleAuthError:
+            raise ConfigError(
+                "No credentials of Google are found. Give the option credentials, or set "
+                "GOOGLE_APPLICATION_CREDENTIALS to the path of a key, or run where a service account is attached."
+            ) from None
+        return credentials
 
     def hear(self, response: Any, **_options: Any) -> None:
         """Note an answer, of which the client tells only some."""

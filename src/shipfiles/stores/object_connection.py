@@ -22,6 +22,7 @@ from ..regular import open_regular
 from .engine import call, engine
 from .object_faults import Unheard, fault
 from .permissions import Verb
+from .signing.signer import Signer
 
 _T = TypeVar("_T")
 
@@ -64,18 +65,18 @@ class Limits:
         }
 
 
-def checked_endpoint(url: str) -> None:
-    """Raise `ConfigError` unless ``url`` can be the address of a store."""
+def checked_endpoint(url: str, option: str = "endpoint_url") -> None:
+    """Raise `ConfigError` unless ``url`` can be the address of a store, as the ``option`` has it."""
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ConfigError("endpoint_url is no URL.") from None
+        raise ConfigError(f"{option} is no URL.") from None
     if parts.username or parts.password:
-        raise ConfigError("endpoint_url must not hold credentials: give them in options of their own.")
+        raise ConfigError(f"{option} must not hold credentials: give them in options of their own.")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ConfigError(
-            f"endpoint_url must be the address of a store, https://s3.example.com, not {url.partition('?')[0]!r}"
+            f"{option} must be the address of a store, https://s3.example.com, not {url.partition('?')[0]!r}"
             + (" with a query." if "?" in url else ".")
         )
 
@@ -155,6 +156,10 @@ class Service(Protocol):
 
     def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""
+        ...
+
+    def signer(self) -> Signer:
+        """What signs URLs. Raises `ConfigError` if the options cannot be for that."""
         ...
 
 

@@ -29,7 +29,8 @@ from .object_connection import Connection, Limits, Service
 from .object_faults import OtherVersion, no_such_place
 from .object_fields import as_headers, canonical, marked, tokens_of, told, without_token
 from .permissions import Verb
-from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
+from .signing.signer import Signer
+from .store import Body, Grant, PutMode, Stored, check_digest, check_key, chunks_of
 
 _CHUNK = 1 << 20
 _PART = 5 << 20  # the least that S3 takes as a part of an upload, and the most that is held whole
@@ -55,6 +56,7 @@ class ObjectStore:
         self._service = service
         self._connection = Connection(service, service.limits)
         self._patient = self
+        self._signer: Signer | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._service.name!r})"
@@ -230,6 +232,14 @@ class ObjectStore:
                 batch = []
         if batch:
             self._delete(batch)
+
+    def signed_url(self, key: str, grant: Grant) -> str:
+        """See `Signs`."""
+        check_key(key)
+        holder = self._patient
+        if holder._signer is None:
+            holder._signer = self._service.signer()
+        return holder._signer.url(self._path(key), grant)
 
     @property
     def relies_on_conditions(self) -> bool:

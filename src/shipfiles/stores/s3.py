@@ -16,6 +16,8 @@ from .object_fields import checked_parameters, folder, is_record
 from .objects import CopyingObjectStore, ObjectStore
 from .permissions import Verb
 from .providers import PROVIDERS, Provider, ProviderName, provider_at
+from .s3_signing import check_signing, signer_of
+from .signing.signer import Signer
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -84,6 +86,17 @@ class S3:
     """False asks a provider without encryption. An ``endpoint_url`` says it itself."""
     verify: bool | str | None = None
     """False trusts every certificate; a path is that of certificates to trust beside the system's."""
+    signing_url: str | None = None
+    """The address at which browsers find the bucket, where it is another than that which the store is asked at:
+    ``https://d111111abcdef8.cloudfront.net``, or ``https://files.example.com/bucket`` for a MinIO that the
+    application knows as ``http://minio:9000``. Signed URLs are made for it, by CloudFront's rules if
+    ``cloudfront_key_id`` is given."""
+    cloudfront_key_id: str | None = None
+    """The id of a public key that the CloudFront distribution at ``signing_url`` trusts."""
+    cloudfront_key: object = field(default=None, repr=False)
+    """The private key that belongs to it, RSA or ECDSA: the text of its PEM file; needs ``shipfiles[cloudfront]``."""
+    cloudfront_signer: object = field(default=None, repr=False)
+    """Instead of the two: botocore's ``CloudFrontSigner``, or what has its method ``generate_presigned_url``."""
     limits: Limits = field(default_factory=Limits)
     """How long the store is waited for."""
 
@@ -109,6 +122,7 @@ class S3:
             raise ConfigError("default_acl: objects have no ACL at this provider. Make the bucket public there.")
         folder(self.location)
         _ = self.fields
+        check_signing(self)
 
     def store(self) -> ObjectStore:
         """The bucket as a store."""
@@ -216,12 +230,20 @@ class S3:
             f"{otherwise}"
         )
 
+    @property
+    def virtual(self) -> bool:
+        """Whether the bucket's name is in the host name."""
+        if self.addressing_style in (None, "auto"):
+            return self.endpoint() is None and "." not in self.bucket_name
+        return self.addressing_style == "virtual"
+
+    def signer(self) -> Signer:
+        """What signs URLs: see `signer_of`. Raises `ConfigError`."""
+        return signer_of(self)
+
     def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""
-        endpoint = self.endpoint()
-        virtual = self.addressing_style == "virtual"
-        if self.addressing_style in (None, "auto"):
-            virtual = endpoint is None and "." not in self.bucket_name
+        endpoint, virtual = self.endpoint(), self.virtual
         config: dict[str, Any] = {"virtual_hosted_style_request": virtual, "conditional_put": "etag"}
         if endpoint is not None:
             address = urlsplit(endpoint)

@@ -1,0 +1,1 @@
+"""Signed URLs, one module for each way of signing. Nothing here asks anybody."""
