@@ -1,22 +1,43 @@
-"""The options of a media storage, and the store that they mean."""
+"""The options of a media storage, the store that they mean, and what its links are signed with."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.crypto import salted_hmac
 
 from ..config import from_mapping
 from ..errors import ConfigError
-from ..media.config import MediaConfig
+from ..media.config import MediaConfig, SignedConfig
 from ..stores.local import LocalStore
-from ..stores.opening import open_store
+from ..stores.opening import of_url, open_store
 from ..stores.store import Store
+from . import django_storages, media_kinds
+from .media_kinds import MediaKind, MediaMeant
 
 if TYPE_CHECKING:
+    from ..serve.origins import Place
     from .media_storage import MediaStorage
+
+_SALT = "shipfiles.media.links"
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedMedia(MediaConfig):
+    """The options of a storage whose files are in a bucket or on another server."""
+
+    place: Place = field(kw_only=True)
+    """Which, and the way to it. ``store`` is its name."""
+    replaced_there: bool = False
+    """Whether django-storages would replace a file where this storage does not, and nobody has said which is wanted."""
+    faults: tuple[str, ...] = ()
+    """What was read as it was meant, and is written otherwise than it should be."""
 
 
 def media_config(storage_class: type[MediaStorage], options: Mapping[str, Any]) -> MediaConfig:
@@ -25,27 +46,102 @@ def media_config(storage_class: type[MediaStorage], options: Mapping[str, Any]) 
     What they leave to Django's settings stays ``None``: these may change while tests run. Raises
     ``ImproperlyConfigured`` for an unknown or wrong option.
     """
-    given = dict(options)
-    if "allow_overwrite" in given:  # as FileSystemStorage calls it
-        given["overwrite"] = given.pop("allow_overwrite")
-    for name in ("location", "base_url"):
-        if given.get(name) is not None:
-            given[name] = os.fspath(given[name]) if name == "location" else str(given[name])
     try:
-        return from_mapping(MediaConfig, given)
+        given = dict(options)
+        kind = storage_class.kind
+        if kind is None and isinstance(given.get("store"), str):
+            kind, given = _of_store_url(given)
+        return _local_config(given) if kind is None else _placed_config(kind, storage_class, given)
     except ConfigError as error:
         raise ImproperlyConfigured(f"{storage_class.__qualname__}: {error}") from None
 
 
+def _of_store_url(options: dict[str, Any]) -> tuple[MediaKind | None, dict[str, Any]]:
+    """What OPTIONS["store"] names, if that is a bucket or a server, and the options that it has."""
+    more = options.get("store_options", {})
+    if not isinstance(more, Mapping):
+        raise ConfigError(f"OPTIONS['store_options'] must be a dict of options, not {type(more).__name__}.")
+    given = {name: value for name, value in options.items() if name not in ("store", "store_options")}
+    if twice := sorted(given.keys() & more.keys()):
+        raise ConfigError(f"{', '.join(twice)} must be in OPTIONS or in OPTIONS['store_options'], not in both.")
+    scheme, found = of_url(options["store"], {**more, **given}, "OPTIONS['store']")
+    return (media_kinds.OF_SCHEME[scheme], found) if scheme else (None, options)
+
+
+def _local_config(given: dict[str, Any]) -> MediaConfig:
+    if "allow_overwrite" in given:  # as FileSystemStorage calls it
+        value = given.pop("allow_overwrite")
+        if given.setdefault("overwrite", value) != value:
+            raise ConfigError("OPTIONS['overwrite'] and ['allow_overwrite'] contradict each other.")
+    if given.get("base_url") is not None:
+        given["base_url"] = str(given["base_url"])  # which may be a lazy one
+    if given.get("store") is not None and given.get("location") is not None:
+        raise ConfigError("OPTIONS['store'] and ['location'] are two places: give one of them.")
+    try:
+        return from_mapping(MediaConfig, given)
+    except ConfigError as error:
+        theirs = sorted(given.keys() & media_kinds.WORDS) if error.options else ()
+        if theirs:
+            raise ConfigError(
+                f"OPTIONS['{theirs[0]}'] is an option of a store. Say which in OPTIONS['store'], as "
+                "s3://bucket/folder, gs://, az:// or ssh://, or use S3-, Google-, Azure- or SFTPMediaStorage.",
+                error.options,
+            ) from None
+        raise
+
+
+def _placed_config(kind: MediaKind, storage_class: type, options: dict[str, Any]) -> PlacedMedia:
+    ours, theirs = django_storages.split(kind, options, storage_class)
+    meant = django_storages.meant(kind, theirs, storage_class, _setting, ours.get("base_url"))
+    ours |= {
+        "access": meant.access,
+        "overwrite": bool(meant.overwrite),
+        "base_url": meant.url or None,
+        "store": meant.place.name,
+        "signed": _signed(ours.get("signed", {}), meant),
+    }
+    if meant.cache_control:
+        ours.setdefault("cache_control", meant.cache_control)
+    config = from_mapping(MediaConfig, ours)
+    values = {f.name: getattr(config, f.name) for f in dataclasses.fields(MediaConfig)}
+    from_settings = any(kind.settings.values())  # else the project has never had it at django-storages
+    unsaid = from_settings and meant.replaces and meant.overwrite is None
+    return PlacedMedia(**values, place=meant.place, replaced_there=unsaid, faults=meant.faults)
+
+
+def _signed(given: object, meant: MediaMeant) -> object:
+    """OPTIONS["signed"], in which ``expires`` is as django-storages calls it if it is said there alone."""
+    if meant.expires is None or isinstance(given, SignedConfig) or not isinstance(given, Mapping):
+        return given
+    return {"expires": meant.expires, **given}
+
+
+def _setting(name: str, default: object) -> object:
+    return getattr(settings, name, default)
+
+
 def media_store(config: MediaConfig, storage: MediaStorage) -> Store:
     """The store in which the files of ``storage`` are. Raises ``ImproperlyConfigured``."""
+    if isinstance(config, PlacedMedia):
+        return config.place.store()
+    modes = {"file_mode": storage.file_permissions_mode, "folder_mode": storage.directory_permissions_mode}
     if config.store is None:
-        return LocalStore(
-            storage.location,
-            file_mode=storage.file_permissions_mode,
-            folder_mode=storage.directory_permissions_mode,
-        )
+        return LocalStore(storage.location, **modes)
     try:
-        return open_store(config.store, "OPTIONS['store']", config.store_options)
+        store = open_store(config.store, "OPTIONS['store']", config.store_options)
     except ConfigError as error:
         raise ImproperlyConfigured(str(error)) from None
+    # A folder by its path or URL has the permissions that the options say; an object of the project's own, its own.
+    is_named = isinstance(config.store, (str, os.PathLike)) and "/" in os.fspath(config.store)
+    return LocalStore(store.root, **modes) if is_named and isinstance(store, LocalStore) else store
+
+
+def link_keys(config: MediaConfig) -> tuple[bytes, ...]:
+    """What our own links are signed with: the first; and those with which they were signed before.
+
+    A key that is made of Django's is another than any that Django signs with itself.
+    """
+    if config.signed.key:
+        return (config.signed.key.encode(),)
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return tuple(salted_hmac(_SALT, b"", secret=secret, algorithm="sha256").digest() for secret in secrets)

@@ -22,7 +22,14 @@ from .django_storages import KindOf, Other, Values
 if TYPE_CHECKING:
     from ..serve.origins import Place
 
-_ELSEWHERE = frozenset({"location", "access", "store", "store_options", "serve", "shared", "overwrite"})
+_FOLDER: Mapping[str, Other] = {
+    "file_permissions_mode": Other("objects have no permissions of files", "Leave it out."),
+    "directory_permissions_mode": Other("there are no folders", "Leave it out."),
+    "serve": Other("browsers are sent to the bucket", "Leave it out.", (False,)),
+    "shared": Other("all instances see one bucket", "Leave it out.", (True,)),
+}
+"""What is for a folder of this machine alone."""
+_ELSEWHERE = frozenset({"location", "access", "overwrite", "store", "store_options", *_FOLDER})
 OURS = frozenset(f.name for f in dataclasses.fields(MediaConfig)) - _ELSEWHERE
 """The options that mean the same in all classes."""
 
@@ -44,6 +51,8 @@ class MediaMeant:
     """Whether files are replaced, if it is said."""
     cache_control: str = ""
     """What files are answered with, if it is said."""
+    replaces: bool = False
+    """Whether django-storages replaces files if nobody says whether."""
     faults: tuple[str, ...] = ()
     """What was read as it was meant, and is written otherwise than django-storages would take it."""
 
@@ -172,7 +181,8 @@ def _s3(values: Values) -> MediaMeant:
         _seconds(values, "querystring_expire"),
         _overwrite(values, "file_overwrite"),
         control,
-        faults,
+        replaces=True,
+        faults=faults,
     )
 
 
@@ -196,6 +206,7 @@ S3: MediaKind = KindOf(
     environment=kinds.S3.environment,
     more=kinds.S3.more,
     others={
+        **_FOLDER,
         **_only(kinds.S3.others, ("signature_version", "file_name_charset", "proxies", "max_memory_size")),
         "gzip_content_types": Other(_STORED, _LEAVE, kinds.S3.others["gzip_content_types"].nothing),
         "use_threads": Other(_PARTS, _LEAVE, (True,), "AWS_S3_USE_THREADS"),
@@ -233,7 +244,8 @@ def _google(values: Values) -> MediaMeant:
         _seconds(values, "expiration") or timedelta(days=1),
         _overwrite(values, "file_overwrite"),
         control,
-        faults,
+        replaces=True,
+        faults=faults,
     )
 
 
@@ -249,6 +261,7 @@ GOOGLE: MediaKind = KindOf(
     },
     more=kinds.GOOGLE.more,
     others={
+        **_FOLDER,
         **_only(kinds.GOOGLE.others, ("max_memory_size",)),
         "gzip_content_types": Other(_STORED, _LEAVE, kinds.GOOGLE.others["gzip_content_types"].nothing),
     },
@@ -279,7 +292,7 @@ def _azure(values: Values) -> MediaMeant:
         )
     access = _access(values, "public" if expires is None else "signed")
     url, faults = kinds.azure_url(values, place) if access == "public" else ("", ())
-    return MediaMeant(place, access, url, expires, _overwrite(values, "overwrite_files"), control, faults)
+    return MediaMeant(place, access, url, expires, _overwrite(values, "overwrite_files"), control, faults=faults)
 
 
 AZURE: MediaKind = KindOf(
@@ -291,6 +304,7 @@ AZURE: MediaKind = KindOf(
     },
     more=kinds.AZURE.more,
     others={
+        **_FOLDER,
         **_only(kinds.AZURE.others, ("timeout", "max_memory_size", "api_version", "client_options")),
         "upload_max_conn": Other(_PARTS, _LEAVE, (2,), "AZURE_UPLOAD_MAX_CONN"),
         "default_content_type": Other(
@@ -315,9 +329,28 @@ def _ssh(values: Values) -> MediaMeant:
 SFTP: MediaKind = KindOf(
     settings={**kinds.SFTP.settings, **_WHO},
     more=kinds.SFTP.more,
-    others=kinds.SFTP.others,
+    others={
+        **kinds.SFTP.others,
+        "file_permissions_mode": Other("file_mode says it of files on a server", "Use that."),
+        "directory_permissions_mode": Other("dir_mode says it of folders on a server", "Use that."),
+        "serve": Other("files of a server are given out by it, or by a view", "Leave it out.", (False,)),
+        "shared": Other("all instances see one server", "Leave it out.", (True,)),
+    },
     meant=_ssh,
     methods=kinds.SFTP.methods,
     unheeded=kinds.SFTP.unheeded,
     ours=OURS,
 )
+
+OF_SCHEME: Mapping[str, MediaKind] = {
+    scheme: dataclasses.replace(kind, settings=dict.fromkeys(kind.settings, ()), environment={})
+    for scheme, kind in {"s3": S3, "gs": GOOGLE, "az": AZURE, "ssh": SFTP}.items()
+}
+"""Those of a store that is given by its URL: no setting or variable says which or whose it is."""
+
+WORDS = frozenset(
+    {name for kind in OF_SCHEME.values() for name in (*kind.settings, *kind.more, *kind.others)}
+    - {f.name for f in dataclasses.fields(MediaConfig)}
+    - {"allow_overwrite"}
+)
+"""The options that belong to a store."""

@@ -37,9 +37,9 @@ from ..stores.local import LocalStore
 from ..stores.store import Body, Folders, PutMode, Store, Stored
 from ..work import aside
 from .contents import body_of
-from .django_storages import Kind
 from .media_conf import media_config, media_store
 from .media_files import MediaFile, Reader, Spool, checked_mode
+from .media_kinds import MediaKind
 
 _HEAD = 4096
 _TRIES = 100
@@ -69,7 +69,7 @@ class MediaStorage(Storage):
     or not at all.
     """
 
-    kind: ClassVar[Kind | None] = None
+    kind: ClassVar[MediaKind | None] = None
     config: MediaConfig
 
     def __init__(self, *arguments: Any, **options: Any) -> None:

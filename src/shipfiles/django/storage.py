@@ -1,5 +1,6 @@
 """The storages that Django's STORAGES setting names."""
 
+from .media_places import AzureMediaStorage, GoogleMediaStorage, S3MediaStorage, SFTPMediaStorage
 from .media_storage import MediaStorage
 from .static_storage import (
     AzureStaticStorage,
@@ -10,6 +11,6 @@ from .static_storage import (
 )
 
 __all__ = [
-    "AzureStaticStorage", "GoogleStaticStorage", "MediaStorage", "S3StaticStorage", "SFTPStaticStorage",
-    "StaticStorage",
+    "AzureMediaStorage", "AzureStaticStorage", "GoogleMediaStorage", "GoogleStaticStorage", "MediaStorage",
+    "S3MediaStorage", "S3StaticStorage", "SFTPMediaStorage", "SFTPStaticStorage", "StaticStorage",
 ]  # fmt: skip

@@ -107,12 +107,16 @@ class MediaConfig:
     store_options: Mapping[str, Any] = field(default_factory=dict)
     """The options of a store that is given by its URL."""
     overwrite: bool = False
-    """Whether a file that is saved under a name that is taken replaces the other; else it gets another name."""
+    """Whether a file that is saved under a name that is taken replaces the other; else it gets another name. Django
+    calls it ``allow_overwrite``, which is read, too."""
     access: Access = "public"
     """``public``: whoever knows the URL; ``signed``: whoever has one that was signed, for a while; ``private``: whom
-    the view lets that ``protected`` made."""
+    the view lets that ``protected`` made. Default for a bucket: ``signed``, unless its options say otherwise."""
     serve: bool = False
     """Whether the middleware and the apps serve files of this machine below ``base_url``."""
+    shared: bool | None = None
+    """Whether all instances of the site see the same ``location``, on a disk that they share: True or, where there is
+    one instance and will be no other, False. Nothing but a check asks for it."""
     names: NamesConfig = field(default_factory=NamesConfig)
     signed: SignedConfig = field(default_factory=SignedConfig)
     delivery: DeliveryConfig = field(default_factory=DeliveryConfig)

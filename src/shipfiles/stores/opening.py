@@ -74,26 +74,45 @@ def _bucket(place: str, scheme: str, options: Mapping[str, Any], where: str) -> 
     if scheme == "s3":
         from .s3 import S3
 
-        kind, bucket_option = S3, "bucket_name"
+        kind = S3
     elif scheme == "gs":
         from .google import Google
 
-        kind, bucket_option = Google, "bucket_name"
+        kind = Google
     else:
         from .azure import Azure
 
-        kind, bucket_option = Azure, "azure_container"
+        kind = Azure
+    found = _of_bucket(place, scheme, _honoured(options, getattr(kind, "not_honoured", {}), where), where)
+    return checked_place(kind, found, where).store()
+
+
+_BUCKET_OPTION = {"s3": "bucket_name", "gs": "bucket_name", "az": "azure_container"}
+
+
+def of_url(place: str, options: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
+    """The scheme of a URL that names a bucket or a server, and ``options`` with what the URL says; empty and those for
+    what is not such a URL. Raises `ConfigError` if the two contradict each other.
+    """
+    found = _SCHEME.match(place)
+    scheme = found[1].lower() if found else ""
+    if scheme in _BUCKETS:
+        return scheme, _of_bucket(place, scheme, options, where)
+    return (scheme, _of_server(place, options, where)) if scheme == "ssh" else ("", dict(options))
+
+
+def _of_bucket(place: str, scheme: str, options: Mapping[str, Any], where: str) -> dict[str, Any]:
     bucket, _, location = place[len(scheme) + 3 :].partition("/")
     if "@" in bucket:
         raise ConfigError(f"{where}: credentials do not belong in the URL of a store, but in options of their own.")
     if "?" in place or "#" in place:
         # Not shown: somebody may have put a key behind it.
         raise ConfigError(f"{where} must be {scheme}://bucket/folder; options are given besides, not behind ? or #.")
-    found = _honoured(options, getattr(kind, "not_honoured", {}), where)
-    for name, value in ((bucket_option, bucket), ("location", location.strip("/"))):
+    found = dict(options)
+    for name, value in ((_BUCKET_OPTION[scheme], bucket), ("location", location.strip("/"))):
         if value and found.setdefault(name, value) != value:
             raise ConfigError(f"{where}: {name} is {found[name]!r} in the options and {value!r} in {place!r}.")
-    return checked_place(kind, found, where).store()
+    return found
 
 
 def checked_place(kind: type[P], options: Mapping[str, Any], where: str) -> P:
@@ -117,6 +136,10 @@ def _server(place: str, options: Mapping[str, Any], where: str) -> Store:
     """The folder of a server at the URL ``place``."""
     from .ssh import Ssh
 
+    return from_mapping(Ssh, _of_server(place, options, where), where).store()
+
+
+def _of_server(place: str, options: Mapping[str, Any], where: str) -> dict[str, Any]:
     if "?" in place or "#" in place:
         raise ConfigError(f"{where}: an ssh:// URL must be ssh://user@host:port/folder; options are given besides.")
     try:
@@ -136,7 +159,7 @@ def _server(place: str, options: Mapping[str, Any], where: str) -> Store:
     for name, value in (("host", host), ("root_path", path), ("user", user), ("port", port)):
         if value not in (None, "") and found.setdefault(name, value) != value:
             raise ConfigError(f"{where}: {name} is {found[name]!r} in the options and {value!r} in {place!r}.")
-    return from_mapping(Ssh, found, where).store()
+    return found
 
 
 def _memory(place: str, options: Mapping[str, Any], where: str) -> Store:
