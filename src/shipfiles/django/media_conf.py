@@ -77,6 +77,8 @@ def _local_config(given: dict[str, Any]) -> MediaConfig:
         given["base_url"] = str(given["base_url"])  # which may be a lazy one
     if given.get("store") is not None and given.get("location") is not None:
         raise ConfigError("OPTIONS['store'] and ['location'] are two places: give one of them.")
+    if given.get("store_options") and given.get("store") is None:
+        raise ConfigError("OPTIONS['store_options'] are those of OPTIONS['store'], which is not given.")
     try:
         return from_mapping(MediaConfig, given)
     except ConfigError as error:

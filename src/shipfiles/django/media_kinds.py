@@ -120,9 +120,24 @@ def _access(values: Values, derived: Access, option: str = "", signs: bool = Tru
     ``option`` is that which says whether URLs are signed, if one does. Raises `ConfigError`.
     """
     said: Access | None = values.get("access")
+    if said == "signed" and values.text("base_url"):
+        raise ConfigError(
+            "access 'signed' and base_url contradict each other: that is where browsers find files without a "
+            "signature. Where URLs are signed for another address than the store's own, give that as signing_url."
+        )
     if said == "signed" and not signs and not values.sources.get(option):
         raise ConfigError(f"access 'signed' and {option} {values.get(option)!r} contradict each other.")
     return derived if said is None else said
+
+
+def _shown(access: Access, url: str, values: Values) -> str:
+    """Where browsers find files without a signature: at ``url``, if that is for everybody."""
+    return url if access == "public" else values.text("base_url")
+
+
+def _without_folder(url: str, prefix: str) -> str:
+    """The address of a bucket, of which ``url`` is that of the folder ``prefix``."""
+    return url.removesuffix(url_quote(prefix)).rstrip("/")
 
 
 def _check_acl(place: Place, access: Access) -> None:
@@ -162,22 +177,22 @@ def _s3(values: Values) -> MediaMeant:
     options = values.only(S3)
     place = checked_place(S3, options, "OPTIONS")
     asked = _truth(values, "querystring_auth", True)
-    has_domain = bool(values.text("base_url") or values.text("custom_domain"))
-    access = _access(values, "signed" if asked and (own or not has_domain) else "public", "querystring_auth", asked)
-    url, faults = kinds.s3_url(values, place) if access == "public" or (own and has_domain) else ("", ())
-    if access == "signed" and has_domain:
+    domain = bool(values.text("custom_domain"))
+    is_public = not asked or values.text("base_url") or (domain and not own)
+    access = _access(values, "public" if is_public else "signed", "querystring_auth", asked)
+    url, faults = kinds.s3_url(values, place) if access == "public" or domain else ("", ())
+    if access == "signed" and domain:
         if not own:
             raise ConfigError(
-                "access 'signed' needs cloudfront_key and cloudfront_key_id where browsers are sent to custom_domain "
-                "or base_url: the bucket's own signatures are good at its own address. Give them, or leave that out."
+                "access 'signed' needs cloudfront_key and cloudfront_key_id where browsers are sent to custom_domain: "
+                "the bucket's own signatures are good at its own address. Give them, or leave that out."
             )
-        domain = url.removesuffix(url_quote(place.prefix)).rstrip("/")
-        place = checked_place(S3, {**options, **own, "signing_url": domain}, "OPTIONS")
+        place = checked_place(S3, {**options, **own, "signing_url": _without_folder(url, place.prefix)}, "OPTIONS")
     _check_acl(place, access)
     return MediaMeant(
         place,
         access,
-        url,
+        _shown(access, url, values),
         _seconds(values, "querystring_expire"),
         _overwrite(values, "file_overwrite"),
         control,
@@ -186,7 +201,8 @@ def _s3(values: Values) -> MediaMeant:
     )
 
 
-_CLOUDFRONT = ("cloudfront_key", "cloudfront_key_id")
+_CLOUDFRONT = ("cloudfront_key", "cloudfront_key_id", "cloudfront_signer")
+"""Heeded where there is a ``custom_domain``, as there."""
 
 
 def _only(others: Mapping[str, Other], names: Iterable[str]) -> dict[str, Other]:
@@ -200,11 +216,12 @@ S3: MediaKind = KindOf(
         "querystring_expire": ("AWS_QUERYSTRING_EXPIRE",),
         "cloudfront_key": ("AWS_CLOUDFRONT_KEY",),
         "cloudfront_key_id": ("AWS_CLOUDFRONT_KEY_ID",),
+        "cloudfront_signer": (),
         "file_overwrite": ("AWS_S3_FILE_OVERWRITE",),
         **_WHO,
     },
     environment=kinds.S3.environment,
-    more=kinds.S3.more,
+    more=(*kinds.S3.more, "signing_url"),
     others={
         **_FOLDER,
         **_only(kinds.S3.others, ("signature_version", "file_name_charset", "proxies", "max_memory_size")),
@@ -212,9 +229,6 @@ S3: MediaKind = KindOf(
         "use_threads": Other(_PARTS, _LEAVE, (True,), "AWS_S3_USE_THREADS"),
         "transfer_config": Other(f"it is boto3's, which is not used; {_PARTS}", _LEAVE, (), "AWS_S3_TRANSFER_CONFIG"),
         "client_config": kinds.S3.others["client_config"],
-        "cloudfront_signer": Other(
-            "it is botocore's, which is not used", "Give cloudfront_key_id and cloudfront_key, the key as PEM."
-        ),
     },
     meant=_s3,
     methods=_METHODS,
@@ -231,16 +245,19 @@ def _google(values: Values) -> MediaMeant:
     control = kinds.cache_control(
         values, "cache_control", {"content_type": _TYPES["type"], "content_encoding": _TYPES["encoding"]}
     )
-    place = checked_place(Google, values.only(Google), "OPTIONS")
+    options = values.only(Google)
+    place = checked_place(Google, options, "OPTIONS")
     asked = _truth(values, "querystring_auth", True)
     is_public = not asked or place.acl == "publicRead" or values.text("base_url")
     access = _access(values, "public" if is_public else "signed", "querystring_auth", asked)
     _check_acl(place, access)
-    url, faults = kinds.google_url(values, place) if access == "public" else ("", ())
+    url, faults = kinds.google_url(values, place)
+    if access == "signed" and values.text("custom_endpoint"):
+        place = checked_place(Google, {"signing_url": _without_folder(url, place.prefix), **options}, "OPTIONS")
     return MediaMeant(
         place,
         access,
-        url,
+        _shown(access, url, values),
         _seconds(values, "expiration") or timedelta(days=1),
         _overwrite(values, "file_overwrite"),
         control,
@@ -259,7 +276,7 @@ GOOGLE: MediaKind = KindOf(
         "file_overwrite": ("GS_FILE_OVERWRITE",),
         **_WHO,
     },
-    more=kinds.GOOGLE.more,
+    more=(*kinds.GOOGLE.more, "hmac_access_id", "hmac_secret", "signing_url"),
     others={
         **_FOLDER,
         **_only(kinds.GOOGLE.others, ("max_memory_size",)),
@@ -282,7 +299,8 @@ def _azure(values: Values) -> MediaMeant:
     )
     control = control or values.text("cache_control")
     values.drop("cache_control")
-    place = checked_place(Azure, values.only(Azure), "OPTIONS")
+    options = values.only(Azure)
+    place = checked_place(Azure, options, "OPTIONS")
     expires = _seconds(values, "expiration_secs")
     if expires is None and place.sas_token is not None and values.get("access") is None:
         raise ConfigError(
@@ -291,8 +309,18 @@ def _azure(values: Values) -> MediaMeant:
             "give account_key in place of the token, and expiration_secs."
         )
     access = _access(values, "public" if expires is None else "signed")
-    url, faults = kinds.azure_url(values, place) if access == "public" else ("", ())
-    return MediaMeant(place, access, url, expires, _overwrite(values, "overwrite_files"), control, faults=faults)
+    url, faults = kinds.azure_url(values, place)
+    if access == "signed" and values.text("custom_domain"):
+        place = checked_place(Azure, {"signing_url": _without_folder(url, place.prefix), **options}, "OPTIONS")
+    return MediaMeant(
+        place,
+        access,
+        _shown(access, url, values),
+        expires,
+        _overwrite(values, "overwrite_files"),
+        control,
+        faults=faults,
+    )
 
 
 AZURE: MediaKind = KindOf(
@@ -302,7 +330,7 @@ AZURE: MediaKind = KindOf(
         "overwrite_files": ("AZURE_OVERWRITE_FILES",),
         **_WHO,
     },
-    more=kinds.AZURE.more,
+    more=(*kinds.AZURE.more, "signing_url"),
     others={
         **_FOLDER,
         **_only(kinds.AZURE.others, ("timeout", "max_memory_size", "api_version", "client_options")),
@@ -320,7 +348,7 @@ AZURE: MediaKind = KindOf(
 
 
 def _ssh(values: Values) -> MediaMeant:
-    access = _access(values, "public")
+    access: Access = values.get("access") or "public"
     return MediaMeant(
         kinds.ssh_place(values), access, values.text("base_url"), overwrite=_overwrite(values, "overwrite")
     )
