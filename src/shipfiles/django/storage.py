@@ -1,7 +1,7 @@
 """The storages that Django's STORAGES setting names."""
 
-from .media_places import AzureMediaStorage, GoogleMediaStorage, S3MediaStorage, SFTPMediaStorage
 from .media_storage import MediaStorage
+from .media_stores import AzureMediaStorage, GoogleMediaStorage, S3MediaStorage, SFTPMediaStorage
 from .static_storage import (
     AzureStaticStorage,
     GoogleStaticStorage,
