@@ -6,47 +6,74 @@ import errno
 import io
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, ClassVar
-from urllib.parse import urlencode, urljoin
+from typing import Any, ClassVar, Self
+from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
-from django.core.files.storage import Storage
 from django.core.files.utils import validate_file_name
 from django.core.signals import setting_changed
 from django.utils import timezone
 from django.utils._os import safe_join
 from django.utils.encoding import filepath_to_uri
 
-from ..digest import Digest, digest_bytes, digest_stream
-from ..errors import Denied, KeyExists, KeyNotFound, StoreError
+from ..errors import KeyExists
 from ..media.config import MediaConfig
 from ..media.inspecting import Hook, inspect_upload, inspection_hooks
+from ..media.links import secure_link_query, signed_query
 from ..media.naming import alternative, proposed
 from ..media.safety import check_upload, media_type_of, stored_fields
 from ..paths import RESERVED
 from ..regular import open_regular
 from ..stores.local import LocalStore
-from ..stores.store import Body, Folders, PutMode, Store, Stored
-from ..work import aside
+from ..stores.store import Body, Folders, PutMode, Signs, Store, Stored
 from .contents import body_of
-from .media_conf import media_config, media_store
+from .media_alias import Deconstructed, deconstructed
+from .media_async import AsyncStorage
+from .media_bodies import as_django, digest_of, head_of, missing, size_of
+from .media_conf import PlacedMedia, link_keys, media_config, media_store
 from .media_files import MediaFile, Reader, Spool, checked_mode
 from .media_kinds import MediaKind
+from .media_urls import granted
 
-_HEAD = 4096
 _TRIES = 100
 _POSITIONAL = ("location", "base_url", "file_permissions_mode", "directory_permissions_mode", "allow_overwrite")
 """The arguments of Django's ``FileSystemStorage``, in order."""
 _PLACES = frozenset({"MEDIA_ROOT", "FILE_UPLOAD_PERMISSIONS", "FILE_UPLOAD_DIRECTORY_PERMISSIONS"})
 """Settings that decide where files are kept on disk, and how."""
+
+
+_PLACE_OPTIONS = frozenset({
+    "location", "store", "store_options", "file_permissions_mode", "directory_permissions_mode",
+})  # fmt: skip
+"""Options that decide where files are kept, and how."""
+_OF_SETTINGS = frozenset({
+    "base_location", "location", "base_url", "file_permissions_mode", "directory_permissions_mode", "link_keys",
+})  # fmt: skip
+_CACHED = _OF_SETTINGS | {"config", "_store", "_signs", "_hooks"}
+
+
+class _Making:
+    """A lock of the process, not of the storage, which people copy and pickle."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.lock = threading.RLock()
+
+
+_making = _Making()
+if hasattr(os, "register_at_fork"):
+    # A lock that another thread held when the process forked would never be free again in the child.
+    os.register_at_fork(after_in_child=_making.renew)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +88,7 @@ class _Saving:
 _saving: ContextVar[_Saving | None] = ContextVar("saving", default=None)
 
 
-class MediaStorage(Storage):
+class MediaStorage(AsyncStorage):
     """Uploads on disk, in a bucket or on another server, with the same behaviour everywhere.
 
     Stands where ``FileSystemStorage`` stands, with its attributes and arguments. A file is never replaced by another
@@ -77,6 +104,7 @@ class MediaStorage(Storage):
         if len(arguments) > len(_POSITIONAL) or given.keys() & options.keys():
             raise TypeError(f"{type(self).__qualname__}() takes {', '.join(_POSITIONAL)}, each once, and options.")
         self._options = given | options
+        self._shares: MediaStorage | None = None
         self.config = media_config(type(self), self._options)
         setting_changed.connect(self._forget)
 
@@ -114,21 +142,29 @@ class MediaStorage(Storage):
         given = self.config.directory_permissions_mode
         return settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS if given is None else given
 
-    @cached_property
+    @property
     def store(self) -> Store:
         """The store in which the files are."""
-        return media_store(self.config, self)
+        if self._shares is not None:
+            return self._shares.store
+        store: Store | None = vars(self).get("_store")
+        if store is None:
+            with _making.lock:  # of one in memory there must not be two
+                store = vars(self).get("_store")
+                if store is None:
+                    store = self._store = media_store(self.config, self)
+        return store
 
     @property
     def _is_local(self) -> bool:
         return isinstance(self.store, LocalStore)
 
-    def _forget(self, *, setting: str, **kwargs: Any) -> None:
+    def _forget(self, **signal: Any) -> None:
         """Take up a setting that a test has changed."""
-        for name in ("base_location", "location", "base_url", "file_permissions_mode", "directory_permissions_mode"):
+        for name in _OF_SETTINGS:
             vars(self).pop(name, None)
-        if setting in _PLACES and self.config.store is None:
-            vars(self).pop("store", None)
+        if signal["setting"] in _PLACES and self.config.store is None:
+            vars(self).pop("_store", None)
 
     # Names.
 
@@ -199,7 +235,7 @@ class MediaStorage(Storage):
         """The name to try first."""
         names = self.config.names
         try:
-            name = proposed(name, names, _local_now(), _digest(body) if names.content else None)
+            name = proposed(name, names, _local_now(), digest_of(body) if names.content else None)
             if names.content:
                 _check_length(name, max_length)
             elif self._names_itself:
@@ -268,20 +304,20 @@ class MediaStorage(Storage):
 
     def _admit(self, key: str, body: Body) -> None:
         """Raise `UploadRefused` if ``body`` shall not be stored under ``key``."""
-        check_upload(key, _size(body), _head(body), self.config.safety)
+        check_upload(key, size_of(body), head_of(body), self.config.safety)
         if self._hooks:
             with io.BytesIO(body) if isinstance(body, bytes) else open(body, "rb") as file:
                 inspect_upload(key, file, self._hooks)
 
     def _send(self, key: str, body: Body, mode: PutMode) -> Stored:
-        media_type = media_type_of(key, self.config.safety, _head(body))
-        with _as_django(key):
+        media_type = media_type_of(key, self.config.safety, head_of(body))
+        with as_django(key):
             return self.store.put(key, body, mode=mode, fields=stored_fields(key, media_type, self.config))
 
     def _has(self, key: str, body: Body) -> bool:
         """Whether under ``key``, which is made of the bytes of ``body``, is what it says."""
         stored = self.store.head(key)
-        return stored is not None and stored.size == _size(body)
+        return stored is not None and stored.size == size_of(body)
 
     def _file_key(self, name: str) -> str:
         key = self.key(name)
@@ -300,9 +336,9 @@ class MediaStorage(Storage):
             if verb == "r" and not both:
                 if self._is_local:
                     return open_regular(self.path(name))
-                with _as_django(key):
+                with as_django(key):
                     return Reader(self.store, key)
-            with _as_django(key):
+            with as_django(key):
                 if verb == "x" and self.store.head(key) is not None:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
                 before: Iterable[bytes] = ()
@@ -325,7 +361,7 @@ class MediaStorage(Storage):
         if self._is_local and os.path.isdir(path := self.path(name)) and not os.path.islink(path):
             os.rmdir(path)
             return
-        with _as_django(key):
+        with as_django(key):
             self.store.delete([key])
 
     def exists(self, name: str) -> bool:
@@ -335,7 +371,7 @@ class MediaStorage(Storage):
             return os.path.lexists(self.path(name))
         if not key:
             return True
-        with _as_django(key):
+        with as_django(key):
             return self.store.head(key) is not None or any(self._folder(f"{key}/"))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
@@ -348,10 +384,10 @@ class MediaStorage(Storage):
                 for entry in entries:
                     (folders if entry.is_dir() else files).append(entry.name)
         else:
-            with _as_django(key):
+            with as_django(key):
                 folders, files = self._folder(f"{key}/" if key else "")
             if key and not folders and not files:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+                raise missing(path)
         return [name for name in folders if not _is_ours(name)], [name for name in files if not _is_ours(name)]
 
     def _folder(self, prefix: str) -> tuple[list[str], list[str]]:
@@ -384,10 +420,10 @@ class MediaStorage(Storage):
 
     def _stored(self, name: str) -> Stored:
         key = self._file_key(name)
-        with _as_django(key):
+        with as_django(key):
             found = self.store.head(key)
         if found is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+            raise missing(name)
         return found
 
     # URLs.
@@ -396,62 +432,84 @@ class MediaStorage(Storage):
         self,
         name: str | None,
         parameters: Mapping[str, str] | None = None,
-        expire: float | None = None,
+        expire: float | timedelta | None = None,
         http_method: str | None = None,
     ) -> str:
-        """The URL at which browsers find ``name``."""
-        if self.base_url is None:
-            raise ValueError("This file is not accessible via a URL.")
-        url = urljoin(self.base_url, (filepath_to_uri(name) or "").lstrip("/"))
+        """The URL at which browsers find ``name``; no request is made for it.
+
+        Of ``access`` ``signed`` one that works for ``expire`` seconds at least, for ``http_method``, and whose answer
+        has the ``parameters`` ``content_disposition`` and ``content_type``, or ``ResponseContentDisposition`` and
+        ``ResponseContentType``. Raises ``ValueError`` if there is none, and for what an upload must not be shown as.
+        """
+        if self.config.access == "signed":
+            return self._signed_url(name or "", parameters or {}, expire, http_method)
+        url = self._plain_url(name)
         return f"{url}?{urlencode(parameters)}" if parameters else url
 
-    # Without blocking the loop.
+    def _plain_url(self, name: str | None) -> str:
+        if self.base_url is None:
+            raise ValueError("This file is not accessible via a URL.")
+        return urljoin(self.base_url, (filepath_to_uri(name) or "").lstrip("/"))
 
-    async def asave(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        """As `save`."""
-        return await aside(self.save, name, content, max_length)
-
-    async def aopen(self, name: str, mode: str = "rb") -> File[Any]:
-        """As ``open``; the file has ``aread``, ``achunks`` and ``aclose``."""
-        return await aside(self.open, name, mode)
-
-    async def adelete(self, name: str) -> None:
-        """As `delete`."""
-        await aside(self.delete, name)
-
-    async def aexists(self, name: str) -> bool:
-        """As `exists`."""
-        return await aside(self.exists, name)
-
-    async def alistdir(self, path: str) -> tuple[list[str], list[str]]:
-        """As `listdir`."""
-        return await aside(self.listdir, path)
-
-    async def asize(self, name: str) -> int:
-        """As `size`."""
-        return await aside(self.size, name)
-
-    async def aurl(
-        self,
-        name: str | None,
-        parameters: Mapping[str, str] | None = None,
-        expire: float | None = None,
-        http_method: str | None = None,
+    def _signed_url(
+        self, name: str, parameters: Mapping[str, str], expire: float | timedelta | None, http_method: str | None
     ) -> str:
-        """As `url`."""
-        return await aside(self.url, name, parameters, expire, http_method)
+        key = self._file_key(name)
+        grant = granted(self.config, key, parameters, expire, http_method)
+        if (signs := self._signs) is not None:
+            return signs.signed_url(key, grant)
+        url = self._plain_url(key)
+        path = unquote(urlsplit(url).path)
+        if self.config.signed.secure_link:
+            return f"{url}?{secure_link_query(path, grant, self.config.signed.key or '')}"
+        return f"{url}?{signed_query(path, grant, self.link_keys[0])}"
 
-    async def aget_accessed_time(self, name: str) -> datetime:
-        """As `get_accessed_time`."""
-        return await aside(self.get_accessed_time, name)
+    @cached_property
+    def _signs(self) -> Signs | None:
+        """The store, if it answers browsers itself."""
+        return self.store if isinstance(self.store, Signs) else None
 
-    async def aget_created_time(self, name: str) -> datetime:
-        """As `get_created_time`."""
-        return await aside(self.get_created_time, name)
+    @cached_property
+    def link_keys(self) -> tuple[bytes, ...]:
+        """What our own links are signed with: the first signs, and all are good."""
+        return link_keys(self.config)
 
-    async def aget_modified_time(self, name: str) -> datetime:
-        """As `get_modified_time`."""
-        return await aside(self.get_modified_time, name)
+    # As others see it.
+
+    def varied(self, options: Mapping[str, Any]) -> MediaStorage:
+        """The same with ``options`` changed; of a section, what they say of it."""
+        given = dict(self._options)
+        for name, value in options.items():
+            before = given.get(name)
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                value = {**before, **value}
+            given[name] = value
+        other = type(self)(**given)
+        if not _PLACE_OPTIONS & options.keys() and not isinstance(self.config, PlacedMedia):
+            other._shares = self
+        return other
+
+    def deconstruct(self) -> Deconstructed:
+        """How migrations write it. Raises ``ValueError`` if secrets would get into them."""
+        return deconstructed(self, self._options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in _CACHED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        MediaStorage.__init__(self, **state["_options"])
+        self._shares = state["_shares"]
+
+    def __copy__(self) -> Self:
+        other = type(self).__new__(type(self))
+        other.__setstate__(self.__getstate__())
+        # What is in memory is in one place.
+        other._store = self.store
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
 
 
 def _check_length(name: str, max_length: int | None) -> None:
@@ -461,40 +519,6 @@ def _check_length(name: str, max_length: int | None) -> None:
 
 def _is_ours(name: str) -> bool:
     return name.startswith(RESERVED)
-
-
-def _digest(body: Body) -> Digest:
-    if isinstance(body, bytes):
-        return digest_bytes(body)
-    with open_regular(body) as file:
-        return digest_stream(file)[0]
-
-
-def _size(body: Body) -> int:
-    return len(body) if isinstance(body, bytes) else os.path.getsize(body)
-
-
-def _head(body: Body) -> bytes:
-    """The first bytes of ``body``."""
-    if isinstance(body, bytes):
-        return body[:_HEAD]
-    with open_regular(body) as file:
-        return file.read(_HEAD) or b""
-
-
-@contextmanager
-def _as_django(name: str) -> Iterator[None]:
-    """What a store says of ``name`` in the words of Django's API."""
-    try:
-        yield
-    except KeyNotFound as error:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name) from error
-    except Denied as error:
-        raise PermissionError(errno.EACCES, error.what, name) from error
-    except StoreError as error:
-        if isinstance(error.__cause__, NotADirectoryError):
-            raise FileExistsError(f"{posixpath.dirname(name)} exists and is not a directory.") from error
-        raise
 
 
 def _local_now() -> datetime:

@@ -1,5 +1,6 @@
 """The storages that Django's STORAGES setting names."""
 
+from .media_alias import Alias
 from .media_storage import MediaStorage
 from .media_stores import AzureMediaStorage, GoogleMediaStorage, S3MediaStorage, SFTPMediaStorage
 from .static_storage import (
@@ -11,6 +12,6 @@ from .static_storage import (
 )
 
 __all__ = [
-    "AzureMediaStorage", "AzureStaticStorage", "GoogleMediaStorage", "GoogleStaticStorage", "MediaStorage",
+    "Alias", "AzureMediaStorage", "AzureStaticStorage", "GoogleMediaStorage", "GoogleStaticStorage", "MediaStorage",
     "S3MediaStorage", "S3StaticStorage", "SFTPMediaStorage", "SFTPStaticStorage", "StaticStorage",
 ]  # fmt: skip
