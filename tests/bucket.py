@@ -62,6 +62,7 @@ class Bucket:
         self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
         self.times: dict[str, datetime] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
+        self.kept: dict[str, dict[str, str]] = {}
         self.asked: list[Asked] = []
         self.fault: Fault | None = None
         self.heeds_conditions = True
@@ -167,7 +168,15 @@ class Bucket:
     def _put(self, key: str, query: dict[str, str], asked: Asked) -> Answer:
         headers, body = asked.headers, asked.body
         if "uploadId" in query:
+            copied = headers.get("x-amz-copy-source")
+            if copied is not None:
+                found = self.objects.get(unquote(copied).removeprefix("bucket/"))
+                if found is None:
+                    return refused(404, "NoSuchKey")
+                body = found[0]
             self.uploads[query["uploadId"]][int(query["partNumber"])] = body
+            if copied is not None:
+                return Answer(200, f"<CopyPartResult><ETag>{etag(body)}</ETag></CopyPartResult>".encode())
             return Answer(200, headers={"ETag": etag(body)})
         wanted = headers.get("x-amz-checksum-sha256")
         if wanted is not None and base64.b64decode(wanted) != hashlib.sha256(body).digest():
@@ -208,14 +217,17 @@ class Bucket:
             kept = {n: v for n, v in asked.headers.items() if n in KEPT or n.startswith("x-amz-meta-")}
             name = f"upload{len(self.asked)}"
             self.uploads[name] = {}
-            self.kept = kept
+            self.kept[name] = kept
             told = f"<Bucket>bucket</Bucket><Key>{escape(key)}</Key><UploadId>{name}</UploadId>"
             return Answer(200, f"<InitiateMultipartUploadResult>{told}</InitiateMultipartUploadResult>".encode())
-        parts = self.uploads.pop(query["uploadId"], None)
+        parts = self.uploads.get(query["uploadId"])
         if parts is None:
             return refused(404, "NoSuchUpload")
+        if self.heeds_conditions and asked.headers.get("if-none-match") == "*" and key in self.objects:
+            return refused(412, "PreconditionFailed")
+        del self.uploads[query["uploadId"]]
         body = b"".join(parts[number] for number in sorted(parts))
-        self._keep(key, body, self.kept)
+        self._keep(key, body, self.kept[query["uploadId"]])
         told = f"<Key>{escape(key)}</Key><ETag>{etag(body)}</ETag>"
         return Answer(200, f"<CompleteMultipartUploadResult>{told}</CompleteMultipartUploadResult>".encode())
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -17,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from shipfiles.errors import ConfigError, KeyExists, StoreError
+from shipfiles.digest import digest_bytes
+from shipfiles.errors import ConfigError, KeyExists, OtherBytes, StoreError
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Copies, Store, read_all
 from shipfiles.testing.store import StoreContract
@@ -127,6 +130,55 @@ def test_of_several_whose_answers_get_lost_one_succeeds(lossy_store: tuple[Next,
         thread.join()
     assert lost.left < 0
     assert read_all(direct, "count") == b"16"
+
+
+# Uploads that are broken off
+
+UPLOAD = """
+    import sys
+    from tests.services.object_servers import s3_store
+    s3_store(sys.argv[1], sys.argv[2]).put("film", sys.argv[3], mode="create")
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_a_large_create_that_is_broken_off(seaweed: str, location: str, tmp_path: Path, end: signal.Signals) -> None:
+    """It leaves nothing; killed outright, nothing that anybody could take for the file."""
+    if importlib.util.find_spec("boto3") is None:
+        missing("boto3 is not installed")
+    import boto3
+
+    keys = {"aws_access_key_id": S3_KEY["access_key"], "aws_secret_access_key": S3_KEY["secret_key"]}
+    client = boto3.client("s3", endpoint_url=seaweed, region_name="us-east-1", **keys)
+
+    def uploads() -> list[Any]:
+        return list(client.list_multipart_uploads(Bucket="bucket", Prefix=location).get("Uploads", []))
+
+    source = tmp_path / "film"
+    with source.open("wb") as file:
+        file.truncate(300 * MIB)
+    command = [sys.executable, "-c", textwrap.dedent(UPLOAD), seaweed, location, str(source)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while process.poll() is None and not uploads():
+        time.sleep(0.02)
+    process.send_signal(end)
+    process.communicate(timeout=30)
+    assert process.returncode == -end
+    store = s3_store(seaweed, location)
+    assert store.head("film") is None
+    assert [stored.key for stored in store.list()] == []
+    if end == signal.SIGKILL:
+        (left,) = uploads()
+        assert left["Key"].startswith(f"{location}/.shipfiles/uploads/")
+        client.abort_multipart_upload(Bucket="bucket", Key=left["Key"], UploadId=left["UploadId"])
+    assert uploads() == []
+    store.put("film", b"x" * 6 * MIB, mode="create")
+    with pytest.raises(StoreError, match="gone"):
+        store.put("other", str(tmp_path / "gone"), mode="create")
+    with pytest.raises(OtherBytes):
+        store.put("other", str(source), mode="create", digest=digest_bytes(b""))
+    assert [stored.key for stored in store.list()] == ["film"]
+    assert uploads() == []
 
 
 # Who may not

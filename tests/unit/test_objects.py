@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from shipfiles.errors import ConfigError, KeyExists, KeyNotFound, OtherBytes, St
 from shipfiles.events import ignore
 from shipfiles.release.pace import in_pace
 from shipfiles.stores.object_connection import Limits
-from shipfiles.stores.objects import ObjectStore
+from shipfiles.stores.objects import ObjectStore, part_of
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.s3 import S3
-from shipfiles.stores.store import Copies, Refields, Store, read_all
+from shipfiles.stores.store import Copies, Refields, Store, Sweeps, read_all
 from shipfiles.testing.store import StoreContract
 from tests.bucket import Answer, Asked, Bucket, refused, running
 
@@ -71,6 +72,7 @@ class TestWithoutConditions(StoreContract):
     looks_before_it_copies = False
     test_of_several_who_swap_one_succeeds = None
     test_of_several_who_create_one_succeeds = None
+    test_of_many_who_create_bodies_of_all_sizes_one_succeeds = None
 
     @pytest.fixture
     def store(self, bucket: Bucket) -> Store:
@@ -459,6 +461,98 @@ def test_an_upload_in_parts_whose_last_answer_is_lost(bucket: Bucket, store: Sto
     bucket.fault = Once(lambda asked: asked.method == "POST" and "uploadId" in asked.path, lost)
     store.put("a", bytes(6 * MIB))
     assert len(bucket.objects["site/a"][0]) == 6 * MIB
+
+
+# Large bodies that are to replace nothing
+
+CREATES = {
+    # As conditional-writes.html of AWS's user guide has it: CopyObject takes If-None-Match.
+    "aws": ["HEAD", "POST", "PUT", "POST", "PUT", "POST"],
+    # CompleteMultipartUpload does, who else heeds what.
+    "": ["HEAD", "POST", "PUT", "POST", "POST", "PUT", "POST", "POST"],
+}
+
+
+@pytest.mark.parametrize("provider", CREATES)
+def test_a_large_body_is_created(bucket: Bucket, provider: str) -> None:
+    store = store_of(bucket.url, provider=provider)
+    fields = {"Content-Type": "video/mp4", "x-amz-meta-own": "1"}
+    store.put("a", b"a" * 6 * MIB, mode="create", fields=fields)
+    assert bucket.methods == CREATES[provider]
+    (copied,) = [asked for asked in bucket.asked if "x-amz-copy-source" in asked.headers]
+    staged = copied.headers["x-amz-copy-source"].removeprefix("bucket/")
+    assert staged.startswith("site/.shipfiles/uploads/")
+    last = bucket.asked[-2]
+    assert (last.path.partition("?")[0], last.headers["if-none-match"]) == ("/bucket/site/a", "*")
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html: these take no condition.
+    assert [asked for asked in bucket.asked[:-2] if "if-none-match" in asked.headers] == []
+    assert [*bucket.objects] == ["site/a"]
+    assert bucket.uploads == {}
+    head = store.head("a")
+    assert head is not None
+    assert (head.size, head.fields) == (6 * MIB, fields)
+
+
+@pytest.mark.parametrize("provider", CREATES)
+def test_of_two_who_upload_at_once_the_second_is_told(bucket: Bucket, provider: str) -> None:
+    store = store_of(bucket.url, provider=provider)
+
+    def before(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        bucket._keep("site/a", b"another's", {})
+        return do()
+
+    bucket.fault = Once(lambda asked: "x-amz-copy-source" in asked.headers, before)
+    with pytest.raises(KeyExists):
+        store.put("a", b"a" * 6 * MIB, mode="create")
+    assert {key: body for key, (body, _) in bucket.objects.items()} == {"site/a": b"another's"}
+    assert bucket.uploads == {}
+
+
+@pytest.mark.parametrize("provider", CREATES)
+def test_a_large_body_whose_answer_is_lost_is_created(bucket: Bucket, provider: str) -> None:
+    store = store_of(bucket.url, provider=provider)
+    for number, wanted in enumerate(
+        (
+            lambda asked: "if-none-match" in asked.headers,
+            lambda asked: asked.method == "POST" and "uploads/" in asked.path and "uploadId" in asked.path,
+            lambda asked: asked.method == "POST" and asked.path.endswith("?delete"),
+        )
+    ):
+        bucket.fault = Once(wanted, lost)
+        store.put(f"{number}", b"a" * 6 * MIB, mode="create")
+    assert [*bucket.objects] == ["site/0", "site/1", "site/2"]
+    assert bucket.uploads == {}
+
+
+@pytest.mark.parametrize("provider", CREATES)
+def test_a_large_create_that_meets_a_delete_is_repeated(bucket: Bucket, provider: str) -> None:
+    store = store_of(bucket.url, provider=provider)
+    bucket.fault = Once(
+        lambda asked: "if-none-match" in asked.headers, lambda asked, do: refused(409, "ConditionalRequestConflict")
+    )
+    store.put("a", b"a" * 6 * MIB, mode="create")
+    assert [*bucket.objects] == ["site/a"]
+    assert bucket.uploads == {}
+
+
+def test_what_a_killed_upload_has_left_is_swept(bucket: Bucket, store: Store) -> None:
+    assert isinstance(store, Sweeps)
+    now = datetime.now(UTC)
+    for name, age in (("young", timedelta(hours=23)), ("old", timedelta(hours=25))):
+        for key in (f"site/.shipfiles/uploads/{name}", f"site/{name}", f"site/.shipfiles/{name}"):
+            bucket._keep(key, b"", {})
+            bucket.times[key] = now - age
+    assert store.sweep() == 1
+    assert "site/.shipfiles/uploads/old" not in bucket.objects
+    assert len(bucket.objects) == 5
+
+
+def test_parts_are_no_more_than_a_store_takes() -> None:
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html: 10,000 parts, of 5 MiB to 5 GiB
+    assert part_of(5 * MIB + 1, 5 * MIB) == 5 * MIB
+    for size in (48 << 30, 100 << 30, 5 << 40):
+        assert -(-size // part_of(size, 5 * MIB)) <= 10_000
+        assert part_of(size, 5 * MIB) < 5 << 30
 
 
 # Faults and stalls

@@ -195,8 +195,8 @@ class GoogleConnection(Connection):
                 pause = min(2 * pause, _LONGEST_PAUSE)
         raise AssertionError
 
-    def _made(self, module: Any, headers: Mapping[str, str]) -> Any:
-        return self._service.client(module, headers, self._limits)
+    def _made(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
+        return self._service.client(module, headers, limits)
 
     def chunk_retry(self, key: str) -> Any:
         """How the client repeats a request of a large upload, each within the time limit, however often."""

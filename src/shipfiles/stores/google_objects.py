@@ -79,7 +79,7 @@ class GoogleStore(ObjectStore):
         self._google = service
         self._connection = GoogleConnection(service, service.limits)
 
-    def _held(self, size: int) -> int:
+    def _held(self, size: int, mode: PutMode) -> int:  # noqa: ARG002
         # The client makes several copies of it.
         return 4 * min(size, self._google.chunk_size)
 

@@ -41,7 +41,7 @@ class Limits:
     connect: float = 5.0
     """For a connection."""
     request: float = 60.0
-    """For one request with its body, of at most 5 MiB, and its answer."""
+    """For one request with its body, of at most 10 MiB, and its answer."""
     retries: int = 6
     """How often a request is repeated, after ever longer pauses."""
     total: float = 150.0
@@ -226,16 +226,20 @@ class Connection:
         with session.guard:
             client = session.clients.get(wanted)
             if client is None:
-                client = session.clients[wanted] = self._made(session.module, headers)
+                client = session.clients[wanted] = self._made(session.module, headers, self._limits)
                 if len(session.clients) > _CLIENTS:
                     session.clients.popitem(last=False)
             session.clients.move_to_end(wanted)
         return client
 
-    def _made(self, module: Any, headers: Mapping[str, str]) -> Any:
+    def made(self, headers: Mapping[str, str], more: float) -> Any:
+        """A client for one purpose, whose requests may take so many seconds ``more``."""
+        return self._made(self.module, headers, replace(self._limits, request=self._limits.request + more))
+
+    def _made(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A new client. Raises `ConfigError` for options that obstore does not take."""
         try:
-            return self._service.client(module, headers, self._limits)
+            return self._service.client(module, headers, limits)
         except (module.exceptions.BaseError, ValueError, TypeError) as error:
             said = str(error).partition("\n")[0]
             raise ConfigError(f"{self._service.name}: an option cannot be used: {said}") from None

@@ -1,9 +1,10 @@
 """Object stores as a `Store`: S3 and what speaks it, Azure Blob.
 
-What it costs, in requests: a put 1 (of more than 5 MiB one for each 5 MiB and 2), a create-only put 1, `head` 1, `read`
-1, `swap` 2, or 1 after this object has read or swapped the key, `delete` 1 for as many keys as the store takes at once,
-`copy` 1, `list` 1 for 1,000 keys; `refield` 1 where the store copies, else 1 if nothing changes and 3 if something
-does, with the body there and back.
+What it costs, in requests: a put 1 (of more than 5 MiB one for each part and 2), a create-only put 1 (of more than 5
+MiB one for each part and 3, at S3 1 for each and 5 or 7, see `s3_objects`), `head` 1, `read` 1, `swap` 2, or 1
+after this object has read or swapped the key, `delete` 1 for as many keys as the store takes at once, `copy` 1, `list`
+1 for 1,000 keys; `refield` 1 where the store copies, else 1 if nothing changes and 3 if something does, with the body
+there and back.
 
 An answer may be lost though the store did what it was asked, and the next attempt would then find its own object in the
 way, or that of another who has gone on from there. What is put on a condition therefore has a token in its metadata,
@@ -27,16 +28,17 @@ from ..digest import Digest, Digester, digest_bytes
 from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError, os_reason
 from .object_connection import Connection, Limits, Service
 from .object_faults import OtherVersion, no_such_place
-from .object_fields import as_headers, canonical, marked, tokens_of, told, without_token
+from .object_fields import canonical, marked, tokens_of, told, without_token
 from .permissions import Verb
 from .signing.signer import Signer
 from .store import Body, Grant, PutMode, Stored, check_digest, check_key, chunks_of
 
 _CHUNK = 1 << 20
-_PART = 5 << 20  # the least that S3 takes as a part of an upload, and the most that is held whole
+LEAST_PART = 5 << 20  # the least that S3 takes as a part of an upload, and the most that is held whole
 _PARTS_AT_ONCE = 3
+_PARTS = 9_000
 _SMALL = 1 << 20  # up to this size the version of what was read is remembered
-_TRIES = 10
+TRIES = 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -45,8 +47,8 @@ class ObjectStore:
 
     An overwrite is at one instant, and so are a create-only put and a swap where the store puts on conditions. Where it
     does not (`Service` says so), one looks first, and of two at once both may succeed. So it is with a create-only put
-    of more than 5 MiB, as uploads in parts know no condition. Safe to use from several threads; bodies of 32 MiB
-    together are on their way at once.
+    of more than 5 MiB where no subclass knows better. Safe to use from several threads; bodies of 32 MiB together are
+    on their way at once.
     """
 
     _no_version = f'"{"0" * 32}"'
@@ -93,11 +95,11 @@ class ObjectStore:
     ) -> Stored:
         check_key(key)
         attributes = canonical({**self._service.fields, **fields}, self._service.own, key)
-        expected = _size_of(body)
-        with self._patient._connection.room.taken(self._held(expected)):
-            if expected <= _PART:
+        expected = size_of(body)
+        with self._patient._connection.room.taken(self._held(expected, mode)):
+            if expected <= LEAST_PART:
                 whole = _beginning(body, key, expected)
-                if len(whole) <= _PART:  # it may have grown
+                if len(whole) <= LEAST_PART:  # it may have grown
                     if digest is not None:
                         check_digest(key, digest_bytes(whole), digest)
                     if mode == "overwrite":
@@ -107,9 +109,9 @@ class ObjectStore:
                     return Stored(key, len(whole))
             return self._patient._send_in_parts(key, body, mode, digest, attributes)
 
-    def _held(self, size: int) -> int:
+    def _held(self, size: int, mode: PutMode) -> int:  # noqa: ARG002
         """About how much of a body of ``size`` bytes is in memory while it is put. Bytes."""
-        return size if size <= _PART else _PARTS_AT_ONCE * _PART
+        return size if size <= LEAST_PART else _PARTS_AT_ONCE * part_of(size, LEAST_PART)
 
     def swap(self, key: str, expected: bytes | None, body: bytes) -> bool:
         check_key(key)
@@ -120,7 +122,7 @@ class ObjectStore:
         version, before = self._patient._connection.remembered(key, digest_bytes(expected))
         if not self._service.proven:
             version = ""  # conditions may not be heeded: only a look can tell
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             if not version:
                 there, version, before = self._read_small(key)
                 if token in before:
@@ -197,13 +199,13 @@ class ObjectStore:
         """
         check_key(key)
         attributes = canonical({**self._service.fields, **fields}, self._service.own, key)
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             found = self._look(key)
             if found is None:
                 raise KeyNotFound(key)
             if without_token(found.attributes) == attributes:
                 return
-            if found.meta["size"] > _PART:
+            if found.meta["size"] > LEAST_PART:
                 with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
                     path = os.path.join(folder, "file")
                     try:
@@ -281,7 +283,7 @@ class ObjectStore:
             self._send(key, body, attributes, "overwrite")
             return True
         token = new_token()
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             try:
                 self._send(key, body, attributes, "create", (token,), known=known)
             except (KeyExists, OtherVersion):
@@ -326,15 +328,24 @@ class ObjectStore:
     ) -> Stored:
         if mode == "create" and self._look(key) is not None:
             raise KeyExists(key)
+        return self._upload(key, body, digest, attributes, new_token())
+
+    def _upload(
+        self, key: str, body: Body, digest: Digest | None, attributes: Mapping[str, str], token: str, *,
+        part: int = LEAST_PART, at_once: int = _PARTS_AT_ONCE,
+    ) -> Stored:  # fmt: skip
+        """Put ``body`` in parts of ``part`` bytes, or larger ones if they were too many, and on no condition.
+
+        If that fails, or is interrupted, obstore tells the store to let go of the parts that it has.
+        """
         digester = Digester()
-        token = new_token()
         module, client = self._connection.module, self._connection.client(self._service.write_headers(key))
         self._patient._connection.forget([key])
         try:
             self._connection.ask(
                 key, module.put, client, self._path(key), checked_chunks(body, key, digest, digester),
-                attributes=marked(attributes, (token,)), use_multipart=True, chunk_size=_PART,
-                max_concurrency=_PARTS_AT_ONCE,
+                attributes=marked(attributes, (token,)), use_multipart=True, chunk_size=part_of(size_of(body), part),
+                max_concurrency=at_once,
             )  # fmt: skip
         except KeyNotFound:
             raise no_such_place(key, self._service.name) from None
@@ -381,13 +392,21 @@ class ObjectStore:
         return self._service.prefix + key
 
 
-def _size_of(body: Body) -> int:
+def size_of(body: Body) -> int:
     """The bytes of ``body``, 0 for a file that cannot be looked at: who reads it says why."""
     if isinstance(body, bytes):
         return len(body)
     with suppress(OSError, ValueError):
         return os.path.getsize(body)
     return 0
+
+
+def part_of(size: int, least: int) -> int:
+    """The bytes of each part of a body of ``size``: ``least`` of them, or as many MiB as make no more than 10,000.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html. A body that grows meanwhile may be a tenth more.
+    """
+    return max(least, -(-size // (_PARTS * _CHUNK)) * _CHUNK)
 
 
 def _beginning(body: Body, key: str, expected: int) -> bytes:
@@ -398,7 +417,7 @@ def _beginning(body: Body, key: str, expected: int) -> bytes:
     for chunk in chunks_of(body, key, max(expected + 1, 1 << 16)):
         found.append(chunk)
         size += len(chunk)
-        if size > _PART:
+        if size > LEAST_PART:
             break
     return b"".join(found)
 
@@ -423,32 +442,3 @@ def _checked(chunks: Iterator[bytes], key: str, digest: Digest | None, digester:
         digester.update(chunk)
         yield chunk
     check_digest(key, digester.digest(), digest)
-
-
-class CopyingObjectStore(ObjectStore):
-    """An object store that copies at one instant, and can give the copy other fields: S3."""
-
-    def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
-        """Make ``target`` a copy of ``source``. True also if it was one: to look would cost as much as to copy."""
-        self._copy(source, target, fields, replace=bool(fields))
-        return True
-
-    def refield(self, key: str, fields: Mapping[str, str]) -> None:
-        """See `Refields`: a copy of the object onto itself, for which the store moves no bytes."""
-        self._copy(key, key, fields, replace=True)
-
-    def _copy(self, source: str, target: str, fields: Mapping[str, str], *, replace: bool) -> None:
-        check_key(source)
-        check_key(target)
-        headers = dict(self._service.write_headers(target))
-        if replace:
-            attributes = canonical({**self._service.fields, **fields}, self._service.own, target)
-            headers |= {"x-amz-metadata-directive": "REPLACE", **as_headers(attributes, self._service.own)}
-        module = self._connection.module
-        self._patient._connection.forget([target])
-        try:
-            self._connection.ask(
-                target, module.copy, self._connection.client(headers), self._path(source), self._path(target)
-            )
-        except KeyNotFound:
-            raise KeyNotFound(source) from None

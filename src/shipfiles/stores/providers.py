@@ -1,19 +1,22 @@
 """What is different with those who offer S3's interface, each with the pages that say so.
 
 - AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html (checksums),
-  https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html (conditions)
+  https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html (conditions: PutObject,
+  CompleteMultipartUpload and CopyObject take If-None-Match),
+  https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html (CreateMultipartUpload,
+  UploadPart and UploadPartCopy take none)
 - Backblaze B2: https://www.backblaze.com/docs/cloud-storage-call-the-s3-compatible-api (hosts),
   https://www.backblaze.com/docs/cloud-storage-s3-compatible-api (no checksums, no access rules of objects),
   https://www.backblaze.com/apidocs/s3-put-object (no condition among the header fields)
 - Cloudflare R2: https://developers.cloudflare.com/r2/api/s3/api/ (host, region, no SHA-256 of whole objects, no access
-  rules), https://developers.cloudflare.com/r2/api/s3/extensions/ (conditions)
+  rules), https://developers.cloudflare.com/r2/api/s3/conditional-operations/ (conditions, also of copies)
 - DigitalOcean Spaces: https://docs.digitalocean.com/products/spaces/reference/aws-sdks/ (hosts),
   https://docs.digitalocean.com/products/spaces/reference/s3-compatibility/ (copies, access rules)
 - Hetzner: https://docs.hetzner.com/storage/object-storage/overview (hosts; it is Ceph),
   https://docs.hetzner.com/storage/object-storage/supported-actions/ (copies may fail),
   https://github.com/ceph/s3-tests/issues/218 (Ceph had conditions before S3)
 - Scaleway: https://www.scaleway.com/en/docs/storage/object/concepts/ (hosts, both styles of addressing, access rules),
-  https://github.com/scaleway/docs-content/pull/6644 (conditions)
+  https://www.scaleway.com/en/docs/object-storage/api-cli/using-conditional-writes/ (conditions, also of copies)
 - Wasabi: https://docs.wasabi.com/docs/en/what-are-the-service-urls-for-wasabis-different-storage-regions (hosts),
   https://docs.wasabi.com/docs/rest-api-introduction (path style is recommended)
 
@@ -56,14 +59,18 @@ class Provider:
     """Whether objects have access rules of their own (``default_acl``)."""
     copies: bool = True
     """Whether it can be relied on to copy."""
+    new_copies: str = ""
+    """How it is asked for a copy that replaces nothing, in object_store's words (``copy_if_not_exists``); empty if no
+    page says that it heeds that. ``multipart``: as an upload whose one part is a copy, the end of which has the
+    condition, for whoever is not known to heed one on a copy."""
     permissions: Mapping[Verb, str] = field(default_factory=lambda: S3)
     """What it calls the permissions."""
 
 
 PROVIDERS: dict[ProviderName, Provider] = {
     # Whoever is behind an endpoint_url; AWS without one.
-    "": Provider(checksum=True, proven=True),
-    "aws": Provider(host=".amazonaws.com", checksum=True, proven=True),
+    "": Provider(checksum=True, proven=True, new_copies="multipart"),
+    "aws": Provider(host=".amazonaws.com", checksum=True, proven=True, new_copies="header: if-none-match: *"),
     "backblaze": Provider(
         host=".backblazeb2.com",
         endpoint="https://s3.{region}.backblazeb2.com",
@@ -77,6 +84,7 @@ PROVIDERS: dict[ProviderName, Provider] = {
         advice="https://ACCOUNT_ID.r2.cloudflarestorage.com",
         proven=True,
         acl=False,
+        new_copies="header: cf-copy-destination-if-none-match: *",
         permissions=CLOUDFLARE,
     ),
     "digitalocean": Provider(
@@ -87,7 +95,12 @@ PROVIDERS: dict[ProviderName, Provider] = {
     "hetzner": Provider(
         host=".your-objectstorage.com", endpoint="https://{region}.your-objectstorage.com", proven=True, copies=False
     ),
-    "scaleway": Provider(host=".scw.cloud", endpoint="https://s3.{region}.scw.cloud", proven=True),
+    "scaleway": Provider(
+        host=".scw.cloud",
+        endpoint="https://s3.{region}.scw.cloud",
+        proven=True,
+        new_copies="header: if-none-match: *",
+    ),
     "wasabi": Provider(host=".wasabisys.com", endpoint="https://s3.{region}.wasabisys.com"),
 }
 

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError
 from .object_connection import Limits, checked_endpoint, trust
 from .object_fields import checked_parameters, folder, is_record
-from .objects import CopyingObjectStore, ObjectStore
+from .objects import ObjectStore
 from .permissions import Verb
 from .providers import PROVIDERS, Provider, ProviderName, provider_at
+from .s3_objects import CopyingObjectStore
 from .s3_signing import check_signing, signer_of
 from .signing.signer import Signer
 
@@ -126,7 +127,7 @@ class S3:
 
     def store(self) -> ObjectStore:
         """The bucket as a store."""
-        return CopyingObjectStore(self) if self.preset.copies else ObjectStore(self)
+        return CopyingObjectStore(self, self.new_copies) if self.preset.copies else ObjectStore(self)
 
     @property
     def preset(self) -> Provider:
@@ -158,6 +159,11 @@ class S3:
     def proven(self) -> bool:
         """Whether it is known to heed conditions."""
         return self.preset.proven
+
+    @property
+    def new_copies(self) -> str:
+        """How a copy that replaces nothing is asked for, see `Provider`."""
+        return (PROVIDERS["aws"] if self.endpoint() is None else self.preset).new_copies
 
     @property
     def permissions(self) -> Mapping[Verb, str]:
@@ -254,6 +260,8 @@ class S3:
             config["region"] = region
         if self.preset.checksum:
             config["checksum_algorithm"] = "sha256"
+        if self.new_copies:
+            config["copy_if_not_exists"] = self.new_copies
         config |= {_CONFIG[name]: value for name, value in self.object_parameters.items() if name in _CONFIG}
         options = limits.client_options() | trust(self.verify)
         options |= {"default_headers": dict(headers), "allow_http": bool(endpoint and endpoint.startswith("http://"))}
