@@ -29,6 +29,7 @@ MIB = 1 << 20
 
 class TestFakeGcs(StoreContract):
     looks_before_it_copies = False
+    test_of_many_who_create_bodies_of_all_sizes_one_succeeds = None
 
     @pytest.fixture
     def location(self) -> str:

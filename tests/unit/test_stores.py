@@ -265,6 +265,7 @@ class TestRehearsal(StoreContract):
     test_what_another_has_replaced_is_not_swapped = None
     # Nobody else rehearses on it.
     test_of_several_who_create_one_succeeds = None
+    test_of_many_who_create_bodies_of_all_sizes_one_succeeds = None
     # Nothing is put, and so at no time.
     test_times = None
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+from urllib.parse import quote
 
-from ..errors import ConfigError
+from ..errors import ConfigError, os_reason, printable
+from .azure_objects import AzureStore
 from .object_connection import Limits, checked_endpoint, trust
 from .object_fields import PARAMETERS, checked_parameters, folder
-from .objects import ObjectStore
 from .permissions import AZURE, Verb
 from .signing.azure import AzureSigner
 from .signing.signer import Signer
@@ -87,13 +89,13 @@ class Azure:
         self.access()
         _ = self.fields
 
-    def store(self) -> ObjectStore:
+    def store(self) -> AzureStore:
         """The container as a store.
 
         It does not copy: Azure may copy later, and the copy is there, not whole, before.
         https://learn.microsoft.com/en-us/rest/api/storageservices/copy-blob
         """
-        return ObjectStore(self)
+        return AzureStore(self)
 
     @property
     def needs(self) -> Mapping[str, str]:
@@ -138,6 +140,33 @@ class Azure:
         elif token is not None:
             config |= {"sas_key": token.removeprefix("?"), "credential_type": "sas_token"}
         return config
+
+    def address(self, path: str) -> str:
+        """The URL of a blob."""
+        return f"{self.access()['endpoint'].rstrip('/')}/{quote(self.azure_container)}/{quote(path)}"
+
+    def trusted(self) -> ssl.SSLContext:
+        """What certificates are checked with. Raises `ConfigError`."""
+        context = ssl.create_default_context()
+        if self.verify is False:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        elif isinstance(self.verify, str):
+            try:
+                context.load_verify_locations(self.verify)
+            except OSError as error:  # ssl.SSLError is one
+                raise ConfigError(f"verify: {printable(self.verify)} cannot be read: {os_reason(error)}.") from None
+        return context
+
+    def signed(self, sign: Callable[[], str], url: str) -> tuple[str, Mapping[str, str]]:
+        """``url`` as it can be asked, and header fields that belong to it; ``sign`` gives one that obstore signs.
+
+        obstore signs with the account's key, and with one that it asks Azure for in the name of an identity.
+        """
+        if self.token_credential is not None:
+            return url, {"Authorization": f"Bearer {_bearer(self.token_credential)()['token']}"}
+        token = self.access().get("sas_key")
+        return (f"{url}?{token}", {}) if token else (sign(), {})
 
     def write_headers(self, key: str) -> Mapping[str, str]:  # noqa: ARG002
         """None: who may read is the container's to say."""

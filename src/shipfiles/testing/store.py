@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ..digest import digest_bytes
-from ..errors import KeyExists, KeyNotFound, Replaced, StoreError
+from ..errors import KeyExists, KeyNotFound, OtherBytes, Replaced, StoreError
 from ..stores.store import Copies, Folders, Part, Parts, Refields, Store, read_all, unrepeated
 
 _MIB = 1 << 20
@@ -33,6 +33,8 @@ class StoreContract:
 
     keeps_fields = True
     """Whether the store answers with the header fields that it is given; not so a folder."""
+    large = 5 << 20
+    """More bytes than these the store sends in parts, if it sends any so."""
     looks_before_it_copies = True
     """Whether `Copies.copy` says that there was nothing to do."""
     tells_versions_apart = True
@@ -134,6 +136,53 @@ class StoreContract:
             _all_at_once(partial(create, number) for number in range(8))
             assert len(won) == 1
             self.check_holds(store, f"key{turn}", won[0])
+
+    def test_of_many_who_create_bodies_of_all_sizes_one_succeeds(self, store: Store, other: Store) -> None:
+        """And its bytes are whole; everybody else is told that the key is taken, and nothing else is left.
+
+        Large ones begin alone, so that they meet each other, and small ones come while they are on their way.
+        """
+        for turn in range(int(os.environ.get("SHIPFILES_RACES", "3"))):
+            won: list[bytes] = []
+            told: list[int] = []
+
+            def create(
+                number: int, key: str = f"key{turn}", late: float = 0.15 * (turn % 3), won: list[bytes] = won,
+                told: list[int] = told,
+            ) -> None:  # fmt: skip
+                body = b"%d " % number + bytes(0 if number % 8 else self.large)
+                if number % 8:
+                    time.sleep(late * number / 32)
+                try:
+                    (store, other)[number // 8 % 2].put(key, body, mode="create")
+                except KeyExists:
+                    told.append(number)
+                else:
+                    won.append(body)
+
+            _all_at_once(partial(create, number) for number in range(64))
+            assert (len(won), len(told)) == (1, 63)
+            self.check_holds(store, f"key{turn}", won[0])
+            assert [stored.key for stored in store.list()] == [f"key{turn}"]
+            store.delete([f"key{turn}"])
+
+    def test_what_is_there_is_not_created_by_a_large_body(self, store: Store, tmp_path: Path) -> None:
+        """Nor the other way round; nor is one that is refused there, or anything of it."""
+        source = tmp_path / "source"
+        source.write_bytes(b"large" + bytes(self.large))
+        store.put("a", b"small")
+        with pytest.raises(KeyExists):
+            store.put("a", str(source), mode="create")
+        self.check_holds(store, "a", b"small")
+        with pytest.raises(OtherBytes):
+            store.put("b", str(source), mode="create", digest=digest_bytes(b"other"))
+        fields = {"Content-Type": "video/mp4", "Cache-Control": "private"}
+        assert store.put("c", str(source), mode="create", fields=fields).size == self.large + 5
+        self.check_answered(store, "c", fields)
+        with pytest.raises(KeyExists):
+            store.put("c", b"small", mode="create")
+        self.check_holds(store, "c", source.read_bytes())
+        assert sorted(stored.key for stored in store.list()) == ["a", "c"]
 
     def test_what_another_has_replaced_is_not_swapped(self, store: Store, other: Store) -> None:
         """Whatever a client remembers of what it has read."""
