@@ -138,7 +138,12 @@ class S3:
     @property
     def needs(self) -> Mapping[str, str]:
         """See `Needs`."""
-        return {"obstore": self.extra} | ({"boto3": "aws"} if self.session_profile is not None else {})
+        found = {"obstore": self.extra}
+        if self.session_profile is not None:
+            found["boto3"] = "aws"
+        if self.cloudfront_key is not None and self.cloudfront_signer is None:
+            found["cryptography"] = "cloudfront"
+        return found
 
     @property
     def name(self) -> str:

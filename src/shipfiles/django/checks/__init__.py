@@ -12,6 +12,27 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, register
 
 from .extras import check_extras
+from .media import (
+    check_media_acl,
+    check_media_delivery,
+    check_media_domain,
+    check_media_extras,
+    check_media_key,
+    check_media_options,
+    check_media_others,
+    check_media_overwrite,
+    check_media_private,
+    check_media_served,
+    check_media_settings,
+)
+from .media_places import (
+    check_media_access,
+    check_media_folder,
+    check_media_in_release,
+    check_media_root,
+    check_media_shared,
+    check_media_url,
+)
 from .middleware import check_middleware, check_middleware_in_vain, check_middleware_storage, check_middleware_there
 from .options import (
     check_app_order,
@@ -34,6 +55,9 @@ from .places import (
 )
 
 Check = Callable[[], Iterable[CheckMessage]]
+
+STATIC, MEDIA = "staticfiles", "files"
+"""The tags: ``collectstatic`` runs the checks of the one, ``files`` is Django's own for what concerns uploads."""
 
 ALWAYS: tuple[Check, ...] = (
     check_static_url,
@@ -62,6 +86,30 @@ ON_DEPLOY: tuple[Check, ...] = (
     check_shadowed_names,
 )
 
+OF_MEDIA: tuple[Check, ...] = (
+    check_media_options,
+    check_media_settings,
+    check_media_overwrite,
+    check_media_domain,
+    check_media_acl,
+    check_media_delivery,
+    check_media_served,
+    check_media_root,
+    check_media_folder,
+    check_media_url,
+    check_media_in_release,
+    check_media_access,
+)
+
+
+OF_MEDIA_ON_DEPLOY: tuple[Check, ...] = (
+    check_media_shared,
+    check_media_extras,
+    check_media_private,
+    check_media_key,
+    check_media_others,
+)
+
 
 def _as_django_calls(check: Check) -> Callable[..., list[CheckMessage]]:
     def called(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
@@ -74,15 +122,19 @@ def _as_django_calls(check: Check) -> Callable[..., list[CheckMessage]]:
 # Made once: Django's registry is a set, and tests set the applications up more than once.
 
 
-_ALWAYS = tuple(map(_as_django_calls, ALWAYS))
-
-
-_ON_DEPLOY = tuple(map(_as_django_calls, ON_DEPLOY))
+_CALLED = tuple(
+    (_as_django_calls(check), tag, deploy)
+    for checks, tag, deploy in (
+        (ALWAYS, STATIC, False), (ON_DEPLOY, STATIC, True), (OF_MEDIA, MEDIA, False), (OF_MEDIA_ON_DEPLOY, MEDIA, True),
+    )
+    for check in checks
+)  # fmt: skip
 
 
 def register_all() -> None:
-    """Register the checks under the tag ``staticfiles``, which ``collectstatic`` runs."""
-    for check in _ALWAYS:
-        register(check, "staticfiles")
-    for check in _ON_DEPLOY:
-        register(check, "staticfiles", deploy=True)
+    """Register the checks under their tags."""
+    for check, tag, deploy in _CALLED:
+        if deploy:
+            register(check, tag, deploy=True)
+        else:
+            register(check, tag)

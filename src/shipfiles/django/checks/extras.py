@@ -29,14 +29,15 @@ def check_extras() -> Iterator[CheckMessage]:
     except (ImproperlyConfigured, ShipfilesError):
         return  # E010 speaks of it
     for store in own:
-        for what, hint in _missing(store):
+        for what, hint in missing_packages(store):
             yield Error(f"{what}.", hint=hint, id="shipfiles.E026")
     for store in others:
-        for what, hint in _missing(store):
+        for what, hint in missing_packages(store):
             yield CheckWarning(f"{what}.", hint=f"{hint} Only who publishes needs it.", id="shipfiles.W027")
 
 
-def _missing(store: Store) -> Iterator[tuple[str, str]]:
+def missing_packages(store: Store) -> Iterator[tuple[str, str]]:
+    """What ``store`` needs and is not installed, and how it is."""
     for package, extra in store.needs.items() if isinstance(store, Needs) else ():
         if not _is_installed(package):
             yield f"{store} needs {package}, which is not installed", f"Run: pip install 'shipfiles[{extra}]'."
