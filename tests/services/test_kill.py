@@ -125,8 +125,14 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
         return COLLECT
 
     stopped: Counter[str] = Counter()
+
+    def enough() -> bool:
+        return stopped["collectstatic"] >= 5 and stopped.total() - stopped["collectstatic"] >= 10
+
     with visitors.asking():
-        for number in range(40):
+        number = 0
+        # How many are caught depends on what else the machine does: a run that was slow when it was timed ends in time.
+        while number < 40 or (number < 120 and not enough()):
             verb = chance.choice(VERBS)
             began = time.monotonic()
             run = project.start(*turn(verb))
@@ -136,7 +142,9 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
                 lengths[verb] = time.monotonic() - began
             else:
                 # Most of the time passes before anything is done.
-                stopped[verb] += killed_after(run, chance.uniform(0.5, 1.1) * lengths[verb])
+                caught = killed_after(run, chance.uniform(0.5, 1.1) * lengths[verb])
+                stopped[verb] += caught
+                lengths[verb] *= 1 if caught else 0.9
             check_whole(root)
             if verb == "verify":
                 # The plain copy that was deleted may be missing still.
@@ -148,8 +156,8 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
                 project.succeed(*turn("collectstatic"))
                 check_plain(root)
                 visitors.look()
-    assert stopped["collectstatic"] >= 5, f"SEED={seed}: {stopped}"
-    assert stopped.total() - stopped["collectstatic"] >= 10, f"SEED={seed}: {stopped}"
+            number += 1
+    assert enough(), f"SEED={seed}: {stopped}"
     for verb in ("verify", "import", "activate", "rollback", "prune"):
         project.succeed(*turn(verb))
         check_whole(root)
