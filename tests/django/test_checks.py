@@ -280,7 +280,8 @@ def test_files_that_cannot_be_collected(project: Path, write) -> None:
 
 def test_every_check_is_registered() -> None:
     named = {name for name in vars(checks) if name.startswith("check_")}
-    assert named == {check.__name__ for check in (*checks.ALWAYS, *checks.ON_DEPLOY)}
+    groups = (checks.ALWAYS, checks.ON_DEPLOY, checks.OF_MEDIA, checks.OF_MEDIA_ON_DEPLOY)
+    assert named == {check.__name__ for group in groups for check in group}
 
 
 def test_findstatic_says_why(project: Path, write, capsys) -> None:

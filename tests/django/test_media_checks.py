@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from django.core.checks import CheckMessage, run_checks
 from django.test import override_settings
 from django.urls import path
 
-from shipfiles.django.checks import media as media_checks
 from shipfiles.django.storage import S3MediaStorage
 
 NAMES = "shipfiles.django.storage."
@@ -312,9 +310,3 @@ def test_one_place_for_all_and_for_few(
         return "MediaStorage", {**where, "access": given["access"]}
 
     assert ids(a=of(one), b=of(other)) == expected
-
-
-def test_every_check_can_be_told_apart() -> None:
-    documented: list[Callable[..., Any]] = [f for name, f in vars(media_checks).items() if name.startswith("check_")]
-    assert len(documented) >= 10
-    assert all((f.__doc__ or "").partition(":")[0] for f in documented)
