@@ -261,7 +261,15 @@ def test_uploads_in_a_temporary_file(tmp_path: Path) -> None:
         name = storage.save("a.bin", upload)
         with storage.open(name) as file:
             assert file.read() == b"one"
-        assert (tmp_path / name).stat().st_mode & 0o777 == 0o640
+        status = (tmp_path / name).stat()
+        assert (status.st_mode & 0o777, status.st_nlink) == (0o640, 1)
+        assert not Path(upload.temporary_file_path()).exists()
+    copied = MediaStorage(location=tmp_path, file_permissions_mode=None)
+    for storage in (copied, MediaStorage(store=MEMORY)):
+        with TemporaryUploadedFile("a.bin", "text/plain", 3, None) as upload:
+            upload.write(b"two")
+            with storage.open(storage.save("b.bin", upload)) as file:
+                assert file.read() == b"two"
 
 
 who: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="")

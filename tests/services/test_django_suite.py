@@ -1,4 +1,4 @@
-"""Django's own tests of static files, with Shipfiles in the place of what they test."""
+"""Django's own tests of static and uploaded files, with Shipfiles in the place of what they test."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ def test_djangos_own_tests() -> None:
         [sys.executable, str(ROOT / "scripts" / "django-suite")], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count(" tests, ") == 2
+    assert run.stdout.count(" tests, ") == 3

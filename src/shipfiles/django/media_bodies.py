@@ -5,13 +5,17 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.core.files.base import File
 
 from ..digest import Digest, digest_bytes, digest_stream
 from ..errors import Denied, KeyNotFound, StoreError
 from ..paths import folder_of
 from ..regular import open_regular
 from ..stores.store import Body
+from .contents import body_of
 
 _HEAD = 4096
 
@@ -35,6 +39,38 @@ def head_of(body: Body) -> bytes:
         return body[:_HEAD]
     with open_regular(body) as file:
         return file.read(_HEAD) or b""
+
+
+@contextmanager
+def media_body(content: File[Any]) -> Iterator[tuple[Body, bool]]:
+    """``content`` from its beginning as a store takes it, and whether it is a temporary file that may be moved.
+
+    Uploads that Django has put into a temporary file are taken as they are there, and no larger ones are held whole.
+    """
+    if hasattr(content, "seek") and getattr(content, "seekable", lambda: True)():
+        content.seek(0)  # which writes what is still to be written, too
+    if hasattr(content, "temporary_file_path"):
+        yield content.temporary_file_path(), True
+        return
+    with body_of(content) as body:
+        yield body, False
+
+
+def remove(path: str) -> None:
+    """Remove the file ``path``, if it is there."""
+    with suppress(OSError):
+        os.unlink(path)
+
+
+def share_group(path: str, root: str) -> None:
+    """Give the file ``path`` to the group of the folder ``root``, if one may: as Django does, for files that come from
+    elsewhere.
+    """
+    if os.name == "posix":
+        with suppress(OSError):
+            group = os.stat(root).st_gid
+            if os.stat(path).st_gid != group:
+                os.chown(path, -1, group)
 
 
 @contextmanager

@@ -128,14 +128,14 @@ def media_store(config: MediaConfig, storage: MediaStorage) -> Store:
         return config.place.store()
     modes = {"file_mode": storage.file_permissions_mode, "folder_mode": storage.directory_permissions_mode}
     if config.store is None:
-        return LocalStore(storage.location, **modes)
+        return LocalStore(storage.location, **modes, at_once=True)
     try:
         store = open_store(config.store, "OPTIONS['store']", config.store_options)
     except ConfigError as error:
         raise ImproperlyConfigured(str(error)) from None
     # A folder by its path or URL has the permissions that the options say; an object of the project's own, its own.
     is_named = isinstance(config.store, (str, os.PathLike)) and "/" in os.fspath(config.store)
-    return LocalStore(store.root, **modes) if is_named and isinstance(store, LocalStore) else store
+    return LocalStore(store.root, **modes, at_once=True) if is_named and isinstance(store, LocalStore) else store
 
 
 def link_keys(config: MediaConfig) -> tuple[bytes, ...]:

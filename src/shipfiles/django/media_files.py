@@ -7,7 +7,6 @@ import os
 import tempfile
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +15,7 @@ from django.core.files.base import File
 from ..errors import KeyNotFound
 from ..stores.store import Body, Part, Parts, Store, Stored
 from ..work import aside
+from .media_bodies import missing, remove
 
 ENCODING = "utf-8"
 """That of files that are opened as text."""
@@ -169,7 +169,10 @@ class Reader(io.RawIOBase):
             start = position - position % _BLOCK
             # Not a few bytes that are gone with the next read.
             stop = min(self.size, start + _BLOCK * (2 if position % _BLOCK > _BLOCK // 2 else 1))
-        part = part_of(self._store, self._key, start, stop, self._version)
+        try:
+            part = part_of(self._store, self._key, start, stop, self._version)
+        except KeyNotFound as error:
+            raise missing(self._key) from error
         self._coming, self._comes_at, self._comes_to = iter(part.body), start, stop
         if stop - start <= 2 * _BLOCK:
             # A block is wanted whole, and its connection by others.
@@ -198,7 +201,7 @@ class Spool(io.BufferedIOBase):
         verb, self._both, _ = checked_mode(mode)
         self._store = store
         descriptor, self._path = tempfile.mkstemp(prefix="shipfiles-")
-        self._remove = weakref.finalize(self, _remove, self._path)
+        self._remove = weakref.finalize(self, remove, self._path)
         with open(descriptor, "wb") as spool:
             spool.writelines(before)
         self._file = open(self._path, "a+b" if verb == "a" else "r+b")  # noqa: SIM115
@@ -275,11 +278,6 @@ class Spool(io.BufferedIOBase):
     def _check_readable(self) -> None:
         if not self._both:
             raise io.UnsupportedOperation("not readable")
-
-
-def _remove(path: str) -> None:
-    with suppress(OSError):
-        os.unlink(path)
 
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import io
 import os
 import posixpath
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,21 +24,22 @@ from django.core.signals import setting_changed
 from django.utils import timezone
 from django.utils._os import safe_join
 from django.utils.encoding import filepath_to_uri
+from django.utils.functional import Promise
 
-from ..errors import KeyExists
+from ..errors import KeyExists, KeyNotFound
 from ..media.config import MediaConfig
 from ..media.inspecting import Hook, inspect_upload, inspection_hooks
 from ..media.links import secure_link_query, signed_query
 from ..media.naming import alternative, proposed
 from ..media.safety import check_upload, media_type_of, stored_fields
+from ..media_types import DEFAULT, media_type
 from ..paths import RESERVED
 from ..regular import open_regular
 from ..stores.local import LocalStore
 from ..stores.store import Body, Folders, PutMode, Signs, Store, Stored
-from .contents import body_of
 from .media_alias import Deconstructed, deconstructed
 from .media_async import AsyncStorage
-from .media_bodies import as_django, digest_of, head_of, missing, size_of
+from .media_bodies import as_django, digest_of, head_of, media_body, missing, remove, share_group, size_of
 from .media_conf import PlacedMedia, link_keys, media_config, media_store
 from .media_files import MediaFile, Reader, Spool, checked_mode
 from .media_kinds import MediaKind
@@ -82,6 +84,8 @@ class _Saving:
 
     content: object
     body: Body
+    passing: bool
+    """Whether the body is a temporary file that nobody needs afterwards."""
     max_length: int | None
 
 
@@ -105,7 +109,10 @@ class MediaStorage(AsyncStorage):
             raise TypeError(f"{type(self).__qualname__}() takes {', '.join(_POSITIONAL)}, each once, and options.")
         self._options = given | options
         self._shares: MediaStorage | None = None
-        self.config = media_config(type(self), self._options)
+        # A lazy URL cannot be asked for yet: the project's URLs may not be there.
+        lazy = isinstance(self._options.get("base_url"), Promise)
+        known = {name: value for name, value in self._options.items() if name != "base_url" or not lazy}
+        self.config = media_config(type(self), known)
         setting_changed.connect(self._forget)
 
     # Where it is.
@@ -126,6 +133,8 @@ class MediaStorage(AsyncStorage):
     def base_url(self) -> str | None:
         """The URL below which browsers find the files."""
         url = self.config.base_url
+        if isinstance(lazy := self._options.get("base_url"), Promise):
+            url = str(lazy)
         if url is None:
             return settings.MEDIA_URL
         return url if url.endswith("/") else f"{url}/"
@@ -218,12 +227,10 @@ class MediaStorage(AsyncStorage):
             content = File(content, name)
         name = str(name)
         validate_file_name(name, allow_relative_path=True)
-        if hasattr(content, "seek") and getattr(content, "seekable", lambda: True)():
-            content.seek(0)
-        with body_of(content) as body:
+        with media_body(content) as (body, passing):
             chosen = self._chosen(name.replace("\\", "/"), body, max_length)
             validate_file_name(chosen, allow_relative_path=True)
-            token = _saving.set(_Saving(content, body, max_length))
+            token = _saving.set(_Saving(content, body, passing, max_length))
             try:
                 saved = self._save(chosen, content)
             finally:
@@ -262,24 +269,26 @@ class MediaStorage(AsyncStorage):
     def _save(self, name: str, content: File[Any]) -> str:
         saving = _saving.get()
         if saving is not None and saving.content is content:
-            return self._put(name, saving.body, saving.max_length)
-        with body_of(content) as body:
-            return self._put(name, body, saving.max_length if saving else None)
+            return self._put(name, saving)
+        # The class of a project stores something else than it was given.
+        with media_body(content) as (body, passing):
+            return self._put(name, _Saving(content, body, passing, saving.max_length if saving else None))
 
-    def _put(self, name: str, body: Body, max_length: int | None) -> str:
-        """Store ``body`` under ``name``, or another if that is taken; the name."""
+    def _put(self, name: str, saving: _Saving) -> str:
+        """Store what is saved under ``name``, or another if that is taken; the name."""
         key = self._file_key(name)
+        body = saving.body
         self._admit(key, body)
         if self.config.overwrite:
-            self._send(key, body, "overwrite")
+            self._send(key, body, "overwrite", passing=saving.passing)
             return key
         for _ in range(_TRIES):
             try:
-                self._send(key, body, "create")
+                self._send(key, body, "create", passing=saving.passing)
             except KeyExists:
                 if self.config.names.content and self._has(key, body):
                     return key
-                key = self._file_key(self._next(name, max_length))
+                key = self._file_key(self._next(name, saving.max_length))
             else:
                 return key
         raise FileExistsError(
@@ -309,10 +318,23 @@ class MediaStorage(AsyncStorage):
             with io.BytesIO(body) if isinstance(body, bytes) else open(body, "rb") as file:
                 inspect_upload(key, file, self._hooks)
 
-    def _send(self, key: str, body: Body, mode: PutMode) -> Stored:
-        media_type = media_type_of(key, self.config.safety, head_of(body))
-        with as_django(key):
-            return self.store.put(key, body, mode=mode, fields=stored_fields(key, media_type, self.config))
+    def _send(self, key: str, body: Body, mode: PutMode, *, passing: bool = False) -> None:
+        """Put ``body`` under ``key``. Raises `KeyExists` in mode ``create``."""
+        with self._as_django(key):
+            store = self.store
+            if not isinstance(store, LocalStore):
+                kind = media_type_of(key, self.config.safety, head_of(body))
+                store.put(key, body, mode=mode, fields=stored_fields(key, kind, self.config))
+                return
+            if passing and isinstance(body, str) and store.take(body, key, mode=mode):
+                remove(body)
+            else:
+                store.put(key, body, mode=mode)
+        share_group(store.path(key), store.root)
+
+    def _as_django(self, key: str) -> AbstractContextManager[None]:
+        """What the store says of ``key``, as Django's own storage would say it."""
+        return as_django(self.path(key) if self._is_local else key)
 
     def _has(self, key: str, body: Body) -> bool:
         """Whether under ``key``, which is made of the bytes of ``body``, is what it says."""
@@ -336,18 +358,21 @@ class MediaStorage(AsyncStorage):
             if verb == "r" and not both:
                 if self._is_local:
                     return open_regular(self.path(name))
-                with as_django(key):
+                with self._as_django(key):
                     return Reader(self.store, key)
-            with as_django(key):
+            with self._as_django(key):
                 if verb == "x" and self.store.head(key) is not None:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
                 before: Iterable[bytes] = ()
-                if verb == "r" or (verb == "a" and self.store.head(key) is not None):
-                    before = self.store.read(key)
+                if verb in ("r", "a"):
+                    before = self.store.read(key) if verb == "r" else _if_there(self.store, key)
 
                 def store(body: Body) -> None:
                     self._admit(key, body)
-                    self._send(key, body, "create" if verb == "x" else "overwrite")
+                    try:
+                        self._send(key, body, "create" if verb == "x" else "overwrite")
+                    except KeyExists as error:
+                        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from error
 
                 return Spool(store, mode, before)
 
@@ -358,10 +383,13 @@ class MediaStorage(AsyncStorage):
         if not name:
             raise ValueError("The name must be given to delete().")
         key = self._file_key(name)
-        if self._is_local and os.path.isdir(path := self.path(name)) and not os.path.islink(path):
-            os.rmdir(path)
+        if self._is_local:
+            # As Django's: folders stay, which somebody may have made with care.
+            path = self.path(name)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.remove(path)
             return
-        with as_django(key):
+        with self._as_django(key):
             self.store.delete([key])
 
     def exists(self, name: str) -> bool:
@@ -371,8 +399,11 @@ class MediaStorage(AsyncStorage):
             return os.path.lexists(self.path(name))
         if not key:
             return True
-        with as_django(key):
-            return self.store.head(key) is not None or any(self._folder(f"{key}/"))
+        with self._as_django(key):
+            if self.store.head(key) is not None:
+                return True
+            # Another request, which is not worth it for a folder that is called photo.jpg.
+            return media_type(key) == DEFAULT and any(self._folder(f"{key}/"))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Folders and files in the folder ``path``, without what belongs to Shipfiles alone."""
@@ -384,7 +415,7 @@ class MediaStorage(AsyncStorage):
                 for entry in entries:
                     (folders if entry.is_dir() else files).append(entry.name)
         else:
-            with as_django(key):
+            with self._as_django(key):
                 folders, files = self._folder(f"{key}/" if key else "")
             if key and not folders and not files:
                 raise missing(path)
@@ -420,7 +451,7 @@ class MediaStorage(AsyncStorage):
 
     def _stored(self, name: str) -> Stored:
         key = self._file_key(name)
-        with as_django(key):
+        with self._as_django(key):
             found = self.store.head(key)
         if found is None:
             raise missing(name)
@@ -515,6 +546,14 @@ class MediaStorage(AsyncStorage):
 def _check_length(name: str, max_length: int | None) -> None:
     if max_length and len(name) > max_length:
         raise ValueError(f"it is longer than {max_length} characters")
+
+
+def _if_there(store: Store, key: str) -> Iterator[bytes]:
+    """The bytes under ``key``, none if there is nothing."""
+    try:
+        yield from store.read(key)
+    except KeyNotFound:
+        return
 
 
 def _is_ours(name: str) -> bool:

@@ -22,6 +22,7 @@ from .store import Body, Listing, Part, PutMode, Stored, check_digest, check_fol
 _T = TypeVar("_T")
 
 _CHUNK = 1 << 20
+_MOST_KNOWN = 10_000  # folders, in a process that lives for long
 _LOCK_KEY = f"{RESERVED}/lock"
 _SWAP_KEY = f"{RESERVED}/swap"
 # What the first of these says.
@@ -36,14 +37,18 @@ _NO_LINKS = frozenset({
 class LocalStore:
     """The folder ``root``, made when the first key is put. It keeps bytes alone; header fields are the server's.
 
-    ``file_mode`` and ``folder_mode`` are the permissions of what is made; ``None`` leaves them to the umask.
+    ``file_mode`` and ``folder_mode`` are the permissions of what is made; ``None`` leaves them to the umask. What is
+    put survives a power cut when the put is done, if ``at_once``, else when `settle` is.
     Hard links join keys with the same bytes: a published file is replaced, never written into.
     """
 
-    def __init__(self, root: str, *, file_mode: int | None = None, folder_mode: int | None = None) -> None:
+    def __init__(
+        self, root: str, *, file_mode: int | None = None, folder_mode: int | None = None, at_once: bool = False
+    ) -> None:
         self.root = os.path.abspath(root)
         self._file_mode = file_mode
         self._folder_mode = folder_mode
+        self._at_once = at_once
         self._unsettled: set[str] = set()
         self._unflushed: set[str] = set()
         self._known_folders: set[str] = set()
@@ -85,10 +90,10 @@ class LocalStore:
                 # What nobody can have read yet may wait for `settle`, which flushes all of it in a fraction of the
                 # time. Where something is replaced, a power cut must leave the one or the other.
                 fresh = not os.path.lexists(path)
-                if not fresh:
+                if not fresh or self._at_once:
                     os.fsync(descriptor)
             self._place(key, temporary, path, mode)
-            if fresh:
+            if fresh and not self._at_once:
                 self._unflushed.add(path)
         except BaseException as error:
             with suppress(OSError):
@@ -199,7 +204,7 @@ class LocalStore:
                 continue
             except OSError as error:
                 raise StoreError(key, f"cannot be deleted: {os_reason(error)}") from error
-            self._unsettled.add(os.path.dirname(path))
+            self._changed(os.path.dirname(path))
             self._remove_empty_folders(os.path.dirname(path))
 
     def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
@@ -236,6 +241,37 @@ class LocalStore:
                 os.unlink(temporary)
             if isinstance(error, OSError):
                 raise StoreError(target, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
+            raise
+        return True
+
+    def take(self, path: str, key: str, *, mode: PutMode) -> bool:
+        """As a put of the file ``path``, which must not be written any more, without copying it; whether that works.
+
+        It does on one file system that has hard links, if the permissions are given: those of ``path`` become these.
+        ``path`` stays, as another name of the same file. Raises `KeyExists` and `StoreError` as `put`.
+        """
+        if self._file_mode is None:
+            return False
+        target = self.path(key)
+        temporary = self._temporary(target)
+        try:
+            self._made(temporary, lambda: os.link(path, temporary))
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                return False
+            raise StoreError(key, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
+        try:
+            os.chmod(temporary, self._file_mode)
+            if self._at_once:
+                flush((temporary,), ())
+            else:
+                self._unflushed.add(target)
+            self._place(key, temporary, target, mode)
+        except BaseException as error:
+            with suppress(OSError):
+                os.unlink(temporary)
+            if isinstance(error, OSError):
+                raise StoreError(key, f"cannot be written in {printable(self.root)}: {os_reason(error)}") from error
             raise
         return True
 
@@ -351,6 +387,8 @@ class LocalStore:
             except FileNotFoundError:
                 self._known_folders.clear()
         self._make_folder(folder)
+        if len(self._known_folders) >= _MOST_KNOWN:
+            self._known_folders.clear()
         self._known_folders.add(folder)
         return make()
 
@@ -368,7 +406,7 @@ class LocalStore:
                 continue
             if self._folder_mode is not None:
                 os.chmod(path, self._folder_mode)
-            self._unsettled.add(os.path.dirname(path))
+            self._changed(os.path.dirname(path))
 
     def _place(self, key: str, temporary: str, path: str, mode: PutMode) -> None:
         if mode == "create":
@@ -385,7 +423,14 @@ class LocalStore:
                 os.replace(temporary, path)
         else:
             os.replace(temporary, path)
-        self._unsettled.add(os.path.dirname(path))
+        self._changed(os.path.dirname(path))
+
+    def _changed(self, folder: str) -> None:
+        """See to it that the entries of ``folder`` survive a power cut."""
+        if self._at_once:
+            flush((), (folder,))
+        else:
+            self._unsettled.add(folder)
 
     def _remove_empty_folders(self, folder: str) -> None:
         while folder != self.root and folder.startswith(self.root + os.sep):
