@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.test import override_settings
 
 from shipfiles.django.storage import MediaStorage
 from shipfiles.errors import UploadRefused
+from shipfiles.paths import TEMPORARY
 from shipfiles.stores.memory import MemoryStore
 
 
@@ -54,7 +57,24 @@ def test_what_is_written_is_there_when_it_is_closed(storage: MediaStorage) -> No
     assert read(storage, "new/x.txt") == "hö".encode()
 
 
-@pytest.mark.parametrize("name", ["../a", "/etc/passwd", "a/../../b", "a\0b", ".shipfiles/a", "..\\..\\a"])
+def test_what_django_has_in_a_file_is_taken_from_there(
+    storage: MediaStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TemporaryUploadedFile("film.bin", "video/mp4", 3_000_000, None) as upload:
+        upload.write(b"film" * 750_000)
+        # Whoever wants a temporary file besides finds no place for it.
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+        assert read(storage, storage.save("film.bin", upload)) == b"film" * 750_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../a", "/etc/passwd", "a/../../b", "a\0b", ".shipfiles/a", "..\\..\\a",
+        # As a store names what it has not finished.
+        f"a/{TEMPORARY}1a2b-{'0' * 16}", f"{TEMPORARY}1a2b-{'0' * 16}",
+    ],
+)  # fmt: skip
 def test_names_that_lead_elsewhere(storage: MediaStorage, name: str) -> None:
     for ask in (storage.open, storage.exists, storage.delete, storage.size):
         with pytest.raises(SuspiciousFileOperation):

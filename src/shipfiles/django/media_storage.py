@@ -33,7 +33,7 @@ from ..media.links import secure_link_query, signed_query
 from ..media.naming import alternative, proposed
 from ..media.safety import check_upload, media_type_of, stored_fields
 from ..media_types import DEFAULT, media_type
-from ..paths import RESERVED
+from ..paths import RESERVED, is_temporary
 from ..regular import open_regular
 from ..stores.local import LocalStore
 from ..stores.store import Body, Folders, PutMode, Signs, Store, Stored
@@ -191,7 +191,8 @@ class MediaStorage(AsyncStorage):
             key = "../"
         if key.startswith(("/", "../")) or "\0" in key:
             raise SuspiciousFileOperation(f"Detected path traversal attempt in {name!r}")
-        if key.partition("/")[0].casefold().startswith(RESERVED):
+        # Of a store's unfinished files there may be some in every folder.
+        if key.partition("/")[0].casefold().startswith(RESERVED) or is_temporary(posixpath.basename(key)):
             raise SuspiciousFileOperation(f"{name!r} is a name that Shipfiles keeps for itself")
         return "" if key == "." else key
 
