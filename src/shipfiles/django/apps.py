@@ -18,4 +18,7 @@ class ShipfilesConfig(AppConfig):
         from . import checks, conf, static_urls, tables
 
         checks.register_all()
-        set_provider(tables.static_table, static_urls.forced_script_name, conf.passed_over_by_lanes, conf.used_location)
+        set_provider(
+            tables.static_table, static_urls.forced_script_name, conf.passed_over_by_lanes, conf.used_location,
+            tables.uploads,
+        )  # fmt: skip

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase, ResponseHeaders
 from django.utils.cache import patch_vary_headers
 
 from ..serve.following import AsyncPieces, FollowingTable, Pieces, one_release
-from ..serve.opened import PIECE, SentBytes, SentFile, Span, cut_short
+from ..serve.opened import PIECE
 from ..serve.ready import ODD, Answer, ready_respond
-from ..serve.respond import FIELDS, Request, Response, depends_on_accept, respond_instead
+from ..serve.respond import Response, depends_on_accept, respond_instead
 from ..serve.table import Table
-from ..serve.waiting import respond_instead_soon, respond_soon
-from ..serve.wsgi import given_to_wrapper
+from ..serve.waiting import respond_instead_soon, respond_soon, uploads_soon
 from . import tables
+from .responses import KEYS, asked, for_wrapper, to_django
 
-_KEYS = {field: "HTTP_" + field.upper().replace("-", "_") for field in FIELDS}
-_ODD = frozenset(_KEYS[field] for field in ODD)
+_ODD = frozenset(KEYS[field] for field in ODD)
 
 
 class ShipfilesMiddleware:
     """Answers requests for static files and hands all others on. Put it right below Django's SecurityMiddleware.
+
+    Uploads are answered, too, where OPTIONS["serve"] of their storage asks for it.
 
     With ``DEBUG`` the files come from the finders, as they are at that moment; else from the current release.
     Wrapping the application in `shipfiles.serve.wsgi.StaticApp` or its ASGI twin gives the same answers without
@@ -45,6 +44,7 @@ class ShipfilesMiddleware:
     ) -> None:
         self.get_response = get_response
         self.table = tables.static_table() if table is None else table
+        self.uploads = tables.uploads() if table is None else None
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
@@ -58,7 +58,7 @@ class ShipfilesMiddleware:
         with one_release(self.table):
             response = cast("HttpResponseBase", self.get_response(request))
             if self._is_lost(request, response):
-                instead = respond_instead(self.table, _asked(request), request.META.get("HTTP_ACCEPT"))
+                instead = respond_instead(self.table, asked(request), request.META.get("HTTP_ACCEPT"))
                 return self._replaced(request, response, instead)
             return self._finished(response)
 
@@ -66,13 +66,15 @@ class ShipfilesMiddleware:
         ready = self._ready_answer(request)
         if ready is not None:
             return ready
-        response = await respond_soon(self.table, _asked(request))
+        response = await respond_soon(self.table, asked(request))
         if response is not None:
-            return _to_django(response, request)
+            return to_django(response, request)
+        if self.uploads is not None and (found := await uploads_soon(self.uploads, asked(request))) is not None:
+            return to_django(found, request)
         with one_release(self.table):
             answer = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
             if self._is_lost(request, answer):
-                instead = await respond_instead_soon(self.table, _asked(request), request.META.get("HTTP_ACCEPT"))
+                instead = await respond_instead_soon(self.table, asked(request), request.META.get("HTTP_ACCEPT"))
                 return self._replaced(request, answer, instead)
             return self._finished(answer)
 
@@ -86,11 +88,11 @@ class ShipfilesMiddleware:
 
     def _replaced(self, request: HttpRequest, made: HttpResponseBase, instead: Response | None) -> HttpResponseBase:
         if instead is None:
-            if depends_on_accept(self.table, _asked(request)):
+            if depends_on_accept(self.table, asked(request)):
                 patch_vary_headers(made, ("Accept",))
             return self._finished(made)
         # Not closed: that would tell all who listen that the request is over.
-        return _to_django(instead, request)
+        return to_django(instead, request)
 
     def _finished(self, response: HttpResponseBase) -> HttpResponseBase:
         """A response of Django's own: with the id of the release, if the options ask for it, and all of it of that."""
@@ -107,12 +109,15 @@ class ShipfilesMiddleware:
         return response
 
     def answer(self, request: HttpRequest) -> HttpResponseBase | None:
-        """The response to a request for a static file, or ``None`` for any other request."""
+        """The response to a request for a static file or an upload, or ``None`` for any other request."""
         ready = self._ready_answer(request)
         if ready is not None:
             return ready
-        response = ready_respond(self.table, _asked(request))
-        return None if response is None else _to_django(response, request)
+        response = ready_respond(self.table, asked(request))
+        if response is not None:
+            return to_django(response, request)
+        found = None if self.uploads is None else self.uploads.find(asked(request))
+        return None if found is None else to_django(found, request)
 
     def _ready_answer(self, request: HttpRequest) -> HttpResponseBase | None:
         ready = self.table.ready
@@ -123,51 +128,10 @@ class ShipfilesMiddleware:
         return None if answer is None else _from_ready(answer, request)
 
 
-def _asked(request: HttpRequest) -> Request:
-    get = request.META.get
-    query = get("QUERY_STRING", "")
-    if isinstance(request, ASGIRequest):
-        query = query.encode().decode("latin-1")  # it is text there, and not what WSGI has
-    return Request(
-        request.method or "", request.path_info, lambda name: get(_KEYS[name]), query,
-        get("SCRIPT_NAME", "").rstrip("/"),
-    )  # fmt: skip
-
-
-def _to_django(response: Response, request: HttpRequest) -> HttpResponseBase:
-    status, headers, body = response
-    answer: HttpResponseBase
-    if isinstance(body, Span) and isinstance(request, ASGIRequest):
-        answer = StreamingHttpResponse(_AsyncSpan(body), status=status)
-    elif isinstance(body, Span):
-        answer = _FileResponse(body, status, _for_wrapper(body, request))
-    elif body and (file := _for_wrapper(body, request)) is not None:
-        answer = _FileResponse([body], status, file)
-    else:
-        answer = (_Redirect if status == 302 else HttpResponse)(body or b"", status=status)
-    # Django's own default, which would call a 304 HTML.
-    del answer.headers["Content-Type"]
-    for name, value in headers:
-        answer.headers[name] = value
-    return answer
-
-
-def _for_wrapper(body: Span | bytes, request: HttpRequest) -> SentFile | SentBytes | None:
-    return given_to_wrapper(body, request.META.get("wsgi.file_wrapper"))
-
-
 def _from_ready(answer: Answer, request: HttpRequest) -> HttpResponseBase:
-    if len(answer.body) > PIECE and _for_wrapper(answer.body, request) is not None:
-        return _to_django(Response(answer.status, answer.headers, answer.body), request)
+    if len(answer.body) > PIECE and for_wrapper(answer.body, request) is not None:
+        return to_django(Response(answer.status, answer.headers, answer.body), request)
     return _ReadyResponse(answer)
-
-
-class _Redirect(HttpResponse):
-    """To another address of ours. Django's test client and its assertions ask for ``url``."""
-
-    @property
-    def url(self) -> str:
-        return self.headers["Location"]
 
 
 class _ReadyHeaders(ResponseHeaders):
@@ -190,47 +154,3 @@ class _ReadyResponse(HttpResponse):
             checked = ResponseHeaders(dict(answer.headers))._store
             answer.kept_forms["django"] = checked
         self.headers = _ReadyHeaders(checked)
-
-
-class _FileResponse(StreamingHttpResponse):
-    """A large body under WSGI. Closing the response closes the file."""
-
-    block_size = PIECE
-
-    def __init__(self, pieces: Iterable[bytes], status: int, file: SentFile | SentBytes | None) -> None:
-        super().__init__(pieces, status=status)
-        # Django's WSGI handler gives this to the server's own file wrapper, which may send it without Python.
-        self.file_to_stream = file
-
-    def close(self) -> None:
-        # This takes the place of the file's own, which would say so.
-        is_cut = isinstance(self.file_to_stream, SentFile) and self.file_to_stream.is_cut()
-        super().close()
-        if is_cut:
-            raise cut_short()
-
-    def _set_streaming_content(self, value: Iterable[bytes]) -> None:
-        # As in Django's FileResponse: a middleware that puts another body here, compressed for one, means that body
-        # and not the file.
-        self.file_to_stream = None
-        super()._set_streaming_content(value)  # type: ignore[misc]
-
-
-class _AsyncSpan:
-    """A large body under ASGI: read on the event loop, since a page cache is faster than a hop to a thread."""
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-        # Under this name Django finds what to do when the response is closed.
-        self.close = span.close
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        # A socket that takes everything at once would otherwise keep the loop from all other requests, and from
-        # noticing that the client has left.
-        await asyncio.sleep(0)
-        for chunk in self._span:
-            return chunk
-        raise StopAsyncIteration

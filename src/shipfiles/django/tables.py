@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
 from django.conf import STATICFILES_STORAGE_ALIAS, settings
@@ -19,6 +20,7 @@ from .own_release import build_folder
 from .static_urls import served_prefix
 
 if TYPE_CHECKING:
+    from ..serve.default import Uploads
     from ..serve.table import FileTable, Table
     from .static_storage import StaticStorage
 
@@ -62,6 +64,25 @@ def static_table() -> Table:
         )  # fmt: skip
 
     return FollowingTable(storage.following, table_of) if storage.following else table_of(release)
+
+
+def uploads() -> Uploads | None:
+    """The uploads of those media storages among STORAGES whose options ask for it; ``None`` if there are none.
+
+    Raises ``ImproperlyConfigured`` for one that has no URL of this site.
+    """
+    given = cast("Mapping[str, Mapping[str, Any]]", settings.STORAGES)
+    # Of `StaticStorage` it is a section.
+    asking = [
+        alias
+        for alias, storage in given.items()
+        if alias != STATICFILES_STORAGE_ALIAS and (storage.get("OPTIONS") or {}).get("serve")
+    ]
+    if not asking:
+        return None
+    from .media_places import served
+
+    return served(asking)
 
 
 def _table_beside(storage: StaticStorage, config: RemoteConfig, prefix: str) -> Table:

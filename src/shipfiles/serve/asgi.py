@@ -9,15 +9,16 @@ from typing import Any
 
 from ..config import ServeConfig
 from ..http.headers import Header, encoded
-from .default import forced_script_name
+from .default import default_uploads, forced_script_name
 from .following import one_release
 from .held import Held
 from .kinds import require_asgi
 from .opened import MESSAGE, PIECE, Span
 from .ready import Answer, ReadyFile
 from .respond import FIELDS, Request, Response, depends_on_accept
+from .streamed import Delivery, Stream
 from .table import Table, choose_table
-from .waiting import respond_instead_soon, respond_soon
+from .waiting import pieces_of, respond_instead_soon, respond_soon, uploads_soon
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -58,7 +59,9 @@ class StaticApp:
         require_asgi(application)
         self.application = application
         self.table = choose_table(table, root, prefix, config, release)
-        self._script_name = forced_script_name() if table is None and root is None else ""
+        is_default = table is None and root is None
+        self._script_name = forced_script_name() if is_default else ""
+        self._uploads = default_uploads() if is_default else None
         self._held = Held(2 * PIECE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +82,9 @@ class StaticApp:
         mount = mount_point(scope, self._script_name)
         request = Request(scope["method"], path, field_getter(scope["headers"]), query, mount)
         # Slow clients may keep much in memory: then the others get what is read as they take it.
-        response = await respond_soon(self.table, request, keep=self._held.has_room())
+        response: Response | Delivery | None = await respond_soon(self.table, request, keep=self._held.has_room())
+        if response is None and self._uploads is not None:
+            response = await uploads_soon(self._uploads, request)
         if response is None:
             with one_release(self.table):
                 labelled = self._labelled(send)
@@ -87,11 +92,13 @@ class StaticApp:
                     labelled = self._holding(scope, request, labelled, send)
                 return await self.application(scope, receive, labelled)
         status, fields, body = response
-        if not isinstance(body, Span):
+        if not isinstance(body, (Span, Stream)):
             await send(_start(status, fields))
             return await self._send_held(body or b"", send)
         try:
             await send(_start(status, fields))
+            if isinstance(body, Stream):
+                return await _send_stream(body, receive, send)
             return await _send_span(body, receive, send)
         finally:
             body.close()
@@ -243,6 +250,20 @@ async def _send_span(span: Span, receive: Receive, send: Send) -> None:
     finally:
         if gone is not None and not gone.done():
             gone.cancel()
+
+
+async def _send_stream(stream: Stream, receive: Receive, send: Send) -> None:
+    """Send a body that comes from a store meanwhile, until the client leaves."""
+    if not stream.left:
+        return await _send_body(b"", send)
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        async for piece in pieces_of(stream):
+            await send({"type": "http.response.body", "body": piece, "more_body": stream.left > 0})
+            if gone.done() and gone.exception() is None:
+                return None
+    finally:
+        gone.cancel()
 
 
 async def _disconnected(receive: Receive) -> None:

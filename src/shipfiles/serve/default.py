@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
+    from .respond import Request
+    from .streamed import Delivery
     from .table import Table
+
+
+class Uploads(Protocol):
+    """Files that come while the process runs, asked for once the static files have none."""
+
+    def find(self, request: Request, /) -> Delivery | None:
+        """The answer to ``request``; ``None`` if it is not theirs."""
+
+    def may_wait(self, request: Request, /) -> bool:
+        """Whether to find that may take longer than an event loop should be kept."""
+
 
 _provider: Callable[[], Table] | None = None
 _script_name: Callable[[], str] | None = None
 _passed_over: Callable[[], str] | None = None
 _root: Callable[[], str] | None = None
+_uploads: Callable[[], Uploads | None] | None = None
 
 
 def set_provider(
@@ -21,17 +35,20 @@ def set_provider(
     script_name: Callable[[], str] | None = None,
     passed_over: Callable[[], str] | None = None,
     root: Callable[[], str] | None = None,
+    uploads: Callable[[], Uploads | None] | None = None,
 ) -> None:
     """Say from where `default_table` takes the table. A framework's package calls this when it is set up.
 
     ``script_name`` gives the mount point that the framework takes for its own whatever the server says, or nothing;
-    ``passed_over`` is what `passed_over_by_lanes` returns, and ``root`` what `default_root` returns.
+    ``passed_over`` is what `passed_over_by_lanes` returns, ``root`` what `default_root` returns, and ``uploads`` what
+    `default_uploads` returns.
     """
-    global _provider, _script_name, _passed_over, _root
+    global _provider, _script_name, _passed_over, _root, _uploads
     _provider = provider
     _script_name = script_name
     _passed_over = passed_over
     _root = root
+    _uploads = uploads
 
 
 def forced_script_name() -> str:
@@ -50,6 +67,11 @@ def passed_over_by_lanes() -> str:
 def default_root() -> str:
     """The folder of the releases that the options of the framework in this process are for; empty if there is none."""
     return _root() if _root is not None else ""
+
+
+def default_uploads() -> Uploads | None:
+    """The uploads that the framework in this process wants served; ``None`` if there are none."""
+    return _uploads() if _uploads is not None else None
 
 
 def default_table() -> Table:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
+from .default import Uploads
 from .forks import renew_in_child
 from .opened import Span
 from .ready import ready_respond
 from .respond import Request, Response, respond, respond_instead
+from .streamed import Delivery, Stream
 from .table import Table
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _THREADS = 8
+_DOWNLOADS = 16
 
 
 async def respond_soon(table: Table, request: Request, *, keep: bool = True) -> Response | None:
@@ -32,6 +40,45 @@ async def respond_soon(table: Table, request: Request, *, keep: bool = True) -> 
         raise
 
 
+async def uploads_soon(uploads: Uploads, request: Request) -> Delivery | None:
+    """What ``uploads`` answer."""
+    if not uploads.may_wait(request):
+        return uploads.find(request)
+    answer = _pool.uploads.submit(uploads.find, request)
+    try:
+        return await asyncio.wrap_future(answer)
+    except asyncio.CancelledError:
+        answer.add_done_callback(_close)
+        raise
+
+
+async def apart(make: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
+    """What ``make`` makes of an upload, in a thread; if nobody waits for it any more, its ``close`` is called."""
+    made = _pool.uploads.submit(make, *arguments, **options)
+    try:
+        return await asyncio.wrap_future(made)
+    except asyncio.CancelledError:
+        made.add_done_callback(_close_made)
+        raise
+
+
+async def pieces_of(stream: Stream) -> AsyncIterator[bytes]:
+    """The pieces of ``stream``, which is closed at the end; for each chunk its store is asked in a thread."""
+    try:
+        while stream.left > 0:
+            if not stream.is_at_hand:
+                fetching = _pool.uploads.submit(stream.fetch)
+                try:
+                    await asyncio.wrap_future(fetching)
+                except asyncio.CancelledError:
+                    # What a thread reads from cannot be closed meanwhile.
+                    fetching.add_done_callback(lambda _: stream.close())
+                    raise
+            yield stream.piece()
+    finally:
+        stream.close()
+
+
 async def respond_instead_soon(table: Table, request: Request, accept: str | None) -> Response | None:
     """What `respond_instead` answers."""
     if table.config.pull_from is None:
@@ -48,15 +95,22 @@ class _Pool:
     def renew(self) -> None:
         # It begins without threads.
         self.threads = ThreadPoolExecutor(_THREADS, "shipfiles")
+        # Apart: downloads that wait for their store do not keep the files of the site.
+        self.uploads = ThreadPoolExecutor(_DOWNLOADS, "shipfiles-uploads")
 
 
 _pool = _Pool()
 renew_in_child(_pool.renew)
 
 
-def _close(answer: Future[Response | None]) -> None:
+def _close_made(made: Future[Any]) -> None:
+    if not made.cancelled() and made.exception() is None and callable(close := getattr(made.result(), "close", None)):
+        close()
+
+
+def _close(answer: Future[Response | None] | Future[Delivery | None]) -> None:
     """Close the file of an answer that nobody waits for any more."""
     if not answer.cancelled() and answer.exception() is None:
         response = answer.result()
-        if response is not None and isinstance(response.body, Span):
+        if response is not None and isinstance(response.body, (Span, Stream)):
             response.body.close()

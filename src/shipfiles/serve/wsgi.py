@@ -7,11 +7,13 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..config import ServeConfig
+from .default import default_uploads
 from .following import FollowingTable, Pieces, one_release
 from .kinds import require_wsgi
 from .opened import PIECE, SentBytes, SentFile, Span
 from .ready import ODD, ready_respond, status_line
 from .respond import FIELDS, Request, Response, depends_on_accept, respond_instead
+from .streamed import Delivery, Stream
 from .table import Table, choose_table
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class StaticApp:
         require_wsgi(application)
         self.application = application
         self.table = choose_table(table, root, prefix, config, release)
+        self._uploads = default_uploads() if table is None and root is None else None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         get = environ.get
@@ -70,7 +73,9 @@ class StaticApp:
             environ["REQUEST_METHOD"], path, lambda field: get(_KEYS[field]), get("QUERY_STRING", ""),
             (_decoded(mount) or "").rstrip("/") if mount else "",
         )  # fmt: skip
-        response = ready_respond(self.table, request)
+        response: Response | Delivery | None = ready_respond(self.table, request)
+        if response is None and self._uploads is not None:
+            response = self._uploads.find(request)
         return (
             self._hand_on(environ, start_response, request)
             if response is None
@@ -147,14 +152,14 @@ class _Held:
         return self._written(piece)
 
 
-def _send(response: Response, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def _send(response: Response | Delivery, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     status, headers, body = response
-    if not isinstance(body, Span):
+    if not isinstance(body, (Span, Stream)):
         start_response(status_line(status), headers)
         return [] if body is None else _sendable(body, environ.get("wsgi.file_wrapper"))
     try:
         start_response(status_line(status), headers)
-        return _sendable(body, environ.get("wsgi.file_wrapper"))
+        return body if isinstance(body, Stream) else _sendable(body, environ.get("wsgi.file_wrapper"))
     except BaseException:
         body.close()
         raise
