@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+from urllib.parse import unquote, urljoin, urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.storage import Storage, storages
+from django.utils.encoding import filepath_to_uri
+from django.utils.module_loading import import_string
 
 from ..errors import KeyNotFound
 from ..media.delivery import Place
 from ..media.serving import place_at, respond_media
 from ..serve.respond import Request
 from ..serve.streamed import Delivery
-from .media_links import link_keys, link_path
+from ..stores.local import LocalStore
+from .media_conf import link_keys
 from .media_storage import MediaStorage
 from .static_urls import forced_script_name, url_setting
 
@@ -38,7 +44,24 @@ def served(aliases: Iterable[str]) -> Served | None:
     """Those of ``aliases`` that are media storages whose options ask for it. Raises ``ImproperlyConfigured``."""
     found = [(alias, storage) for alias in aliases if isinstance(storage := storages[alias], MediaStorage)]
     places = [place(storage, _prefix(alias, storage)) for alias, storage in found if storage.config.serve]
-    return Served(places) if places else None
+    closed = _closed() if any(asked.config.access == "public" for asked in places) else ()
+    return Served([replace(asked, closed=closed) for asked in places]) if places else None
+
+
+def _closed() -> tuple[str, ...]:
+    """The folders on this machine of which not everybody may see everything.
+
+    One may be in a folder that is public: MEDIA_ROOT, as a rule.
+    """
+    folders = []
+    for alias, given in cast("Mapping[str, Mapping[str, Any]]", settings.STORAGES).items():
+        backend = given.get("BACKEND", "")
+        # Others are not made here: that may need what this process lacks.
+        if isinstance(backend, str) and issubclass(import_string(backend), MediaStorage):
+            storage = cast("MediaStorage", storages[alias])
+            if storage.config.access != "public" and isinstance(storage.store, LocalStore):
+                folders.append(storage.store.root)
+    return tuple(folders)
 
 
 def place(storage: MediaStorage, prefix: str = "") -> Place:
@@ -50,10 +73,17 @@ def place(storage: MediaStorage, prefix: str = "") -> Place:
         except SuspiciousOperation:
             raise KeyNotFound(name) from None
 
-    base_url, signed = storage.base_url or "/", storage.config.signed
-    return Place(
-        storage.store, storage.config, key, prefix, lambda name: link_path(base_url, name), lambda: link_keys(signed)
-    )
+    base_url, config = storage.base_url or "/", storage.config
+    return Place(storage.store, config, key, prefix, lambda name: link_path(base_url, name), lambda: link_keys(config))
+
+
+def link_path(base_url: str, name: str) -> str:
+    """What a link to ``name`` binds, for who makes it and for who checks it: the path of its URL, not quoted.
+
+    Whatever a mount point or a proxy takes off of it.
+    """
+    url = urljoin(base_url, (filepath_to_uri(name) or "").lstrip("/"))
+    return unquote(urlsplit(url).path, errors="surrogateescape")
 
 
 def media_storage(given: str | Storage) -> MediaStorage:

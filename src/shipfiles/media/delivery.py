@@ -60,6 +60,9 @@ class Place:
     keys: Callable[[], Sequence[bytes]] = tuple
     """What links to it may be signed with."""
 
+    closed: tuple[str, ...] = ()
+    """Folders on this machine that are those of other storages: what is in them is not delivered here."""
+
     @property
     def may_wait(self) -> bool:
         """Whether an answer may take longer than an event loop should be kept."""
@@ -159,7 +162,7 @@ def _from_disk(
     place: Place, store: LocalStore, name: str, key: str, request: Request, wanted: Wanted
 ) -> Delivery | None:
     for _ in range(_TRIES):
-        found = open_inside(store.root, store.path(key))
+        found = open_inside(store.root, store.path(key), place.closed)
         if found is None:
             return None
         fd, status = found

@@ -28,7 +28,7 @@ def hand_over(place: Place, name: str, request: Request, wanted: Wanted = AS_IS)
         return None
     more: list[Header] = []
     if isinstance(store, LocalStore):
-        status = status_inside(store.root, store.path(key))
+        status = status_inside(store.root, store.path(key), place.closed)
         if status is None:
             return None
         # Else Django's ConditionalGetMiddleware makes one of the empty body. nginx has one of its own.

@@ -29,14 +29,18 @@ def respond_media(places: Sequence[Place], request: Request, now: Callable[[], f
     # Folders are full of what nobody meant to publish: only a link or a view can name that.
     if any(part.startswith(".") for part in name.split("/")):
         return None
-    return deliver(place, name, request)
+    if request.method in METHODS:
+        return deliver(place, name, request)
+    # Where there is no file, the application may have something that is changed.
+    there = deliver(place, name, request._replace(method="HEAD", header=_unconditionally))
+    return refused(405, request.method) if there is not None and there.status == 200 else there
 
 
 def place_at(places: Sequence[Place], path: str) -> Place | None:
-    """That of ``places`` below whose prefix ``path`` is, and which answers requests."""
+    """The first of ``places`` below whose prefix ``path`` is, if it answers requests."""
     for place in places:
-        if path.startswith(place.prefix) and len(path) > len(place.prefix) and place.config.access != "private":
-            return place
+        if path.startswith(place.prefix) and len(path) > len(place.prefix):
+            return None if place.config.access == "private" else place
     return None
 
 
@@ -59,6 +63,10 @@ def respond_link(
         # Not why: who has no good link learns nothing.
         return refused(403, method)
     return by(place, name, request, _wanted(grant, now()))
+
+
+def _unconditionally(_field: str) -> None:
+    return None
 
 
 def _wanted(grant: Grant, now: float) -> Wanted:
