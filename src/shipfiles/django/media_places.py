@@ -19,7 +19,6 @@ from ..media.serving import place_at, respond_media
 from ..serve.respond import Request
 from ..serve.streamed import Delivery
 from ..stores.local import LocalStore
-from .media_conf import link_keys
 from .media_storage import MediaStorage
 from .static_urls import forced_script_name, url_setting
 
@@ -73,17 +72,16 @@ def place(storage: MediaStorage, prefix: str = "") -> Place:
         except SuspiciousOperation:
             raise KeyNotFound(name) from None
 
-    base_url, config = storage.base_url or "/", storage.config
-    return Place(storage.store, config, key, prefix, lambda name: link_path(base_url, name), lambda: link_keys(config))
+    base_url = storage.base_url or "/"
+    return Place(
+        storage.store, storage.config, key, prefix, lambda name: _link_path(base_url, name), lambda: storage.link_keys
+    )  # fmt: skip
 
 
-def link_path(base_url: str, name: str) -> str:
-    """What a link to ``name`` binds, for who makes it and for who checks it: the path of its URL, not quoted.
-
-    Whatever a mount point or a proxy takes off of it.
-    """
+def _link_path(base_url: str, name: str) -> str:
+    """What a link to ``name`` binds, as ``url()`` has it, whatever a mount point or a proxy takes off of it."""
     url = urljoin(base_url, (filepath_to_uri(name) or "").lstrip("/"))
-    return unquote(urlsplit(url).path, errors="surrogateescape")
+    return unquote(urlsplit(url).path)
 
 
 def media_storage(given: str | Storage) -> MediaStorage:

@@ -13,15 +13,19 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
+from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction
 from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import Storage
 from django.core.handlers.exception import response_for_exception
 from django.db.models import Model
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 from django.utils.cache import add_never_cache_headers
 
 from ..media.delivery import AS_IS, METHODS, Wanted, for_one, refused
@@ -153,11 +157,8 @@ class _Door:
             delivery = hand_over(for_one(place(media_storage(self.storage))), name, asked(request), wanted)
             return _answered(request, delivery)
         if self.login and is_anonymous:
-            # Needs django.contrib.auth among INSTALLED_APPS.
-            from django.contrib.auth.views import redirect_to_login
-
-            where = None if self.login is True else self.login
-            response: HttpResponseBase = redirect_to_login(request.get_full_path(), where)
+            where = settings.LOGIN_URL if self.login is True else self.login
+            response: HttpResponseBase = HttpResponseRedirect(_with_next(resolve_url(where), request.get_full_path()))
             add_never_cache_headers(response)
             return response
         return _refusal(request, self.refusal)
@@ -187,6 +188,14 @@ def _any_method(view: View) -> View:
 
 def _is_async(may_see: Callable[..., object]) -> bool:
     return iscoroutinefunction(may_see) or iscoroutinefunction(type(may_see).__call__)
+
+
+def _with_next(login_url: str, url: str) -> str:
+    """``login_url`` as Django's login view wants it: it is told where to go on. ``url`` begins with one slash."""
+    parts = urlsplit(login_url)
+    query = QueryDict(parts.query, mutable=True)
+    query[REDIRECT_FIELD_NAME] = url
+    return parts._replace(query=query.urlencode(safe="/")).geturl()
 
 
 def _said(answer: object, who: object) -> bool:
