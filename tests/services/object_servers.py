@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import signal
+import ssl
 import sys
 import time
 import urllib.request
@@ -216,7 +217,7 @@ def start_fake_gcs(folder: Path) -> Told:
     return {"pids": [pid], "url": url}
 
 
-def make_container(url: str, name: str) -> None:
+def make_container(url: str, name: str, context: ssl.SSLContext | None = None) -> None:
     """Make the container; obstore makes none.
 
     https://learn.microsoft.com/en-us/rest/api/storageservices/create-container
@@ -232,7 +233,7 @@ def make_container(url: str, name: str) -> None:
         "Authorization": f"SharedKey {ACCOUNT}:{signature}",
     }  # fmt: skip
     asked = urllib.request.Request(f"{url}/{name}?restype=container", method="PUT", headers=fields)
-    urllib.request.urlopen(asked, timeout=5).close()
+    urllib.request.urlopen(asked, timeout=5, context=context).close()
 
 
 def until(work: Callable[[], object], pid: int, log: Path) -> None:

@@ -12,8 +12,6 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -267,36 +265,6 @@ def test_a_profile_whose_program_fails(seaweed: str, tmp_path: Path) -> None:
 
 
 # Encryption
-
-
-@pytest.fixture
-def certificates(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1, with its key, and the one to be trusted that signs it."""
-    if importlib.util.find_spec("cryptography") is None:
-        missing("cryptography is not installed")
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    now = datetime.now(UTC)
-
-    def named(name: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-
-    def signed(name: str, extension: x509.ExtensionType, own: Any, signer: Any) -> bytes:
-        builder = x509.CertificateBuilder(
-            named("root"), named(name), own.public_key(), x509.random_serial_number(),
-            now - timedelta(hours=1), now + timedelta(hours=1), [],
-        )  # fmt: skip
-        certificate = builder.add_extension(extension, critical=True).sign(signer, hashes.SHA256())
-        return certificate.public_bytes(serialization.Encoding.PEM)
-
-    root, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    host = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
-    key = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "own.pem").write_bytes(key + signed("host", host, own, root))
-    (tmp_path / "root.pem").write_bytes(signed("root", x509.BasicConstraints(ca=True, path_length=None), root, root))
-    return tmp_path / "own.pem", tmp_path / "root.pem"
 
 
 def test_certificates(certificates: tuple[Path, Path]) -> None:

@@ -6,11 +6,16 @@ signatures are compared with its own client's in ``tests/unit/test_signed_urls.p
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import secrets
+import shutil
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
@@ -23,8 +28,21 @@ from shipfiles.media.links import secure_link_query
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Grant, Signs, Store
 
+from .fetched import npm_installed
 from .nginx import run_nginx
-from .object_servers import S3_KEY, azure_store, google_store, s3_store
+from .object_servers import (
+    ACCOUNT,
+    ACCOUNT_KEY,
+    AZURITE,
+    S3_KEY,
+    azure_store,
+    end,
+    google_store,
+    make_container,
+    s3_store,
+    spawned,
+    until,
+)  # fmt: skip
 from .servers import free_port
 
 pytestmark = pytest.mark.services
@@ -34,12 +52,15 @@ PLAIN = "text/plain; charset=utf-8"
 REFUSED = (400, 401, 403)
 
 
-def asked(url: str, method: str = "GET", body: bytes | None = None, fields: Mapping[str, str] = {}) -> tuple[
-    int, dict[str, str], bytes
-]:  # fmt: skip
+def asked(
+    url: str, method: str = "GET", body: bytes | None = None, fields: Mapping[str, str] = {}, *,
+    context: ssl.SSLContext | None = None,
+) -> tuple[int, dict[str, str], bytes]:  # fmt: skip
     """The answer, to what is asked as it is written: nothing of the URL is made otherwise."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=20)
+    if context is not None:
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=20, context=context)
     try:
         connection.request(method, f"{parts.path}?{parts.query}", body, dict(fields))
         answer = connection.getresponse()
@@ -184,6 +205,55 @@ def test_azurite_answers_as_it_was_signed_and_refuses_what_was_altered(azurite: 
     for method in ("PUT", "DELETE"):
         assert asked(url, method, b"x" if method == "PUT" else None, kind)[0] in REFUSED
     assert b"".join(store.read("a")) == b"<p>"
+
+
+class Somebody:
+    """A credential as azure-identity has them. Its token is not signed by Entra, which Azurite does not look at."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def get_token(self, *scopes: str) -> SimpleNamespace:
+        assert scopes == ("https://storage.azure.com/.default",)
+        self.asked += 1
+        tenant, start = "11111111-1111-1111-1111-111111111111", int(time.time()) - 60
+        claims = {
+            "aud": "https://storage.azure.com", "iss": f"https://sts.windows.net/{tenant}/", "tid": tenant,
+            "oid": "22222222-2222-2222-2222-222222222222", "nbf": start, "iat": start, "exp": start + 3600,
+        }  # fmt: skip
+        parts = (json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims))
+        token = ".".join([*(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts), "none"])
+        return SimpleNamespace(token=token, expires_on=start + 3600)
+
+
+def test_azurite_takes_what_somebody_with_a_token_signed(certificates: tuple[Path, Path], tmp_path: Path) -> None:
+    own, root = certificates
+    trusting = ssl.create_default_context(cafile=root)
+    program = npm_installed(AZURITE) / "azurite" / "dist" / "src" / "blob" / "main.js"
+    port, log = free_port(), tmp_path / "log.txt"
+    command = [
+        str(shutil.which("node")), str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--oauth", "basic",
+        "--cert", str(own), "--key", str(own), "--inMemoryPersistence", "--silent", "--skipApiVersionCheck",
+        "--disableTelemetry",
+    ]  # fmt: skip
+    url = f"https://127.0.0.1:{port}/{ACCOUNT}"
+    pid = spawned(command, log)
+    try:
+        until(lambda: make_container(url, "container", trusting), pid, log)
+        given = {"account_name": ACCOUNT, "endpoint_url": url, "verify": str(root)}
+        somebody = Somebody()
+        signer = open_store("az://container/a", "tests", {**given, "token_credential": somebody})
+        open_store("az://container/a", "tests", {**given, "account_key": ACCOUNT_KEY}).put("ä b", b"<p>")
+        url = signed(signer, "ä b", now(disposition=DISPOSITION, content_type=PLAIN))
+        status, fields, body = asked(url, context=trusting)
+        assert (status, body) == (200, b"<p>")
+        assert (fields["content-disposition"], fields["content-type"]) == (DISPOSITION, PLAIN)
+        altered = {"rscd": "inline", "skoid": "33333333-3333-3333-3333-333333333333", "ske": "2099-01-01T00:00:00Z"}
+        for name, value in (altered | {"sp": "rd", "se": "2098-01-01T00:00:00Z"}).items():
+            assert asked(other(url, name, value), context=trusting)[0] in REFUSED, name
+        assert somebody.asked == 1
+    finally:
+        end(pid)
 
 
 def test_moto_answers_as_it_was_signed(moto: str) -> None:

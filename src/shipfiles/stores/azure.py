@@ -16,7 +16,8 @@ from .azure_objects import AzureStore
 from .object_connection import Limits, checked_endpoint, trust
 from .object_fields import PARAMETERS, checked_parameters, folder
 from .permissions import AZURE, Verb
-from .signing.azure import AzureSigner
+from .signing.azure import AzureSigner, account_key
+from .signing.azure_delegation import DelegationKeys
 from .signing.signer import Signer
 
 # https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
@@ -173,19 +174,30 @@ class Azure:
         return {}
 
     def signer(self) -> Signer:
-        """What signs URLs with the account's key. Raises `ConfigError` without one."""
+        """What signs URLs: the account's key, or one that Azure gives daily to whom ``token_credential`` is of.
+
+        Raises `ConfigError` without both.
+        """
         found = self.access()
         key = found.get("account_key")
-        if key is None and found.get("credential_type") is None and self.token_credential is None:
+        credential: Any = self.token_credential
+        if key is None and found.get("credential_type") is None and credential is None:
             key = next((key for name in _KEYS if (key := os.environ.get(name))), None)
-        if key is None:
-            # A SAS of the container would let whoever gets a URL do with all of it what the store may.
-            raise ConfigError(
-                "Nothing to sign URLs with: give account_key, or a connection_string that has it. A sas_token and a "
-                "token_credential let the store in, but cannot sign for one file."
-            )
-        address = self.signing_url or f"{found['endpoint'].rstrip('/')}/{self.azure_container}"
-        return AzureSigner(found["account_name"], key, self.azure_container, address)
+        endpoint = found["endpoint"].rstrip("/")
+        address = self.signing_url or f"{endpoint}/{self.azure_container}"
+        if key is not None:
+            known = account_key(key)
+            return AzureSigner(found["account_name"], lambda _expires: known, self.azure_container, address)
+        if credential is not None:
+            context = _context(self.verify)
+            wait = self.limits.hurried().request
+            keys = DelegationKeys(endpoint, lambda: str(credential.get_token(_SCOPE).token), context, wait)
+            return AzureSigner(found["account_name"], keys.key, self.azure_container, address)
+        # A SAS of the container would let whoever gets a URL do with all of it what the store may.
+        raise ConfigError(
+            "Nothing to sign URLs with: give account_key, a connection_string that has it, or a token_credential. "
+            "A sas_token lets the store in, but cannot sign for one file."
+        )
 
     def client(self, module: Any, headers: Mapping[str, str], limits: Limits) -> Any:
         """A client of obstore's ``module`` that sends ``headers`` with every request."""
@@ -205,6 +217,13 @@ def _parts(text: str) -> dict[str, str]:
     """A connection string's names, in lower case, and values."""
     pairs = (part.partition("=") for part in text.strip().split(";") if part.strip())
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _context(verify: bool | str | None) -> ssl.SSLContext | None:
+    """The option ``verify`` as Python's own client takes it."""
+    if verify is False:
+        return ssl._create_unverified_context()  # noqa: S323
+    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else None
 
 
 def _bearer(credential: Any) -> Callable[[], dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 from typing import Protocol, TypeVar
+from urllib.parse import quote
 
 from ..store import Grant
 
@@ -26,3 +27,9 @@ def remembering(made: Callable[[str, Grant, K], str]) -> Callable[[str, Grant, K
     The same page shows the same files, and some signatures take a millisecond. Safe to use from several threads.
     """
     return lru_cache(REMEMBERED)(made)
+
+
+@lru_cache(256)
+def quoted(text: str) -> str:
+    """``text`` as a parameter's value; most are the same from one URL to the next."""
+    return quote(text, safe="")

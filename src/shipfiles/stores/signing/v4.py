@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from ...errors import ConfigError
 from ..store import Grant
+from .signer import quoted
 
 LONGEST = 7 * 86_400
 """How long a URL works at most. Seconds."""
@@ -66,7 +67,7 @@ def v4_url(
         **response_parameters(grant, _RESPONSE),
     }
     # By the code points of what is sent, https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
-    query = "&".join(sorted(f"{name}={quote(value, safe='')}" for name, value in parameters.items()))
+    query = "&".join(sorted([f"{name}={quoted(value)}" for name, value in parameters.items()]))
     path = quote(path)
     asked = f"{grant.method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
     text = f"{dialect.algorithm}\n{moment}\n{day}/{scope}/{dialect.last}\n{sha256(asked.encode()).hexdigest()}"
