@@ -111,7 +111,7 @@ def test_what_a_class_of_the_project_says_counts() -> None:
 
 def test_a_domain_with_more_than_its_name() -> None:
     (message,) = told(default=("S3MediaStorage", {**BUCKET, "custom_domain": "https://cdn.example.com"}))
-    assert message.id == "shipfiles.W024"
+    assert message.id == "shipfiles.W045"
     assert "has a scheme" in message.msg
 
 
@@ -167,7 +167,7 @@ def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extras, "_is_installed", lambda name: name not in ("obstore", "cryptography"))
     options = {**BUCKET, "custom_domain": "cdn.example.com", "cloudfront_key_id": "K", "cloudfront_key": "pem"}
     found = told(deploy=True, default=("S3MediaStorage", options))
-    assert [m.id for m in found] == ["shipfiles.E026"] * 2
+    assert [m.id for m in found] == ["shipfiles.E046"] * 2
     assert [m.hint for m in found] == [f"Run: pip install 'shipfiles[{extra}]'." for extra in ("s3", "cloudfront")]
 
 

@@ -66,13 +66,13 @@ def check_media_overwrite() -> Iterator[CheckMessage]:
 
 
 def check_media_domain() -> Iterator[CheckMessage]:
-    """W024: a domain of uploads with more than its name."""
+    """W045: a domain of uploads with more than its name."""
     for media in media_storages():
         for fault in media.config.faults if isinstance(media.config, PlacedMedia) else ():
             yield CheckWarning(
                 f"{media}: {fault}.",
                 hint="Write the name of the host alone, 'cdn.example.com'; of custom_endpoint the scheme too.",
-                id="shipfiles.W024",
+                id="shipfiles.W045",
             )
 
 
@@ -140,10 +140,10 @@ def _has_view(resolver: URLResolver) -> bool:
 
 
 def check_media_extras() -> Iterator[CheckMessage]:
-    """E026 (deploy): stores of uploads whose packages are missing here."""
+    """E046 (deploy): stores of uploads whose packages are missing here."""
     for media in media_storages():
         for what, hint in () if media.store is None else missing_packages(media.store):
-            yield Error(f"{media}: {what}.", hint=hint, id="shipfiles.E026")
+            yield Error(f"{media}: {what}.", hint=hint, id="shipfiles.E046")
 
 
 def check_media_key() -> Iterator[CheckMessage]:
