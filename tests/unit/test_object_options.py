@@ -12,10 +12,11 @@ import pytest
 from shipfiles.errors import ConfigError
 from shipfiles.stores.azure import Azure
 from shipfiles.stores.local import LocalStore
-from shipfiles.stores.objects import CopyingObjectStore, ObjectStore
+from shipfiles.stores.objects import ObjectStore
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.providers import PROVIDERS, ProviderName
 from shipfiles.stores.s3 import S3
+from shipfiles.stores.s3_objects import CopyingObjectStore
 
 KEY = {"access_key": "id", "secret_key": "not-to-be-shown"}
 ACCOUNT = {"account_name": "name", "account_key": "bm90LXRvLWJlLXNob3du"}
