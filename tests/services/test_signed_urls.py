@@ -123,7 +123,8 @@ def test_azurite_knows_odd_keys(azurite: str, key: str) -> None:
 
 
 def test_seaweedfs_answers_as_it_was_signed(seaweed: str) -> None:
-    store = s3_store(seaweed)
+    location = secrets.token_hex(8)
+    store = s3_store(seaweed, location)
     store.put("a b.html", b"<p>", fields={"Content-Type": "text/html"})
     url = signed(store, "a b.html", now(disposition=DISPOSITION, content_type=PLAIN))
     status, fields, body = asked(url)
@@ -131,6 +132,13 @@ def test_seaweedfs_answers_as_it_was_signed(seaweed: str) -> None:
     assert fields["content-disposition"] == DISPOSITION
     assert fields["content-type"] == PLAIN
     assert asked(signed(store, "a b.html", now()))[1]["content-type"] == "text/html"
+    # Browsers may know the server by another name than the application does, and that is in what is signed.
+    named = seaweed.replace("127.0.0.1", "localhost")
+    elsewhere = s3_store(seaweed, location, signing_url=f"{named}/bucket")
+    url = signed(elsewhere, "a b.html", now())
+    assert url.startswith(f"{named}/bucket/")
+    assert asked(url)[0] == 200
+    assert asked(url.replace(named, seaweed))[0] in REFUSED
     assert asked(signed(store, "a b.html", now(method="HEAD")), "HEAD")[0] == 200
     assert asked(signed(store, "new", now(method="PUT")), "PUT", b"put")[0] == 200
     assert b"".join(store.read("new")) == b"put"

@@ -139,6 +139,7 @@ def test_botocore_signs_the_same(key: str, grant: Grant, style: str, token: str 
         ({"bucket_name": "with.dots"}, "https://s3.us-east-1.amazonaws.com/with.dots/"),
         ({"region_name": "cn-north-1"}, "https://bucket.s3.cn-north-1.amazonaws.com.cn/"),
         ({"endpoint_url": "http://127.0.0.1:9000/"}, "http://127.0.0.1:9000/bucket/"),
+        ({"endpoint_url": "HTTP://MinIO:80/"}, "http://minio:80/bucket/"),
         ({"endpoint_url": "http://minio:9000/s3"}, "http://minio:9000/s3/bucket/"),
         ({"endpoint_url": "http://minio:9000", "addressing_style": "virtual"}, "http://bucket.minio:9000/"),
         (
@@ -451,6 +452,10 @@ def test_azure_for_somebody_with_a_token(monkeypatch: pytest.MonkeyPatch) -> Non
         assert SECRET not in str(refused.value)
         azure.status = 200
         assert "ske=2026-11-30" in signed(store, "a")
+        azure.fault = lambda asked, do: Answer(302, headers={"Location": azure.url + "/elsewhere"})
+        with pytest.raises(Denied, match="302"):
+            signed(Azure("media", **given).store(), "a")
+        assert not [asked for asked in azure.asked if "elsewhere" in asked.path]
     with pytest.raises(NoAnswer):
         signed(Azure("media", **given).store(), "a")
     with pytest.raises(NoAnswer, match="gives no token"):

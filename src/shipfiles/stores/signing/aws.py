@@ -38,9 +38,12 @@ def s3_url(address: str, path: str, grant: Grant, key: AwsKey, region: str, *, r
 
 @lru_cache(maxsize=64)
 def host_of(address: str) -> str:
-    """The Host that a client sends to ``address``: without a port that is the scheme's own (RFC 9110, 4.2.3, 7.2)."""
+    """The Host that a client sends to ``address``: without a port that is the scheme's own (RFC 9110, 4.2.3, 7.2).
+
+    In lower case, as browsers send it.
+    """
     url = urlsplit(address)
-    host = url.netloc
+    host = url.netloc.lower()
     for scheme, port in (("http", ":80"), ("https", ":443")):
         if url.scheme == scheme:
             host = host.removesuffix(port)
@@ -138,6 +141,6 @@ class S3Signer:
         if self._place is None:
             region = self._region or (None if self._key else self._found.region()) or "us-east-1"
             address = urlsplit(self._address(region))
-            self._place = f"{address.scheme}://{address.netloc}", unquote(address.path).rstrip("/"), region
+            self._place = f"{address.scheme}://{address.netloc.lower()}", unquote(address.path).rstrip("/"), region
         root, folder, region = self._place
         return s3_url(root, f"{folder}/{path}", grant, key, region, requester_pays=self._requester_pays)

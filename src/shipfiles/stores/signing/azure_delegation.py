@@ -26,6 +26,13 @@ _NAMES = ("SignedOid", "SignedTid", "SignedStart", "SignedExpiry", "SignedServic
 _FIELD = re.compile(r"<(\w{1,40})>([^<>&]{1,512})</")
 
 
+class _Here(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: the token is for whom was asked."""
+
+    def redirect_request(self, *_arguments: object) -> None:
+        return None
+
+
 class DelegationKeys:
     """Keys for the account at ``endpoint``, for whom ``token`` gives one.
 
@@ -35,7 +42,8 @@ class DelegationKeys:
 
     def __init__(self, endpoint: str, token: Callable[[], str], context: ssl.SSLContext | None, wait: float) -> None:
         self._url = f"{endpoint.rstrip('/')}/?restype=service&comp=userdelegationkey"
-        self._token, self._context, self._wait = token, context, wait
+        self._opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Here())
+        self._token, self._wait = token, wait
         self._guard = threading.Lock()
         self._day = -1
         self._key: AzureKey | None = None
@@ -72,7 +80,7 @@ class DelegationKeys:
         }
         request = urllib.request.Request(self._url, body.encode(), fields, method="POST")  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=self._wait, context=self._context) as answer:  # noqa: S310
+            with self._opener.open(request, timeout=self._wait) as answer:
                 text = answer.read(_LONGEST_ANSWER).decode("utf-8-sig", "replace")
         except urllib.error.HTTPError as error:
             with suppress(OSError):

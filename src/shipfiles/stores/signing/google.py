@@ -6,6 +6,7 @@ https://docs.cloud.google.com/storage/docs/authentication/hmackeys
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,7 +44,7 @@ class GoogleSigner:
 
     def __init__(self, address: str, hand: Callable[[], Hand]) -> None:
         url = urlsplit(address)
-        self._root, self._folder = f"{url.scheme}://{url.netloc}", unquote(url.path).rstrip("/")
+        self._root, self._folder = f"{url.scheme}://{url.netloc.lower()}", unquote(url.path).rstrip("/")
         self._make_hand = hand
         self._url = remembering(self._made)
 
@@ -83,12 +84,18 @@ def iam_hand(credentials: Any, email: str | None) -> Hand:
     sign. https://docs.cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob
     """
     iam, errors = import_module("google.auth.iam"), import_module("google.auth.exceptions")
-    request = import_module("google.auth.transport.requests").Request()
+    transport = import_module("google.auth.transport.requests")
+    requests: dict[int, Any] = {}
+
+    def request() -> Any:
+        """Connections of this process; what a parent has open is left to it."""
+        return requests.get(os.getpid()) or requests.setdefault(os.getpid(), transport.Request())
+
     credentials = import_module("google.auth.credentials").with_scopes_if_required(credentials, SCOPES)
     try:
         if email is None:
             if not getattr(credentials, "valid", False):
-                credentials.refresh(request)  # the machine's account is known by then
+                credentials.refresh(request())  # the machine's account is known by then
             email = getattr(credentials, "service_account_email", None)
     except errors.GoogleAuthError as error:
         raise _not_signed(errors, error, "the account of these credentials") from None
@@ -98,7 +105,7 @@ def iam_hand(credentials: Any, email: str | None) -> Hand:
 
     def sign(_day: str, _scope: str, text: bytes) -> bytes:
         try:
-            return bytes(iam.Signer(request, credentials, account).sign(text))
+            return bytes(iam.Signer(request(), credentials, account).sign(text))
         except errors.GoogleAuthError as error:
             raise _not_signed(errors, error, account) from None
 
