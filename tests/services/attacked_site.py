@@ -51,6 +51,7 @@ settings.configure(
 django.setup()
 
 from django.core.files.storage import storages  # noqa: E402
+
 from shipfiles.django.views import protected  # noqa: E402
 
 URLS = {"served": "default", "links": "links", "signed": "signed", "careless": "careless"}

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from shipfiles.errors import StoreError
+from tests.guides import FOLDER, blocks
 
 from .cdn import make_bucket
 from .nginx import run_nginx
@@ -35,9 +36,7 @@ NGINX = """
     location / {{ proxy_pass http://127.0.0.1:{app}; proxy_set_header Host $http_host; }}
     location /internal/ {{
       internal; alias {root}/accel/;
-      add_header X-Content-Type-Options $upstream_http_x_content_type_options;
-      add_header Content-Security-Policy $upstream_http_content_security_policy;
-      add_header Content-Encoding $upstream_http_content_encoding;
+      {safety}
     }}
     location /bucket/ {{
       proxy_pass {bucket}/; add_header X-Content-Type-Options nosniff always;
@@ -180,7 +179,9 @@ def site(seaweed: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Att
     program = ("-m", "gunicorn", "--bind", f"127.0.0.1:{app}", "--worker-class", "gthread", "--threads", "8")
     log = root / "log.txt"
     (root / "nginx").mkdir()
-    text = NGINX.format(port=port, app=app, root=root, bucket=f"{bucket.server}/{bucket.name}/static/media")
+    (safety,) = [one.text for one in blocks(FOLDER.parent / "media.md") if one.name == "nginx_safety"]
+    public = f"{bucket.server}/{bucket.name}/static/media"
+    text = NGINX.format(port=port, app=app, root=root, bucket=public, safety=safety)
     with log.open("wb") as out, contextlib.ExitStack() as running:
         command = [sys.executable, *program, "--log-level", "warning", "tests.services.attacked_site:application"]
         process = running.enter_context(run(command, out, root))
@@ -210,15 +211,15 @@ def put_documents(context: Any, site: Attacked, way: str) -> dict[str, str]:
     return urls
 
 
-EMBED = """(urls) => {
-  for (const [i, url] of urls.entries()) {
-    for (const [tag, attribute] of [["iframe", "src"], ["object", "data"], ["embed", "src"]]) {
-      const element = document.createElement(tag);
-      element[attribute] = url + (url.includes("?") ? "" : "?" + tag);
-      if (tag != "iframe" && i % 2) element.type = "text/html";
-      document.body.append(element);
-    }
-  }
+EMBED = """([urls, also]) => {
+  const put = (tag, attribute, url, type) => {
+    const element = document.createElement(tag);
+    element[attribute] = url;
+    if (type) element.type = type;
+    document.body.append(element);
+  };
+  for (const url of urls) put("iframe", "src", url);
+  for (const url of also) { put("object", "data", url, "text/html"); put("embed", "src", url); }
 }"""
 
 LOAD = """async (urls) => {
@@ -267,7 +268,7 @@ def visit_all(context: Any, site: Attacked, way: str) -> None:
         page.close()
     page = context.new_page()
     page.goto(site.origin)
-    page.evaluate(EMBED, list(urls.values()))
+    page.evaluate(EMBED, [list(urls.values()), [urls[name] for name in OPENED]])
     page.wait_for_timeout(700)
     page.close()
 
