@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.db import connections
 
 from ..work import aside
+from .media_files import MediaFile
 
 T = TypeVar("T")
 
@@ -22,9 +22,9 @@ class AsyncStorage(Storage):
         """As ``save``."""
         return await _aside(self.save, name, content, max_length)
 
-    async def aopen(self, name: str, mode: str = "rb") -> File[Any]:
+    async def aopen(self, name: str, mode: str = "rb") -> MediaFile:
         """As ``open``; the file has ``aread``, ``achunks`` and ``aclose``."""
-        return await _aside(self.open, name, mode)
+        return cast("MediaFile", await _aside(self.open, name, mode))
 
     async def adelete(self, name: str) -> None:
         """As ``delete``."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.core.files.base import File
 
-from ..errors import KeyNotFound
+from ..errors import KeyNotFound, Replaced
 from ..stores.store import Body, Part, Parts, Store, Stored
 from ..work import aside
 from .media_bodies import missing, remove
@@ -45,7 +45,10 @@ def part_of(store: Store, key: str, start: int, stop: int | None, version: str =
     stored = store.head(key)
     if stored is None:
         raise KeyNotFound(key)
-    return Part(stored, "", _cut(store.read(key), start, stored.size if stop is None else stop))
+    found = f"{stored.size} {stored.modified}"
+    if version and version != found:
+        raise Replaced(key)
+    return Part(stored, found, _cut(store.read(key), start, stored.size if stop is None else stop))
 
 
 def _cut(chunks: Iterator[bytes], start: int, stop: int) -> Iterator[bytes]:

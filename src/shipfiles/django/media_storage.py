@@ -192,7 +192,8 @@ class MediaStorage(AsyncStorage):
         if key.startswith(("/", "../")) or "\0" in key:
             raise SuspiciousFileOperation(f"Detected path traversal attempt in {name!r}")
         # Of a store's unfinished files there may be some in every folder.
-        if key.partition("/")[0].casefold().startswith(RESERVED) or is_temporary(posixpath.basename(key)):
+        parts = key.split("/")
+        if _is_ours(parts[0], top=True) or any(map(is_temporary, parts)):
             raise SuspiciousFileOperation(f"{name!r} is a name that Shipfiles keeps for itself")
         return "" if key == "." else key
 
@@ -420,7 +421,11 @@ class MediaStorage(AsyncStorage):
                 folders, files = self._folder(f"{key}/" if key else "")
             if key and not folders and not files:
                 raise missing(path)
-        return [name for name in folders if not _is_ours(name)], [name for name in files if not _is_ours(name)]
+        top = not key
+        return (
+            [name for name in folders if not _is_ours(name, top)],
+            [name for name in files if not _is_ours(name, top)],
+        )
 
     def _folder(self, prefix: str) -> tuple[list[str], list[str]]:
         if isinstance(self.store, Folders):
@@ -557,8 +562,9 @@ def _if_there(store: Store, key: str) -> Iterator[bytes]:
         return
 
 
-def _is_ours(name: str) -> bool:
-    return name.startswith(RESERVED)
+def _is_ours(name: str, top: bool) -> bool:
+    """Whether ``name``, at the ``top`` or in a folder, is one of what we keep beside the files."""
+    return (top and name.casefold().startswith(RESERVED)) or is_temporary(name)
 
 
 def _local_now() -> datetime:
