@@ -204,6 +204,12 @@ def test_many_files() -> None:
     assert code(zipped({"a.zip": part, "b.zip": part})) == "archive_members"
 
 
+def test_what_takes_time_and_memory_without_unpacking_to_anything() -> None:
+    assert code(gzip.compress(b"") * 100_001) == "archive_members"
+    assert code(zipped({"x" * 4097: b""})) == "archive_name"
+    assert code(tarred({"x" * 4097: b""})) == "archive_name"
+
+
 def test_archives_in_archives() -> None:
     body = TEXT
     for depth in range(4):
@@ -263,6 +269,16 @@ def test_links_and_devices() -> None:
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(link, "/etc/passwd")
     assert code(out.getvalue()) == "archive_link"
+
+
+def test_modes_that_mean_nothing() -> None:
+    """Maven writes folders with all bits set."""
+    folder = zipfile.ZipInfo("META-INF/")
+    folder.create_system, folder.external_attr = 3, 0xFFFF << 16
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(folder, "")
+    check(out.getvalue())
 
 
 def test_what_only_some_unpackers_find() -> None:

@@ -43,6 +43,9 @@ _SUFFIXES = {
 }  # fmt: skip
 """Kind → how the names of such archives end."""
 _HEAD = 512
+# Nobody has longer names, nor so many streams one after the other; they would take memory and time.
+_LONGEST_NAME = 4096
+_MOST_STREAMS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Budget:
         self._members += 1
         if self._members > self.limits.members:
             self.refuse(f"it has more than {self.limits.members} files", "archive_members")
+        if len(name) > _LONGEST_NAME:
+            self.refuse("a file in it has a name of more than 4,096 bytes", "archive_name")
         try:
             text = name.decode()
         except UnicodeDecodeError:
@@ -173,7 +178,7 @@ def unpacked(read: Read, kind: str, budget: Budget, *, alone: bool = False) -> I
     make, again = DECODERS[kind]
     packed = b""
     try:
-        while True:
+        for _ in range(_MOST_STREAMS):
             decoder = make()
             while not decoder.eof:
                 if not packed and decoder.needs_input and not (packed := read(CHUNK)):
@@ -191,6 +196,7 @@ def unpacked(read: Read, kind: str, budget: Budget, *, alone: bool = False) -> I
                 # What is no further stream is left alone by all who unpack.
                 return
             packed += rest.kept
+        budget.refuse(f"it has more than {_MOST_STREAMS} parts", "archive_members")
     except (zlib.error, lzma.LZMAError, EOFError, ValueError) as error:
         budget.damaged(str(error))
     except OSError as error:

@@ -22,7 +22,7 @@ _METHODS = {8: "deflate", 12: "bzip2", 93: "zstd", 95: "xz"}
 _STORED = 0
 # Section 4.4.2, systems whose file modes are in the upper half of the external attributes: UNIX and macOS.
 _UNIX = (3, 19)
-_FILE_OR_FOLDER = (0, stat.S_IFREG, stat.S_IFDIR)
+_SPECIAL = (stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK)
 
 
 class _End(NamedTuple):
@@ -167,7 +167,7 @@ def _entries(file: BinaryIO, end: _End, budget: Budget) -> Iterator[_Entry]:
         more = dict(_extras(extra))
         if unicode_name := more.get(0x7075, b"")[5:]:  # section 4.6.9: 5 bytes of version and checksum
             budget.member(unicode_name)
-        if made_by >> 8 in _UNIX and stat.S_IFMT(attributes >> 16) not in _FILE_OR_FOLDER:
+        if made_by >> 8 in _UNIX and stat.S_IFMT(attributes >> 16) in _SPECIAL:
             budget.no_link(name)
         # Section 4.5.3: those of size, packed size and offset that have no room in their fields, in this order.
         wide = [value for (value,) in struct.iter_unpack("<Q", more.get(1, b"")[: len(more.get(1, b"")) // 8 * 8])]
