@@ -6,6 +6,7 @@ Its classes of version 1.14 are the oracle for who may read, under which URL, fo
 from __future__ import annotations
 
 import os
+import re
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -145,6 +146,24 @@ def test_a_store_by_its_url_reads_no_settings() -> None:
     server = MediaStorage(store="ssh://me@web:2222/srv/m", base_url="https://web/m/", file_mode=0o640)
     assert (place_of(server).name, place_of(server).file_mode) == ("ssh://me@web:2222/srv/m", 0o640)
     assert server.url("a.txt") == "https://web/m/a.txt"
+
+
+def test_the_settings_of_the_page_about_uploads(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "media.md").read_text()
+    start = page[page.index("## Quick start") : page.index("## Names")]
+    whole, *parts = re.findall(r"```python\n(.*?)```", start, re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(whole, {"BASE_DIR": tmp_path}, found)  # noqa: S102
+    entries = [found["STORAGES"]["default"]]
+    for part in parts:
+        entries += eval(f"{{{part}}}", {"BASE_DIR": tmp_path}).values()  # noqa: S307
+    configs = []
+    for entry in entries:
+        assert entry["BACKEND"] == "shipfiles.django.storage.MediaStorage"
+        configs.append(MediaStorage(**entry.get("OPTIONS", {})).config)
+    assert [config.access for config in configs] == ["public", "signed", "public", "private"]
+    assert configs[0].serve
+    assert configs[1].store == "s3://example-uploads/media"
 
 
 # S3 -------------------------------------------------------------------------------------------------------------------
