@@ -66,6 +66,7 @@ class Bucket:
         self.asked: list[Asked] = []
         self.fault: Fault | None = None
         self.heeds_conditions = True
+        self.copies_heed_conditions = True
         self.denied: set[str] = set()
         """Actions of S3's policies that are refused to whoever signs."""
         self.is_public = True
@@ -182,7 +183,8 @@ class Bucket:
         if wanted is not None and base64.b64decode(wanted) != hashlib.sha256(body).digest():
             return refused(400, "BadDigest")
         there = self.objects.get(key)
-        if self.heeds_conditions and headers.get("if-none-match") == "*" and there is not None:
+        heeds = self.heeds_conditions and (self.copies_heed_conditions or "x-amz-copy-source" not in headers)
+        if heeds and headers.get("if-none-match") == "*" and there is not None:
             return refused(412, "PreconditionFailed")
         if self.heeds_conditions and (version := headers.get("if-match")) is not None:
             if there is None:
@@ -215,7 +217,7 @@ class Bucket:
             return Answer(200, f"<DeleteResult>{told}</DeleteResult>".encode())
         if "uploads" in query:
             kept = {n: v for n, v in asked.headers.items() if n in KEPT or n.startswith("x-amz-meta-")}
-            name = f"upload{len(self.asked)}"
+            name = f"upload{len(self.kept)}"
             self.uploads[name] = {}
             self.kept[name] = kept
             told = f"<Bucket>bucket</Bucket><Key>{escape(key)}</Key><UploadId>{name}</UploadId>"

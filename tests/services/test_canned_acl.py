@@ -29,6 +29,8 @@ FILM = bytes(6 << 20)  # more than one request carries
 
 class TestMoto(StoreContract):
     looks_before_it_copies = False
+    # Its copies heed no condition, and uploads look first and then end: now and then two succeed.
+    test_of_many_who_create_bodies_of_all_sizes_one_succeeds = None
 
     @pytest.fixture
     def location(self) -> str:

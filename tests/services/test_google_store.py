@@ -29,6 +29,7 @@ MIB = 1 << 20
 
 class TestFakeGcs(StoreContract):
     looks_before_it_copies = False
+    # Of large uploads it does not look at the condition.
     test_of_many_who_create_bodies_of_all_sizes_one_succeeds = None
 
     @pytest.fixture

@@ -174,7 +174,7 @@ def test_a_large_create_that_is_broken_off(seaweed: str, location: str, tmp_path
     with pytest.raises(StoreError, match="gone"):
         store.put("other", str(tmp_path / "gone"), mode="create")
     with pytest.raises(OtherBytes):
-        store.put("other", str(source), mode="create", digest=digest_bytes(b""))
+        store.put("other", b"x" * 11 * MIB, mode="create", digest=digest_bytes(b""))
     assert [stored.key for stored in store.list()] == ["film"]
     assert uploads() == []
 

@@ -36,6 +36,8 @@ from .permissions import BACKBLAZE, CLOUDFLARE, DIGITALOCEAN, S3, Verb
 
 ProviderName = Literal["", "aws", "backblaze", "cloudflare", "digitalocean", "hetzner", "scaleway", "wasabi"]
 
+TRIED = "try"
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
@@ -60,17 +62,17 @@ class Provider:
     copies: bool = True
     """Whether it can be relied on to copy."""
     new_copies: str = ""
-    """How it is asked for a copy that replaces nothing, in object_store's words (``copy_if_not_exists``); empty if no
-    page says that it heeds that. ``multipart``: as an upload whose one part is a copy, the end of which has the
-    condition, for whoever is not known to heed one on a copy."""
+    """The header field that, with ``*``, lets a copy replace nothing, as a page says; empty if none does. ``try`` if it
+    may be If-None-Match: where that is not heeded, the copy is made as the one part of an upload, the end of which has
+    the condition."""
     permissions: Mapping[Verb, str] = field(default_factory=lambda: S3)
     """What it calls the permissions."""
 
 
 PROVIDERS: dict[ProviderName, Provider] = {
     # Whoever is behind an endpoint_url; AWS without one.
-    "": Provider(checksum=True, proven=True, new_copies="multipart"),
-    "aws": Provider(host=".amazonaws.com", checksum=True, proven=True, new_copies="header: if-none-match: *"),
+    "": Provider(checksum=True, proven=True, new_copies=TRIED),
+    "aws": Provider(host=".amazonaws.com", checksum=True, proven=True, new_copies="if-none-match"),
     "backblaze": Provider(
         host=".backblazeb2.com",
         endpoint="https://s3.{region}.backblazeb2.com",
@@ -84,7 +86,7 @@ PROVIDERS: dict[ProviderName, Provider] = {
         advice="https://ACCOUNT_ID.r2.cloudflarestorage.com",
         proven=True,
         acl=False,
-        new_copies="header: cf-copy-destination-if-none-match: *",
+        new_copies="cf-copy-destination-if-none-match",
         permissions=CLOUDFLARE,
     ),
     "digitalocean": Provider(
@@ -99,7 +101,7 @@ PROVIDERS: dict[ProviderName, Provider] = {
         host=".scw.cloud",
         endpoint="https://s3.{region}.scw.cloud",
         proven=True,
-        new_copies="header: if-none-match: *",
+        new_copies="if-none-match",
     ),
     "wasabi": Provider(host=".wasabisys.com", endpoint="https://s3.{region}.wasabisys.com"),
 }

@@ -266,7 +266,7 @@ class S3:
         if self.preset.checksum:
             config["checksum_algorithm"] = "sha256"
         if self.new_copies:
-            config["copy_if_not_exists"] = self.new_copies
+            config["copy_if_not_exists"] = "multipart"
         config |= {_CONFIG[name]: value for name, value in self.object_parameters.items() if name in _CONFIG}
         options = limits.client_options() | trust(self.verify)
         options |= {"default_headers": dict(headers), "allow_http": bool(endpoint and endpoint.startswith("http://"))}

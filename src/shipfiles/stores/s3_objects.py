@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import cast
 
 from ..digest import Digest
 from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError
@@ -13,6 +14,7 @@ from .object_connection import Service
 from .object_faults import OtherVersion
 from .object_fields import as_headers, canonical, marked, tokens_of
 from .objects import LEAST_PART, TRIES, ObjectStore, new_token, part_of, size_of
+from .providers import TRIED
 from .store import Body, PutMode, Stored, check_key
 
 UPLOADS = f"{RESERVED}/uploads"
@@ -21,6 +23,8 @@ _PART = 10 << 20
 _PARTS_AT_ONCE = 2
 _LARGEST_COPY = 5 << 30  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 _COPIED_A_SECOND = 10 << 20  # at the least: for so much more is the answer waited for
+_CONDITION = "if-none-match"
+_AS_UPLOAD = "multipart"
 _PAUSE = 0.05  # seconds
 _LEFT_OVER = 24 * 3600.0  # seconds: no upload takes so long
 
@@ -30,8 +34,12 @@ class CopyingObjectStore(ObjectStore):
 
     A create-only put of more than 5 MiB first uploads it to a key of its own, ``.shipfiles/uploads/...``, and then has
     it copied on the condition that there is nothing yet under the key that was asked for: the upload itself takes a
-    condition with its last request only, and obstore can give none to one alone. ``new_copies`` says how, see
-    `Provider`. What a process that was killed leaves there `sweep` removes.
+    condition with its last request only, and obstore can give none to one alone. What a process that was killed leaves
+    there `sweep` removes.
+
+    ``new_copies`` says how, see `Provider`. SeaweedFS 4.48 lets one of several copies succeed, but now and then two of
+    several uploads that end at once; of MinIO only the latter is known. So a server of which nobody knows is first
+    asked to copy onto what is there, once.
 
     Not so where no page says that such a condition is heeded (``new_copies`` is empty), and for what is larger than a
     copy may be, 5 GiB: there one looks first, and of two at once both may succeed.
@@ -75,14 +83,12 @@ class CopyingObjectStore(ObjectStore):
 
     def _copied_as_new(self, source: str, target: str, attributes: Mapping[str, str], token: str, size: int) -> bool:
         """Make ``target`` a copy of ``source`` if there is nothing; whether there was nothing."""
+        condition = self._condition(source)
         headers = dict(self._service.write_headers(target))
-        # An upload gets none of what its part was copied from, a copy all but the class of its storage.
-        given = marked(attributes, (token,)) if self._new_copies == "multipart" else attributes
-        headers |= {
-            name: value
-            for name, value in as_headers(given, self._service.own).items()
-            if self._new_copies == "multipart" or name == "x-amz-storage-class"
-        }
+        # A copy gets all but the class of its storage, an upload nothing of what its part was copied from.
+        all_of_it = as_headers(marked(attributes, (token,)), self._service.own)
+        headers |= {name: value for name, value in all_of_it.items() if not condition or name == "x-amz-storage-class"}
+        headers |= {condition: "*"} if condition else {}
         client = self._connection.made(headers, size / _COPIED_A_SECOND)
         module = self._connection.module
         self._patient._connection.forget([target])
@@ -91,7 +97,7 @@ class CopyingObjectStore(ObjectStore):
                 time.sleep(_PAUSE * attempt)
             try:
                 self._connection.insist(
-                    target, module.copy, client, self._path(source), self._path(target), overwrite=False
+                    target, module.copy, client, self._path(source), self._path(target), overwrite=bool(condition)
                 )
             except (KeyExists, OtherVersion):
                 there = self._look(target)
@@ -110,6 +116,29 @@ class CopyingObjectStore(ObjectStore):
             else:
                 return True
         raise StoreError(target, f"others keep writing it in {self}; run again")
+
+    def _condition(self, there: str) -> str:
+        """The header field with which a copy replaces nothing; empty if it must be an upload.
+
+        Where that has to be tried, the key ``there``, which nobody else knows, is asked to be copied onto itself.
+        """
+        patient = cast("CopyingObjectStore", self._patient)
+        if patient._new_copies == TRIED:
+            # To replace its fields: without any change a copy onto itself is refused for that alone.
+            replacing = {"x-amz-metadata-directive": "REPLACE"}
+            headers = {**self._service.write_headers(there), **replacing, _CONDITION: "*"}
+            module, path = self._connection.module, self._path(there)
+            try:
+                self._connection.insist(there, module.copy, self._connection.client(headers), path, path)
+            except (KeyExists, OtherVersion):
+                patient._new_copies = _CONDITION
+            except NoAnswer:
+                raise
+            except StoreError:
+                patient._new_copies = _AS_UPLOAD
+            else:
+                patient._new_copies = _AS_UPLOAD
+        return "" if patient._new_copies == _AS_UPLOAD else patient._new_copies
 
     def copy(self, source: str, target: str, *, fields: Mapping[str, str] = {}) -> bool:
         """Make ``target`` a copy of ``source``. True also if it was one: to look would cost as much as to copy."""

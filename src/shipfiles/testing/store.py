@@ -140,25 +140,31 @@ class StoreContract:
     def test_of_many_who_create_bodies_of_all_sizes_one_succeeds(self, store: Store, other: Store) -> None:
         """And its bytes are whole; everybody else is told that the key is taken, and nothing else is left.
 
-        Large ones begin alone, so that they meet each other, and small ones come while they are on their way.
+        Every other time the small ones come when the first large one is done, so that large ones meet each other; else
+        while they are on their way.
         """
         for turn in range(int(os.environ.get("SHIPFILES_RACES", "3"))):
             won: list[bytes] = []
             told: list[int] = []
+            done = threading.Event()
 
             def create(
-                number: int, key: str = f"key{turn}", late: float = 0.15 * (turn % 3), won: list[bytes] = won,
-                told: list[int] = told,
+                number: int, key: str = f"key{turn}", wait: float = turn % 2, won: list[bytes] = won,
+                told: list[int] = told, done: threading.Event = done,
             ) -> None:  # fmt: skip
-                body = b"%d " % number + bytes(0 if number % 8 else self.large)
-                if number % 8:
-                    time.sleep(late * number / 32)
+                large = number % 8 == 0
+                body = b"%d " % number + bytes(self.large if large else 0)
+                if not large:
+                    done.wait(wait * number / 100 or None)
                 try:
                     (store, other)[number // 8 % 2].put(key, body, mode="create")
                 except KeyExists:
                     told.append(number)
                 else:
                     won.append(body)
+                finally:
+                    if large:
+                        done.set()
 
             _all_at_once(partial(create, number) for number in range(64))
             assert (len(won), len(told)) == (1, 63)
