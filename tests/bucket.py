@@ -150,7 +150,7 @@ class Bucket:
                     return refused(404, "NoSuchUpload")
                 return Answer(204)
             if "list-type" in query:
-                return self._list(query.get("prefix", ""))
+                return self._list(query.get("prefix", ""), query.get("delimiter", ""))
             return self._get(key, asked)
 
     @staticmethod
@@ -247,19 +247,27 @@ class Bucket:
         if (wanted := asked.headers.get("range")) is not None:
             first, _, last = wanted.removeprefix("bytes=").partition("-")
             start, end = int(first), min(int(last or len(body)), len(body) - 1)
+            if start >= len(body):
+                return Answer(416, refused(416, "InvalidRange").body, {"Content-Range": f"bytes */{len(body)}"})
             headers["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
             return Answer(206, body[start : end + 1], headers)
         if asked.method == "HEAD":
             headers["Content-Length"] = str(len(body))
         return Answer(200, body, headers)
 
-    def _list(self, prefix: str) -> Answer:
+    def _list(self, prefix: str, delimiter: str) -> Answer:
+        keys = sorted(key for key in self.objects if key.startswith(prefix))
+        common = []
+        if delimiter:
+            deeper = {key: key[len(prefix) :].partition(delimiter) for key in keys}
+            keys = [key for key in keys if not deeper[key][1]]
+            common = sorted({f"{prefix}{first}{found}" for first, found, _ in deeper.values() if found})
         told = "".join(
             f"<Contents><Key>{escape(key)}</Key><LastModified>{self.times[key]:%Y-%m-%dT%H:%M:%S}.000Z</LastModified>"
-            f"<ETag>{etag(body)}</ETag><Size>{len(body)}</Size></Contents>"
-            for key, (body, _) in sorted(self.objects.items())
-            if key.startswith(prefix)
+            f"<ETag>{etag(self.objects[key][0])}</ETag><Size>{len(self.objects[key][0])}</Size></Contents>"
+            for key in keys
         )
+        told += "".join(f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>" for name in common)
         return Answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{told}</ListBucketResult>".encode())
 
 

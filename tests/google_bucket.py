@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import Message
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -156,9 +157,17 @@ class GoogleBucket(Bucket):
         return upload.answer
 
     def _list(self, query: dict[str, str]) -> Answer:
-        names = sorted(name for name in self.held if name.startswith(query.get("prefix", "")))
+        prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+        names = sorted(name for name in self.held if name.startswith(prefix))
+        if delimiter:  # a name that has it behind the prefix is told up to there, and once
+            split = [name[len(prefix) :].partition(delimiter) for name in names]
+            names = sorted({prefix + first + ended for first, ended, _ in split})
         start, most = int(query.get("pageToken", 0)), int(query.get("maxResults", 1000))
-        found: dict[str, Any] = {"items": [self.held[name].resource(name) for name in names[start : start + most]]}
+        page = names[start : start + most]
+        below = [name for name in page if delimiter and name[len(prefix) :].endswith(delimiter)]
+        found: dict[str, Any] = {"items": [self.held[name].resource(name) for name in page if name not in below]}
+        if below:
+            found["prefixes"] = below
         if start + most < len(names):
             found["nextPageToken"] = str(start + most)
         return told(found)
@@ -186,6 +195,11 @@ def media(held: Held, asked: Asked) -> Answer:
     headers = {
         "X-Goog-Generation": str(held.generation), "X-Goog-Hash": f"crc32c={crc32c(held.body)},md5={md5(held.body)}",
     }  # fmt: skip
+    headers |= {
+        "X-Goog-Stored-Content-Length": str(len(body)), "Last-Modified": format_datetime(held.made, usegmt=True),
+        "X-Goog-Stored-Content-Encoding": held.told.get("contentEncoding", "identity"),
+    }  # fmt: skip
+    headers |= {name: text for name in ("Content-Type",) if (text := held.told.get("contentType"))}
     headers |= {f"X-Goog-Meta-{name}": text for name, text in held.told.get("metadata", {}).items()}
     if held.told.get("contentEncoding") == "gzip":
         if "gzip" in asked.headers.get("accept-encoding", ""):

@@ -22,14 +22,14 @@ from typing import Any
 import pytest
 
 from shipfiles.digest import digest_bytes
-from shipfiles.errors import ConfigError, KeyExists, KeyNotFound, OtherBytes, StoreError
+from shipfiles.errors import ConfigError, KeyExists, KeyNotFound, OtherBytes, Replaced, StoreError
 from shipfiles.events import ignore
 from shipfiles.release.pace import in_pace
 from shipfiles.stores.object_connection import Limits
 from shipfiles.stores.objects import ObjectStore, part_of
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.s3 import S3
-from shipfiles.stores.store import Copies, Refields, Store, Sweeps, read_all
+from shipfiles.stores.store import Copies, Folders, Parts, Refields, Store, Sweeps, read_all
 from shipfiles.testing.store import StoreContract
 from tests.bucket import Answer, Asked, Bucket, refused, running
 
@@ -287,6 +287,109 @@ def test_what_is_replaced_while_it_is_read_is_not_mixed(bucket: Bucket, store: S
     bucket.fault = Once(lambda asked: asked.method == "GET", cut_short)
     with pytest.raises(StoreError, match=r"^a: "):
         b"".join(store.read("a"))
+
+
+# Parts
+
+
+def test_a_part_costs_one_request_and_no_other_bytes(bucket: Bucket, store: Store) -> None:
+    assert isinstance(store, Parts)
+    body = os.urandom(3 * MIB)
+    store.put("a", body, fields={"Content-Type": "image/png"})
+    store.put("empty", b"")
+    parts = store
+
+    def asked(*span: int | None, key: str = "a", version: str = "") -> tuple[list[str], bytes, int]:
+        bucket.asked.clear()
+        part = parts.read_part(key, *span, version=version)
+        found = b"".join(part.body)
+        fields = [asked.headers.get("range", "") for asked in bucket.asked if asked.method == "GET"]
+        return [asked.method for asked in bucket.asked], found, part.stored.size if fields != [""] else -1
+
+    # RFC 9110 section 14.1.2: both ends are included.
+    assert asked(5, 10) == (["GET"], body[5:10], len(body))
+    assert bucket.asked[0].headers["range"] == "bytes=5-9"
+    assert asked(5, None) == (["GET"], body[5:], len(body))
+    assert bucket.asked[0].headers["range"] == "bytes=5-"
+    assert asked(0, 9 * MIB)[:2] == (["GET"], body)
+    assert asked(0, None) == (["GET"], body, -1)
+    assert asked(0, None, key="empty") == (["GET"], b"", -1)
+    # Where there are no bytes the answer to a request for them tells nothing else.
+    assert asked(0, 10, key="empty") == (["GET", "HEAD"], b"", 0)
+    assert asked(3 * MIB, None) == (["GET", "HEAD"], b"", len(body))
+    assert asked(7, 7) == (["HEAD"], b"", len(body))
+    version = store.read_part("a", 0, 1).version
+    assert asked(5, 10, version=version) == (["GET"], body[5:10], len(body))
+    assert bucket.asked[0].headers["if-match"] == version
+
+
+def test_the_names_in_a_folder_cost_one_request(bucket: Bucket, store: Store) -> None:
+    assert isinstance(store, Folders)
+    for i in range(20):
+        store.put(f"a/{i % 4}/{i}", b"")
+    bucket.asked.clear()
+    assert store.folder("a/") == (["0", "1", "2", "3"], [])
+    assert bucket.methods == ["GET"]
+    # Beside the location of the store is what belongs to others.
+    bucket._keep("site-two/b", b"", {})
+    bucket._keep("sites/b", b"", {})
+    assert store.folder("") == (["a"], [])
+    assert store_of(bucket.url, "").folder("") == (["site", "site-two", "sites"], [])  # type: ignore[attr-defined]
+
+
+def test_what_a_console_makes_for_an_empty_folder(bucket: Bucket, store: Store) -> None:
+    assert isinstance(store, Folders)
+    store.put("a/b", b"")
+    for name in ("site/", "site/a/", "site/empty/"):
+        bucket._keep(name, b"", {})
+    assert store.folder("a/") == ([], ["b"])
+    assert store.folder("") == (["a", "empty"], [])
+    assert store.folder("empty/") == ([], [])
+
+
+@pytest.mark.parametrize("cut", [0, MIB // 2, 2 * MIB])
+def test_a_part_that_is_cut_is_read_on(bucket: Bucket, store: Store, cut: int) -> None:
+    assert isinstance(store, Parts)
+    body = os.urandom(4 * MIB)
+    store.put("a", body)
+
+    def cut_short(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        given = do()
+        return Answer(given.status, given.body[:cut], {**given.headers, "Content-Length": str(len(given.body))})
+
+    bucket.fault = Once(lambda asked: asked.method == "GET", cut_short)
+    assert b"".join(store.read_part("a", 5, 3 * MIB + 5).body) == body[5 : 3 * MIB + 5]
+    assert bucket.asked[-1].headers["range"] == f"bytes={5 + cut}-{3 * MIB + 4}"
+
+
+def test_a_part_of_what_is_replaced_on_its_way(bucket: Bucket, store: Store) -> None:
+    assert isinstance(store, Parts)
+    first, second = os.urandom(4 * MIB), os.urandom(4 * MIB)
+    store.put("a", first)
+
+    def cut_short(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        given = do()
+        bucket._keep("site/a", second, {})
+        return Answer(given.status, given.body[: 2 * MIB], {**given.headers, "Content-Length": str(len(given.body))})
+
+    bucket.fault = Once(lambda asked: asked.method == "GET", cut_short)
+    with pytest.raises(StoreError, match=r"^a: "):
+        b"".join(store.read_part("a", 5).body)
+
+
+def test_versions_where_conditions_are_not_heeded(bucket: Bucket, store: Store) -> None:
+    assert isinstance(store, Parts)
+    store.put("a", b"one")
+    version = store.read_part("a", 0, 1).version
+    store.put("a", b"two")
+
+    def unheeded(asked: Asked, do: Callable[[], Answer]) -> Answer:
+        asked.headers.pop("if-match", None)
+        return do()
+
+    bucket.fault = unheeded
+    with pytest.raises(Replaced):
+        store.read_part("a", 1, version=version)
 
 
 # Fields
@@ -649,6 +752,8 @@ VERBS: dict[str, Callable[[Store], object]] = {
     "head": lambda store: store.head("a"),
     "read": lambda store: read_all(store, "a"),
     "list": lambda store: list(store.list("a")),
+    "part": lambda store: store.read_part("a", 1, 2),  # type: ignore[attr-defined]
+    "folder": lambda store: store.folder("a/"),  # type: ignore[attr-defined]
     "delete": lambda store: store.delete(["a"]),
     "copy": lambda store: store.copy("a", "b"),  # type: ignore[attr-defined]
     "large": lambda store: store.put("a", bytes(6 * MIB)),

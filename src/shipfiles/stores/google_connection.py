@@ -178,6 +178,10 @@ class GoogleConnection(Connection):
         super().__init__(service, limits)
         self._sessions: dict[int, Session] = {}
 
+    @property
+    def retries_of_reading(self) -> int:
+        return self._limits.retries
+
     def ask(self, key: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
         """What ``function`` gives, asked again after no answer. Raises `StoreError` as `Engine.fault` says it."""
         limits = self._limits

@@ -1,32 +1,32 @@
 """Google Cloud Storage as a `Store`.
 
 What it costs, in requests: a put 1 (of more than 5 MiB one for each chunk and 1, and 1 more to create), a create-only
-put 1, `head` 1, `read` 1 for each 8 MiB, `swap` 2, or 1 after this object has read or swapped the key, `delete` 1 for
-100 keys, `copy` 1 with fields and 2 without, `refield` 1, `list` 1 for 1,000 keys. A swap of what was not put on a
-condition costs 1 more, and 3 where a server does not tell metadata with the bytes.
+put 1, `head` 1, `read` 1, `read_part` 1 (2 for a part behind the end), `swap` 2, or 1 after this object has read or
+swapped the key, `delete` 1 for 100 keys, `copy` 1 with fields and 2 without, `refield` 1, `list` 1 for 1,000 keys,
+`folder` 1 for 1,000 names. A swap of what was not put on a condition costs 1 more, and 3 where a server does not tell
+metadata with the bytes.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..digest import Digest, Digester, digest_bytes
 from ..errors import KeyExists, KeyNotFound, NoAnswer, StoreError
 from .google_connection import GoogleConnection, no_bucket
+from .google_reading import checked, opened
 from .object_connection import Service
 from .object_faults import OtherVersion
-from .object_fields import STORAGE_CLASS, TOKEN, canonical, marked, tokens_of, without_token
+from .object_fields import STORAGE_CLASS, canonical, marked, tokens_of, without_token
+from .object_reading import Opened
 from .objects import ObjectStore, checked_chunks, new_token
-from .store import Body, PutMode, Stored, check_key
+from .store import Body, Listing, PutMode, Stored, check_folder, check_key
 
-_CHUNK = 1 << 20
-_READ = 8 << 20
-_SMALL = 1 << 20  # up to this size the generation of what was read is remembered
 _TRIES = 10
 _LISTED = "items(name,size,timeCreated),nextPageToken"
+_NAMED = "items(name,size),prefixes,nextPageToken"
 _CHECKSUM = "crc32c"
 _PROPERTIES = {
     "Cache-Control": "cache_control",
@@ -62,7 +62,6 @@ class _Found:
 
     attributes: dict[str, str]
     meta: dict[str, Any]
-    generation: int
 
 
 class GoogleStore(ObjectStore):
@@ -83,59 +82,72 @@ class GoogleStore(ObjectStore):
         # The client makes several copies of it.
         return 4 * min(size, self._google.chunk_size)
 
-    def read(self, key: str) -> Iterator[bytes]:
-        check_key(key)
-        digester, checksum = Digester(), self._connection.module.crc32c.Checksum()
-        generation: int | None = None
-        wanted = ""
-        last = False
-        while not last:
-            blob, body, tokens = self._get(key, digester.size, generation)
-            generation, wanted = blob.generation or generation, blob.crc32c or wanted
-            digester.update(body)
-            checksum.update(body)
-            last = len(body) < _READ
-            if last and wanted and base64.b64encode(checksum.digest()).decode() != wanted:
-                raise NoAnswer(key, f"the bytes that arrived are not those that the store has; run again ({self})")
-            if last and digester.size <= _SMALL and generation and tokens:
-                self._patient._connection.remember(key, digester.digest(), str(generation), tokens)
-            for start in range(0, len(body), _CHUNK):
-                yield body[start : start + _CHUNK]
-
     def list(self, prefix: str = "") -> Iterator[Stored]:
-        begins = self._service.prefix + prefix
-        token: str | None = None
+        for blobs, _ in self._pages(prefix, _LISTED):
+            for blob in blobs:
+                if blob.name.endswith("/") and not blob.size:
+                    continue  # what Google's console makes for an empty folder
+                key = blob.name[len(self._service.prefix) :]
+                self._check(key, prefix, blob.name)
+                yield Stored(key, blob.size, blob.time_created.timestamp())
+
+    def folder(self, prefix: str) -> Listing:
+        check_folder(prefix)
+        at = len(self._service.prefix)
+        folders: set[str] = set()
+        names: set[str] = set()
+        for blobs, below in self._pages(prefix, _NAMED, delimiter="/"):
+            folders.update(name[at:].removesuffix("/") for name in below)
+            names.update(blob.name[at:] for blob in blobs if not blob.name.endswith("/") or blob.size)
+        for key in folders | names:
+            self._check(key, prefix, key)
+        return sorted(key[len(prefix) :] for key in folders), sorted(key[len(prefix) :] for key in names)
+
+    def _check(self, key: str, prefix: str, name: str) -> None:
+        """Raise `StoreError` unless ``key``, which was listed, is one; it is that of the object ``name``."""
+        try:
+            check_key(key)
+        except StoreError:
+            raise StoreError(
+                prefix or ".",
+                f"{self} holds an object named {name!r}, with an empty part or a character that no file can "
+                "have: remove it, or use another location",
+            ) from None
+
+    def _pages(
+        self, prefix: str, fields: str, *, delimiter: str | None = None
+    ) -> Iterator[tuple[Sequence[Any], Collection[str]]]:
+        """The objects, and the beginnings of names up to the ``delimiter``, that each of the pages has."""
+        begins, token = self._service.prefix + prefix, None
+
+        def page() -> tuple[Sequence[Any], Collection[str], str | None]:
+            found = self._connection.client().list_blobs(
+                self._google.bucket_name, prefix=begins or None, page_token=token, page_size=1000, fields=fields,
+                delimiter=delimiter, **self._options(),
+            )  # fmt: skip
+            try:
+                blobs = [*next(found.pages, ())]
+            except self._connection.module.api_errors.NotFound:
+                raise no_bucket(prefix, self._service.name) from None
+            return blobs, found.prefixes, found.next_page_token
+
         while True:
             # Each page is asked for anew: the client's own iterator ends without a word after an error.
-            page, token = self._connection.ask(prefix, self._page, prefix, begins, token)
-            for name, size, modified in page:
-                if name.endswith("/") and not size:
-                    continue  # what Google's console makes for an empty folder
-                key = name[len(self._service.prefix) :]
-                try:
-                    check_key(key)
-                except StoreError:
-                    raise StoreError(
-                        prefix or ".",
-                        f"{self} holds an object named {name!r}, with an empty part or a character that no file can "
-                        "have: remove it, or use another location",
-                    ) from None
-                yield Stored(key, size, modified)
+            blobs, below, token = self._connection.ask(prefix.removesuffix("/"), page)
+            yield blobs, below
             if not token:
                 return
 
-    def _page(self, prefix: str, begins: str, token: str | None) -> tuple[Sequence[tuple[str, int, float]], str | None]:
-        """The names, sizes and times of one page, and the token of the next."""
-        client = self._connection.client()
-        found = client.list_blobs(
-            self._google.bucket_name, prefix=begins or None, page_token=token, page_size=1000, fields=_LISTED,
-            **self._options(),
-        )  # fmt: skip
-        try:
-            page = next(found.pages, ())
-        except self._connection.module.api_errors.NotFound:
-            raise no_bucket(prefix, self._service.name) from None
-        return [(blob.name, blob.size, blob.time_created.timestamp()) for blob in page], found.next_page_token
+    def _opened(self, key: str, start: int = 0, stop: int | None = None, version: str = "") -> Opened:
+        bucket = self._google.bucket_name
+        connection, path = self._connection, self._path(key)
+        return connection.ask(key, opened, connection, self._service, bucket, key, path, start, stop, version)
+
+    def _flow(self, key: str, found: Opened) -> Iterator[bytes]:
+        chunks = super()._flow(key, found)
+        if not found.checksum or found.start or found.stop < found.stored.size:
+            return chunks
+        return checked(chunks, key, found, self._connection, self._service)
 
     def refield(self, key: str, fields: Mapping[str, str]) -> None:
         """See `Refields`: its metadata are told, and its bytes not touched."""
@@ -241,7 +253,8 @@ class GoogleStore(ObjectStore):
             blob.reload(**self._options())
             told = {name: getattr(blob, known) for name, known in _PROPERTIES.items() if name != STORAGE_CLASS}
             attributes = {name: value for name, value in (told | (blob.metadata or {})).items() if value}
-            return _Found(attributes, {"size": blob.size, "last_modified": blob.time_created}, blob.generation)
+            meta = {"size": blob.size, "last_modified": blob.time_created, "e_tag": str(blob.generation)}
+            return _Found(attributes, meta)
 
         try:
             return self._connection.ask(key, look)
@@ -251,33 +264,18 @@ class GoogleStore(ObjectStore):
     def _read_small(self, key: str) -> tuple[bytes | None, str, tuple[str, ...]]:
         for _ in range(_TRIES):
             try:
-                blob, body, tokens = self._get(key, 0, None)
+                answer = self._opened(key)
+                body = b"".join(self._flow(key, answer))
             except KeyNotFound:
                 return None, "", ()
-            if tokens:
-                return body, str(blob.generation), tokens
-            # It has none, or the answer does not tell them; of an empty object not even the generation is told.
+            if answer.version and answer.tokens:
+                return body, answer.version, answer.tokens
+            # It has none, or the answer does not tell them.
             found = self._look(key)
-            if found is not None and blob.generation in (None, found.generation) and found.meta["size"] == len(body):
-                return body, str(found.generation), tokens_of(found.attributes)
+            version = "" if found is None else found.meta["e_tag"]
+            if found is not None and answer.version in ("", version) and found.meta["size"] == len(body):
+                return body, version, tokens_of(found.attributes)
         raise StoreError(key, f"others keep writing it in {self}; run again")
-
-    def _get(self, key: str, start: int, generation: int | None) -> tuple[Any, bytes, tuple[str, ...]]:
-        """Up to 8 MiB from ``start`` on, as they are stored, and what the answer tells of the object and its tokens."""
-
-        def get() -> tuple[Any, bytes, tuple[str, ...]]:
-            blob = self._blob(key)
-            try:
-                body = blob.download_as_bytes(
-                    start=start, end=start + _READ - 1, raw_download=True, if_generation_match=generation,
-                    checksum=None, **self._options(),
-                )  # fmt: skip
-            except self._connection.module.api_errors.RequestRangeNotSatisfiable:
-                return blob, b"", ()
-            tokens = self._connection.module.heard().get(self._service.own + TOKEN)
-            return blob, body, tokens_of({TOKEN: tokens}) if tokens else ()
-
-        return self._connection.ask(key, get)
 
     def _blob(self, key: str, attributes: Mapping[str, str | None] = {}) -> Any:
         """The client's word for the object under ``key``, told what it is to answer with."""

@@ -215,6 +215,11 @@ class Connection:
         return self._open().module
 
     @property
+    def retries_of_reading(self) -> int:
+        """How often a body is asked for again of which nothing has come; obstore itself has tried."""
+        return 0
+
+    @property
     def room(self) -> Room:
         """For the bodies that are on their way."""
         return self._open().room

@@ -77,6 +77,7 @@ _OF_STATUS = {
     "404": "the store does not find it",
     "408": "the store has waited too long for the body",
     "413": "it is larger than the store takes",
+    "416": "it does not have so many bytes",
     "429": _MEANINGS["SlowDown"],
     "500": _MEANINGS["InternalError"],
     "502": "a gateway before the store does not reach it",
@@ -113,6 +114,10 @@ class OtherVersion(StoreError):
     """What was to be replaced is not there any more."""
 
 
+class BeyondEnd(StoreError):
+    """There are no bytes where a part was to begin."""
+
+
 class _NoRole(NoAnswer, BadCredentials):
     """Nobody answers who would give the credentials of a role."""
 
@@ -127,7 +132,7 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     code = next(filter(None, found.groups()), "") if (found := _CODE.search(text)) else ""
     if code in _NO_CONTAINER:
         return StoreError(key, f"{_MEANINGS.get(code, 'the container is being deleted')} ({code}, {store})")
-    status = next(filter(None, match.groups()), "") if (match := _STATUS.search(text)) else ""
+    status = _status(text)
     kinds = _KIND.findall(text)
     if _ROLES.search(text):
         made = _NoRole if kinds or _passes(status, code) else BadCredentials
@@ -162,6 +167,13 @@ def fault(error: BaseException, key: str, store: str) -> StoreError:
     return StoreError(key or ".", f"the store refused ({said}, {store})")
 
 
+def _status(text: str) -> str:
+    """The status that the store has answered with, empty if it has not."""
+    if "StartTooLarge {" in text:  # obstore says so of an answer with no bytes
+        return "416"
+    return next(filter(None, match.groups()), "") if (match := _STATUS.search(text)) else ""
+
+
 def _ways(store: str) -> str:
     """How to give credentials for ``store``."""
     return f"{_WAYS[store.partition(':')[0]]}; {OWN_OPTIONS}"
@@ -191,6 +203,8 @@ def refusal(key: str, store: str, status: str, code: str = "", meaning: str = ""
         return NoAnswer(key or ".", what)
     if code in _UNKNOWN or status == "401":
         return BadCredentials(key or ".", what)
+    if status == "416":  # RFC 9110 section 15.5.17
+        return BeyondEnd(key or ".", what)
     denied = code in _DENIED or (status == "403" and meaning in ("", _OF_STATUS["403"]))
     return (Denied if denied else StoreError)(key or ".", what)
 

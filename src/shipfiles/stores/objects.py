@@ -1,10 +1,10 @@
 """Object stores as a `Store`: S3 and what speaks it, Azure Blob.
 
 What it costs, in requests: a put 1 (of more than 5 MiB one for each part and 2), a create-only put 1 (of more than 5
-MiB one for each part and 3, at S3 1 for each and 5 or 7, see `s3_objects`), `head` 1, `read` 1, `swap` 2, or 1
-after this object has read or swapped the key, `delete` 1 for as many keys as the store takes at once, `copy` 1, `list`
-1 for 1,000 keys; `refield` 1 where the store copies, else 1 if nothing changes and 3 if something does, with the body
-there and back.
+MiB one for each part and 3, at S3 1 for each and 5 or 7, see `s3_objects`), `head` 1, `read` 1, `read_part` 1 (2 for a
+part behind the end), `swap` 2, or 1 after this object has read or swapped the key, `delete` 1 for as many keys as the
+store takes at once, `copy` 1, `list` 1 for 1,000 keys, `folder` 1 for 1,000 names; `refield` 1 where the store copies,
+else 1 if nothing changes and 3 if something does, with the body there and back.
 
 An answer may be lost though the store did what it was asked, and the next attempt would then find its own object in the
 way, or that of another who has gone on from there. What is put on a condition therefore has a token in its metadata,
@@ -25,13 +25,14 @@ from dataclasses import replace
 from typing import Any, Self
 
 from ..digest import Digest, Digester, digest_bytes
-from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, StoreError, os_reason
+from ..errors import Busy, KeyExists, KeyNotFound, NoAnswer, Replaced, StoreError, os_reason
 from .object_connection import Connection, Limits, Service
-from .object_faults import OtherVersion, no_such_place
-from .object_fields import canonical, marked, tokens_of, told, without_token
+from .object_faults import BeyondEnd, OtherVersion, no_such_place
+from .object_fields import canonical, marked, tokens_of, without_token
+from .object_reading import Opened, flow, folder_of, listed, no_bytes, opened, told_of
 from .permissions import Verb
 from .signing.signer import Signer
-from .store import Body, Grant, PutMode, Stored, check_digest, check_key, chunks_of
+from .store import Body, Grant, Listing, Part, PutMode, Stored, check_digest, check_folder, check_key, chunks_of
 
 _CHUNK = 1 << 20
 LEAST_PART = 5 << 20  # the least that S3 takes as a part of an upload, and the most that is held whole
@@ -148,49 +149,37 @@ class ObjectStore:
         found = self._look(key)
         if found is None:
             return None
-        meta = found.meta
-        fields = told(found.attributes, self._service.own)
-        return Stored(key, meta["size"], meta["last_modified"].timestamp(), fields=fields)
+        return told_of(self._service, key, found.meta, found.attributes)
 
     def read(self, key: str) -> Iterator[bytes]:
         check_key(key)
-        module = self._connection.module
-        result = self._connection.ask(key, module.get, self._connection.client(), self._path(key))
-        size, version = result.meta["size"], result.meta["e_tag"]
-        digester = Digester()
-        begun = 0
-        stream = result.stream(min_chunk_size=_CHUNK)
-        while digester.size < size:
-            try:
-                body = bytes(self._connection.ask(key, next, stream))
-            except (NoAnswer, StopIteration) as error:
-                # obstore has tried to go on already; what has got on since is worth another time limit.
-                if digester.size == begun or not version:
-                    raise NoAnswer(key, f"the connection to the store broke ({self})") from error
-                begun = digester.size
-                options = {"range": {"offset": begun}, "if_match": version}
-                result = self._connection.ask(
-                    key, module.get, self._connection.client(), self._path(key), options=options
-                )
-                stream = result.stream(min_chunk_size=_CHUNK)
-                continue
-            digester.update(body)
-            if size <= _SMALL and digester.size == size and version:
-                self._patient._connection.remember(key, digester.digest(), version, tokens_of(result.attributes))
-            for start in range(0, len(body), _CHUNK):
-                yield body[start : start + _CHUNK]
+        found = self._opened(key)
+        size, digester = found.stored.size, Digester()
+        for chunk in self._flow(key, found):
+            if size <= _SMALL:
+                digester.update(chunk)
+                if digester.size == size and found.version and found.tokens:
+                    self._patient._connection.remember(key, digester.digest(), found.version, found.tokens)
+            yield chunk
+
+    def read_part(self, key: str, start: int = 0, stop: int | None = None, *, version: str = "") -> Part:
+        check_key(key)
+        try:
+            if stop is None or start < stop:
+                found = self._opened(key, start, stop, version)
+                return Part(found.stored, found.version, self._flow(key, found))
+        except OtherVersion:
+            raise Replaced(key) from None
+        except BeyondEnd:
+            pass
+        return no_bytes(self._service, key, self._look(key), start, stop, version)
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
-        # Stores list by whole folders here.
-        folder = self._service.prefix + prefix[: prefix.rfind("/") + 1]
-        listed = self._connection.module.list(
-            self._connection.client(), prefix=folder.rstrip("/") or None, chunk_size=1000
-        )
-        while found := self._connection.ask(prefix, next, listed, None):
-            for meta in found:
-                key = meta["path"][len(self._service.prefix) :]
-                if key.startswith(prefix):
-                    yield Stored(key, meta["size"], meta["last_modified"].timestamp())
+        return listed(self._connection, self._service, prefix)
+
+    def folder(self, prefix: str) -> Listing:
+        check_folder(prefix)
+        return folder_of(self._connection, self._service, prefix)
 
     def refield(self, key: str, fields: Mapping[str, str]) -> None:
         """See `Refields`. The body is read and put again, unless the fields are those already.
@@ -354,6 +343,14 @@ class ObjectStore:
             if not self._arrived(key, token):
                 raise
         return Stored(key, digester.size)
+
+    def _opened(self, key: str, start: int = 0, stop: int | None = None, version: str = "") -> Opened:
+        """See `opened`."""
+        return opened(self._connection, self._service, key, self._path(key), start, stop, version)
+
+    def _flow(self, key: str, found: Opened) -> Iterator[bytes]:
+        retries = self._connection.retries_of_reading
+        return flow(self._service, key, found, lambda at: self._opened(key, at, found.stop, found.version), retries)
 
     def _look(self, key: str) -> Any:
         """obstore's answer to a HEAD request, ``None`` if there is nothing."""

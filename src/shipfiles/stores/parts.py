@@ -55,14 +55,17 @@ class Pieces(Iterator[bytes]):
 
 
 def resumed(
-    stream: Iterator[bytes], start: int, stop: int, again: Callable[[int], Iterator[bytes]], broken: NoAnswer
-) -> Iterator[bytes]:
+    stream: Iterator[bytes], start: int, stop: int, again: Callable[[int], Iterator[bytes]], broken: NoAnswer,
+    retries: int = 0,
+) -> Iterator[bytes]:  # fmt: skip
     """The bytes from ``start`` to ``stop`` that a ``stream`` gives in larger or smaller pieces, as chunks.
 
     Where it breaks off (`NoAnswer`, or an end before ``stop``) it is asked for ``again`` from there on. That is given
-    up, with what it broke off with, else ``broken``, after a time in which nothing at all has come.
+    up, with what it broke off with, else ``broken``, where nothing at all has come more often than ``retries`` in
+    succession.
     """
     at = begun = start
+    left = retries
     while at < stop:
         error = broken
         try:
@@ -72,8 +75,9 @@ def resumed(
         if body:
             at += len(body)
             yield from pieces(body)
-        elif at == begun:
-            raise error
         else:
+            left = retries if at > begun else left - 1
+            if left < 0:
+                raise error
             begun = at
             stream = again(at)

