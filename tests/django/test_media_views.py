@@ -268,30 +268,34 @@ def test_the_name_that_is_asked_about_is_the_one_that_is_delivered(files: MediaS
     assert asked == ["a/photo.jpg"] * 4
 
 
-@pytest.mark.parametrize(
-    ("mechanism", "field", "value"),
-    [
-        ("x-accel-redirect", "X-Accel-Redirect", "/internal/{}"),
-        ("x-sendfile", "X-Sendfile", "{root}/{}"),
-    ],
-)
-def test_servers_are_told_where_it_is(tmp_path: Path, mechanism: str, field: str, value: str) -> None:
-    names = {
-        "a b.jpg": "a%20b.jpg", "100%.jpg": "100%25.jpg", "é☃.jpg": "%C3%A9%E2%98%83.jpg", "q?x#y.jpg": "q%3Fx%23y.jpg",
-        "semi;colon.jpg": "semi;colon.jpg", "quo'te\".jpg": "quo%27te%22.jpg", "%41.jpg": "%2541.jpg",
-        "{a}.jpg": "%7Ba%7D.jpg", "$uri.jpg": "$uri.jpg", "x+y&z=1.jpg": "x+y&z=1.jpg",
-    }  # fmt: skip
-    for name in names:
+ODD = {
+    "a b.jpg": "a%20b.jpg", "100%.jpg": "100%25.jpg", "é☃.jpg": "%C3%A9%E2%98%83.jpg", "q?x#y.jpg": "q%3Fx%23y.jpg",
+    "semi;colon.jpg": "semi;colon.jpg", "quo'te\".jpg": "quo%27te%22.jpg", "%41.jpg": "%2541.jpg",
+    "{a}.jpg": "%7Ba%7D.jpg", "$uri.jpg": "$uri.jpg", "x+y&z=1.jpg": "x+y&z=1.jpg", "space.jpg ": "space.jpg%20",
+}  # fmt: skip
+"""Name → as the path of a URL has it (RFC 3986 section 2.1)."""
+
+
+@pytest.mark.parametrize("mechanism", ["x-accel-redirect", "x-sendfile"])
+def test_servers_are_told_where_it_is(tmp_path: Path, mechanism: str) -> None:
+    field = "X-Accel-Redirect" if mechanism == "x-accel-redirect" else "X-Sendfile"
+    for name in ODD:
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "page.html").write_bytes(b"x")
     with project(location=str(tmp_path), delivery={"mechanism": mechanism, "internal_url": "/internal/"}):
-        for name, quoted in names.items():
+        for name, quoted in ODD.items():
             response = Client().get(f"/media/{quote(name)}", headers=ME)
             assert response.status_code == 200
-            root = str(tmp_path)
-            assert response[field] == value.format(quoted, root=root)
-            assert response.content == b""
-            assert response["Content-Type"] == "image/jpeg"
+            told = response.headers.get(field)
+            if field == "X-Accel-Redirect":
+                assert told == f"/internal/{quoted}"
+            elif "%" in name or name.endswith(" "):
+                # Versions of mod_xsendfile differ in what that is.
+                assert (told, response.content) == (None, b"x")
+            else:
+                assert told is not None
+                assert told.encode("latin-1") == os.fsencode(tmp_path / name)
+            assert response.content == (b"" if told else b"x")
             assert response["Cache-Control"] == "private, no-store"
             assert response["X-Content-Type-Options"] == "nosniff"
         page = Client().get("/media/page.html", headers=ME)

@@ -55,10 +55,10 @@ class DeliveryConfig:
     """OPTIONS["delivery"]: how a view that has said yes hands a file over."""
 
     mechanism: Mechanism = "stream"
-    """``stream``: the application sends it; ``x-accel-redirect``: nginx does; ``x-sendfile``: Apache with mod_xsendfile
-    or Caddy does; ``redirect``: the browser is sent to a signed URL of the store."""
+    """``stream``: the application sends it; ``x-accel-redirect``: nginx or Caddy does; ``x-sendfile``: Apache with
+    mod_xsendfile does; ``redirect``: the browser is sent to a signed URL of the store."""
     internal_url: str = "/protected/"
-    """The ``internal`` location of nginx in which the files are, for ``x-accel-redirect``."""
+    """Below which path nginx or Caddy has the files for itself, for ``x-accel-redirect``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ class MediaConfig:
     """``public``: whoever knows the URL; ``signed``: whoever has one that was signed, for a while; ``private``: whom
     the view lets that ``protected`` made. Default for a bucket: ``signed``, unless its options say otherwise."""
     serve: bool = False
-    """Whether the middleware and the apps serve files of this machine below ``base_url``."""
+    """Whether the middleware and the apps serve the files below ``base_url``: ``public`` ones to everybody, ``signed``
+    ones to who has a good link, ``private`` ones never."""
     shared: bool | None = None
     """Whether all instances of the site see the same ``location``, on a disk that they share: True or, where there is
     one instance and will be no other, False. Nothing but a check asks for it."""

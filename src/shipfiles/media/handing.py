@@ -7,6 +7,7 @@ import time
 
 from ..errors import ConfigError
 from ..http.headers import Header, checked, other_headers
+from ..media_types import is_packed
 from ..paths import url_quote
 from ..serve.respond import Request
 from ..serve.streamed import Delivery
@@ -39,8 +40,13 @@ def hand_over(place: Place, name: str, request: Request, wanted: Wanted = AS_IS)
         # nginx and Caddy take it for the path of a URL.
         field = "X-Accel-Redirect", place.config.delivery.internal_url.rstrip("/") + "/" + url_quote(key)
     elif isinstance(store, LocalStore):
-        # mod_xsendfile decodes what is percent-encoded, by default (XSendFileUnescape).
-        field = "X-Sendfile", url_quote(os.path.abspath(store.path(key)).replace(os.sep, "/"))
+        path = store.path(key)
+        # mod_xsendfile takes the bytes as they are up to 0.12, and since then for what they stand for if they are
+        # percent-encoded. A space at the end is no part of a field (RFC 9110 section 5.5). And it takes
+        # Content-Encoding away.
+        if "%" in path or path != path.strip() or is_packed(name):
+            return deliver(place, name, request, wanted)
+        field = "X-Sendfile", os.fsencode(path).decode("latin-1")
     else:
         raise ConfigError(
             f"OPTIONS['delivery']: x-sendfile is for files on this machine, and those of {store} are not. Take "
