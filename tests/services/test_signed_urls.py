@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import secrets
 import shutil
 import ssl
@@ -22,6 +23,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from shipfiles.media import links
 from shipfiles.media.config import SignedConfig
 from shipfiles.media.expiry import grant
 from shipfiles.media.links import secure_link_query
@@ -282,31 +284,19 @@ def test_fake_gcs_server_finds_what_was_signed(fake_gcs: str) -> None:
     assert (status, body) == (200, b"a")
 
 
-NGINX = """
-  server {{
-    listen 127.0.0.1:{port};
-    location /media/ {{
-      secure_link $arg_md5,$arg_expires;
-      secure_link_md5 "$secure_link_expires$uri {key}";
-      if ($secure_link = "") {{ return 403; }}
-      if ($secure_link = "0") {{ return 410; }}
-      alias {root}/;
-    }}
-  }}
-"""
-
-
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[str]:
     root = tmp_path / "root"
     root.mkdir()
     port = free_port()
-    with run_nginx(tmp_path, NGINX.format(port=port, root=root, key="the-key"), port):
+    # As the module tells people to write it.
+    (location,) = re.findall(r"::\n\n(    location /media/ \{.*?\n    \}\n)", links.__doc__ or "", re.DOTALL)
+    told = location.replace("KEY", "the-key").replace("/srv/media/", f"{root}/")
+    with run_nginx(tmp_path, f"server {{\n  listen 127.0.0.1:{port};\n{told}}}", port):
         yield f"http://127.0.0.1:{port}"
 
 
 def test_nginx_checks_links(nginx: str, tmp_path: Path) -> None:
-    """The configuration is that of ``media/links.py``."""
     names = ["a.txt", "b.txt", "Ä b+c%20d&e=f?g#h;~'(1)日本.txt", "in/a.txt"]
     for name in names:
         (tmp_path / "root" / name).parent.mkdir(exist_ok=True)
