@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import re
 import secrets
 import shutil
 import ssl
@@ -23,12 +22,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from shipfiles.media import links
 from shipfiles.media.config import SignedConfig
 from shipfiles.media.expiry import grant
 from shipfiles.media.links import secure_link_query
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Grant, Signs, Store
+from tests.guides import FOLDER, blocks
 
 from .fetched import npm_installed
 from .nginx import run_nginx
@@ -289,8 +288,7 @@ def nginx(tmp_path: Path) -> Iterator[str]:
     root = tmp_path / "root"
     root.mkdir()
     port = free_port()
-    # As the module tells people to write it.
-    (location,) = re.findall(r"::\n\n(    location /media/ \{.*?\n    \}\n)", links.__doc__ or "", re.DOTALL)
+    (location,) = [one.text for one in blocks(FOLDER.parent / "media.md") if one.name == "nginx_secure_link"]
     told = location.replace("KEY", "the-key").replace("/srv/media/", f"{root}/")
     with run_nginx(tmp_path, f"server {{\n  listen 127.0.0.1:{port};\n{told}}}", port):
         yield f"http://127.0.0.1:{port}"
@@ -307,6 +305,14 @@ def test_nginx_checks_links(nginx: str, tmp_path: Path) -> None:
         assert asked(url)[0::2] == (200, name.encode()), name
         assert asked(url, "HEAD")[0] == 200
         assert asked(f"{url}&utm_source=letter")[0] == 200
+    for name, kind in (
+        ("a.txt", "text/plain"),
+        ("a.html", "application/octet-stream"),
+        ("a.SVG", "application/octet-stream"),
+    ):
+        (tmp_path / "root" / name).write_text("<svg/>")
+        _, fields, _ = asked(f"{nginx}/media/{name}?{secure_link_query(f'/media/{name}', wanted, 'the-key')}")
+        assert (fields["content-type"], fields["x-content-type-options"]) == (kind, "nosniff")
     url = f"{nginx}/media/a.txt?{secure_link_query('/media/a.txt', wanted, 'the-key')}"
     past = Grant(wanted.starts - 1, wanted.starts - 60)
     altered = {

@@ -39,8 +39,9 @@ class SignedConfig:
     """OPTIONS["signed"]: what URLs of ``access`` ``signed`` are like."""
 
     expires: timedelta = timedelta(hours=1)
-    """How long a URL works at least: up to 7 days in S3 and Google's buckets, to 6 in Azure with a ``token_credential``.
-    What credentials for a time have signed, those of a role for instance, works no longer than they do."""
+    """How long a URL works at least: up to 7 days in S3's and Google's buckets, to 6 in Azure with a
+    ``token_credential``. What credentials for a time have signed, such as those of a role, works no longer than they
+    do."""
     rounding: timedelta | None = None
     """URLs that are made within so long are the same, so that browsers keep what they have; each works so much longer.
     Default: a quarter of ``expires``. 0 makes another URL each second."""

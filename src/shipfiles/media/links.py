@@ -5,17 +5,8 @@ altered: path, time, method, and the Content-Disposition and Content-Type of the
 (RFC 2104). Parameters of others, such as those that newsletters add, are neither bound nor looked at.
 
 nginx checks links itself, without the application, if `secure_link_query` made them. Its module knows no HMAC and no
-other parts: such a link binds the path and the time, with MD5 and the key at the end. For files below ``/media/`` and
-the key ``KEY`` the configuration is::
-
-    location /media/ {
-        secure_link $arg_md5,$arg_expires;
-        secure_link_md5 "$secure_link_expires$uri KEY";
-        if ($secure_link = "") { return 403; }
-        if ($secure_link = "0") { return 410; }
-        alias /srv/media/;
-    }
-
+other parts: such a link binds the path and the time, with MD5 and the key at the end. ``docs/media.md`` has the
+configuration.
 https://nginx.org/en/docs/http/ngx_http_secure_link_module.html
 """
 
