@@ -121,6 +121,8 @@ def test_memory_is_new_for_each_storage() -> None:
         ({"access": "signd"}, "must be one of 'public', 'signed', 'private', not 'signd'. Did you mean 'signed'?"),
         ({"overwrite": True, "allow_overwrite": False}, "contradict each other"),
         ({"location": "/srv/a", "store": "/srv/b"}, "are two places"),
+        ({"signed": {"secure_link": True}}, "OPTIONS['signed']['secure_link'] needs signed.key"),
+        ({"signed": {"expires": timedelta(0)}}, "OPTIONS['signed']['expires'] must be some time"),
         ({"bucket_name": "b-1"}, "is an option of a store. Say which in OPTIONS['store']"),
         ({"store_options": {"limits": {}}}, "which is not given"),
         ({"store": "s3://b-1", "bucket_name": "b-2"}, "bucket_name is 'b-2' in the options and 'b-1' in"),
@@ -266,6 +268,9 @@ def test_who_may_read_in_our_words() -> None:
         assert "X-Amz-Signature" in S3MediaStorage(**IN, access="signed").url("a.txt")
     given = {"expires": timedelta(minutes=5)}
     assert S3MediaStorage(**IN, querystring_expire=60, signed=given).config.signed.expires == timedelta(minutes=5)
+    week = {"expires": timedelta(days=7)}
+    assert S3MediaStorage(**IN, signed=week).url("a.txt")
+    assert S3MediaStorage(**IN, access="public", querystring_expire=604_801).url("a.txt")
     rounded = S3MediaStorage(**IN, querystring_expire=60, signed={"rounding": timedelta(seconds=10)}).config.signed
     assert (rounded.expires, rounded.rounding) == (timedelta(minutes=1), timedelta(seconds=10))
 
@@ -291,6 +296,7 @@ S3_REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({**IN, "querystring_auth": "no"}, {}, "querystring_auth must be True or False"),
     ({**IN, "querystring_expire": "1h"}, {}, "must be a number of seconds"),
     ({**IN, "querystring_expire": -1}, {}, "must be some time"),
+    ({**IN, "querystring_expire": 604_801}, {}, "7 days at most in this store"),
     ({**IN, "object_parameters": {"ContentType": "image/png"}}, {}, "OPTIONS['safety']['media_types']"),
     ({**IN, "object_parameters": {"ContentEncoding": "gzip"}}, {}, "cannot be the same for all files"),
     ({**IN, "transfer_config": object()}, {}, "it is boto3's"),

@@ -105,6 +105,10 @@ def _placed_config(kind: MediaKind, storage_class: type, options: dict[str, Any]
     if meant.cache_control:
         ours.setdefault("cache_control", meant.cache_control)
     config = from_mapping(MediaConfig, ours)
+    if config.access == "signed" and meant.longest is not None and config.signed.expires > meant.longest:
+        raise ConfigError(
+            f"A signed URL works for {meant.longest.days} days at most in this store, not for {config.signed.expires}."
+        )
     values = {f.name: getattr(config, f.name) for f in dataclasses.fields(MediaConfig)}
     from_settings = any(kind.settings.values())  # else the project has never had it at django-storages
     unsaid = from_settings and meant.replaces and meant.overwrite is None

@@ -47,6 +47,8 @@ class MediaMeant:
     """Where browsers find the files of whom nobody asks for a signature; empty for ``MEDIA_URL``."""
     expires: timedelta | None = None
     """How long a signed URL works, if it is said."""
+    longest: timedelta | None = None
+    """How long it can work at most, if there is a limit."""
     overwrite: bool | None = None
     """Whether files are replaced, if it is said."""
     cache_control: str = ""
@@ -57,6 +59,9 @@ class MediaMeant:
     """What was read as it was meant, and is written otherwise than django-storages would take it."""
 
 
+_WEEK = timedelta(days=7)
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html, X-Amz-Expires;
+https://docs.cloud.google.com/storage/docs/access-control/signed-urls, the same."""
 _TYPES = {
     "type": "Each has its own, by its name; OPTIONS['safety']['media_types'] adds some.",
     "encoding": "Files are stored as they are given.",
@@ -194,8 +199,9 @@ def _s3(values: Values) -> MediaMeant:
         access,
         _shown(access, url, values),
         _seconds(values, "querystring_expire"),
-        _overwrite(values, "file_overwrite"),
-        control,
+        longest=None if own and domain else _WEEK,
+        overwrite=_overwrite(values, "file_overwrite"),
+        cache_control=control,
         replaces=True,
         faults=faults,
     )
@@ -259,8 +265,9 @@ def _google(values: Values) -> MediaMeant:
         access,
         _shown(access, url, values),
         _seconds(values, "expiration") or timedelta(days=1),
-        _overwrite(values, "file_overwrite"),
-        control,
+        longest=_WEEK,
+        overwrite=_overwrite(values, "file_overwrite"),
+        cache_control=control,
         replaces=True,
         faults=faults,
     )
@@ -317,8 +324,8 @@ def _azure(values: Values) -> MediaMeant:
         access,
         _shown(access, url, values),
         expires,
-        _overwrite(values, "overwrite_files"),
-        control,
+        overwrite=_overwrite(values, "overwrite_files"),
+        cache_control=control,
         faults=faults,
     )
 

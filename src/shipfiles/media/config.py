@@ -49,7 +49,16 @@ class SignedConfig:
     """What URLs of files on this machine are signed with. Default: a key made of Django's SECRET_KEY, and those of
     SECRET_KEY_FALLBACKS are good, too."""
     secure_link: bool = False
-    """Whether nginx's ``secure_link`` module checks the URLs of files on this machine, not the application."""
+    """Whether nginx's ``secure_link`` module checks the URLs of files on this machine, not the application. Needs a
+    ``key``, which nginx knows, too."""
+
+    def __post_init__(self) -> None:
+        if self.expires <= timedelta(0):
+            raise ConfigError(f"signed.expires must be some time, not {self.expires!r}.")
+        if self.rounding is not None and self.rounding < timedelta(0):
+            raise ConfigError(f"signed.rounding must be some time or 0, not {self.rounding!r}.")
+        if self.secure_link and not self.key:
+            raise ConfigError("signed.secure_link needs signed.key, which nginx's configuration has, too.")
 
 
 @dataclass(frozen=True, slots=True)
