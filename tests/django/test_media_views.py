@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
@@ -23,7 +26,8 @@ from shipfiles.django.storage import MediaStorage
 from shipfiles.errors import ConfigError
 from shipfiles.media.links import signed_query
 from shipfiles.stores.memory import MemoryStore
-from shipfiles.stores.store import Grant
+from shipfiles.stores.store import Grant, Part
+from tests.shells import scope_of
 
 PHOTO = bytes(range(256)) * 1200
 STORAGE = "shipfiles.django.storage.MediaStorage"
@@ -400,3 +404,59 @@ def test_a_part_is_not_compressed(tmp_path: Path) -> None:
         assert response.status_code == 206
         assert not response.has_header("Content-Encoding")
         assert body_of(response) == ("words " * 1000).encode()[:1000]
+
+
+class Watched(MemoryStore):
+    """A store that tells when nobody reads a body any more, and in which threads it was read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = 0
+        self.threads: set[int] = set()
+
+    def read_part(self, key: str, start: int = 0, stop: int | None = None, *, version: str = "") -> Part:
+        part = super().read_part(key, start, stop, version=version)
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                for chunk in part.body:
+                    self.threads.add(threading.get_ident())
+                    yield chunk
+            finally:
+                self.closed += 1
+
+        return Part(part.stored, part.version, chunks())
+
+
+@pytest.mark.parametrize("mount", ["media", "soon"])
+def test_who_leaves_has_the_store_let_go(mount: str) -> None:
+    store = Watched()
+    store.put("film.mp4", bytes(20_000_000))
+    sent: list[dict[str, Any]] = []
+
+    async def exchange() -> None:
+        gone = asyncio.Event()
+        asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> dict[str, Any]:
+            for message in asked:
+                return message
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+            if len(sent) == 5:
+                gone.set()
+            await asyncio.sleep(0.001)
+
+        scope = scope_of("GET", f"/{mount}/film.mp4", ME)
+        await get_asgi_application()(scope, receive, send)
+
+    with project(store=store):
+        asyncio.run(exchange())
+    gc.collect()
+    assert sent[0]["status"] == 200
+    assert store.closed == 1
+    assert len(sent) < 100
+    assert threading.get_ident() not in store.threads
