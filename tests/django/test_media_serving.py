@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.test import Client, override_settings
@@ -28,7 +30,8 @@ from shipfiles.serve.streamed import Stream
 from shipfiles.stores.local import LocalStore
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Part
-from tests.shells import ask_wsgi, environ_of
+from tests.django.test_root_files import put
+from tests.shells import ask_asgi, ask_wsgi, environ_of, scope_of
 
 STORAGE = "shipfiles.django.storage.MediaStorage"
 STATIC = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -136,6 +139,25 @@ def test_other_methods(folder: Path) -> None:
         response = getattr(Client(), method)("/media/a.txt")
         assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
         assert body(getattr(Client(), method)("/media/none.txt")) == b"the view of none.txt"
+
+
+def test_a_lost_upload_is_no_page_of_the_single_page_application(project: Path) -> None:
+    put(project / "src", {"index.html": "<p>app"})
+    static = {
+        "BACKEND": "shipfiles.django.storage.StaticStorage", "OPTIONS": {"serve": {"single_page": "index.html"}},
+    }  # fmt: skip
+    media = {"BACKEND": STORAGE, "OPTIONS": {"serve": True, "location": str(project / "media")}}
+    navigates = {"Accept": "text/html"}
+    with override_settings(STORAGES={"default": media, "staticfiles": static}, ROOT_URLCONF="tests.website.urls"):
+        call_command("collectstatic", "--noinput", verbosity=0)
+        for ask in (
+            lambda url: ask_wsgi(wsgi.StaticApp(get_wsgi_application()), environ_of("GET", url, navigates)),
+            lambda url: ask_asgi(asgi.StaticApp(get_asgi_application()), scope_of("GET", url, navigates)),
+        ):
+            page, lost = ask("/some/where"), ask("/media/none.jpg")
+            assert (page.status, page.body) == (200, b"<p>app")
+            assert lost.status == 404
+            assert b"<p>app" not in lost.body
 
 
 @pytest.mark.parametrize("url", ["/", "https://cdn.example", ""])

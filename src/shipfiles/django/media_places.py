@@ -33,6 +33,11 @@ class Served:
         """As `serve.default.Uploads.find`."""
         return respond_media(self._places, request)
 
+    def covers(self, request: Request, /) -> bool:
+        """As `serve.default.Uploads.covers`."""
+        path = request.path
+        return path is not None and any(path.startswith(place.prefix) for place in self._places)
+
     def may_wait(self, request: Request, /) -> bool:
         """As `serve.default.Uploads.may_wait`."""
         place = None if request.path is None else place_at(self._places, request.path)

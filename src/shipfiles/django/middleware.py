@@ -84,6 +84,7 @@ class ShipfilesMiddleware:
             response.status_code == 404
             and self.table.config.single_page
             and getattr(request, "resolver_match", None) is None
+            and not (self.uploads and self.uploads.covers(asked(request)))
         )
 
     def _replaced(self, request: HttpRequest, made: HttpResponseBase, instead: Response | None) -> HttpResponseBase:

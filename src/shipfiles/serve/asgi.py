@@ -88,7 +88,7 @@ class StaticApp:
         if response is None:
             with one_release(self.table):
                 labelled = self._labelled(send)
-                if depends_on_accept(self.table, request):
+                if depends_on_accept(self.table, request) and not (self._uploads and self._uploads.covers(request)):
                     labelled = self._holding(scope, request, labelled, send)
                 return await self.application(scope, receive, labelled)
         status, fields, body = response

@@ -19,6 +19,9 @@ class Uploads(Protocol):
     def find(self, request: Request, /) -> Delivery | None:
         """The answer to ``request``; ``None`` if it is not theirs."""
 
+    def covers(self, request: Request, /) -> bool:
+        """Whether the address is one of uploads, though there is none: no page of the options answers there."""
+
     def may_wait(self, request: Request, /) -> bool:
         """Whether to find that may take longer than an event loop should be kept."""
 

@@ -86,7 +86,7 @@ class StaticApp:
         """The application's answer, or the page in place of its 404."""
         start = self._labelled(start_response)
         with one_release(self.table):
-            if depends_on_accept(self.table, request):
+            if depends_on_accept(self.table, request) and not (self._uploads and self._uploads.covers(request)):
                 held = _Held(start)
                 made = self.application(environ, held)
                 if held.is_lost():
