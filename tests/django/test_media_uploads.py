@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -18,7 +19,7 @@ from django.core.files.storage import storages
 from django.http import HttpRequest
 from django.test import RequestFactory, override_settings
 
-from shipfiles.django.storage import MediaStorage
+from shipfiles.django.storage import MediaStorage, S3MediaStorage
 from shipfiles.errors import ConfigError, UploadRefused
 from tests.guides import FOLDER, blocks
 
@@ -216,6 +217,29 @@ def test_signed_urls_show_nothing_active(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"inline|Disposition"):
             signed.url(name, parameters=parameters)
     assert "content_disposition=inline" in signed.url("a.png", parameters={"content_disposition": "inline"})
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "answer"),
+    [
+        # SigV4 binds the query: what it says cannot be taken away.
+        ("a/b.svg", {}, {"response-content-disposition": ['attachment; filename="b.svg"']}),
+        ("b.html", {}, {"response-content-disposition": ['attachment; filename="b.html"']}),
+        ("b.html", {"content_type": "text/plain"}, {"response-content-type": ["text/plain"]}),
+        ("b.html", {"content_disposition": "attachment"}, {"response-content-disposition": ["attachment"]}),
+        ("b.png", {}, {}),
+    ],
+)
+def test_signed_urls_of_a_bucket_have_active_files_saved_whoever_stored_them(
+    name: str, parameters: dict[str, str], answer: dict[str, list[str]]
+) -> None:
+    bucket = S3MediaStorage(
+        bucket_name="bucket", endpoint_url="http://127.0.0.1:1", region_name="us-east-1", access_key="a", secret_key="s",
+        access="signed",
+    )  # fmt: skip
+    query = parse_qs(urlsplit(bucket.url(name, parameters=parameters)).query)
+    assert {key: value for key, value in query.items() if key.startswith("response-")} == answer
+    assert "response-content-disposition" not in bucket.url(name, http_method="PUT")
 
 
 def test_options_in_the_guide_are_options() -> None:

@@ -43,7 +43,7 @@ from .media_bodies import as_django, digest_of, head_of, media_body, missing, re
 from .media_conf import PlacedMedia, link_keys, media_config, media_store
 from .media_files import MediaFile, Reader, Spool, checked_mode
 from .media_kinds import MediaKind
-from .media_urls import granted
+from .media_urls import granted, saved_only
 
 _TRIES = 100
 _POSITIONAL = ("location", "base_url", "file_permissions_mode", "directory_permissions_mode", "allow_overwrite")
@@ -494,7 +494,7 @@ class MediaStorage(AsyncStorage):
         key = self._file_key(name)
         grant = granted(self.config, key, parameters, expire, http_method)
         if (signs := self._signs) is not None:
-            return signs.signed_url(key, grant)
+            return signs.signed_url(key, saved_only(grant, key, self.config.safety))
         url = self._plain_url(key)
         path = unquote(urlsplit(url).path)
         if self.config.signed.secure_link:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal, TypeAlias, cast
 
-from ..media.config import MediaConfig
+from ..media.config import MediaConfig, SafetyConfig
 from ..media.expiry import grant
-from ..media.safety import checked_disposition, checked_type, media_type_of
+from ..media.safety import attachment, checked_disposition, checked_type, is_shown, media_type_of
 from ..stores.store import Grant
 
 Method: TypeAlias = Literal["GET", "HEAD", "PUT", "DELETE"]
@@ -52,3 +53,14 @@ def granted(
         disposition=disposition,
         content_type=media_type,
     )
+
+
+def saved_only(given: Grant, key: str, safety: SafetyConfig) -> Grant:
+    """``given`` for a store that answers by itself, where what runs scripts by its name is saved instead of shown.
+
+    The object says so, too, unless somebody else has stored it, as before a project switched.
+    """
+    if given.content_disposition or given.method not in ("GET", "HEAD"):
+        return given
+    shown = given.content_type or media_type_of(key, safety)
+    return given if is_shown(shown, safety) else replace(given, content_disposition=attachment(key))
