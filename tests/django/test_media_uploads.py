@@ -233,10 +233,8 @@ def test_signed_urls_show_nothing_active(tmp_path: Path) -> None:
 def test_signed_urls_of_a_bucket_have_active_files_saved_whoever_stored_them(
     name: str, parameters: dict[str, str], answer: dict[str, list[str]]
 ) -> None:
-    bucket = S3MediaStorage(
-        bucket_name="bucket", endpoint_url="http://127.0.0.1:1", region_name="us-east-1", access_key="a", secret_key="s",
-        access="signed",
-    )  # fmt: skip
+    place = {"bucket_name": "bucket", "endpoint_url": "http://127.0.0.1:1", "region_name": "us-east-1"}
+    bucket = S3MediaStorage(**place, access_key="a", secret_key="s", access="signed")
     query = parse_qs(urlsplit(bucket.url(name, parameters=parameters)).query)
     assert {key: value for key, value in query.items() if key.startswith("response-")} == answer
     assert "response-content-disposition" not in bucket.url(name, http_method="PUT")

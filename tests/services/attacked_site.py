@@ -35,9 +35,7 @@ settings.configure(
         "default": folder("served", serve=True),
         "links": folder("links", serve=True, access="signed"),
         "stream": folder("stream", access="private"),
-        "accel": folder(
-            "accel", access="private", delivery={"mechanism": "x-accel-redirect", "internal_url": "/internal/"}
-        ),
+        "accel": folder("accel", access="private", delivery={"mechanism": "x-accel-redirect"}),
         "bucket": {"BACKEND": "shipfiles.django.storage.S3MediaStorage", "OPTIONS": GIVEN["bucket"]},
         "signed": {"BACKEND": "shipfiles.django.storage.S3MediaStorage", "OPTIONS": GIVEN["signed"]},
         # What other sites do.

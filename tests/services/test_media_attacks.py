@@ -29,15 +29,11 @@ pytestmark = pytest.mark.services
 
 WAYS = ("served", "links", "stream", "accel", "bucket", "signed")
 CONTROL = "careless"
-# As docs/media.md has it for a bucket behind the site's own address.
 NGINX = """
   server {{
     listen 127.0.0.1:{port};
-    location / {{ proxy_pass http://127.0.0.1:{app}; proxy_set_header Host $http_host; }}
-    location /internal/ {{
-      internal; alias {root}/accel/;
-      {safety}
-    }}
+    {delivery}
+    # A bucket below the site's own address, as docs/media.md has it.
     location /bucket/ {{
       proxy_pass {bucket}/; add_header X-Content-Type-Options nosniff always;
     }}
@@ -118,7 +114,7 @@ OPENED = (
     "script.pdf",
 )
 """Those that are opened by themselves, too, not only in frames; in these ways, which have headers of their own:"""
-OPENED_IN = ("served", "stream", "bucket", "signed", CONTROL)
+OPENED_IN = ("served", "bucket", CONTROL)
 STYLE = "body { color: rgb(1, 2, 3) }"
 SCRIPTS = ("code.js", "code.mjs", "code.txt", "code.json", "script.gif", "code.wasm", "code", "code.csv")
 """Each has a script, which a page of the site loads as one."""
@@ -179,9 +175,16 @@ def site(seaweed: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Att
     program = ("-m", "gunicorn", "--bind", f"127.0.0.1:{app}", "--worker-class", "gthread", "--threads", "8")
     log = root / "log.txt"
     (root / "nginx").mkdir()
-    (safety,) = [one.text for one in blocks(FOLDER.parent / "media.md") if one.name == "nginx_safety"]
+    (delivery,) = [one.text for one in blocks(FOLDER.parent / "media.md") if one.name == "nginx_delivery"]
+    for old, new in (
+        ("location /media/", "location /"),
+        ("http://127.0.0.1:8000", f"http://127.0.0.1:{app}"),
+        ("/srv/site/media/", f"{root}/accel/"),
+    ):
+        assert old in delivery
+        delivery = delivery.replace(old, new)
     public = f"{bucket.server}/{bucket.name}/static/media"
-    text = NGINX.format(port=port, app=app, root=root, bucket=public, safety=safety)
+    text = NGINX.format(port=port, bucket=public, delivery=delivery)
     with log.open("wb") as out, contextlib.ExitStack() as running:
         command = [sys.executable, *program, "--log-level", "warning", "tests.services.attacked_site:application"]
         process = running.enter_context(run(command, out, root))
