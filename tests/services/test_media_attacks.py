@@ -280,7 +280,7 @@ def test_the_beacons_work(context: Any, site: Attacked) -> None:
     """Else nothing below would show anything."""
     visit_all(context, site, CONTROL)
     seen = {case for way, case, origin in site.beacons(context) if way == CONTROL and origin == site.origin}
-    assert seen >= {"page.html", "PAGE2.HTM", "page.xhtml", "page.xml", "picture.svg", "sheet.xml"}
+    assert seen >= {"page.html", "PAGE2.HTM", "page.xhtml", "page.xml", "picture.svg"}
     page = context.new_page()
     page.goto(site.origin)
     url = site.upload(context, CONTROL, "code.js", site.text("{run}", CONTROL, "code.js").encode(), "text/plain")
