@@ -22,6 +22,8 @@ class Link:
         """Bytes a second; 0 for no limit."""
         self.frozen = False
         """Whether nothing gets over."""
+        self.carried = 0
+        """Bytes that got over."""
         self._free_at = 0.0
 
     def due(self, size: int) -> float:
@@ -57,6 +59,7 @@ class Pipe:
         rate = self._link.rate
         if not rate and not self._link.delay and not self._waiting and self._sink and not self._sink_full:
             if not self._link.frozen:
+                self._link.carried += len(data)
                 self._sink.write(data)
             return
         step = max(1024, int(rate * _SLICE)) if rate else len(data)
@@ -108,6 +111,7 @@ class Pipe:
                 reset_of(sink) if reset else sink.close()
                 return
             self._size -= len(data)
+            self._link.carried += len(data)
             sink.write(data)
         if self._source_held and self._size < _MOST // 2 and self._source:
             self._source_held = False

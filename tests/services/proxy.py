@@ -76,7 +76,12 @@ class Proxy:
         """Count anew; numbers and attempts begin with 1."""
         self.asked = []
         self.connections = 0
+        self.up.carried = self.down.carried = 0
         self._attempts.clear()
+
+    def carried(self) -> tuple[int, int]:
+        """How many bytes got to the store and back since the last `clear`."""
+        return self.up.carried, self.down.carried
 
     def kinds(self) -> Counter[str]:
         """How many requests of each kind there were."""

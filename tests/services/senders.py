@@ -1,19 +1,55 @@
-"""Releases sent by processes of their own, which can be killed. To start Python anew for each would take far longer."""
+"""Work of processes of their own, which can be killed. To start Python anew for each would take far longer.
+
+What this module does by itself is to send releases.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .asked import Asked
+from .proxy import Proxy
+
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Killing:
+    """Kills a process when the answer to a request of that number comes in; nothing gets over then.
+
+    Before the store hears of the request, if ``unheard``.
+    """
+
+    def __init__(self, way: Proxy, last: int, *, unheard: bool = False) -> None:
+        self._way = way
+        self._last = last
+        self.pid = 0
+        way.clear()
+        if unheard:
+            way.plan = self
+        else:
+            way.heard = self
+
+    def __call__(self, asked: Asked) -> None:
+        if asked.number == self._last:
+            self._way.freeze(True)
+            while not self.pid:
+                pass
+            os.kill(self.pid, signal.SIGKILL)
+
+    def over(self) -> None:
+        """Let the others live."""
+        self._way.plan = self._way.heard = None
+        self._way.freeze(False)
 
 
 @dataclass
@@ -41,11 +77,14 @@ class Ended:
 
 
 class Sender:
-    """A process that forks one for each run. ``before`` are words that its command begins with."""
+    """A process that forks one for each run. ``before`` are words that its command begins with.
 
-    def __init__(self, before: Sequence[str] = ()) -> None:
+    ``module`` is what it runs: one that calls `serve`.
+    """
+
+    def __init__(self, before: Sequence[str] = (), module: str = "tests.services.senders") -> None:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-        command = [*before, sys.executable, "-m", "tests.services.senders"]
+        command = [*before, sys.executable, "-m", module]
         self._process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -59,7 +98,7 @@ class Sender:
         self._process.communicate()
 
     def start(self, **task: Any) -> Sending:
-        """Send; ``task`` has the arguments of `_send`."""
+        """Begin; ``task`` has the arguments of what the module serves: here, of `_send`."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
@@ -78,13 +117,8 @@ class Sender:
         return told
 
 
-def _serve() -> None:
-    # All that a run needs, so that it is there in each fork; and nothing of it is used before.
-    import obstore  # noqa: F401
-
-    import shipfiles.release.send
-    import shipfiles.stores.s3  # noqa: F401
-
+def serve(work: Callable[..., int]) -> None:
+    """Do ``work`` in a fork for each task that comes in, with what is loaded by now."""
     for line in sys.stdin:
         with tempfile.TemporaryFile() as words:
             child = os.fork()
@@ -93,7 +127,7 @@ def _serve() -> None:
                 os.dup2(words.fileno(), 2)
                 sys.stdin.close()
                 sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
-                sys.exit(_send(**json.loads(line)))
+                sys.exit(work(**json.loads(line)))
             _say({"pid": child})
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             words.seek(0)
@@ -142,4 +176,10 @@ def _send(
 
 
 if __name__ == "__main__":
-    _serve()
+    # All that a run needs, so that it is there in each fork; and nothing of it is used before.
+    import obstore  # noqa: F401
+
+    import shipfiles.release.send
+    import shipfiles.stores.s3  # noqa: F401
+
+    serve(_send)

@@ -7,7 +7,6 @@ in SeaweedFS is looked at by boto3.
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import secrets
 import shutil
@@ -38,7 +37,7 @@ from .asked import (
 )
 from .object_servers import ACCOUNT, ACCOUNT_KEY, S3_KEY, azure_store, google_store
 from .proxy import Proxy, proxied
-from .senders import Ended, Sender
+from .senders import Ended, Killing, Sender
 from .sent_sites import Behind, Bucket, Releases, looked_at, pointer
 
 pytestmark = pytest.mark.services
@@ -273,14 +272,11 @@ def test_killed_after_every_request(
         if not cold:
             succeed(sender, **task(small, small.old, way, bucket))
         before = bucket.files()
-        killing = _Killing(way, last)
-        way.clear()
-        way.heard = killing
+        killing = Killing(way, last)
         run = sender.start(**task(small, release, way, bucket, at_once=at_once))
         killing.pid = run.pid
         ended = run.end()
-        way.heard = None
-        way.freeze(False)
+        killing.over()
         if ended.status == 0:
             break
         assert ended.status == -signal.SIGKILL, ended.words
@@ -303,22 +299,6 @@ def test_killed_after_every_request(
     else:
         pytest.fail("it never got to its end")
     assert last > 8
-
-
-class _Killing:
-    """Kills a process when the answer to a request of that number comes in; nothing gets over then."""
-
-    def __init__(self, way: Proxy, last: int) -> None:
-        self._way = way
-        self._last = last
-        self.pid = 0
-
-    def __call__(self, asked: Asked) -> None:
-        if asked.number == self._last:
-            self._way.freeze(True)
-            while not self.pid:
-                pass
-            os.kill(self.pid, signal.SIGKILL)
 
 
 def key_of(asked: Asked, bucket: Bucket) -> str:
