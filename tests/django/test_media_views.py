@@ -27,7 +27,7 @@ from shipfiles.errors import ConfigError
 from shipfiles.media.links import signed_query
 from shipfiles.stores.memory import MemoryStore
 from shipfiles.stores.store import Grant, Part
-from tests.shells import scope_of
+from tests.shells import ask_asgi, scope_of
 
 PHOTO = bytes(range(256)) * 1200
 STORAGE = "shipfiles.django.storage.MediaStorage"
@@ -59,6 +59,8 @@ urlpatterns = [
     path("forbidden/<path:name>", views.protected(may_see, refusal=403)),
     path("login/<path:name>", views.protected(may_see, login=True)),
     path("login-soon/<path:name>", views.protected(may_see_soon, login="/enter/")),
+    path("login-named/<path:name>", views.protected(may_see_soon, login=True)),
+    path("entrance/", HttpResponse, name="entrance"),
     path("saved/<path:name>", views.protected(may_see, as_attachment=True)),
     path("wrong/<path:name>", views.protected(may_see_wrong)),
     path("forgotten/<path:name>", views.protected(may_see_forgotten)),
@@ -404,6 +406,15 @@ def test_a_part_is_not_compressed(tmp_path: Path) -> None:
         assert response.status_code == 206
         assert not response.has_header("Content-Encoding")
         assert body_of(response) == ("words " * 1000).encode()[:1000]
+
+
+@pytest.mark.parametrize("mount", ["login", "login-named"])
+def test_the_login_page_below_a_mount_point(files: MediaStorage, mount: str) -> None:
+    # Named as a URL pattern it is found where the application is mounted: by whatever thread makes the answer.
+    with override_settings(LOGIN_URL="entrance"):
+        answer = ask_asgi(get_asgi_application(), scope_of("GET", f"/app/{mount}/a/photo.jpg", {}, "/app"))
+    assert answer.status == 302
+    assert answer.get("Location") == f"/app/entrance/?next=/app/{mount}/a/photo.jpg"
 
 
 class Watched(MemoryStore):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -34,7 +34,7 @@ from ..media.safety import attachment
 from ..media.serving import respond_link
 from ..paths import path_fault
 from ..serve.streamed import Delivery
-from ..serve.waiting import apart
+from ..serve.waiting import delivered_soon
 from .media_places import media_storage, place
 from .responses import asked, to_django
 
@@ -118,17 +118,23 @@ def protected(
     """
     if refusal not in (403, 404):
         raise ValueError(f"protected(): refusal must be 403 or 404, not {refusal!r}.")
-    door = _Door(may_see, storage, refusal, login, as_attachment)
+    door = _Door(storage, refusal, login, as_attachment)
 
     def view(request: HttpRequest, name: str) -> HttpResponseBase:
-        return door.unasked(request, name) or door.opened(request, name, may_see(request, name), _user(request) is None)
+        if door.is_odd(request, name):
+            return door.odd(request)
+        if _said(may_see(request, name), may_see):
+            return _answered(request, door.delivery(request, name))
+        return door.denied(request, is_anonymous=_user(request) is None)
 
     async def async_view(request: HttpRequest, name: str) -> HttpResponseBase:
-        if (answer := door.unasked(request, name)) is not None:
-            return answer
-        given = await cast("Awaitable[bool]", may_see(request, name))
-        is_anonymous = login is not False and await _is_anonymous(request)
-        return await apart(door.opened, request, name, given, is_anonymous)
+        # Pages of the project, for what there is not, are made where Django makes them.
+        if door.is_odd(request, name):
+            return await sync_to_async(door.odd)(request)
+        if _said(await cast("Awaitable[bool]", may_see(request, name)), may_see):
+            delivery = await delivered_soon(door.delivery, request, name)
+            return await sync_to_async(_answered)(request, None) if delivery is None else _answered(request, delivery)
+        return await sync_to_async(door.denied)(request, is_anonymous=bool(login) and await _is_anonymous(request))
 
     return _any_method(async_view if _is_async(may_see) else view)
 
@@ -137,31 +143,33 @@ def protected(
 class _Door:
     """What `protected` was given."""
 
-    may_see: MaySee
     storage: str | Storage
     refusal: int
     login: bool | str
     as_attachment: bool
 
-    def unasked(self, request: HttpRequest, name: str) -> HttpResponseBase | None:
-        """The answer where nobody need be asked for permission."""
-        method = request.method or ""
-        if method not in METHODS:
-            return to_django(refused(405, method), request)
-        return _refusal(request, 404) if path_fault(name) else None
+    def is_odd(self, request: HttpRequest, name: str) -> bool:
+        """Whether nobody need be asked for permission."""
+        return request.method not in METHODS or bool(path_fault(name))
 
-    def opened(self, request: HttpRequest, name: str, given: object, is_anonymous: bool) -> HttpResponseBase:
-        """The answer to who was ``given`` permission, or was not."""
-        if _said(given, self.may_see):
-            wanted = Wanted(attachment(name)) if self.as_attachment else AS_IS
-            delivery = hand_over(for_one(place(media_storage(self.storage))), name, asked(request), wanted)
-            return _answered(request, delivery)
-        if self.login and is_anonymous:
-            where = settings.LOGIN_URL if self.login is True else self.login
-            response: HttpResponseBase = HttpResponseRedirect(_with_next(resolve_url(where), request.get_full_path()))
-            add_never_cache_headers(response)
-            return response
-        return _refusal(request, self.refusal)
+    def odd(self, request: HttpRequest) -> HttpResponseBase:
+        """The answer then."""
+        method = request.method or ""
+        return _refusal(request, 404) if method in METHODS else to_django(refused(405, method), request)
+
+    def delivery(self, request: HttpRequest, name: str) -> Delivery | None:
+        """The file for who may see it; ``None`` if there is none."""
+        wanted = Wanted(attachment(name)) if self.as_attachment else AS_IS
+        return hand_over(for_one(place(media_storage(self.storage))), name, asked(request), wanted)
+
+    def denied(self, request: HttpRequest, *, is_anonymous: bool) -> HttpResponseBase:
+        """The answer to who may not see it."""
+        if not (self.login and is_anonymous):
+            return _refusal(request, self.refusal)
+        where = settings.LOGIN_URL if self.login is True else self.login
+        response = HttpResponseRedirect(_with_next(resolve_url(where), request.get_full_path()))
+        add_never_cache_headers(response)
+        return response
 
 
 def signed(storage: str | Storage = "default") -> View:

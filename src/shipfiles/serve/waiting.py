@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec
 
 from .default import Uploads
 from .forks import renew_in_child
@@ -16,7 +16,6 @@ from .streamed import Delivery, Stream
 from .table import Table
 
 P = ParamSpec("P")
-R = TypeVar("R")
 
 _THREADS = 8
 _DOWNLOADS = 16
@@ -42,23 +41,16 @@ async def respond_soon(table: Table, request: Request, *, keep: bool = True) -> 
 
 async def uploads_soon(uploads: Uploads, request: Request) -> Delivery | None:
     """What ``uploads`` answer."""
-    if not uploads.may_wait(request):
-        return uploads.find(request)
-    answer = _pool.uploads.submit(uploads.find, request)
+    return await delivered_soon(uploads.find, request) if uploads.may_wait(request) else uploads.find(request)
+
+
+async def delivered_soon(deliver: Callable[P, Delivery | None], *given: P.args, **named: P.kwargs) -> Delivery | None:
+    """What ``deliver`` makes of what is given, in a thread."""
+    answer = _pool.uploads.submit(deliver, *given, **named)
     try:
         return await asyncio.wrap_future(answer)
     except asyncio.CancelledError:
         answer.add_done_callback(_close)
-        raise
-
-
-async def apart(make: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
-    """What ``make`` makes of an upload, in a thread; if nobody waits for it any more, its ``close`` is called."""
-    made = _pool.uploads.submit(make, *arguments, **options)
-    try:
-        return await asyncio.wrap_future(made)
-    except asyncio.CancelledError:
-        made.add_done_callback(_close_made)
         raise
 
 
@@ -101,11 +93,6 @@ class _Pool:
 
 _pool = _Pool()
 renew_in_child(_pool.renew)
-
-
-def _close_made(made: Future[Any]) -> None:
-    if not made.cancelled() and made.exception() is None and callable(close := getattr(made.result(), "close", None)):
-        close()
 
 
 def _close(answer: Future[Response | None] | Future[Delivery | None]) -> None:
