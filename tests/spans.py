@@ -49,13 +49,13 @@ def check_folders(store: Store, count: int = 40) -> None:
     # On a disk no name can be a file and a folder.
     keys = {"/".join([*chance.choices(names, k=depth), f"{chance.choice(names)}.txt"]) for depth in (0, 1, 2) * 12}
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: put(key, b"x"), sorted(keys)))
+        list(pool.map(lambda key: put(f"here/{key}", b"x"), sorted(keys)))
 
     @given(path=st.one_of(_NAMES, st.just([])))
     def check(path: list[str]) -> None:
         split = [key.split("/") for key in keys]
         below = [parts[len(path) :] for parts in split if parts[: len(path)] == path and len(parts) > len(path)]
         expected = sorted({parts[0] for parts in below if parts[1:]}), sorted(p[0] for p in below if not p[1:])
-        assert folders.folder("".join(f"{name}/" for name in path)) == expected
+        assert folders.folder("".join(f"{name}/" for name in ("here", *path))) == expected
 
     _property(count, check)()

@@ -33,6 +33,8 @@ class Asked:
     """Whether the client waits with the body until it is told to go on."""
     status: int = 0
     """Of the answer; 0 as long as there is none."""
+    answered: int = 0
+    """Bytes that have come of it from the store, with its head."""
     fault: str = ""
     """What was done to it."""
     began: float = 0.0

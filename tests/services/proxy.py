@@ -243,6 +243,8 @@ class _Client(asyncio.Protocol):
 
     def answered(self, data: bytes) -> None:
         """``data`` has come from the store."""
+        if self._asked:
+            self._asked.answered += len(data)
         if self._dead or self._proxy.down.frozen:
             return
         if self._answering:

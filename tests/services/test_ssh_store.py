@@ -21,7 +21,7 @@ import asyncssh
 import pytest
 
 from shipfiles.digest import digest_bytes
-from shipfiles.errors import OtherBytes, StoreError
+from shipfiles.errors import NoAnswer, OtherBytes, StoreError
 from shipfiles.events import Event, Retried
 from shipfiles.release.pace import in_pace
 from shipfiles.stores import ssh_swap
@@ -29,6 +29,7 @@ from shipfiles.stores.opening import open_store
 from shipfiles.stores.ssh_store import SshStore
 from shipfiles.stores.store import Store, read_all
 from shipfiles.testing.store import StoreContract
+from tests.spans import check_folders, check_parts
 
 from .ssh_server import SshServer, started
 
@@ -68,6 +69,7 @@ def store(server: SshServer, root: Path) -> Iterator[SshStore]:
 class TestSsh(StoreContract):
     keeps_fields = False
     looks_before_it_copies = False
+    tells_versions_apart = False
 
     @pytest.fixture
     def store(self, store: SshStore) -> Store:
@@ -160,6 +162,37 @@ def test_unfinished_files_are_not_listed_and_swept_when_old(server: SshServer, s
     assert [stored.key for stored in store.list()] == ["a/b"]
     assert store.sweep() == 1
     assert [age for age, path in names.items() if path.exists()] == [60]
+
+
+# Parts
+
+
+def test_any_part_and_folder(store: SshStore) -> None:
+    check_parts(store, 60)
+    check_folders(store, 30)
+
+
+def test_a_part_over_a_connection_that_breaks(store: SshStore) -> None:
+    body = os.urandom(3 << 20)
+    store.put("film", body)
+    part = store.read_part("film", 5)
+    assert body[5:].startswith(next(part.body))
+    cut(store)
+    with pytest.raises(NoAnswer):
+        list(part.body)
+    # It could be another file by then; whoever asks again says which it was.
+    assert b"".join(store.read_part("film", 5 + (1 << 20), version=part.version).body) == body[5 + (1 << 20) :]
+
+
+def test_parts_that_nobody_reads_on_are_let_go_of(store: SshStore) -> None:
+    """More than a server lets one have open at once."""
+    store.put("film", bytes(2 << 20))
+    for number in range(150):
+        part = store.read_part("film", number)
+        if number % 2:
+            next(part.body)
+        del part
+    assert len(b"".join(store.read_part("film", 1).body)) == (2 << 20) - 1
 
 
 # Swap
@@ -322,7 +355,7 @@ def test_a_connection_that_breaks_again_and_again(store: SshStore, root: Path) -
     """All that was to be put is, and what was to be put again is told."""
     done, told = 0, list[Event]()
     for number, _ in in_pace(
-        lambda number: store.put(f"{number}", b"%d" % number), range(300), told.append, at_once=16
+        lambda number: store.put(f"{number}", b"%d" % number), range(150), told.append, at_once=16
     ):
         done += 1
         assert (root / "static" / str(number)).read_bytes() == b"%d" % number

@@ -25,7 +25,7 @@ from shipfiles.errors import ConfigError, KeyExists, KeyNotFound, OtherBytes, Re
 from shipfiles.stores.google import Google
 from shipfiles.stores.google_objects import CopyingGoogleStore, GoogleStore
 from shipfiles.stores.opening import open_store
-from shipfiles.stores.store import Copies, Parts, Refields, Store, read_all
+from shipfiles.stores.store import Copies, Folders, Parts, Refields, Store, read_all
 from shipfiles.testing.store import StoreContract
 from tests.bucket import Answer, Asked, stalls
 from tests.google_bucket import GoogleBucket, Held, crc32c, refused, running
@@ -250,6 +250,21 @@ def test_a_part_costs_one_request_and_no_other_bytes(bucket: GoogleBucket, store
     bucket.asked.clear()
     assert list(store.read_part("a", 2 * MIB, 3 * MIB).body) == []
     assert bucket.methods == ["GET", "GET"]
+
+
+def test_a_folder_of_more_names_than_an_answer_has(bucket: GoogleBucket, store: Store) -> None:
+    assert isinstance(store, Folders)
+    names = [f"{number:04}" for number in range(1001)]
+    for name in names:
+        bucket._keep(f"site/a/{name}", b"", {})
+        bucket._keep(f"site/b/{name}/{name}/c", b"", {})
+    bucket._keep("site/a/", b"", {})  # what Google's console makes for a folder
+    assert store.folder("a/") == ([], names)
+    assert store.folder("b/") == (names, [])
+    assert bucket.methods == ["GET"] * 4
+    bucket._keep("site/b//c", b"", {})
+    with pytest.raises(StoreError, match="with an empty part"):
+        store.folder("b/")
 
 
 def test_a_store_that_heeds_no_ranges(bucket: GoogleBucket, store: Store) -> None:

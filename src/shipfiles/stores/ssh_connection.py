@@ -187,6 +187,14 @@ class SshConnection:
         loop = self._this.started()
         return asyncio.run_coroutine_threadsafe(self._done(key, work, again), loop)
 
+    def later(self, line: Line, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Do ``work`` over ``line``, if that is still the connection; nobody waits for it, and errors are of no
+        interest."""
+        loop = self._this.loop
+        if loop is not None and self._this.line is line and not line.lost:
+            with suppress(RuntimeError):  # the loop has just ended
+                loop.call_soon_threadsafe(lambda: line.later(work()))
+
     def close(self) -> None:
         """End the connection. The next question opens another."""
         self._this.end()

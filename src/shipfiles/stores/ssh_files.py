@@ -14,7 +14,7 @@ from ..paths import is_temporary
 from .ssh import Ssh
 from .ssh_connection import Line, in_turn
 from .ssh_faults import Unusable
-from .store import PutMode
+from .store import Listing, PutMode
 
 CHUNK = 1 << 20
 _PIECE = 1 << 15  # every server takes packets of 34,000 bytes (draft-ietf-secsh-filexfer-02 section 3)
@@ -136,37 +136,73 @@ async def move(line: Line, temporary: str, path: str, key: str, mode: PutMode, m
         ) from None
 
 
-async def read_some(line: Line, path: str) -> tuple[Any, bytes] | None:
-    """The file ``path``, if there may be more of it than 1 MiB, and its beginning; ``None`` if there is none."""
+async def open_part(line: Line, path: str, start: int, stop: int | None) -> tuple[Any, Any, bytes] | None:
+    """The file ``path``, open if there is more of it up to ``stop`` than comes with it: its attributes, and up to 1 MiB
+    from ``start`` on. ``None`` if there is none.
+    """
     errors = line.module
     try:
         file = await line.sftp.open(path, "rb")
     except errors.SFTPNoSuchFile:
         return None
+    size = CHUNK if stop is None else min(CHUNK, stop - start)
+
+    async def beginning() -> bytes:
+        data: bytes = await file.read(size, start) if size > 0 else b""
+        return data
+
     try:
-        data = await file.read(CHUNK, 0)
+        attributes, data = await in_turn(file.stat(), beginning())
     except errors.SFTPFailure:
         line.later(file.close())
         found = await kind_of(line, path)
         if found is None or stat.S_ISDIR(found.permissions):
             return None
         raise
-    if len(data) < CHUNK:
+    except BaseException:
         line.later(file.close())
-        return None, data
-    return file, data
+        raise
+    if attributes.size is None or stat.S_ISDIR(attributes.permissions or 0):
+        line.later(file.close())
+        if attributes.size is None:
+            raise Unusable("the server does not tell the sizes of files")
+        return None
+    if start + len(data) >= (attributes.size if stop is None else min(stop, attributes.size)):
+        line.later(file.close())
+        return None, attributes, data
+    return file, attributes, data
 
 
 async def read_small(line: Line, path: str, key: str) -> bytes | None:
     """All of the small file ``path``; ``None`` if there is none."""
-    found = await read_some(line, path)
+    found = await open_part(line, path, 0, None)
     if found is None:
         return None
-    file, data = found
+    file, _, data = found
     if file is not None:
         line.later(file.close())
         raise StoreError(key, "it is too large to be swapped")
     return data
+
+
+async def names_in(line: Line, folder: str) -> Listing:
+    """The names of the folders and of the regular files in ``folder``; no link is followed."""
+    folders, names = [], []
+    try:
+        async for entry in line.sftp.scandir(folder):
+            line.note()
+            name, mode = entry.filename, entry.attrs.permissions
+            if mode is None:
+                raise Unusable("the server does not tell files from folders")
+            if name in (".", "..") or is_temporary(name):
+                continue
+            if stat.S_ISDIR(mode):
+                folders.append(name)
+            elif stat.S_ISREG(mode):
+                names.append(name)
+    except line.module.SFTPNoSuchFile:
+        return [], []
+    return sorted(folders), sorted(names)
 
 
 async def remove(line: Line, paths: Iterable[str]) -> None:

@@ -26,14 +26,15 @@ from contextlib import suppress
 from typing import Any
 
 from ..digest import Digest, Digester, digest_bytes
-from ..errors import KeyNotFound, StoreError
+from ..errors import KeyNotFound, Replaced, StoreError
 from ..paths import TEMPORARY
 from . import ssh_files as files
+from .parts import Pieces
 from .ssh import Ssh
 from .ssh_connection import Line, SshConnection, in_turn
 from .ssh_faults import Broken
 from .ssh_swap import Swap
-from .store import Body, PutMode, Stored, check_digest, check_key, chunks_of
+from .store import Body, Listing, Part, PutMode, Stored, check_digest, check_folder, check_key, chunks_of
 
 _CHUNKS_AT_ONCE = 4
 _LEFT_OVER = 3600.0  # seconds: what is not whole after so long never will be
@@ -102,26 +103,43 @@ class SshStore:
         return _stored(key, found) if found is not None and stat.S_ISREG(found.permissions) else None
 
     def read(self, key: str) -> Iterator[bytes]:
+        yield from self.read_part(key).body
+
+    def read_part(self, key: str, start: int = 0, stop: int | None = None, *, version: str = "") -> Part:
+        """See `Parts`. A file that is replaced by one of the same size within a second is the same version here."""
         path = self._path(key)
-        found = self._connection.ask(key, lambda line: files.read_some(line, path))
+
+        async def begin(line: Line) -> tuple[Line, tuple[Any, Any, bytes] | None]:
+            return line, await files.open_part(line, path, start, stop)
+
+        line, found = self._connection.ask(key, begin)
         if found is None:
             raise KeyNotFound(key)
-        file, data = found
-        if data:
-            yield data
-        if file is None:
-            return
-        try:
+        file, attributes, data = found
+        stored = _stored(key, attributes)
+
+        def read(at: int, size: int) -> bytes:
+            nonlocal data
+            held, data = data, b""
             # Not over another connection: it could be another file by then.
-            for offset in itertools.count(files.CHUNK, files.CHUNK):
-                data = self._connection.ask(key, self._reading(file, offset), again=False)
-                if data:
-                    yield data
-                if len(data) < files.CHUNK:
-                    return
-        finally:
-            with suppress(StoreError):
-                self._connection.ask(key, lambda _: file.close(), again=False)
+            return held or self._connection.ask(key, self._reading(file, at, size), again=False)
+
+        def close() -> None:
+            if file is not None:
+                self._connection.later(line, file.close)
+
+        end = start + len(data) if file is None else stored.size if stop is None else min(stop, stored.size)
+        body = Pieces(key, start, end, read, close)
+        there = f"{attributes.size} {attributes.mtime} {attributes.mtime_ns or 0}"
+        if version and version != there:
+            body.close()
+            raise Replaced(key)
+        return Part(stored, there, body)
+
+    def folder(self, prefix: str) -> Listing:
+        check_folder(prefix)
+        path = posixpath.join(self._way.root, prefix).rstrip("/")
+        return self._connection.ask(prefix.removesuffix("/"), lambda line: files.names_in(line, path))
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         # Only the folder that the prefix names can have matching keys.
@@ -234,8 +252,8 @@ class SshStore:
         return digester.size
 
     @staticmethod
-    def _reading(file: Any, offset: int) -> Callable[[Line], Awaitable[bytes]]:
-        return lambda _: file.read(files.CHUNK, offset)
+    def _reading(file: Any, offset: int, size: int) -> Callable[[Line], Awaitable[bytes]]:
+        return lambda _: file.read(size, offset)
 
     @staticmethod
     def _writing(file: Any, offset: int, chunk: bytes) -> Callable[[Line], Awaitable[None]]:
