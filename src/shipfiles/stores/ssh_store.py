@@ -1,8 +1,9 @@
 """A folder of a server over SFTP, as a `Store`.
 
 Every file is whole or absent: it is written under a temporary name beside it, flushed, and renamed. No command is run
-on the server, so no name can become one. What it costs in round trips: a put 3, `head` 1, `read` 3 up to 1 MiB, `copy`
-2, `delete` 2 for all keys that are asked at once, `swap` 8, `list` 3 for folders side by side.
+on the server, so no name can become one. What it costs in round trips: a put 3, `head` 1, `read` and `read_part` 3 up
+to 1 MiB, `copy` 2, `delete` 2 for all keys that are asked at once, `swap` 8, `list` 3 for folders side by side,
+`folder` 3 for some hundred names.
 
 What is guaranteed: an overwrite is at one instant (``posix-rename@openssh.com``, which the server must have); of
 several who create one succeeds, where the server's file system has hard links; of several who swap over SSH one
