@@ -80,6 +80,8 @@ class Reader(io.RawIOBase):
         self._comes_at = 0
         """Where the next bytes of ``_coming`` belong."""
         self._comes_to = 0
+        self._came_from = -1
+        """Where the part began."""
         self._asked = _BLOCK
         part = part_of(store, key, 0, _BLOCK)
         self.stored: Stored = part.stored
@@ -149,8 +151,8 @@ class Reader(io.RawIOBase):
             start = self._comes_at
             chunk = next(self._coming, b"")
             if not chunk:
-                # It broke off where it should not have; what is left is asked for again.
-                if self._comes_to <= start:
+                # It broke off where it should not have; what is left is asked for again, if anything came.
+                if start == self._came_from:
                     raise EOFError(f"{self._key}: less than its {self.size} bytes came")
                 self._comes_to = start
                 continue
@@ -177,6 +179,7 @@ class Reader(io.RawIOBase):
         except KeyNotFound as error:
             raise missing(self._key) from error
         self._coming, self._comes_at, self._comes_to = iter(part.body), start, stop
+        self._came_from = start
         if stop - start <= 2 * _BLOCK:
             # A block is wanted whole, and its connection by others.
             self._coming = iter((b"".join(self._coming),))
