@@ -13,13 +13,12 @@ from django.test.utils import isolate_apps
 
 from shipfiles.django import views
 
-pytestmark = pytest.mark.django_db(transaction=True)
 NOBODY = SimpleNamespace(is_authenticated=False, is_staff=True, pk=None)
 
 
 @pytest.fixture
-def made() -> Iterator[SimpleNamespace]:
-    with isolate_apps("shipfiles.django"):
+def made(django_db_blocker: Any) -> Iterator[SimpleNamespace]:
+    with isolate_apps("shipfiles.django"), django_db_blocker.unblock():
 
         class Person(models.Model):
             is_authenticated = True
@@ -55,6 +54,10 @@ def made() -> Iterator[SimpleNamespace]:
             with connection.schema_editor() as editor:
                 editor.delete_model(Paper)
                 editor.delete_model(Person)
+            # A connection that stays is looked at after each request of other tests, which may have none.
+            if connection.connection is not None:
+                connection.connection.close()
+                connection.connection = None
 
 
 def of(user: Any) -> HttpRequest:
