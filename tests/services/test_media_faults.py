@@ -24,7 +24,7 @@ FAULTS = {
     "503": {SLOW_DOWN: 0.1}, "lost": {LOSE: 0.1},
     "others": {INTERNAL: 0.02, REFUSE: 0.03, BREAK: 0.03, CUT: 0.03},
 }  # fmt: skip
-SIZES = [12 * MIB if i == 7 else 2 * MIB if i % 10 == 3 else 1000 for i in range(40)]
+SIZES = [12 * MIB if i == 7 else 2 * MIB if i % 10 == 3 else 1000 for i in range(24)]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_tenth_of_the_requests_fails(way: Proxy, seaweed: str, faults: str) ->
     way.plan = Share(FAULTS[faults])
     saved, errors = save_all(storage, SIZES)
     assert not errors
-    assert sum(bool(asked.fault) for asked in way.asked) >= 4
+    assert sum(bool(asked.fault) for asked in way.asked) >= 2
     # None twice: an answer that is lost is no reason for another name.
     found = check_whole(direct, saved, [digest(body(i, size)) for i, size in enumerate(SIZES)])
     assert found == saved.keys()
@@ -89,7 +89,7 @@ def test_a_tenth_of_the_requests_fails(way: Proxy, seaweed: str, faults: str) ->
 
 @pytest.mark.parametrize("fault", [STALL, MUTE], ids=lambda fault: fault.kind)
 def test_connections_on_which_nothing_comes(way: Proxy, seaweed: str, fault: Fault) -> None:
-    storage, direct = pair(way, seaweed, request=1.0)
+    storage, direct = pair(way, seaweed, request=0.7)
     way.plan = Share({fault: 0.05})
     sizes = SIZES[:20]
     saved, errors = save_all(storage, sizes)

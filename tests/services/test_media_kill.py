@@ -30,8 +30,8 @@ pytestmark = pytest.mark.services
 
 SIZES = [1000, 1000, 6 * MIB, 6 * MIB]
 """Of one name: a small and a large one, each with the name free and taken."""
-ROUNDS = int(os.environ.get("MEDIA_KILL_ROUNDS", "8"))
-STEP = 1 if "MEDIA_KILL_ROUNDS" in os.environ else 6
+ROUNDS = int(os.environ.get("MEDIA_KILL_ROUNDS", "4"))
+STEP = 1 if "MEDIA_KILL_ROUNDS" in os.environ else 8
 """Of the requests of a large upload so many are passed by between two at which its process is killed."""
 
 
