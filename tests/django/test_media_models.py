@@ -84,8 +84,7 @@ def test_migrations_name_an_alias_and_hold_no_secret(configured: None, tmp_path:
     )
 
 
-@pytest.mark.django_db(transaction=True)
-def test_models_and_forms(configured: None) -> None:
+def test_models_and_forms(configured: None, database: None) -> None:
     class Paper(models.Model):
         file = models.FileField(upload_to="papers/%Y", max_length=40)
         private = models.FileField(storage=Alias("default", access="private"), upload_to="private", blank=True)

@@ -17,8 +17,8 @@ NOBODY = SimpleNamespace(is_authenticated=False, is_staff=True, pk=None)
 
 
 @pytest.fixture
-def made(django_db_blocker: Any) -> Iterator[SimpleNamespace]:
-    with isolate_apps("shipfiles.django"), django_db_blocker.unblock():
+def made(database: None) -> Iterator[SimpleNamespace]:
+    with isolate_apps("shipfiles.django"):
 
         class Person(models.Model):
             is_authenticated = True
@@ -54,10 +54,6 @@ def made(django_db_blocker: Any) -> Iterator[SimpleNamespace]:
             with connection.schema_editor() as editor:
                 editor.delete_model(Paper)
                 editor.delete_model(Person)
-            # A connection that stays is looked at after each request of other tests, which may have none.
-            if connection.connection is not None:
-                connection.connection.close()
-                connection.connection = None
 
 
 def of(user: Any) -> HttpRequest:
