@@ -47,7 +47,7 @@ def saver() -> Iterator[Sender]:
         yield made
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A place where nothing is."""
     if request.param == "disk":
@@ -68,7 +68,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         yield opens(request.getfixturevalue(fixture))
 
 
-@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize(
+    ("store", "sizes"),
+    # Of large uploads fake-gcs-server does not look at the condition, as Google does.
+    [(place, sizes) for place in PLACES for sizes in SIZES if (place, sizes) != ("google", "mixed")],
+    indirect=["store"],
+)
 def test_threads(store: Any, sizes: str) -> None:
     storage = storage_in(store)
     # SeaweedFS lets those who put one key at a time wait for seconds, and the servers are slow with large bodies.
