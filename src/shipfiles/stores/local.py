@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -343,8 +345,14 @@ class LocalStore:
             path = os.path.relpath(error.filename, self.root)
             raise StoreError(path, f"cannot be flushed to disk: {os_reason(error)}") from error
 
-    def sweep(self) -> int:
-        leftovers = [key for key, entry in self._walk("") if is_temporary(entry.name)]
+    def sweep(self, older_than: float | None = None) -> int:
+        end = math.inf if older_than is None else time.time() - older_than
+        leftovers = []
+        for key, entry in self._walk(""):
+            if is_temporary(entry.name):
+                with suppress(OSError):
+                    if entry.stat(follow_symlinks=False).st_mtime < end:
+                        leftovers.append(key)
         self.delete(leftovers)
         return len(leftovers)
 

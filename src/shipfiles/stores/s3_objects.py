@@ -49,9 +49,9 @@ class CopyingObjectStore(ObjectStore):
         super().__init__(service)
         self._new_copies = new_copies
 
-    def sweep(self) -> int:
-        """Remove what create-only puts left that were begun more than a day ago; the number removed."""
-        end = time.time() - _LEFT_OVER
+    def sweep(self, older_than: float | None = None) -> int:
+        """Remove what create-only puts left, begun long ago, by default more than a day; the number removed."""
+        end = time.time() - (_LEFT_OVER if older_than is None else older_than)
         old = [stored.key for stored in self.list(f"{UPLOADS}/") if stored.modified < end]
         self.delete(old)
         return len(old)

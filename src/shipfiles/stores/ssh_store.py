@@ -201,9 +201,9 @@ class SshStore:
         folders, self._unsettled = self._unsettled, set()
         self._connection.ask(".", lambda line: files.flush_folders(line, folders))
 
-    def sweep(self) -> int:
-        """Remove what is not whole and was begun more than an hour ago; the number removed."""
-        root, end = self._way.root, time.time() - _LEFT_OVER
+    def sweep(self, older_than: float | None = None) -> int:
+        """Remove what is not whole and was begun long ago, by default more than an hour; the number removed."""
+        root, end = self._way.root, time.time() - (_LEFT_OVER if older_than is None else older_than)
         found = self._connection.ask(".", lambda line: files.files_below(line, root, "", leftovers=True))
         old = [posixpath.join(root, path) for path, attributes in found if (attributes.mtime or 0) < end]
         self._remove(old)

@@ -304,8 +304,11 @@ class Settles(Protocol):
 class Sweeps(Protocol):
     """The store may have leftovers of a process that was killed."""
 
-    def sweep(self) -> int:
-        """Remove unfinished files; the number removed. Only called with the lock held."""
+    def sweep(self, older_than: float | None = None) -> int:
+        """Remove unfinished files that were begun more than ``older_than`` seconds ago; the number removed.
+
+        ``None`` is what the store itself takes for safe; of one that `Locks`, if the lock is held.
+        """
         ...
 
 

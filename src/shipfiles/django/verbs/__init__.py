@@ -7,7 +7,7 @@ from types import ModuleType
 
 VERBS = (
     "releases", "show", "diff", "plan", "publish", "activate", "rollback", "prune", "verify", "check", "export",
-    "import", "store",
+    "import", "store", "sweep",
 )  # fmt: skip
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...durations import duration_text, parse_duration
+from ...durations import duration_text
 from ...records import now
 from ...release.clocks import check_clocks
 from ...release.marks import Part
@@ -23,6 +22,7 @@ from .shared import (
     abbreviated,
     add_json,
     add_store,
+    duration,
     errors_as_json,
     local_time,
     notices,
@@ -45,7 +45,7 @@ def add_arguments(parser: CommandParser) -> None:
     )
     parser.add_argument(
         "--younger-than",
-        type=_duration,
+        type=duration,
         metavar="AGE",
         help="Keep what was made, or was still current, less than this ago: 45s, 30m, 12h, 7d, 2w or a sum such as "
         "1d12h. Default: OPTIONS['retain']['younger_than'].",
@@ -147,10 +147,3 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of releases: write 0 or more")
     return int(text)
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from ...durations import parse_duration
 from ...errors import ShipfilesError, fit_to_show
 from ...events import Event, Listener, Notice, Retried
 from ...release.fields import fields_of
@@ -172,6 +173,14 @@ def pinned_elsewhere(release: str) -> str:
         f"For {release} deploy the code that belongs to it, or let processes follow the current release "
         "(OPTIONS['serve']['follow_current'])."
     )
+
+
+def duration(text: str) -> timedelta:
+    """The type of an argument such as ``1d12h``."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_json(parser: CommandParser) -> None:
