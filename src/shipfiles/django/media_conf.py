@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +16,7 @@ from django.utils.crypto import salted_hmac
 from ..config import from_mapping
 from ..errors import ConfigError
 from ..media.config import MediaConfig, SignedConfig
+from ..media.links import key_for
 from ..stores.local import LocalStore
 from ..stores.opening import of_url, open_store
 from ..stores.store import Store
@@ -142,12 +144,44 @@ def media_store(config: MediaConfig, storage: MediaStorage) -> Store:
     return LocalStore(store.root, **modes, at_once=True) if is_named and isinstance(store, LocalStore) else store
 
 
-def link_keys(config: MediaConfig) -> tuple[bytes, ...]:
-    """What our own links are signed with: the first; and those with which they were signed before.
+def link_keys(storage: MediaStorage) -> tuple[bytes, ...]:
+    """What our own links to the files of ``storage`` are signed with: the first; and those with which they were signed
+    before.
 
-    A key that is made of Django's is another than any that Django signs with itself.
+    A key that is made of Django's is another than any that Django signs with itself. Storages that differ in the host
+    of their URLs or in their place have different ones; one and the same has one key however it is made, on every
+    instance.
     """
-    if config.signed.key:
-        return (config.signed.key.encode(),)
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return tuple(salted_hmac(_SALT, b"", secret=secret, algorithm="sha256").digest() for secret in secrets)
+    if given := storage.config.signed.key:
+        secrets = [given.encode()]
+    else:
+        django = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        secrets = [salted_hmac(_SALT, b"", secret=secret, algorithm="sha256").digest() for secret in django]
+    url = urlsplit(storage.base_url or "")
+    names = (url.scheme, url.netloc.lower(), *_place_names(storage))
+    return tuple(key_for(secret, *names) for secret in secrets)
+
+
+def _place_names(storage: MediaStorage) -> tuple[str, ...]:
+    """What the place of the files is called on every instance of the site, and that of no other storage."""
+    config = storage.config
+    if isinstance(config, PlacedMedia):
+        return "place", config.place.name
+    if isinstance(storage.store, LocalStore):
+        return "folder", _relative(storage.store.root)
+    cls = type(storage.store)
+    if cls.__str__ is not object.__str__:
+        return "store", str(storage.store)
+    # Its ``repr`` may have an address in memory.
+    options = (f"{name}={value!r}" for name, value in config.store_options.items() if isinstance(value, (str, int)))
+    return "class", f"{cls.__module__}.{cls.__qualname__}", *sorted(options)
+
+
+def _relative(folder: str) -> str:
+    """``folder`` as seen from MEDIA_ROOT: each release of a project, and each instance, may have both elsewhere."""
+    root = os.fspath(settings.MEDIA_ROOT or "")
+    folder = os.path.realpath(folder)
+    try:
+        return os.path.relpath(folder, os.path.realpath(root)) if root else folder
+    except ValueError:  # another drive of Windows
+        return folder

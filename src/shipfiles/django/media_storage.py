@@ -509,7 +509,7 @@ class MediaStorage(AsyncStorage):
     @cached_property
     def link_keys(self) -> tuple[bytes, ...]:
         """What our own links are signed with: the first signs, and all are good."""
-        return link_keys(self.config)
+        return link_keys(self)
 
     # As others see it.
 

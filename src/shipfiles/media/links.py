@@ -2,7 +2,9 @@
 
 A link is the URL of the file and a query that `signed_query` makes. `check_link` takes it if nothing of it was
 altered: path, time, method, and the Content-Disposition and Content-Type of the answer are all under one HMAC-SHA256
-(RFC 2104). Parameters of others, such as those that newsletters add, are neither bound nor looked at.
+(RFC 2104). Parameters of others, such as those that newsletters add, are neither bound nor looked at. Each storage has
+a key of its own (`key_for`), so that a link opens the file of the storage that made it, and none of another's that has
+the same path.
 
 nginx checks links itself, without the application, if `secure_link_query` made them. Its module knows no HMAC and no
 other parts: such a link binds the path and the time, with MD5 and the key at the end. ``docs/media.md`` has the
@@ -23,6 +25,7 @@ from urllib.parse import parse_qsl, quote
 from ..errors import ConfigError, LinkRefused
 from ..stores.store import Grant
 
+_KEY_FORM = "shipfiles link key 1"
 _FORM = "shipfiles link 1"  # changed with what is signed, so that no link of one form is one of another
 _NAMES = ("expires", "content_disposition", "content_type", "method", "signature")
 _LONGEST = 8192
@@ -32,6 +35,14 @@ _METHODS: dict[str, Literal["GET", "HEAD", "PUT", "DELETE"]] = {
 }  # fmt: skip
 _TIME = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 _IN_KEY = re.compile(r"[\x21-\x7e]+")
+
+
+def key_for(secret: bytes, *names: str) -> bytes:
+    """The key of one storage, made of a ``secret`` that several may have, and of the ``names`` that it has for all
+    instances of the site alike.
+    """
+    text = "\n".join((_KEY_FORM, *(quote(name, errors="surrogatepass") for name in names)))
+    return hmac.digest(secret, text.encode(), "sha256")
 
 
 def signed_query(path: str, grant: Grant, key: bytes) -> str:
