@@ -20,16 +20,27 @@ READ_FLAGS = (
 _CHUNK = 64 * 1024
 
 
-def open_regular(path: str) -> io.FileIO:
-    """The regular file at ``path``, open to be read. Raises ``OSError``, also for what is no regular file."""
-    file = io.FileIO(os.open(path, READ_FLAGS), "rb")
-    mode = os.fstat(file.fileno()).st_mode
-    if stat.S_ISREG(mode):
-        return file
-    file.close()
+def open_regular(path: str, flags: int = READ_FLAGS, mode: str = "rb") -> io.FileIO:
+    """The regular file at ``path``, open to be read, or as ``flags`` and ``mode`` say, which must agree.
+
+    Raises ``OSError``, also for what is no regular file.
+    """
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        _check_regular(descriptor, path)
+        return io.FileIO(descriptor, mode)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_regular(descriptor: int, path: str) -> None:
+    # Before there is a file object: it would refuse a folder, by the number of the descriptor.
+    mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    raise OSError(errno.EINVAL, "a pipe or a device, not a file", path)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "a pipe or a device, not a file", path)
 
 
 def read_at_most(file: io.FileIO, most: int) -> bytes:
