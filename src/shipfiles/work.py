@@ -133,31 +133,76 @@ _ASIDE = 16
 
 
 class _Aside:
-    """The threads of this process for what a loop must not wait for. None is there before it is needed."""
+    """The threads of this process for what a loop must not wait for. None is there before it is needed.
+
+    What waits in one of these threads for another has it done by threads of the next depth: if all of its own wait in
+    this way, nobody would ever begin.
+    """
 
     def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(_ASIDE, thread_name_prefix="shipfiles-aside")
+        self.renew()
 
     def renew(self) -> None:
         """In a forked child, which has none of its parent's threads."""
-        self.pool = ThreadPoolExecutor(_ASIDE, thread_name_prefix="shipfiles-aside")
+        self._pools: list[ThreadPoolExecutor] = []
+        self._guard = threading.Lock()
+
+    def pool(self, depth: int) -> ThreadPoolExecutor:
+        """The sixteen threads of ``depth``."""
+        with self._guard:
+            while len(self._pools) <= depth:
+                self._pools.append(ThreadPoolExecutor(_ASIDE, thread_name_prefix=f"shipfiles-aside-{len(self._pools)}"))
+            return self._pools[depth]
 
 
 _aside = _Aside()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_aside.renew)
+# Of the context and not of the thread, since who asks from one of these threads does so with a loop in yet another.
+_depth: contextvars.ContextVar[int] = contextvars.ContextVar("depth", default=0)
+_this = threading.local()
 
 
-async def aside(function: Callable[..., R], *arguments: Any) -> R:
+async def aside(function: Callable[..., R], *arguments: Any, to_its_end: bool = False) -> R:
     """What ``function`` gives in one of sixteen threads, in the context of who asks; the loop runs on meanwhile.
 
-    Who is cancelled does not wait for it: it goes on, and what it gives is lost.
+    Who is cancelled does not wait for it: it goes on, and what it gives is lost. But ``to_its_end``, for what changes
+    something or reads what is not its own, who is cancelled waits until it has ended, as what looks at `given_up` does
+    early; then the cancellation is raised.
     """
-    run = contextvars.copy_context().run
-    return await asyncio.get_running_loop().run_in_executor(_aside.pool, partial(run, function, *arguments))
+    left = threading.Event()
+    depth = _depth.get()
+    context = contextvars.copy_context()
+    context.run(_depth.set, depth + 1)
+    future = _aside.pool(depth).submit(context.run, partial(_attended, left.is_set, function, *arguments))
+    result = asyncio.wrap_future(future)
+    try:
+        await asyncio.wait((result,))
+    except asyncio.CancelledError:
+        left.set()
+        result.add_done_callback(_passed_over)
+        if not to_its_end:
+            result.cancel()
+        elif not future.cancel():
+            while not result.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait((result,))
+        raise
+    return result.result()
 
 
-_this = threading.local()
+def _attended(given_up: Callable[[], bool], function: Callable[..., R], *arguments: Any) -> R:
+    _this.given_up = given_up
+    try:
+        return function(*arguments)
+    finally:
+        del _this.given_up
+
+
+def _passed_over(result: asyncio.Future[Any]) -> None:
+    """Take note of what it failed with, of which the loop would tell as of something that nobody looked at."""
+    if not result.cancelled():
+        result.exception()
 
 
 def given_up() -> Callable[[], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tempfile
@@ -12,13 +13,21 @@ from typing import Any
 from django.core.files.base import File
 
 from ..stores.store import Body
+from ..work import given_up
 
 _HELD = 1 << 20
 
 
 def chunks_of(content: File[Any]) -> Iterator[bytes]:
-    """The bytes of ``content`` in chunks, those of a text file in UTF-8."""
-    return (chunk if isinstance(chunk, bytes) else chunk.encode() for chunk in content.chunks())
+    """The bytes of ``content`` in chunks, those of a text file in UTF-8.
+
+    It is not read on when nobody waits any more for this thread (`work.given_up`): raises ``InterruptedError`` then.
+    """
+    stops = given_up()
+    for chunk in content.chunks():
+        if stops():
+            raise InterruptedError(errno.EINTR, "broken off")
+        yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
 
 
 @contextmanager

@@ -19,8 +19,8 @@ class AsyncStorage(Storage):
     """A storage with these verbs."""
 
     async def asave(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        """As ``save``."""
-        return await _aside(self.save, name, content, max_length)
+        """As ``save``. Who is cancelled waits until nothing reads ``content`` any more, and nothing is being stored."""
+        return await _aside(self.save, name, content, max_length, to_its_end=True)
 
     async def aopen(self, name: str, mode: str = "rb") -> MediaFile:
         """As ``open``; the file has ``aread``, ``achunks`` and ``aclose``."""
@@ -28,7 +28,7 @@ class AsyncStorage(Storage):
 
     async def adelete(self, name: str) -> None:
         """As ``delete``."""
-        await _aside(self.delete, name)
+        await _aside(self.delete, name, to_its_end=True)
 
     async def aexists(self, name: str) -> bool:
         """As ``exists``."""
@@ -73,8 +73,8 @@ class AsyncStorage(Storage):
         return await _aside(self.get_available_name, name, max_length)
 
 
-async def _aside(function: Callable[..., T], *arguments: Any) -> T:
-    return await aside(_alone, function, *arguments)
+async def _aside(function: Callable[..., T], *arguments: Any, to_its_end: bool = False) -> T:
+    return await aside(_alone, function, *arguments, to_its_end=to_its_end)
 
 
 def _alone(function: Callable[..., T], *arguments: Any) -> T:

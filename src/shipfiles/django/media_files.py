@@ -359,7 +359,7 @@ class MediaFile(_File):
 
     async def aclose(self) -> None:
         """As ``close``, without blocking the loop: what was written is stored now."""
-        await aside(self.close)
+        await aside(self.close, to_its_end=True)
 
     async def __aenter__(self) -> Self:
         return self
@@ -367,4 +367,4 @@ class MediaFile(_File):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await aside(self.__exit__, kind, error, trace)
+        await aside(self.__exit__, kind, error, trace, to_its_end=True)
