@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,13 +28,24 @@ def chunks_of(content: File[Any]) -> Iterator[bytes]:
     for chunk in content.chunks():
         if stops():
             raise InterruptedError(errno.EINTR, "broken off")
-        yield chunk.encode() if isinstance(chunk, str) else bytes(chunk)
+        yield _bytes_of(chunk)
+
+
+def _bytes_of(chunk: str | bytes | bytearray | memoryview) -> bytes:
+    if isinstance(chunk, str):
+        return chunk.encode()
+    # What lies in a buffer may be another's when it is read again.
+    return chunk if isinstance(chunk, bytes) else bytes(memoryview(chunk))
 
 
 @contextmanager
-def body_of(content: File[Any]) -> Iterator[Body]:
-    """``content`` as a store takes it: its file if it is one on this disk; else its bytes, spooled if they are many."""
-    path = _path_of(content)
+def body_of(content: File[Any], *, copied: bool = False) -> Iterator[Body]:
+    """``content`` as a store takes it: its file if it is one on this disk; else its bytes, spooled if they are many.
+
+    They are always spooled if they must be ``copied``: who looks at them first must see what is stored afterwards, and
+    anybody may write to a file on this disk meanwhile.
+    """
+    path = None if copied else _path_of(content)
     if path is not None:
         yield path
         return
@@ -61,7 +73,8 @@ def _path_of(content: File[Any]) -> str | None:
         return None
     try:
         # The name may be another file's by now.
-        same = os.path.samestat(os.fstat(raw.fileno()), os.stat(raw.name))
+        status = os.fstat(raw.fileno())
+        same = stat.S_ISREG(status.st_mode) and os.path.samestat(status, os.stat(raw.name))
     except OSError:
         return None
     return raw.name if same else None

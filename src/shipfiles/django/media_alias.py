@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -104,8 +105,10 @@ def deconstructed(storage: MediaStorage, options: Mapping[str, Any]) -> Deconstr
     Raises ``ValueError`` if there are secrets among these.
     """
     for alias in storages.backends:
-        if storages[alias] is storage:
-            return f"{_MODULE}.Alias", (alias,), {}
+        # Another that cannot be made, for whatever reason, is not this one, and somebody else's to report.
+        with suppress(Exception):
+            if storages[alias] is storage:
+                return f"{_MODULE}.Alias", (alias,), {}
     _check_written(options)
     cls = type(storage)
     ours = getattr(import_module(_MODULE), cls.__name__, None) is cls

@@ -42,17 +42,18 @@ def head_of(body: Body) -> bytes:
 
 
 @contextmanager
-def media_body(content: File[Any]) -> Iterator[tuple[Body, bool]]:
+def media_body(content: File[Any], *, copied: bool) -> Iterator[tuple[Body, bool]]:
     """``content`` from its beginning as a store takes it, and whether it is a temporary file that may be moved.
 
     Uploads that Django has put into a temporary file are taken as they are there, and no larger ones are held whole.
+    Other files are ``copied`` first, as `body_of` says.
     """
     if hasattr(content, "seek") and getattr(content, "seekable", lambda: True)():
         content.seek(0)  # which writes what is still to be written, too
     if hasattr(content, "temporary_file_path"):
         yield content.temporary_file_path(), True
         return
-    with body_of(content) as body:
+    with body_of(content, copied=copied) as body:
         yield body, False
 
 
@@ -89,6 +90,8 @@ def as_django(name: str) -> Iterator[None]:
         cause = error.__cause__
         if isinstance(cause, NotADirectoryError):
             raise FileExistsError(f"{folder_of(name)[:-1]} exists and is not a directory.") from error
+        if isinstance(cause, IsADirectoryError):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name) from error
         if isinstance(cause, OSError) and cause.errno:
             raise OSError(cause.errno, error.what, name) from error
         raise

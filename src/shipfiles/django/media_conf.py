@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .media_storage import MediaStorage
 
 _SALT = "shipfiles.media.links"
+_CREDENTIALS = re.compile(r"(?:[^/?#:]*:)?//[^/?#]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def media_config(storage_class: type[MediaStorage], options: Mapping[str, Any]) 
         kind = storage_class.kind
         if kind is None and isinstance(given.get("store"), str):
             kind, given = _of_store_url(given)
+        _check_shown(given.get("base_url"))
         return _local_config(given) if kind is None else _placed_config(kind, storage_class, given)
     except ConfigError as error:
         raise ImproperlyConfigured(f"{storage_class.__qualname__}: {error}") from None
@@ -70,6 +73,11 @@ def _of_store_url(options: dict[str, Any]) -> tuple[MediaKind | None, dict[str, 
     return (media_kinds.OF_SCHEME[scheme], found) if scheme else (None, options)
 
 
+def _check_shown(base_url: object) -> None:
+    if isinstance(base_url, str) and _CREDENTIALS.match(base_url):
+        raise ConfigError("OPTIONS['base_url'] has credentials, and every page would show them.")
+
+
 def _local_config(given: dict[str, Any]) -> MediaConfig:
     if "allow_overwrite" in given:  # as FileSystemStorage calls it
         value = given.pop("allow_overwrite")
@@ -79,8 +87,10 @@ def _local_config(given: dict[str, Any]) -> MediaConfig:
         given["base_url"] = str(given["base_url"])  # which may be a lazy one
     if given.get("store") is not None and given.get("location") is not None:
         raise ConfigError("OPTIONS['store'] and ['location'] are two places: give one of them.")
-    if given.get("store_options") and given.get("store") is None:
-        raise ConfigError("OPTIONS['store_options'] are those of OPTIONS['store'], which is not given.")
+    if given.get("store_options"):
+        # Refused at once: which of them are secret is not known.
+        why = "which is not given" if given.get("store") is None else "which has none: it is no bucket or server"
+        raise ConfigError(f"OPTIONS['store_options'] are those of OPTIONS['store'], {why}.")
     try:
         return from_mapping(MediaConfig, given)
     except ConfigError as error:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -26,17 +25,19 @@ from django.utils._os import safe_join
 from django.utils.encoding import filepath_to_uri
 from django.utils.functional import Promise
 
+from ..digest import Digest
 from ..errors import KeyExists, KeyNotFound
 from ..media.config import MediaConfig
 from ..media.inspecting import Hook, inspect_upload, inspection_hooks
 from ..media.links import secure_link_query, signed_query
-from ..media.naming import alternative, proposed
+from ..media.naming import KEY_BYTES, alternative, proposed
 from ..media.safety import check_upload, media_type_of, stored_fields
 from ..media_types import DEFAULT, media_type
 from ..paths import RESERVED, is_temporary
 from ..regular import open_regular
 from ..stores.local import LocalStore
 from ..stores.store import Body, Folders, PutMode, Signs, Store, Stored
+from ..stores.store import digest_of as digest_there
 from .media_alias import Deconstructed, deconstructed
 from .media_async import AsyncStorage
 from .media_bodies import as_django, digest_of, head_of, media_body, missing, remove, share_group, size_of
@@ -78,18 +79,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_making.renew)
 
 
-@dataclass(frozen=True, slots=True)
-class _Saving:
-    """A save that is going on, for `MediaStorage._save`, which Django gives only a name and the content."""
-
-    content: object
-    body: Body
-    passing: bool
-    """Whether the body is a temporary file that nobody needs afterwards."""
-    max_length: int | None
-
-
-_saving: ContextVar[_Saving | None] = ContextVar("saving", default=None)
+# Of the save that is going on, for `MediaStorage._save`, which Django gives only a name and the content.
+_max_length: ContextVar[int | None] = ContextVar("max_length", default=None)
 
 
 class MediaStorage(AsyncStorage):
@@ -229,22 +220,24 @@ class MediaStorage(AsyncStorage):
             content = File(content, name)
         name = str(name)
         validate_file_name(name, allow_relative_path=True)
-        with media_body(content) as (body, passing):
-            chosen = self._chosen(name.replace("\\", "/"), body, max_length)
-            validate_file_name(chosen, allow_relative_path=True)
-            token = _saving.set(_Saving(content, body, passing, max_length))
-            try:
-                saved = self._save(chosen, content)
-            finally:
-                _saving.reset(token)
+        name = name.replace("\\", "/")
+        if not self.config.names.content:
+            name = self._chosen(name, None, max_length)
+            validate_file_name(name, allow_relative_path=True)
+        token = _max_length.set(max_length)
+        try:
+            # The class of a project may store something else than it was given: the bytes are taken no earlier.
+            saved = self._save(name, content)
+        finally:
+            _max_length.reset(token)
         validate_file_name(saved, allow_relative_path=True)
         return saved
 
-    def _chosen(self, name: str, body: Body, max_length: int | None) -> str:
-        """The name to try first."""
+    def _chosen(self, name: str, digest: Digest | None, max_length: int | None) -> str:
+        """The name to try first; made of the ``digest`` of the bytes if that is wanted."""
         names = self.config.names
         try:
-            name = proposed(name, names, _local_now(), digest_of(body) if names.content else None)
+            name = proposed(name, names, _local_now(), digest, None if self._is_local else KEY_BYTES)
             if names.content:
                 _check_length(name, max_length)
             elif self._names_itself:
@@ -264,35 +257,50 @@ class MediaStorage(AsyncStorage):
     def _names_itself(self) -> bool:
         """Whether the class of a project says which names are available."""
         return any(
-            getattr(type(self), method) is not getattr(MediaStorage, method)
+            getattr(getattr(self, method), "__func__", None) is not getattr(MediaStorage, method)
             for method in ("get_available_name", "is_name_available", "exists")
         )
 
     def _save(self, name: str, content: File[Any]) -> str:
-        saving = _saving.get()
-        if saving is not None and saving.content is content:
-            return self._put(name, saving)
-        # The class of a project stores something else than it was given.
-        with media_body(content) as (body, passing):
-            return self._put(name, _Saving(content, body, passing, saving.max_length if saving else None))
+        max_length = _max_length.get()
+        with media_body(content, copied=self._looks_inside) as (body, passing):
+            if not self.config.names.content:
+                return self._put(name, body, None, max_length, passing=passing)
+            digest = digest_of(body)
+            name = self._chosen(name, digest, max_length)
+            validate_file_name(name, allow_relative_path=True)
+            return self._put(name, body, digest, max_length, passing=passing)
 
-    def _put(self, name: str, saving: _Saving) -> str:
-        """Store what is saved under ``name``, or another if that is taken; the name."""
+    @property
+    def _looks_inside(self) -> bool:
+        """Whether something depends on the bytes of a file before they are stored."""
+        config = self.config
+        limited = config.safety.check_content or config.safety.max_size is not None
+        return bool(self._hooks) or config.names.content or limited
+
+    def _put(self, name: str, body: Body, digest: Digest | None, max_length: int | None, *, passing: bool) -> str:
+        """Store ``body`` under ``name``, or another if that is taken by anything that has not its ``digest``; the name.
+
+        Whether it is a temporary file that nobody needs afterwards is ``passing``.
+        """
         key = self._file_key(name)
-        body = saving.body
         self._admit(key, body)
         if self.config.overwrite:
-            self._send(key, body, "overwrite", passing=saving.passing)
+            self._send(key, body, "overwrite", passing=passing)
             return key
+        tried: set[str] = set()
         for _ in range(_TRIES):
-            try:
-                self._send(key, body, "create", passing=saving.passing)
-            except KeyExists:
-                if self.config.names.content and self._has(key, body):
+            # A name that is given again is taken still: it is not worth sending everything.
+            if key not in tried:
+                tried.add(key)
+                try:
+                    self._send(key, body, "create", passing=passing)
+                except KeyExists:
+                    if digest and self._has(key, body, digest):
+                        return key
+                else:
                     return key
-                key = self._file_key(self._next(name, saving.max_length))
-            else:
-                return key
+            key = self._file_key(self._next(name, max_length))
         raise FileExistsError(
             errno.EEXIST, "there already, and so are all other names that get_available_name() gives; to replace "
             "what is there, set OPTIONS['overwrite']", name,
@@ -338,10 +346,18 @@ class MediaStorage(AsyncStorage):
         """What the store says of ``key``, as Django's own storage would say it."""
         return as_django(self.path(key) if self._is_local else key)
 
-    def _has(self, key: str, body: Body) -> bool:
-        """Whether under ``key``, which is made of the bytes of ``body``, is what it says."""
-        stored = self.store.head(key)
-        return stored is not None and stored.size == size_of(body)
+    def _has(self, key: str, body: Body, digest: Digest) -> bool:
+        """Whether under ``key`` are the bytes of ``body``, whose ``digest`` it is made of. They are read: under a name
+        that can be known beforehand somebody may have put others.
+        """
+        with self._as_django(key):
+            stored = self.store.head(key)
+            try:
+                return (
+                    stored is not None and stored.size == size_of(body) and digest_there(self.store, key)[0] == digest
+                )
+            except KeyNotFound:
+                return False
 
     def _file_key(self, name: str) -> str:
         key = self.key(name)

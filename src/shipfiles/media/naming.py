@@ -15,17 +15,21 @@ from .config import NamesConfig
 _LETTERS = string.ascii_letters + string.digits
 _RANDOM = 7
 _CONTENT = 40
-# What most file systems take as the name of a file, and S3 and Google as that of an object. Bytes.
+# What most file systems take as the name of a file. Bytes.
 _PART_BYTES = 255
-_NAME_BYTES = 1024
+KEY_BYTES = 1024
+"""What S3 and Google take as the name of an object. Bytes."""
 
 
-def proposed(name: str, config: NamesConfig, when: datetime, digest: Digest | None) -> str:
+def proposed(
+    name: str, config: NamesConfig, when: datetime, digest: Digest | None, most: int | None = KEY_BYTES
+) -> str:
     """Under which name an upload called ``name`` is stored at the time ``when``, if nothing else is there.
 
     With ``config.content`` the ``digest`` of its bytes is its name: 40 hexadecimal digits of it, for equal names must
-    mean equal bytes even if somebody wishes otherwise. A name too long for a file system is shortened, its extension
-    kept. Raises ``ValueError`` for one that cannot be, as a folder's name is too long.
+    mean equal bytes even if somebody wishes otherwise. A file's name too long for a file system is shortened, its
+    extension kept. Raises ``ValueError`` for one that cannot be: a folder's name is too long, or all of it has more
+    than ``most`` bytes.
     """
     folder = folder_of(name)
     if config.content and digest is not None:
@@ -37,29 +41,30 @@ def proposed(name: str, config: NamesConfig, when: datetime, digest: Digest | No
     prefix = when.strftime(config.prefix).strip("/") if config.prefix else ""
     parts = [prefix] if prefix else []
     parts += [shards[2 * number : 2 * number + 2] for number in range(config.shards)]
-    return _fitting("/".join([*parts, folder + file]))
+    return _fitting("/".join([*parts, folder + file]), most)
 
 
 def alternative(name: str, max_length: int | None, rename: Callable[[str, str], str] | None = None) -> str:
     """Another name for ``name``, which is taken or too long: ``photo_Xs71aB0.jpg``, as Django makes them.
 
     ``rename`` makes it from the part before the extensions and these; Django's own way if not given. The first is
-    shortened so that the result has at most ``max_length`` characters. Raises ``ValueError`` if nothing of it is left.
+    shortened so that the result has at most ``max_length`` characters. If nothing of it is left, only the last of the
+    extensions is taken for one: in ``Dr. Who and the ….pdf`` the others are none. Raises ``ValueError`` if nothing is
+    left then.
     """
     rename = rename or _suffixed
     folder = folder_of(name)
     file = name[len(folder) :]
-    extension = "".join(PurePosixPath(file).suffixes)
-    root = file.removesuffix(extension)
-    while True:
-        found = folder + rename(root, extension)
-        over = len(found) - max_length if max_length else 0
-        over = max(over, _bytes_over(found))
-        if over <= 0:
-            return found
-        root = root[:-over]
-        if not root:
-            raise ValueError(f"no name like {name!r} is short enough")
+    for extension in ("".join(PurePosixPath(file).suffixes), split_name(file)[1]):
+        root = file.removesuffix(extension)
+        while root:
+            found = folder + rename(root, extension)
+            over = len(found) - max_length if max_length else 0
+            over = max(over, _bytes_over(found))
+            if over <= 0:
+                return found
+            root = root[:-over]
+    raise ValueError(f"no name like {name!r} is short enough")
 
 
 def _suffixed(root: str, extension: str) -> str:
@@ -71,7 +76,7 @@ def _bytes_over(name: str) -> int:
     return len(name.rpartition("/")[2].encode("utf-8", "surrogateescape")) - _PART_BYTES
 
 
-def _fitting(name: str) -> str:
+def _fitting(name: str, most: int | None) -> str:
     *folders, file = name.split("/")
     if over := max(0, _bytes_over(file)):
         stem, extension = split_name(file)
@@ -79,6 +84,9 @@ def _fitting(name: str) -> str:
         if not stem:
             raise ValueError(f"the extension of {name!r} is longer than a file's name may be")
         file = stem + extension
-    if any(_bytes_over(folder) > 0 for folder in folders) or len(name.encode("utf-8", "ignore")) > _NAME_BYTES:
-        raise ValueError(f"{name!r} is longer than {_NAME_BYTES} bytes, or one of its folders than {_PART_BYTES}")
-    return "/".join([*folders, file])
+    if any(_bytes_over(folder) > 0 for folder in folders):
+        raise ValueError(f"a folder of {name!r} has a name longer than {_PART_BYTES} bytes")
+    name = "/".join([*folders, file])
+    if most is not None and len(name.encode("utf-8", "surrogateescape")) > most:
+        raise ValueError(f"{name!r} is longer than {most} bytes")
+    return name
