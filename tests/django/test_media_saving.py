@@ -8,6 +8,8 @@ import io
 import os
 import re
 import threading
+from ast import literal_eval
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ from django.core.files.storage import storages
 from django.core.files.uploadedfile import InMemoryUploadedFile, SimpleUploadedFile
 from django.test import override_settings
 
+from shipfiles.digest import digest_bytes
 from shipfiles.django.storage import MediaStorage
 from shipfiles.errors import UploadRefused
+from shipfiles.media.naming import proposed
 from shipfiles.stores.memory import MemoryStore
+from tests.guides import FOLDER
 
 OURS = "shipfiles.django.storage.MediaStorage"
 
@@ -195,6 +200,27 @@ def test_a_long_name_with_dots_is_taken_twice(place: dict[str, Any], name: str) 
     assert re.fullmatch(r".{240,247}_[A-Za-z0-9]{7}\.pdf", second)
     assert len(second) <= 255
     assert read(storage, second) == b"two"
+
+
+NAMES = re.compile(r"^\| `(\{.*\})` \| `(\S+)` \|$", re.MULTILINE)
+
+
+def test_names_in_the_guide() -> None:
+    text = (FOLDER.parent / "media.md").read_text()
+    rows = NAMES.findall(text[text.index("## Names") : text.index("## URLs")])
+    assert len(rows) == 5
+    # As sha384sum has it of "x" and of "docs/report.pdf".
+    digest = digest_bytes(b"x")
+    for options, stored in rows:
+        config = MediaStorage(store=MemoryStore(), names=literal_eval(options)).config
+        assert proposed("docs/report.pdf", config.names, datetime(2026, 11, 22, tzinfo=UTC), digest) == stored
+
+
+def test_names_that_are_ours_are_not_seen(place: dict[str, Any]) -> None:
+    storage = MediaStorage(**place)
+    storage.save("a.txt", ContentFile(b"x"))
+    storage.store.put(".shipfiles/uploads/1", b"x")
+    assert storage.listdir("") == ([], ["a.txt"])
 
 
 # Options --------------------------------------------------------------------------------------------------------------
