@@ -107,6 +107,24 @@ def test_what_a_hook_has_seen_is_what_is_stored(place: dict[str, Any], tmp_path:
         assert read(storage, storage.save("a", File(file))) == b"good"
 
 
+def test_what_is_copied_for_a_hook_is_moved_where_it_belongs(tmp_path: Path) -> None:
+    seen: list[tuple[Path, int]] = []
+
+    def look(file: io.BufferedReader, name: str) -> None:
+        seen.append((Path(file.name), os.fstat(file.fileno()).st_ino))
+
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    storage = MediaStorage(location=tmp_path / "media", inspect=(look,), file_permissions_mode=0o640)
+    body = bytes(3_000_000)
+    with override_settings(FILE_UPLOAD_TEMP_DIR=str(temporary)):
+        status = os.stat(storage.path(storage.save("film.bin", ContentFile(body))))
+    ((path, inode),) = seen
+    assert path.is_relative_to(temporary)
+    assert (status.st_ino, status.st_mode & 0o777, status.st_size) == (inode, 0o640, len(body))
+    assert not list(temporary.iterdir())
+
+
 def test_a_pipe(place: dict[str, Any], tmp_path: Path) -> None:
     path = str(tmp_path / "pipe")
     os.mkfifo(path)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.core.files.base import File
 
 from ..stores.store import Body
@@ -39,16 +40,21 @@ def _bytes_of(chunk: str | bytes | bytearray | memoryview) -> bytes:
 
 
 @contextmanager
-def body_of(content: File[Any], *, copied: bool = False) -> Iterator[Body]:
-    """``content`` as a store takes it: its file if it is one on this disk; else its bytes, spooled if they are many.
-
-    They are always spooled if they must be ``copied``: who looks at them first must see what is stored afterwards, and
-    anybody may write to a file on this disk meanwhile.
-    """
-    path = None if copied else _path_of(content)
+def body_of(content: File[Any]) -> Iterator[Body]:
+    """``content`` as a store takes it: its file if it is one on this disk; else its bytes, spooled if they are many."""
+    path = path_of(content)
     if path is not None:
         yield path
         return
+    with spooled(content) as body:
+        yield body
+
+
+@contextmanager
+def spooled(content: File[Any]) -> Iterator[Body]:
+    """The bytes of ``content`` or, if they are many, a file of them, which may be moved away; it is there as long as
+    the context is.
+    """
     chunks = chunks_of(content)
     head = bytearray()
     for chunk in chunks:
@@ -58,7 +64,7 @@ def body_of(content: File[Any], *, copied: bool = False) -> Iterator[Body]:
     else:
         yield bytes(head)
         return
-    with tempfile.TemporaryDirectory(prefix="shipfiles-") as folder:
+    with tempfile.TemporaryDirectory(prefix="shipfiles-", dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
         path = os.path.join(folder, "content")
         with open(path, "wb") as spool:
             spool.write(head)
@@ -66,7 +72,7 @@ def body_of(content: File[Any], *, copied: bool = False) -> Iterator[Body]:
         yield path
 
 
-def _path_of(content: File[Any]) -> str | None:
+def path_of(content: File[Any]) -> str | None:
     """The file whose bytes are those of ``content``, if it surely is one: opened in binary and not wrapped."""
     raw: Any = content.file if type(content) is File else None
     if type(raw) is not io.BufferedReader or type(raw.raw) is not io.FileIO or not isinstance(raw.name, str):

@@ -15,7 +15,7 @@ from ..errors import Denied, KeyNotFound, StoreError
 from ..paths import folder_of
 from ..regular import open_regular
 from ..stores.store import Body
-from .contents import body_of
+from .contents import path_of, spooled
 
 _HEAD = 4096
 
@@ -46,15 +46,19 @@ def media_body(content: File[Any], *, copied: bool) -> Iterator[tuple[Body, bool
     """``content`` from its beginning as a store takes it, and whether it is a temporary file that may be moved.
 
     Uploads that Django has put into a temporary file are taken as they are there, and no larger ones are held whole.
-    Other files are ``copied`` first, as `body_of` says.
+    Other files on this disk are taken so, too, unless they must be ``copied``: who looks at them first must see what is
+    stored afterwards, and anybody may write to them meanwhile.
     """
     if hasattr(content, "seek") and getattr(content, "seekable", lambda: True)():
         content.seek(0)  # which writes what is still to be written, too
     if hasattr(content, "temporary_file_path"):
         yield content.temporary_file_path(), True
         return
-    with body_of(content, copied=copied) as body:
-        yield body, False
+    if not copied and (path := path_of(content)) is not None:
+        yield path, False
+        return
+    with spooled(content) as body:
+        yield body, True
 
 
 def remove(path: str) -> None:

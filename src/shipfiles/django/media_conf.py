@@ -146,7 +146,7 @@ def media_store(config: MediaConfig, storage: MediaStorage) -> Store:
     if config.store is None:
         return LocalStore(storage.location, **modes, at_once=True)
     try:
-        store = open_store(config.store, "OPTIONS['store']", config.store_options)
+        store = open_store(config.store, "OPTIONS['store']")
     except ConfigError as error:
         raise ImproperlyConfigured(str(error)) from None
     # A folder by its path or URL has the permissions that the options say; an object of the project's own, its own.
