@@ -49,6 +49,9 @@ def test_every_message_has_a_hint_or_says_what_to_do(project: Path) -> None:
         ("/static/", "/static/media/", {"shipfiles.E002"}),
         ("/media/static/", "/media/", {"shipfiles.E002"}),
         ("/static/", "/staticmedia/", set()),
+        ("static/", "/static/", {"shipfiles.E002"}),  # as startproject writes it
+        ("static/", "/static/media/", {"shipfiles.E002"}),
+        ("static/", "media/", set()),
         ("https://cdn.example/static/", "https://cdn.example/media/", set()),
     ],
 )

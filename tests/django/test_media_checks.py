@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
+from django.core.files.storage import FileSystemStorage, Storage
+from django.db import models
 from django.test import override_settings
+from django.test.utils import isolate_apps
 from django.urls import path
+from django.utils.functional import LazyObject
 
-from shipfiles.django.storage import S3MediaStorage
+from shipfiles.django.checks import media_entry
+from shipfiles.django.storage import Alias, MediaStorage, S3MediaStorage
 
 NAMES = "shipfiles.django.storage."
 STATIC = {"BACKEND": f"{NAMES}StaticStorage"}
@@ -251,6 +256,8 @@ def test_uploads_among_code() -> None:
         ("/static/", "/media/", []),
         ("/static/", "/static/media/", ["E041"]),
         ("/static/", "/static", ["E041"]),
+        ("static/", "/static/media/", ["E041"]),  # as startproject writes it
+        ("static/", "/media/", []),
         ("/files/static/", "/files/", ["E041"]),
         ("/static/", "https://m.example.com/static/", []),
         ("https://m.example.com/", "https://m.example.com/media/", []),
@@ -310,3 +317,73 @@ def test_one_place_for_all_and_for_few(
         return "MediaStorage", {**where, "access": given["access"]}
 
     assert ids(a=of(one), b=of(other)) == expected
+
+
+# Storages of fields ---------------------------------------------------------------------------------------------------
+
+
+APP = "django.contrib.staticfiles"
+
+
+def of_field(
+    monkeypatch: pytest.MonkeyPatch, storage: Any, options: dict[str, Any], *, deploy: bool = False
+) -> list[CheckMessage]:
+    """What is told of a project of one storage with ``options``, and of one model, whose file has ``storage``."""
+    storages = {"default": {"BACKEND": f"{NAMES}MediaStorage", "OPTIONS": options}, "staticfiles": STATIC}
+    with (
+        override_settings(STORAGES=storages, ROOT_URLCONF=URLCONF),
+        isolate_apps(APP) as isolated,
+    ):
+        # The registry of the test: what is in the other stays there for all tests.
+        type("Invoice", (models.Model,), {
+            "__module__": __name__, "file": models.FileField(storage=storage),
+            "Meta": type("Meta", (), {"app_label": "staticfiles"}),
+        })  # fmt: skip
+        monkeypatch.setattr(media_entry, "apps", isolated)
+        found = run_checks(tags=["files"], include_deployment_checks=deploy)
+    return [m for m in found if str(m.id).startswith("ship")]
+
+
+def test_a_field_whose_files_are_for_few_in_a_folder_that_is_for_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = {"location": str(tmp_path / "m"), "serve": True}
+    (message,) = of_field(monkeypatch, Alias("default", access="private"), options)
+    assert message.id == "shipfiles.E044"
+    assert message.msg.startswith(
+        "The storage of staticfiles.Invoice.file, whose files are private, is in the same place"
+    )
+    (message,) = of_field(monkeypatch, MediaStorage(location=str(tmp_path / "m/in"), access="signed"), options)
+    assert message.id == "shipfiles.E044"
+    apart = {"location": str(tmp_path / "apart"), "base_url": "/apart/"}
+    assert of_field(monkeypatch, Alias("default", access="private", serve=False, **apart), options) == []
+
+
+def test_of_a_field_in_the_place_of_an_alias_only_what_differs_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    options = {"location": str(tmp_path / "root/media"), "access": "signed"}
+    for storage in (None, Alias("default"), Alias("default", overwrite=True)):
+        found = of_field(monkeypatch, storage, options, deploy=True)
+        assert [m.id for m in found if m.id != "shipfiles.W036"] == ["shipfiles.E040", "shipfiles.W038"]
+    (message,) = of_field(monkeypatch, MediaStorage(str(tmp_path / "x"), access="private", shared=True), {
+        "store": "memory://"
+    }, deploy=True)  # fmt: skip
+    assert message.id == "shipfiles.I035"
+
+
+class Foreign(Storage):
+    """What is asked of it but its class is an error: a check must not make a storage ask its server."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the checks have asked for {name}")
+
+
+class Unmade(LazyObject):  # type: ignore[type-arg]
+    def _setup(self) -> None:
+        raise AssertionError("the checks have made it")
+
+
+def test_storages_that_are_not_ours_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for storage in (Foreign(), Unmade(), FileSystemStorage(str(tmp_path / "m"))):
+        assert of_field(monkeypatch, storage, {"location": str(tmp_path / "m")}) == []

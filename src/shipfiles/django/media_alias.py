@@ -25,9 +25,10 @@ Deconstructed = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 class Alias:
     """The storage of STORAGES that is called so, with some options changed: ``storage=Alias("default",
-    access="private")``.
+    overwrite=True)``.
 
-    What a section does not say stays as it is there. Migrations name it so, and nothing of STORAGES gets into them.
+    What a section does not say stays as it is there. Another ``access`` needs another place, too: one folder cannot be
+    for everybody and for few. Migrations name it so, and nothing of STORAGES gets into them.
     """
 
     def __init__(self, alias: str = "default", **options: Any) -> None:
@@ -36,7 +37,7 @@ class Alias:
 
     def __call__(self) -> Storage:
         """The storage; as Django's own, it is another when a test changes STORAGES."""
-        return cast("Storage", _AliasStorage(self))
+        return cast("Storage", AliasStorage(self))
 
     def __repr__(self) -> str:
         return f"Alias({self.alias!r}{''.join(f', {name}=...' for name in self.options)})"
@@ -74,7 +75,7 @@ else:
     _Lazy = LazyObject
 
 
-class _AliasStorage(_Lazy):
+class AliasStorage(_Lazy):
     """The storage that an `Alias` means."""
 
     def __init__(self, alias: Alias) -> None:
@@ -92,10 +93,10 @@ class _AliasStorage(_Lazy):
     def __reduce__(self) -> tuple[Any, ...]:
         return vars(self)["_alias"].__call__, ()
 
-    def __copy__(self) -> _AliasStorage:
+    def __copy__(self) -> AliasStorage:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> _AliasStorage:
+    def __deepcopy__(self, memo: dict[int, Any]) -> AliasStorage:
         return self
 
 

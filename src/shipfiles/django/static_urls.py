@@ -65,6 +65,15 @@ def url_setting(name: str) -> str:
     return str(getattr(vars(settings)["_wrapped"], name, None) or "")
 
 
+def told_url(url: str) -> str:
+    """``url`` of the settings or the options for who compares it: a relative one below the root, or FORCE_SCRIPT_NAME,
+    as nobody knows at that time where else a server mounts the application.
+    """
+    if not url or url.startswith(("/", "http://", "https://")):
+        return url
+    return f"{forced_script_name().rstrip('/')}/{url}"
+
+
 def served_prefix(config: StaticConfig) -> str:
     """The path below which requests for static files arrive: without the prefix that the server has taken away."""
     if config.served_prefix is not None:

@@ -17,7 +17,7 @@ from ..conf import MIDDLEWARE
 from ..media_conf import PlacedMedia
 from ..static_apps import has_static_app
 from .extras import missing_packages
-from .media_entry import media_entries, media_of, media_storages
+from .media_entry import media_entries, media_of, media_of_settings, media_places, media_storages
 
 _VIEWS = "shipfiles.django.views"
 
@@ -44,7 +44,7 @@ def check_media_options() -> Iterator[CheckMessage]:
 def check_media_settings() -> Iterator[CheckMessage]:
     """W030: settings of django-storages that would matter for uploads, and are not heeded."""
     told: set[str] = set()
-    for media in media_storages():
+    for media in media_places():
         kind = media.backend.kind
         for name, why, instead in django_storages.unheeded(kind, conf.setting) if kind else ():
             if name not in told:
@@ -54,7 +54,7 @@ def check_media_settings() -> Iterator[CheckMessage]:
 
 def check_media_overwrite() -> Iterator[CheckMessage]:
     """W031: files that django-storages would replace, and that are kept beside each other here."""
-    for media in media_storages():
+    for media in media_places():
         if isinstance(media.config, PlacedMedia) and media.config.replaced_there:
             yield CheckWarning(
                 f"{media}: uploads with equal names get a suffix now. django-storages replaced the earlier one, which "
@@ -67,7 +67,7 @@ def check_media_overwrite() -> Iterator[CheckMessage]:
 
 def check_media_domain() -> Iterator[CheckMessage]:
     """W045: a domain of uploads with more than its name."""
-    for media in media_storages():
+    for media in media_places():
         for fault in media.config.faults if isinstance(media.config, PlacedMedia) else ():
             yield CheckWarning(
                 f"{media}: {fault}.",
@@ -106,7 +106,7 @@ def check_media_delivery() -> Iterator[CheckMessage]:
 
 def check_media_served() -> Iterator[CheckMessage]:
     """W034: uploads that shall be served, where nothing serves them."""
-    serving = [media for media in media_storages() if media.config.serve]
+    serving = [media for media in media_of_settings() if media.config.serve]
     if serving and MIDDLEWARE not in (settings.MIDDLEWARE or []) and not has_static_app():
         yield CheckWarning(
             f"{', '.join(map(str, serving))}: OPTIONS['serve'] is set, but '{MIDDLEWARE}' is not in MIDDLEWARE, and no "
@@ -141,7 +141,7 @@ def _has_view(resolver: URLResolver) -> bool:
 
 def check_media_extras() -> Iterator[CheckMessage]:
     """E046 (deploy): stores of uploads whose packages are missing here."""
-    for media in media_storages():
+    for media in media_places():
         for what, hint in () if media.store is None else missing_packages(media.store):
             yield Error(f"{media}: {what}.", hint=hint, id="shipfiles.E046")
 

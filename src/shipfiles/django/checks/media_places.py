@@ -17,12 +17,12 @@ from django.core.exceptions import ImproperlyConfigured
 from ...errors import ShipfilesError
 from .. import conf, static_urls
 from .entry import backend_is_ours, storage_config
-from .media_entry import media_storages
+from .media_entry import media_places, media_storages
 
 
 def check_media_shared() -> Iterator[CheckMessage]:
     """W038 (deploy): uploads in a folder of this machine, where nobody has said whether all instances see it."""
-    for media in media_storages():
+    for media in media_places():
         if media.is_here and media.folder and media.config.shared is None and not settings.DEBUG:
             yield CheckWarning(
                 f"{media}: uploads are in {media.folder!r}, which is on this machine.",
@@ -36,7 +36,7 @@ def check_media_shared() -> Iterator[CheckMessage]:
 
 def check_media_root() -> Iterator[CheckMessage]:
     """W039: no folder for uploads."""
-    for media in media_storages():
+    for media in media_places():
         if media.is_here and not media.folder:
             yield CheckWarning(
                 f"{media}: MEDIA_ROOT is not set, so that uploads would be stored in the folder from which the site "
@@ -50,7 +50,7 @@ def check_media_folder() -> Iterator[CheckMessage]:
     """E040: uploads among static files, templates or code, or these among uploads."""
     # An upload there could become a page, a program or a static file of the site.
     others = [(os.path.realpath(folder), what) for folder, what in _folders_of_the_site()]
-    for media in media_storages():
+    for media in media_places():
         if not (folder := media.folder):
             continue
         for other, what in others:
@@ -98,7 +98,8 @@ def check_media_url() -> Iterator[CheckMessage]:
                 hint="Give each its own path, for example '/static/' and '/media/'.",
                 id="shipfiles.E041",
             )
-    for one, other in itertools.combinations(found, 2):
+    # What a field's storage says of serving nobody heeds.
+    for one, other in itertools.combinations([media for media in found if media.alias], 2):
         if one.config.serve and other.config.serve and _slashed(one.url) == _slashed(other.url):
             yield Error(
                 f"{one} and {other} are both served at {one.url!r}: a request could mean a file of either.",
@@ -112,14 +113,14 @@ def _url_of_static() -> str:
         url = storage_config().base_url if backend_is_ours() else None
     except ImproperlyConfigured:
         return ""  # E010 speaks of it
-    url = url or static_urls.url_setting("STATIC_URL")
+    url = static_urls.told_url(url or static_urls.url_setting("STATIC_URL"))
     return "" if url == "/" else url
 
 
 def check_media_in_release() -> Iterator[CheckMessage]:
     """E042, W043: uploads and releases in one folder of a bucket or a server, or one in the other's."""
     releases = _places_of_releases()
-    for media in media_storages():
+    for media in media_places():
         if media.is_here or not (place := media.place):
             continue
         for other in releases:

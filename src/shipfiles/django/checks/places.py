@@ -36,6 +36,7 @@ def check_static_url() -> Iterator[CheckMessage]:
             hint=f"Write STATIC_URL = {static_url + '/'!r}; without the slash '{static_url}' and a name run together.",
             id="shipfiles.E001",
         )
+    static_url, media_url = static_urls.told_url(static_url), static_urls.told_url(media_url)
     if static_url not in ("", "/") and media_url not in ("", "/"):
         if static_url == media_url:
             yield Error(
