@@ -453,10 +453,29 @@ def _checked(hint: Any, value: Any, place: str) -> Any:
         if arguments[1] is str and not all(isinstance(text, str) for text in value.values()):
             raise ConfigError(f"{place} must be a dict of strings, not {value!r}")
         return dict(value)
-    return _checked_scalar(arguments or (hint,), value, place)
+    kinds = arguments or (hint,)
+    return _checked_scalar(kinds, _length(value, place) if timedelta in kinds else value, place)
 
 
-_IN_WORDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "a string", bool: "True or False"}
+def _length(value: Any, place: str) -> Any:
+    """``value`` as a length of time, if it is written as a text or in seconds. Raises `ConfigError`."""
+    try:
+        if isinstance(value, str):
+            return parse_duration(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return timedelta(seconds=value)
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(f"{place}: {error}") from None
+    return value
+
+
+_IN_WORDS: Mapping[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    bool: "True or False",
+    timedelta: "a timedelta, '2h' or seconds",
+}
 
 
 def _checked_scalar(kinds: tuple[Any, ...], value: Any, place: str) -> Any:

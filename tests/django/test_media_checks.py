@@ -68,6 +68,9 @@ def test_wrong_options() -> None:
     assert "store_options" in str(message.hint)
     assert ids(default=("S3MediaStorage", {"bucket_name": "b-1", "gzip": True})) == ["E029"]
     assert ids(default=("MediaStorage", {"store": "no.such.module"})) == ["E029"]
+    (message,) = told(default=("MediaStorage", {"store": "memory://", "inspect": ["os.path.nope"]}))
+    assert (message.id, "'os.path.nope' cannot be imported" in message.msg) == ("shipfiles.E029", True)
+    assert ids(default=("MediaStorage", {"store": "memory://", "inspect": ["os.path.sep"]})) == ["E029"]
     (message,) = told(default=("MediaStorage", "not-to-be-shown"))
     assert message.id == "shipfiles.E029"
     assert "must be a dict of options, not str" in message.msg
@@ -81,6 +84,8 @@ def test_settings_that_are_not_heeded() -> None:
     assert [m.id for m in found] == ["shipfiles.W030"] * 2
     assert {m.msg.partition(" ")[0] for m in found} == {"AWS_S3_PROXIES", "AWS_S3_USE_THREADS"}
     assert all(m.hint for m in found)
+    given = {"AWS_S3_MAX_MEMORY_SIZE": 1 << 20}
+    assert ids(given=given, default=("S3MediaStorage", BUCKET)) == ["W030"]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,9 @@ def test_signed_urls_of_what_everybody_may_read() -> None:
     [
         ({"store": "s3://b-1"}, "redirect", []),
         ({"store": "s3://b-1"}, "x-sendfile", ["E033"]),
-        ({"store": "s3://b-1"}, "x-accel-redirect", []),  # nginx may pass the location on to the bucket
+        ({"store": "s3://b-1"}, "x-accel-redirect", ["W047"]),  # nginx may pass the location on to the bucket
+        ({"store": "memory://"}, "x-accel-redirect", ["W047"]),
+        ({"store": "ssh://web/srv/m"}, "x-accel-redirect", []),  # nginx may be there
         ({"store": "ssh://web/srv/m"}, "x-sendfile", ["E033"]),
         ({"store": "ssh://web/srv/m"}, "redirect", ["E033"]),
         ({"store": "memory://"}, "redirect", ["E033"]),

@@ -98,6 +98,20 @@ def test_the_options_of_filesystemstorage(tmp_path: Path) -> None:
     assert stat.S_IMODE(os.stat(tmp_path / "m/d").st_mode) == 0o700
 
 
+@pytest.mark.parametrize(
+    ("given", "expires", "rounding"),
+    [
+        ({"expires": 120}, timedelta(minutes=2), None),
+        ({"expires": "1h30m", "rounding": "45s"}, timedelta(hours=1, minutes=30), timedelta(seconds=45)),
+        ({"rounding": 0}, timedelta(hours=1), timedelta(0)),
+        ({"rounding": None, "expires": 0.5}, timedelta(milliseconds=500), None),
+    ],
+)
+def test_lengths_of_time(given: dict[str, Any], expires: timedelta, rounding: timedelta | None) -> None:
+    signed = MediaStorage(signed=given).config.signed
+    assert (signed.expires, signed.rounding) == (expires, rounding)
+
+
 @pytest.mark.parametrize("form", ["path", "url"])
 def test_a_folder_as_store_has_the_permissions_that_are_said(tmp_path: Path, form: str) -> None:
     store = str(tmp_path) if form == "path" else tmp_path.as_uri()
@@ -123,6 +137,15 @@ def test_memory_is_new_for_each_storage() -> None:
         ({"location": "/srv/a", "store": "/srv/b"}, "are two places"),
         ({"signed": {"secure_link": True}}, "OPTIONS['signed']['secure_link'] needs signed.key"),
         ({"signed": {"expires": timedelta(0)}}, "OPTIONS['signed']['expires'] must be some time"),
+        ({"signed": {"expires": "soon"}}, "OPTIONS['signed']['expires']: 'soon' is no length of time: write 7d, 12h"),
+        ({"signed": {"expires": None}}, "OPTIONS['signed']['expires'] must be a timedelta, '2h' or seconds, not None"),
+        ({"signed": {"expires": True}}, "OPTIONS['signed']['expires'] must be a timedelta"),
+        ({"signed": {"expires": 1e300}}, "OPTIONS['signed']['expires']: "),
+        ({"signed": {"rounding": -1}}, "OPTIONS['signed']['rounding'] must be some time or 0"),
+        ({"safety": {"inline": ["svg"]}}, "OPTIONS['safety']['inline']: 'svg' is no media type"),
+        ({"safety": {"media_types": {".a": "svg"}}}, "OPTIONS['safety']['media_types']: 'svg' is no media type"),
+        ({"safety": {"extensions": ["jpg"]}}, "OPTIONS['safety']['extensions']: 'jpg' is no extension"),
+        ({"safety": {"media_types": {"jpg": "a/b"}}}, "OPTIONS['safety']['media_types']: 'jpg' is no extension"),
         ({"bucket_name": "b-1"}, "is an option of a store. Say which in OPTIONS['store']"),
         ({"store_options": {"limits": {}}}, "which is not given"),
         ({"store": "s3://b-1", "bucket_name": "b-2"}, "bucket_name is 'b-2' in the options and 'b-1' in"),

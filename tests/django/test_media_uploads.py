@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socketserver
 import struct
 import threading
@@ -152,6 +153,24 @@ def test_a_hook_that_fails_lets_nothing_in(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere"):
         storage(tmp_path, inspect=["nowhere.to_be_found"]).save("a", ContentFile(b"x"))
     assert files(tmp_path) == []
+
+
+async def unawaited(file: Any, name: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("hook", "words"),
+    [
+        (lambda file, name: False, "returned False"),
+        (lambda file, name: True, "returned True"),
+        (lambda file, name: 0, "returned a int"),
+        (unawaited, "unawaited of OPTIONS['inspect'] returned a coroutine"),
+    ],
+)
+def test_a_hook_that_answers_lets_nothing_in(tmp_path: Path, hook: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(words)):
+        storage(tmp_path, inspect=[hook]).save("a", ContentFile(b"x"))
+    assert not storage(tmp_path).exists("a")
 
 
 class Clamd(socketserver.StreamRequestHandler):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db import models
@@ -199,7 +199,9 @@ def test_forms_show_it() -> None:
         picture = forms.FileField(validators=[AllowedTypes("image/png"), ImageDimensions(max_width=10)])
 
     form = Form({}, {"picture": upload("a.png", png(20, 1))})
-    assert form.errors == {"picture": ["This picture has 20 × 1 pixels, which is too large."]}
+    text = "This picture has 20 × 1 pixels, which is too large. "
+    text += "Allowed are: 10 pixels in width, 50000000 pixels in all."
+    assert form.errors == {"picture": [text]}
     form = Form({}, {"picture": upload("a.png", b"<html>")})
     assert form.errors["picture"].as_data()[0].code == "content"
     form = Form({}, {"picture": upload("a.png", png(10, 1))})
@@ -267,3 +269,10 @@ def test_forms_show_what_the_storage_refuses() -> None:
         assert code(taken, upload("a.gif", b"GIF89a")) == "extension"
         assert code(taken, upload("a.png", png(1, 1) + b"x" * 100)) == "max_size"
         assert code(taken, upload("a.png", png(1, 1) + b"EICAR")) == "virus"
+
+
+def test_a_storage_that_refuses_nothing_is_named() -> None:
+    backend = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    with override_settings(STORAGES={"default": backend}), pytest.raises(ImproperlyConfigured) as caught:
+        TakenByStorage()(upload("a.png", png(1, 1)))
+    assert "STORAGES['default'] is a InMemoryStorage" in str(caught.value)

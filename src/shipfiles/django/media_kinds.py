@@ -215,6 +215,11 @@ def _only(others: Mapping[str, Other], names: Iterable[str]) -> dict[str, Other]
     return {name: others[name] for name in names}
 
 
+def _named(other: Other, setting: str) -> Other:
+    """``other`` with a setting of it, which is of uploads: none of static files is told of it."""
+    return dataclasses.replace(other, setting=setting)
+
+
 S3: MediaKind = KindOf(
     settings={
         **kinds.S3.settings,
@@ -230,7 +235,8 @@ S3: MediaKind = KindOf(
     more=(*kinds.S3.more, "signing_url"),
     others={
         **_FOLDER,
-        **_only(kinds.S3.others, ("signature_version", "file_name_charset", "proxies", "max_memory_size")),
+        **_only(kinds.S3.others, ("signature_version", "file_name_charset", "proxies")),
+        "max_memory_size": _named(kinds.S3.others["max_memory_size"], "AWS_S3_MAX_MEMORY_SIZE"),
         "gzip_content_types": Other(_STORED, _LEAVE, kinds.S3.others["gzip_content_types"].nothing),
         "use_threads": Other(_PARTS, _LEAVE, (True,), "AWS_S3_USE_THREADS"),
         "transfer_config": Other(f"it is boto3's, which is not used; {_PARTS}", _LEAVE, (), "AWS_S3_TRANSFER_CONFIG"),
@@ -286,7 +292,7 @@ GOOGLE: MediaKind = KindOf(
     more=(*kinds.GOOGLE.more, "hmac_access_id", "hmac_secret", "signing_url"),
     others={
         **_FOLDER,
-        **_only(kinds.GOOGLE.others, ("max_memory_size",)),
+        "max_memory_size": _named(kinds.GOOGLE.others["max_memory_size"], "GS_MAX_MEMORY_SIZE"),
         "gzip_content_types": Other(_STORED, _LEAVE, kinds.GOOGLE.others["gzip_content_types"].nothing),
     },
     meant=_google,
@@ -340,7 +346,8 @@ AZURE: MediaKind = KindOf(
     more=(*kinds.AZURE.more, "signing_url"),
     others={
         **_FOLDER,
-        **_only(kinds.AZURE.others, ("timeout", "max_memory_size", "api_version", "client_options")),
+        **_only(kinds.AZURE.others, ("timeout", "api_version", "client_options")),
+        "max_memory_size": _named(kinds.AZURE.others["max_memory_size"], "AZURE_BLOB_MAX_MEMORY_SIZE"),
         "upload_max_conn": Other(_PARTS, _LEAVE, (2,), "AZURE_UPLOAD_MAX_CONN"),
         "default_content_type": Other(
             "a type that nobody knows is application/octet-stream", _TYPES["type"], ("application/octet-stream",)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.files.storage import storages
 from django.template.defaultfilters import filesizeformat
 from django.utils.deconstruct import deconstructible
@@ -26,6 +26,7 @@ from ..media.inspecting import inspect_upload, inspection_hooks
 from ..media.safety import check_upload
 from ..media.sniffing import LONGEST, agreed
 from ..media_types import is_media_type, media_type
+from .media_storage import MediaStorage
 
 
 @deconstructible(path="shipfiles.django.validators.MaxSize")
@@ -127,8 +128,17 @@ class ImageDimensions:
             or (self.max_height is not None and height > self.max_height)
             or (self.max_pixels is not None and width * height > self.max_pixels)
         ):
-            text = _("This picture has %(width)d × %(height)d pixels, which is too large.")
+            bounds = [(limit, text) for limit, text in self._bounds() if limit is not None]
+            params["allowed"] = ", ".join(str(text % {"limit": limit}) for limit, text in bounds)
+            text = _("This picture has %(width)d × %(height)d pixels, which is too large. Allowed are: %(allowed)s.")
             raise ValidationError(text, code="too_large", params=params)
+
+    def _bounds(self) -> tuple[tuple[int | None, Any], ...]:
+        return (
+            (self.max_width, _("%(limit)d pixels in width")),
+            (self.max_height, _("%(limit)d pixels in height")),
+            (self.max_pixels, _("%(limit)d pixels in all")),
+        )
 
 
 _NAME_TEXTS: dict[NameFault, Any] = {
@@ -227,10 +237,17 @@ class TakenByStorage:
     using: str = "default"
 
     def __call__(self, value: Any) -> None:
-        """Raise ``ValidationError`` with the code of `UploadRefused`."""
+        """Raise ``ValidationError`` with the code of `UploadRefused`, ``ImproperlyConfigured`` for another storage."""
         if _is_stored(value):
             return
-        config = cast("Any", storages[self.using]).config
+        storage = storages[self.using]
+        if not isinstance(storage, MediaStorage):
+            raise ImproperlyConfigured(
+                f"TakenByStorage({self.using!r}): STORAGES[{self.using!r}] is a {type(storage).__qualname__}, "
+                "which refuses nothing. Name the alias of a shipfiles.django.storage.MediaStorage, or leave the "
+                "validator out."
+            )
+        config = storage.config
         name = str(value.name)
         with _opened(value) as file:
             head = file.read(LONGEST)

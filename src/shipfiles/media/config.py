@@ -39,12 +39,12 @@ class SignedConfig:
     """OPTIONS["signed"]: what URLs of ``access`` ``signed`` are like."""
 
     expires: timedelta = timedelta(hours=1)
-    """How long a URL works at least: up to 7 days in S3's and Google's buckets, to 6 in Azure with a
-    ``token_credential``. What credentials for a time have signed, such as those of a role, works no longer than they
-    do."""
+    """How long a URL works at least, as ``timedelta``, ``"2h"`` or seconds: up to 7 days in S3's and Google's buckets,
+    to 6 in Azure with a ``token_credential``. What credentials for a time have signed, such as those of a role, works
+    no longer than they do."""
     rounding: timedelta | None = None
     """URLs that are made within so long are the same, so that browsers keep what they have; each works so much longer.
-    Default: a quarter of ``expires``. 0 makes another URL each second."""
+    Written as ``expires``. Default: a quarter of that. 0 makes another URL each second."""
     key: str | None = field(default=None, repr=False)
     """What URLs of files on this machine are signed with. Default: a key made of Django's SECRET_KEY, and those of
     SECRET_KEY_FALLBACKS are good, too."""
@@ -91,12 +91,14 @@ class SafetyConfig:
     """If any are given, uploads with others are refused; with the dot."""
 
     def __post_init__(self) -> None:
-        for text in (*self.media_types.values(), *self.inline):
-            if not is_media_type(text):
-                raise ConfigError(f"safety.media_types and safety.inline: {text!r} is no media type.")
-        for extension in (*self.extensions, *self.media_types):
-            if not extension.startswith(".") or "/" in extension:
-                raise ConfigError(f"safety.extensions and safety.media_types: {extension!r} must begin with a dot.")
+        for option, types in (("media_types", self.media_types.values()), ("inline", self.inline)):
+            for text in types:
+                if not is_media_type(text):
+                    raise ConfigError(f"safety.{option}: {text!r} is no media type, such as 'image/svg+xml'.")
+        for option, extensions in (("extensions", self.extensions), ("media_types", self.media_types)):
+            for extension in extensions:
+                if not extension.startswith(".") or "/" in extension:
+                    raise ConfigError(f"safety.{option}: {extension!r} is no extension, such as '.svg'.")
         if self.max_size is not None and self.max_size < 0:
             raise ConfigError(f"safety.max_size must not be below 0: {self.max_size}.")
 
@@ -135,7 +137,8 @@ class MediaConfig:
     safety: SafetyConfig = field(default_factory=SafetyConfig)
     inspect: tuple[str | Callable[..., None], ...] = ()
     """Callables, or their dotted paths, that see every upload before it can be seen by others, such as a virus scanner:
-    each is called with an open file and its name, and raises ``UploadRefused`` for one that shall not be stored."""
+    each is called with an open file and its name, and raises ``UploadRefused`` for one that shall not be stored, else
+    returns None."""
     cache_control: str = ""
     """Cache-Control of the files. Default: what browsers and caches may do on their own for public files, ``private,
     max-age=…`` for as long as a URL works for signed ones, ``private, no-store`` for private ones."""

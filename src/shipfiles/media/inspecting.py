@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, cast
 
@@ -27,8 +28,21 @@ def inspect_upload(name: str, file: BinaryIO, hooks: Sequence[Hook]) -> None:
     """Show the upload ``name`` to all ``hooks``, one after the other; ``file`` is at its beginning afterwards.
 
     Raises what the first one raises that refuses it, whatever it is: an upload that cannot be inspected is not stored.
+    Raises ``TypeError`` if one returns something, which may mean that it refuses: False, or what nobody awaits.
     """
     for hook in hooks:
         file.seek(0)
-        hook(file, name)
+        answer = cast("object", hook(file, name))
+        if answer is not None:
+            raise TypeError(_returned(answer, hook))
     file.seek(0)
+
+
+def _returned(answer: object, hook: Hook) -> str:
+    said = repr(answer) if isinstance(answer, bool) else f"a {type(answer).__qualname__}"
+    if inspect.iscoroutine(answer):
+        answer.close()
+    return (
+        f"{getattr(hook, '__qualname__', hook)} of OPTIONS['inspect'] returned {said}. A hook raises UploadRefused for "
+        "an upload that shall not be stored, and returns None for one that may be. Nothing was stored."
+    )

@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from ...errors import ShipfilesError
+from ...media.inspecting import inspection_hooks
+from ...stores.memory import MemoryStore
 from ...stores.store import Signs
 from .. import conf, django_storages, media_kinds
 from ..conf import MIDDLEWARE
@@ -32,7 +34,8 @@ def check_media_options() -> Iterator[CheckMessage]:
             yield Error(what, id="shipfiles.E029")
             continue
         try:
-            media_of(alias, backend, options)
+            # An upload would be the first to find out.
+            inspection_hooks(media_of(alias, backend, options).config.inspect)
         except ShipfilesError as error:
             yield Error(f"{where} {error}", id="shipfiles.E029")
         except ImproperlyConfigured as error:
@@ -90,7 +93,7 @@ def check_media_acl() -> Iterator[CheckMessage]:
 
 
 def check_media_delivery() -> Iterator[CheckMessage]:
-    """E033: a way to hand files over that their place does not have."""
+    """E033, W047: a way to hand files over that their place does not have, or hardly."""
     for media in media_storages():
         mechanism = media.config.delivery.mechanism
         if mechanism == "x-sendfile" and not media.is_here:
@@ -99,6 +102,15 @@ def check_media_delivery() -> Iterator[CheckMessage]:
         elif mechanism == "redirect" and not isinstance(media.store, Signs):
             what = f"'redirect' needs a store that signs URLs, and {media.store or 'a folder'} does not"
             hint = "Take 'stream', 'x-accel-redirect' or 'x-sendfile'."
+        elif mechanism == "x-accel-redirect" and not media.is_here and isinstance(media.store, (Signs, MemoryStore)):
+            yield CheckWarning(
+                f"{media}: OPTIONS['delivery']['mechanism'] 'x-accel-redirect' has nginx or Caddy send the files, "
+                f"which are in {media.store} and not on their disk.",
+                hint="Take 'redirect' for a bucket, or 'stream'; unless internal_url is a location that passes "
+                "requests on to where the files are, with the right to read them.",
+                id="shipfiles.W047",
+            )
+            continue
         else:
             continue
         yield Error(f"{media}: OPTIONS['delivery']['mechanism'] {what}.", hint=hint, id="shipfiles.E033")
