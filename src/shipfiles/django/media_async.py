@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -24,7 +25,10 @@ class AsyncStorage(Storage):
 
     async def aopen(self, name: str, mode: str = "rb") -> MediaFile:
         """As ``open``; the file has ``aread``, ``achunks`` and ``aclose``."""
-        return cast("MediaFile", await _aside(self.open, name, mode))
+        file = await _aside(self.open, name, mode)
+        if isinstance(file, MediaFile):
+            file.begun_during(sys.exception())
+        return cast("MediaFile", file)
 
     async def adelete(self, name: str) -> None:
         """As ``delete``."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
+import sys
 import tempfile
+import warnings
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
@@ -12,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.core.files.base import File
 
-from ..errors import KeyNotFound, Replaced
+from ..errors import KeyNotFound, Replaced, printable
+from ..regular import READ_FLAGS, open_regular
 from ..stores.store import Body, Part, Parts, Store, Stored
 from ..work import aside
 from .media_bodies import missing, remove
@@ -25,6 +29,9 @@ _LARGEST = 4 << 20
 _BLOCKS = 4
 _HELD = 1 << 20
 _MODES = frozenset({"r", "w", "a", "x"})
+_ENDS = (StopIteration, StopAsyncIteration)
+"""With these what was to be written has come to its end."""
+_log = logging.getLogger("shipfiles")
 
 
 def checked_mode(mode: str) -> tuple[str, bool, bool]:
@@ -198,19 +205,27 @@ class Reader(io.RawIOBase):
 
 
 class Spool(io.BufferedIOBase):
-    """A temporary file that is written as ``mode`` says: ``store`` is given all of it when it is closed.
+    """A temporary file that is written as ``mode`` says: ``store`` is given all of it by `keep`.
 
-    ``before`` are the bytes that are there to begin with. What is never closed is never stored.
+    ``before`` are the bytes that are there to begin with. To close it stores nothing: that is also what becomes of a
+    file that somebody loses, maybe for an error. A forked child cannot write or store what its parent has begun.
     """
 
-    def __init__(self, store: Callable[[Body], object], mode: str, before: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self, store: Callable[[Body], object], mode: str, before: Iterable[bytes] = (), *, name: str = "",
+        folder: str | None = None,
+    ) -> None:  # fmt: skip
         verb, self._both, _ = checked_mode(mode)
         self._store = store
-        descriptor, self._path = tempfile.mkstemp(prefix="shipfiles-")
+        self._name = name
+        self._size = 0
+        self._inherited = False
+        descriptor, self._path = tempfile.mkstemp(prefix="shipfiles-", dir=folder)
         self._remove = weakref.finalize(self, remove, self._path)
         with open(descriptor, "wb") as spool:
             spool.writelines(before)
         self._file = open(self._path, "a+b" if verb == "a" else "r+b")  # noqa: SIM115
+        _open_spools.add(self)
 
     def readable(self) -> bool:
         return self._both
@@ -251,39 +266,95 @@ class Spool(io.BufferedIOBase):
 
     @property
     def size(self) -> int:
-        """How many bytes have been written so far."""
-        self.flush()
-        return os.path.getsize(self._path)
+        """How many bytes have been written so far, or had been when it was closed."""
+        if not self.closed:
+            self._file.flush()
+            self._size = os.fstat(self._file.fileno()).st_size
+        return self._size
 
-    def close(self) -> None:
-        """Store what was written; not again if it is closed already."""
+    def keep(self) -> None:
+        """Store what was written, and close it; not again if it is closed already."""
         if self.closed:
             return
+        if self._inherited:
+            text = "%s: opened for writing before the process forked; only the parent can store it."
+            _log.error(text, printable(self._name))
+            self.discard()
+            return
         try:
+            self._size = self.size
             self._file.close()
-            if os.path.getsize(self._path) > _HELD:
+            if self._size > _HELD:
                 self._store(self._path)
             else:
                 with open(self._path, "rb") as whole:
                     body = whole.read()
                 self._store(body)
         finally:
+            self._file.close()
             self._remove()
 
     def discard(self) -> None:
         """Close it, and store nothing."""
-        self._file.close()
-        self._remove()
+        try:
+            self._file.close()
+        finally:
+            self._remove()
+
+    def close(self) -> None:
+        """As `discard`, and tell of it: whoever wanted the bytes would miss them."""
+        if not self.closed:
+            self.discard()
+            if not self._inherited:
+                text = f"{printable(self._name)}: opened for writing and never closed; nothing was stored."
+                _log.error(text)
+                warnings.warn(text, ResourceWarning, source=self, stacklevel=2)
+
+    def inherit(self) -> None:
+        """In a forked child: leave the file to the parent, and let what is buffered here go nowhere."""
+        self._inherited = True
+        self._remove.detach()
+        if not self.closed:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, self._file.fileno(), inheritable=False)
+            os.close(nowhere)
 
     def __del__(self) -> None:
-        # Not as other files, which close themselves: who loses it may do so for an error.
-        file = vars(self).get("_file")
-        if file is not None:
-            file.close()
+        # Not as other files, which finish what was begun: who loses it may do so for an error.
+        if "_file" in vars(self):
+            self.close()
 
     def _check_readable(self) -> None:
         if not self._both:
             raise io.UnsupportedOperation("not readable")
+
+
+_open_spools: weakref.WeakSet[Spool] = weakref.WeakSet()
+
+
+def _inherit_all() -> None:
+    for spool in list(_open_spools):
+        spool.inherit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inherit_all)
+
+
+def opened_in_place(path: str, mode: str) -> io.FileIO:
+    """The file at ``path``, open in the ``mode`` ``a``, ``a+`` or ``r+``: what is written is there at once.
+
+    Raises ``OSError``, also if it is not there.
+    """
+    verb, both, _ = checked_mode(mode)
+    flags = READ_FLAGS | (os.O_RDWR if both else os.O_WRONLY) | (os.O_APPEND if verb == "a" else 0)
+    return open_regular(path, flags, f"{verb}{'+' * both}b")
+
+
+def _buffered(behind: Reader | io.FileIO) -> io.BufferedReader | io.BufferedWriter | io.BufferedRandom:
+    if not behind.writable():
+        return io.BufferedReader(behind, _BLOCK)
+    return io.BufferedRandom(behind) if behind.readable() else io.BufferedWriter(behind)
 
 
 if TYPE_CHECKING:
@@ -304,7 +375,8 @@ class MediaFile(_File):
         self, mode: str, encoding: str | None = None, errors: str | None = None, newline: str | None = None
     ) -> None:
         self._behind = self._begin(mode)
-        self.file: Any = self._behind if isinstance(self._behind, Spool) else io.BufferedReader(self._behind, _BLOCK)
+        self.begun_during(sys.exception())
+        self.file: Any = self._behind if isinstance(self._behind, Spool) else _buffered(self._behind)
         if checked_mode(mode)[2]:
             self.file = io.TextIOWrapper(self.file, encoding or ENCODING, errors, newline)
         self.mode = mode
@@ -312,7 +384,7 @@ class MediaFile(_File):
     @property
     def size(self) -> int:
         """How many bytes there are."""
-        if isinstance(self.file, io.TextIOWrapper) and not self.file.closed:
+        if not self.closed and self._behind.writable():
             self.file.flush()
         if isinstance(self._behind, io.FileIO):
             return os.path.getsize(self.name or "") if self.closed else os.fstat(self._behind.fileno()).st_size
@@ -338,14 +410,47 @@ class MediaFile(_File):
             self.seek(0)
         return self
 
+    def begun_during(self, error: BaseException | None) -> None:
+        """Say which error was being handled when the file was opened: that is not one of writing it."""
+        # Not the error itself, which has the frame in which the file is.
+        self._begun_during = id(error)
+
+    def close(self) -> None:
+        """Store what was written, unless an error is being handled that came after the file was opened.
+
+        So also ``with`` around a `FieldFile`, and ``finally``, store no half of a file.
+        """
+        self._close(sys.exception())
+
+    def _close(self, error: BaseException | None) -> None:
+        behind = self._behind
+        if not isinstance(behind, Spool):
+            super().close()
+        elif behind.closed:
+            return
+        elif error is None or id(error) == self._begun_during or isinstance(error, _ENDS):
+            self._keep(behind)
+        else:
+            text = "%s: closed because of %s; nothing was stored."
+            _log.warning(text, printable(self.name or ""), type(error).__name__)
+            behind.discard()
+
+    def _keep(self, spool: Spool) -> None:
+        try:
+            self.file.flush()
+        except BaseException:
+            spool.discard()
+            raise
+        spool.keep()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # Half of what was to be written is nothing that anybody wants.
-        if kind is not None and isinstance(self._behind, Spool):
+        if isinstance(self._behind, Spool) and kind is not None:
             self._behind.discard()
         else:
-            self.close()
+            self._close(None)
 
     async def aread(self, size: int = -1) -> Any:
         """As ``read``, without blocking the loop."""
@@ -359,7 +464,7 @@ class MediaFile(_File):
 
     async def aclose(self) -> None:
         """As ``close``, without blocking the loop: what was written is stored now."""
-        await aside(self.close, to_its_end=True)
+        await aside(self._close, sys.exception(), to_its_end=True)
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ import io
 import os
 import posixpath
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ from .media_alias import Deconstructed, deconstructed
 from .media_async import AsyncStorage
 from .media_bodies import as_django, digest_of, head_of, media_body, missing, remove, share_group, size_of
 from .media_conf import PlacedMedia, link_keys, media_config, media_store
-from .media_files import MediaFile, Reader, Spool, checked_mode
+from .media_files import MediaFile, Reader, Spool, checked_mode, opened_in_place, part_of
 from .media_kinds import MediaKind
 from .media_urls import granted, saved_only
 
@@ -378,23 +378,58 @@ class MediaStorage(AsyncStorage):
                     return open_regular(self.path(name))
                 with self._as_django(key):
                     return Reader(self.store, key)
-            with self._as_django(key):
-                if verb == "x" and self.store.head(key) is not None:
-                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-                before: Iterable[bytes] = ()
-                if verb in ("r", "a"):
-                    before = self.store.read(key) if verb == "r" else _if_there(self.store, key)
-
-                def store(body: Body) -> None:
-                    self._admit(key, body)
-                    try:
-                        self._send(key, body, "create" if verb == "x" else "overwrite")
-                    except KeyExists as error:
-                        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from error
-
-                return Spool(store, mode, before)
+            if verb in ("r", "a") and self._is_local and self._refuses_nothing:
+                return self._in_place(key, mode)
+            return self._spool(key, name, mode)
 
         return MediaFile(begin, self.path(name) if self._is_local else name, mode)
+
+    @property
+    def _refuses_nothing(self) -> bool:
+        """Whether no option wants to see what is stored before it is."""
+        safety = self.config.safety
+        return not (self._hooks or safety.extensions or safety.check_content or safety.max_size is not None)
+
+    def _in_place(self, key: str, mode: str) -> io.FileIO:
+        """The file under ``key`` on this disk, open to be changed as Django's storage changes it: others see it, and
+        several that append do not lose what the others do.
+        """
+        path = self.path(key)
+        if checked_mode(mode)[0] == "a" and not os.path.lexists(path):
+            with suppress(KeyExists):
+                self._send(key, b"", "create")
+        return opened_in_place(path, mode)
+
+    def _spool(self, key: str, name: str, mode: str) -> Spool:
+        """What is stored under ``key`` when it is closed, unless what it begins with has changed by then."""
+        verb = checked_mode(mode)[0]
+        taken = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
+        before: Iterable[bytes] = ()
+        version = ""
+        with self._as_django(key):
+            if verb == "x" and self.store.head(key) is not None:
+                raise taken
+            if verb in ("r", "a"):
+                try:
+                    part = part_of(self.store, key, 0, None)
+                    before, version = part.body, part.version
+                except KeyNotFound:
+                    if verb == "r":
+                        raise
+
+        def store(body: Body) -> None:
+            self._admit(key, body)
+            if version:
+                with self._as_django(key):
+                    part_of(self.store, key, 0, 0, version)
+            try:
+                fresh = verb == "x" or (verb == "a" and not version)
+                self._send(key, body, "create" if fresh else "overwrite", passing=isinstance(body, str))
+            except KeyExists as error:
+                raise taken from error
+
+        with self._as_django(key):
+            return Spool(store, mode, before, name=name, folder=settings.FILE_UPLOAD_TEMP_DIR)
 
     def delete(self, name: str) -> None:
         """Remove ``name``; nothing happens if it is not there. An empty folder on this disk is removed, too."""
@@ -568,14 +603,6 @@ class MediaStorage(AsyncStorage):
 def _check_length(name: str, max_length: int | None) -> None:
     if max_length and len(name) > max_length:
         raise ValueError(f"it is longer than {max_length} characters")
-
-
-def _if_there(store: Store, key: str) -> Iterator[bytes]:
-    """The bytes under ``key``, none if there is nothing."""
-    try:
-        yield from store.read(key)
-    except KeyNotFound:
-        return
 
 
 def _is_ours(name: str, top: bool) -> bool:
