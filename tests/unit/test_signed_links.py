@@ -187,6 +187,11 @@ def test_rounding() -> None:
     assert grant(hour, 9100, expire=400, disposition="inline", content_type="a/b") == Grant(
         9100 + 100 + 400, 9100, "GET", "inline", "a/b"
     )
+    # Who says how long a URL shall work gets no half hour for a minute.
+    half = SignedConfig(rounding=timedelta(minutes=30))
+    assert grant(half, 9000) == Grant(9000 + 1800 + 3600, 9000)
+    assert grant(half, 9100, expire=60) == Grant(9090 + 15 + 60, 9090)
+    assert grant(half, 9100, expire=36_000) == Grant(9000 + 1800 + 36_000, 9000)
     for never in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ConfigError):
             grant(hour, 9000, expire=never)

@@ -33,13 +33,15 @@ def grant(
 ) -> Grant:
     """What a URL that is made ``now`` allows, for at least ``expire`` seconds; by default, as ``config`` says.
 
-    It is rounded to less than ``config`` says where it would work for more than `LONGEST` otherwise, and to one second
-    at least. Raises `ConfigError` for a time that is none.
+    It is rounded to less than ``config`` says where ``expire`` is less than four times as long, or where it would work
+    for more than `LONGEST` otherwise, and to one second at least. Raises `ConfigError` for a time that is none.
     """
     seconds = config.expires.total_seconds() if expire is None else expire
     if not 0 < seconds < math.inf:
         raise ConfigError(f"A signed URL must work for some time, not for {seconds} seconds.")
     rounding = seconds / 4 if config.rounding is None else config.rounding.total_seconds()
+    if expire is not None:
+        rounding = min(rounding, seconds / 4)  # else a minute could become half an hour
     lasts = math.ceil(seconds)
     if lasts <= LONGEST:
         # Nothing is left to round with at the very end, where a URL that was made late in a second works less long.
