@@ -251,6 +251,13 @@ def test_a_static_app_needs_no_middleware(
     assert given == ([] if found else ["shipfiles.I014"])
 
 
+def test_settings_without_urls(project: Path) -> None:
+    # As those of a worker that answers no requests.
+    with override_settings(MIDDLEWARE=[SECURITY]):
+        del settings.ROOT_URLCONF
+        assert ids(deploy=True) == {"shipfiles.I014"}
+
+
 def test_names_that_two_folders_claim(project: Path, write) -> None:
     write({"a.css": "1", "same.css": "1"})
     (project / "other").mkdir()

@@ -18,7 +18,7 @@ def _modules() -> set[str]:
     """WSGI_APPLICATION's module, and those that ``startproject`` makes beside it or beside the root URLconf."""
     named = [getattr(settings, name, None) for name in ("WSGI_APPLICATION", "ASGI_APPLICATION")]
     modules = {name.rpartition(".")[0] for name in named if isinstance(name, str)}
-    neighbours = [*modules, str(settings.ROOT_URLCONF)]
+    neighbours = [*modules, str(getattr(settings, "ROOT_URLCONF", ""))]
     modules |= {f"{name.rpartition('.')[0]}.{entry}".lstrip(".") for name in neighbours for entry in ("wsgi", "asgi")}
     return modules - {""}
 
