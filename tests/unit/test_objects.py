@@ -337,6 +337,17 @@ def test_the_names_in_a_folder_cost_one_request(bucket: Bucket, store: Store) ->
     assert store_of(bucket.url, "").folder("") == (["site", "site-two", "sites"], [])  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("name", ["a\tb", ".", "..", "x/../y", "\x7fy", "/y"])
+def test_an_object_that_the_client_cannot_name_is_named_to_people(bucket: Bucket, store: Store, name: str) -> None:
+    assert isinstance(store, Folders)
+    store.put("a/b", b"")
+    bucket._keep(f"site/a/{name}", b"", {})
+    with pytest.raises(StoreError, match=r"holds an object named .*site/a/.*: remove it, or use another location"):
+        list(store.list())
+    del bucket.objects[f"site/a/{name}"]
+    assert store.folder("a/") == ([], ["b"])
+
+
 def test_what_a_console_makes_for_an_empty_folder(bucket: Bucket, store: Store) -> None:
     assert isinstance(store, Folders)
     store.put("a/b", b"")

@@ -22,7 +22,7 @@ from .object_faults import OtherVersion
 from .object_fields import STORAGE_CLASS, canonical, marked, tokens_of, without_token
 from .object_reading import Opened
 from .objects import ObjectStore, checked_chunks, new_token
-from .store import Body, Listing, PutMode, Stored, check_folder, check_key
+from .store import Body, Listing, PutMode, Stored, check_folder, check_key, is_key
 
 _TRIES = 10
 _LISTED = "items(name,size,timeCreated),nextPageToken"
@@ -99,9 +99,9 @@ class GoogleStore(ObjectStore):
         for blobs, below in self._pages(prefix, _NAMED, delimiter="/"):
             folders.update(name[at:].removesuffix("/") for name in below)
             names.update(blob.name[at:] for blob in blobs if not blob.name.endswith("/") or blob.size)
-        for key in folders | names:
-            self._check(key, prefix, key)
-        return sorted(key[len(prefix) :] for key in folders), sorted(key[len(prefix) :] for key in names)
+        # What has a name that no key can have is another's, which nobody could ask for by these names.
+        found = [sorted(key[len(prefix) :] for key in keys if is_key(key)) for keys in (folders, names)]
+        return found[0], found[1]
 
     def _check(self, key: str, prefix: str, name: str) -> None:
         """Raise `StoreError` unless ``key``, which was listed, is one; it is that of the object ``name``."""

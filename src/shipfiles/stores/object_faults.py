@@ -17,7 +17,7 @@ _KIND = re.compile(r"\bkind: (Timeout|Connect|Decode|Request|Interrupted)\b")
 _ROLES = re.compile(
     r"//(?:169\.254\.|sts\.[\w.-]*amazonaws\.|[^/\s]+/(?:latest/(?:api/token|meta-data/iam)|metadata/identity/oauth2))"
 )
-_BAD_NAME = re.compile(r'Path "(?P<name>[^"\n]{1,1024})" contained')
+_BAD_NAME = re.compile(r'Path "(?P<name>[^"\n]{1,1024})"(?: contained|: Encountered)')
 
 _NO_CONTAINER = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})
 _DENIED = frozenset({

@@ -322,9 +322,14 @@ def hurried(store: Store) -> Store:
     return store.hurried() if isinstance(store, Hurries) else store
 
 
+def is_key(key: str) -> bool:
+    """Whether ``key`` has the form of one."""
+    return "\0" not in key and not any(part in ("", ".", "..") for part in key.split("/"))
+
+
 def check_key(key: str) -> None:
     """Raise `StoreError` unless ``key`` has the form of one."""
-    if not key or "\0" in key or any(part in ("", ".", "..") for part in key.split("/")):
+    if not is_key(key):
         raise StoreError(key, "not a key: it has an empty part, '.', '..' or a NUL")
 
 
