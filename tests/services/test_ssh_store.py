@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import asyncssh
 import pytest
 
 from shipfiles.digest import digest_bytes
-from shipfiles.errors import NoAnswer, OtherBytes, StoreError
+from shipfiles.errors import NoAnswer, OtherBytes, Replaced, StoreError
 from shipfiles.events import Event, Retried
 from shipfiles.release.pace import in_pace
 from shipfiles.stores import ssh_swap
@@ -164,7 +165,52 @@ def test_unfinished_files_are_not_listed_and_swept_when_old(server: SshServer, s
     assert [age for age, path in names.items() if path.exists()] == [60]
 
 
+def test_puts_beside_deletes_that_empty_the_folder(store: SshStore) -> None:
+    def work(name: str) -> None:
+        for number in range(100):
+            key = f"2026/11/{name}"
+            store.put(key, b"%d" % number, mode="create")
+            assert b"".join(store.read(key)) == b"%d" % number
+            store.delete([key])
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(work, name) for name in "abcdef"]:
+            done.result()
+
+
+def test_a_folder_outlives_what_was_swept_from_it(server: SshServer, store: SshStore, root: Path) -> None:
+    store.put("a/b", b"")
+    path = root / "static" / "a" / "c" / ".shipfiles-1-0"
+    path.parent.mkdir()
+    path.write_bytes(b"half")
+    for there in (path.parent, path):
+        server.own(there)
+    os.utime(path, (1, 1))
+    assert store.sweep() == 1
+    assert [*path.parent.iterdir()] == []
+
+
 # Parts
+
+
+def test_a_file_that_is_replaced_within_a_second_is_another_version(
+    server: SshServer, store: SshStore, root: Path
+) -> None:
+    path = root / "static" / "a"
+
+    def put(body: bytes) -> None:
+        store.put("a", body)
+        os.utime(path, (1_700_000_000, 1_700_000_000))  # one second, and one size
+
+    put(b"1" * 100_000)
+    part = store.read_part("a", 0, 10)
+    assert b"".join(part.body) == b"1" * 10
+    same = [(0, 10), (0, None), (50_000, 50_010), (5_000, None), (99_999, 200_000), (200_000, 200_001), (3, 3)]
+    assert {store.read_part("a", start, stop, version=part.version).version for start, stop in same} == {part.version}
+    put(b"2" * 100_000)
+    for start, stop in same:
+        with pytest.raises(Replaced):
+            store.read_part("a", start, stop, version=part.version)
 
 
 def test_any_part_and_folder(store: SshStore) -> None:
@@ -361,9 +407,9 @@ def test_a_connection_that_breaks_again_and_again(store: SshStore, root: Path) -
         assert (root / "static" / str(number)).read_bytes() == b"%d" % number
         if done % 50 == 0 and (line := store._connection.line):
             line.drop()
-    assert done == 300
+    assert done == 150
     assert all(isinstance(event, Retried) and "connection to the server broke" in event.why for event in told)
-    assert sum(1 for _ in store.list()) == 300
+    assert sum(1 for _ in store.list()) == 150
 
 
 def test_a_server_that_is_gone() -> None:

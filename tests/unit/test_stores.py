@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,6 +76,26 @@ class TestLocalStore(StoreContract):
         assert [s.key for s in store.list()] == ["a/b"]
         assert store.sweep() == 1
         assert not leftover.exists()
+
+    def test_a_folder_outlives_what_was_swept_from_it(self, store: LocalStore) -> None:
+        store.put("a/b", b"x")
+        folder = Path(store.path("a/c"))
+        folder.mkdir()
+        (folder / ".shipfiles-1-1").write_bytes(b"half")
+        assert store.sweep() == 1
+        assert [*folder.iterdir()] == []
+
+    def test_puts_beside_deletes_that_empty_the_folder(self, store: LocalStore) -> None:
+        def work(name: str) -> None:
+            for number in range(150):
+                key = f"a/b/{name}"
+                store.put(key, b"%d" % number, mode="create")
+                assert read_all(store, key) == b"%d" % number
+                store.delete([key])
+
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(work, name) for name in "abcd"]:
+                done.result()
 
     def test_what_people_name_alike_is_no_leftover(self, store: LocalStore) -> None:
         names = {".shipfiles-note.txt", "a/.shipfiles-keep", ".shipfiles-1-1.txt", ".shipfiles-note.0123456789ab.txt"}

@@ -24,6 +24,7 @@ from .store import Body, Listing, Part, PutMode, Stored, check_digest, check_fol
 _T = TypeVar("_T")
 
 _CHUNK = 1 << 20
+_TRIES = 10  # to make something in a folder that others remove, whenever they find it empty
 _MOST_KNOWN = 10_000  # folders, in a process that lives for long
 _LOCK_KEY = f"{RESERVED}/lock"
 _SWAP_KEY = f"{RESERVED}/swap"
@@ -347,14 +348,22 @@ class LocalStore:
 
     def sweep(self, older_than: float | None = None) -> int:
         end = math.inf if older_than is None else time.time() - older_than
-        leftovers = []
+        number = 0
         for key, entry in self._walk(""):
-            if is_temporary(entry.name):
-                with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < end:
-                        leftovers.append(key)
-        self.delete(leftovers)
-        return len(leftovers)
+            if not is_temporary(entry.name):
+                continue
+            try:
+                if entry.stat(follow_symlinks=False).st_mtime >= end:
+                    continue
+                os.unlink(entry.path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StoreError(key, f"cannot be deleted: {os_reason(error)}") from error
+            number += 1
+            # Folders stay, of which somebody may know that they are there.
+            self._changed(os.path.dirname(entry.path))
+        return number
 
     def _walk(self, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         """``(key, entry)`` of every file below ``folder``; links to folders are not followed."""
@@ -394,11 +403,17 @@ class LocalStore:
                 return make()
             except FileNotFoundError:
                 self._known_folders.clear()
-        self._make_folder(folder)
-        if len(self._known_folders) >= _MOST_KNOWN:
-            self._known_folders.clear()
-        self._known_folders.add(folder)
-        return make()
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                self._make_folder(folder)
+                if len(self._known_folders) >= _MOST_KNOWN:
+                    self._known_folders.clear()
+                self._known_folders.add(folder)
+                return make()
+            except FileNotFoundError:
+                if not left:
+                    raise
+        raise AssertionError
 
     def _make_folder(self, folder: str) -> None:
         missing: list[str] = []

@@ -20,6 +20,8 @@ CHUNK = 1 << 20
 _PIECE = 1 << 15  # every server takes packets of 34,000 bytes (draft-ietf-secsh-filexfer-02 section 3)
 _FOLDERS_AT_ONCE = 16
 _DELETES_AT_ONCE = 256
+_TRIES = 10  # to make something in a folder that others remove, whenever they find it empty
+_SAMPLE = 4096
 
 
 class Moving:
@@ -41,35 +43,41 @@ async def kind_of(line: Line, path: str) -> Any:
 
 
 async def make_folder(line: Line, way: Ssh, folder: str) -> None:
-    """Make ``folder`` and those that it is in."""
-    try:
-        await line.sftp.mkdir(folder)
-    except line.module.SFTPNoSuchFile:
-        parent = posixpath.dirname(folder)
-        if parent in ("", "/", folder):
-            raise
-        await make_folder(line, way, parent)
-        await make_folder(line, way, folder)
-    except line.module.SFTPFailure:
-        with suppress(line.module.SFTPNoSuchFile):
-            if stat.S_ISDIR((await line.sftp.stat(folder)).permissions or 0):
+    """Make ``folder`` and those that it is in; they may be gone again when it returns."""
+    errors = line.module
+    for _ in range(_TRIES):
+        try:
+            await line.sftp.mkdir(folder)
+        except errors.SFTPNoSuchFile:
+            parent = posixpath.dirname(folder)
+            if parent in ("", "/", folder):
+                raise
+            await make_folder(line, way, parent)
+        except errors.SFTPFailure:
+            try:
+                found = await line.sftp.stat(folder)
+            except errors.SFTPNoSuchFile:
+                continue  # it is gone again, or a link that leads nowhere
+            if stat.S_ISDIR(found.permissions or 0):
                 return
-        raise Unusable("a part of the path is a file, not a folder") from None
-    else:
-        if way.dir_mode is not None:
-            await line.sftp.chmod(folder, way.dir_mode)
+            break
+        else:
+            if way.dir_mode is not None:
+                with suppress(errors.SFTPNoSuchFile):
+                    await line.sftp.chmod(folder, way.dir_mode)
+            return
+    raise Unusable("a part of the path is a file, not a folder") from None
 
 
 async def in_folder(line: Line, way: Ssh, path: str, step: Callable[[], Any]) -> Any:
-    """What ``step`` gives, which makes ``path``; its folder is made if there is none."""
-    try:
-        return await step()
-    except line.module.SFTPNoSuchFile:
-        folder = posixpath.dirname(path)
-        if not folder:
-            raise
-        await make_folder(line, way, folder)
-        return await step()
+    """What ``step`` gives, which makes ``path``; its folder is made if there is none, also if it goes away again."""
+    folder = posixpath.dirname(path)
+    for _ in range(_TRIES if folder else 0):
+        try:
+            return await step()
+        except line.module.SFTPNoSuchFile:
+            await make_folder(line, way, folder)
+    return await step()
 
 
 async def open_new(line: Line, way: Ssh, path: str) -> Any:
@@ -136,9 +144,9 @@ async def move(line: Line, temporary: str, path: str, key: str, mode: PutMode, m
         ) from None
 
 
-async def open_part(line: Line, path: str, start: int, stop: int | None) -> tuple[Any, Any, bytes] | None:
-    """The file ``path``, open if there is more of it up to ``stop`` than comes with it: its attributes, and up to 1 MiB
-    from ``start`` on. ``None`` if there is none.
+async def open_part(line: Line, path: str, start: int, stop: int | None) -> tuple[Any, Any, bytes, bytes] | None:
+    """The file ``path``, open if there is more of it up to ``stop`` than comes with it: its attributes, up to 1 MiB
+    from ``start`` on, and its first 4 KiB. ``None`` if there is none.
     """
     errors = line.module
     try:
@@ -147,12 +155,14 @@ async def open_part(line: Line, path: str, start: int, stop: int | None) -> tupl
         return None
     size = CHUNK if stop is None else min(CHUNK, stop - start)
 
-    async def beginning() -> bytes:
-        data: bytes = await file.read(size, start) if size > 0 else b""
+    async def read(size: int, at: int) -> bytes:
+        data: bytes = await file.read(size, at) if size > 0 else b""
         return data
 
+    # The request for what is at the beginning, if it is another, is under way with the others.
+    has_sample = not start and size >= _SAMPLE
     try:
-        attributes, data = await in_turn(file.stat(), beginning())
+        attributes, data, sample = await in_turn(file.stat(), read(size, start), read(0 if has_sample else _SAMPLE, 0))
     except errors.SFTPFailure:
         line.later(file.close())
         found = await kind_of(line, path)
@@ -169,8 +179,8 @@ async def open_part(line: Line, path: str, start: int, stop: int | None) -> tupl
         return None
     if start + len(data) >= (attributes.size if stop is None else min(stop, attributes.size)):
         line.later(file.close())
-        return None, attributes, data
-    return file, attributes, data
+        file = None
+    return file, attributes, data, data[:_SAMPLE] if has_sample else sample
 
 
 async def read_small(line: Line, path: str, key: str) -> bytes | None:
@@ -178,7 +188,7 @@ async def read_small(line: Line, path: str, key: str) -> bytes | None:
     found = await open_part(line, path, 0, None)
     if found is None:
         return None
-    file, _, data = found
+    file, _, data, _ = found
     if file is not None:
         line.later(file.close())
         raise StoreError(key, "it is too large to be swapped")

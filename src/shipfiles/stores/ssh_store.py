@@ -26,7 +26,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from ..digest import Digest, Digester, digest_bytes
+from ..digest import Digest, Digester, digest_bytes, hex_prefix
 from ..errors import KeyNotFound, Replaced, StoreError
 from ..paths import TEMPORARY
 from . import ssh_files as files
@@ -107,16 +107,18 @@ class SshStore:
         yield from self.read_part(key).body
 
     def read_part(self, key: str, start: int = 0, stop: int | None = None, *, version: str = "") -> Part:
-        """See `Parts`. A file that is replaced by one of the same size within a second is the same version here."""
+        """See `Parts`. What SFTP tells of a file is its size and the second of its last change: a file that is replaced
+        within that second by one of the same size is the same version if the first 4 KiB are the same, too.
+        """
         path = self._path(key)
 
-        async def begin(line: Line) -> tuple[Line, tuple[Any, Any, bytes] | None]:
+        async def begin(line: Line) -> tuple[Line, tuple[Any, Any, bytes, bytes] | None]:
             return line, await files.open_part(line, path, start, stop)
 
         line, found = self._connection.ask(key, begin)
         if found is None:
             raise KeyNotFound(key)
-        file, attributes, data = found
+        file, attributes, data, sample = found
         stored = _stored(key, attributes)
 
         def read(at: int, size: int) -> bytes:
@@ -131,7 +133,7 @@ class SshStore:
 
         end = start + len(data) if file is None else stored.size if stop is None else min(stop, stored.size)
         body = Pieces(key, start, end, read, close)
-        there = f"{attributes.size} {attributes.mtime} {attributes.mtime_ns or 0}"
+        there = f"{attributes.size} {attributes.mtime} {attributes.mtime_ns or 0} {hex_prefix(digest_bytes(sample))}"
         if version and version != there:
             body.close()
             raise Replaced(key)
@@ -206,7 +208,8 @@ class SshStore:
         root, end = self._way.root, time.time() - (_LEFT_OVER if older_than is None else older_than)
         found = self._connection.ask(".", lambda line: files.files_below(line, root, "", leftovers=True))
         old = [posixpath.join(root, path) for path, attributes in found if (attributes.mtime or 0) < end]
-        self._remove(old)
+        if old:
+            self._connection.ask(".", lambda line: files.remove(line, old))
         return len(old)
 
     def _put_small(self, key: str, path: str, data: bytes, mode: PutMode, digest: Digest | None) -> int:
