@@ -281,6 +281,21 @@ def test_two_that_are_served_at_one_url(tmp_path: Path) -> None:
     assert ids(a=("MediaStorage", one), b=("MediaStorage", other)) == ["E041"]
     assert ids(a=("MediaStorage", one), b=("MediaStorage", {**other, "base_url": "/n/"})) == []
     assert ids(a=("MediaStorage", one), b=("MediaStorage", {**other, "serve": False})) == []
+    # Requests are told apart by their paths alone.
+    first, second = (
+        {**options, "base_url": f"https://{options['location'][-1]}.example/m/"} for options in (one, other)
+    )
+    assert ids(a=("MediaStorage", first), b=("MediaStorage", second)) == ["E041"]
+    assert ids(a=("MediaStorage", first), b=("MediaStorage", {**second, "serve": False})) == []
+
+
+def test_signed_urls_that_could_be_of_two(tmp_path: Path) -> None:
+    one, other = ({"location": str(tmp_path / name), "access": "signed", "base_url": "/m/"} for name in "ab")
+    assert ids(a=("MediaStorage", one), b=("MediaStorage", other)) == ["E041"]
+    assert ids(a=("MediaStorage", one), b=("MediaStorage", {**other, "access": "public"})) == ["E041"]
+    assert ids(a=("MediaStorage", one), b=("MediaStorage", {**other, "access": "private"})) == []
+    assert ids(a=("MediaStorage", one), b=("MediaStorage", {**other, "base_url": "https://b.example/m/"})) == []
+    assert ids(a=("MediaStorage", one), b=("MediaStorage", {**one, "overwrite": True})) == []
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,21 @@ def check_media_url() -> Iterator[CheckMessage]:
             )
     # What a field's storage says of serving nobody heeds.
     for one, other in itertools.combinations([media for media in found if media.alias], 2):
-        if one.config.serve and other.config.serve and _slashed(one.url) == _slashed(other.url):
+        # Which host a request names is not looked at, nor a mount point that the server takes away.
+        if one.config.serve and other.config.serve and _path(one.url) == _path(other.url):
             yield Error(
-                f"{one} and {other} are both served at {one.url!r}: a request could mean a file of either.",
+                f"{one} and {other} are both served at {_path(one.url)!r}: a request could mean a file of either.",
+                hint="Give each a base_url with a path of its own.",
+                id="shipfiles.E041",
+            )
+        elif (
+            "signed" in (one.config.access, other.config.access)
+            and one.place != other.place
+            and _slashed(one.url) == _slashed(other.url)
+        ):
+            yield Error(
+                f"The URLs of {one} and of {other} both begin with {one.url!r}, and their files are in different "
+                "places: a URL that was signed for one could mean a file of either.",
                 hint="Give each its own base_url.",
                 id="shipfiles.E041",
             )
@@ -179,6 +191,10 @@ def check_media_access() -> Iterator[CheckMessage]:
 
 def _slashed(url: str) -> str:
     return url.rstrip("/") + "/"
+
+
+def _path(url: str) -> str:
+    return _slashed(urlsplit(url).path)
 
 
 def _touch(one: str, other: str) -> bool:
