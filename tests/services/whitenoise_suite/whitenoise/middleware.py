@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from shipfiles.config import ServeConfig
-from shipfiles.django import middleware
+from shipfiles.django import middleware, responses
 from shipfiles.serve.opened import Span
 
 
@@ -13,8 +13,8 @@ class WhiteNoiseMiddleware(middleware.ShipfilesMiddleware):
     FOREVER = ServeConfig().immutable_max_age
 
 
-def WhiteNoiseFileResponse(file: Any) -> middleware._FileResponse:
+def WhiteNoiseFileResponse(file: Any) -> responses._FileResponse:
     size = os.fstat(file.fileno()).st_size
     with file:
         span = Span(os.dup(file.fileno()), 0, size, whole=True)
-    return middleware._FileResponse(span, 200, span.file)
+    return responses._FileResponse(span, 200, span.file)
