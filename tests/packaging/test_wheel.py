@@ -124,7 +124,9 @@ import shipfiles
 assert shipfiles.__file__.startswith(sys.argv[1]), shipfiles.__file__
 for module in pkgutil.walk_packages(shipfiles.__path__, "shipfiles."):
     # Only where there is what they are for: people's own tests, which need pytest, and the servers of the fast lanes.
-    if not module.name.startswith(("shipfiles.testing", "shipfiles.serve.gunicorn", "shipfiles.serve.uvicorn")):
+    if not module.name.startswith(
+        ("shipfiles.testing", "shipfiles.django.testing", "shipfiles.serve.gunicorn", "shipfiles.serve.uvicorn")
+    ):
         importlib.import_module(module.name)
         print(module.name)
 """
