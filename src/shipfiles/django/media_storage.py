@@ -42,8 +42,9 @@ from .media_alias import Deconstructed, deconstructed
 from .media_async import AsyncStorage
 from .media_bodies import as_django, digest_of, head_of, media_body, missing, remove, share_group, size_of
 from .media_conf import PlacedMedia, link_keys, media_config, media_store
-from .media_files import MediaFile, Reader, Spool, checked_mode, opened_in_place, part_of
+from .media_files import MediaFile, Reader, opened_in_place, part_of
 from .media_kinds import MediaKind
+from .media_spool import Spool, checked_mode
 from .media_urls import granted, saved_only
 
 _TRIES = 100
