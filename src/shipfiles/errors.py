@@ -27,6 +27,8 @@
         ├── KeyExists             a key that must not be overwritten is taken
         ├── Replaced              other bytes are under a key than when it was first read
         ├── Denied                who asks may not do that there
+        ├── BadCredentials        it does not know who asks
+        ├── OtherBytes            what was to be put does not hold the bytes that it was to have
         ├── NoAnswer              whether it did cannot be told; asking again may help
         │   └── Busy              it did not: it asks for fewer requests
         └── StoreErrors           several keys, in one run

@@ -146,6 +146,8 @@ def test_memory_is_new_for_each_storage() -> None:
         ({"safety": {"media_types": {".a": "svg"}}}, "OPTIONS['safety']['media_types']: 'svg' is no media type"),
         ({"safety": {"extensions": ["jpg"]}}, "OPTIONS['safety']['extensions']: 'jpg' is no extension"),
         ({"safety": {"media_types": {"jpg": "a/b"}}}, "OPTIONS['safety']['media_types']: 'jpg' is no extension"),
+        ({"names": {"prefix": "../x"}}, "OPTIONS['names']['prefix']: '../x' is no folder: the name has an empty part"),
+        ({"names": {"prefix": ".shipfiles/%Y"}}, "OPTIONS['names']['prefix']: '.shipfiles/%Y' is no folder"),
         ({"bucket_name": "b-1"}, "is an option of a store. Say which in OPTIONS['store']"),
         ({"store_options": {"limits": {}}}, "which is not given"),
         ({"store": "s3://b-1", "bucket_name": "b-2"}, "bucket_name is 'b-2' in the options and 'b-1' in"),

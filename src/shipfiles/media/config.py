@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ..errors import ConfigError
 from ..media_types import is_media_type
+from ..paths import path_fault
 
 Access = Literal["public", "signed", "private"]
 Mechanism = Literal["stream", "x-accel-redirect", "x-sendfile", "redirect"]
@@ -32,6 +33,8 @@ class NamesConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.shards <= 4:
             raise ConfigError(f"names.shards must be 0 to 4, not {self.shards}.")
+        if self.prefix and (fault := path_fault(self.prefix.strip("/"))):
+            raise ConfigError(f"names.prefix: {self.prefix!r} is no folder: {fault}.")
 
 
 @dataclass(frozen=True, slots=True)
