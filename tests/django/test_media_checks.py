@@ -298,6 +298,27 @@ def test_signed_urls_that_could_be_of_two(tmp_path: Path) -> None:
     assert ids(a=("MediaStorage", one), b=("MediaStorage", {**one, "overwrite": True})) == []
 
 
+@pytest.mark.parametrize("access", ["private", "signed"])
+def test_files_for_few_at_the_url_of_those_for_all(
+    tmp_path: Path, access: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = {"location": str(tmp_path / "a"), "serve": True}
+    kept = {"location": str(tmp_path / "b"), "access": access}
+    apart = {**kept, "base_url": "/b/"}
+    (message,) = told(a=("MediaStorage", kept), default=("MediaStorage", public))
+    assert message.id == "shipfiles.E041"
+    assert ids(a=("MediaStorage", apart), default=("MediaStorage", public)) == []
+    # Nothing of ours answers for the others then; a view may look in both places.
+    behind = {**public, "serve": False}
+    assert ids(a=("MediaStorage", {**kept, "access": "private"}), default=("MediaStorage", behind)) == []
+    (message,) = of_field(monkeypatch, MediaStorage(**kept), public)
+    assert message.id == "shipfiles.E041"
+    assert "is served at '/media/', where the storage of staticfiles.Invoice.file has" in message.msg
+    assert of_field(monkeypatch, MediaStorage(**apart), public) == []
+    # A URL of static files is none for files that are private, either.
+    assert ids(given={"STATIC_URL": "/b/"}, a=("MediaStorage", apart)) == ["E041"]
+
+
 @pytest.mark.parametrize(
     ("static", "media", "expected"),
     [
@@ -373,9 +394,11 @@ def test_a_field_whose_files_are_for_few_in_a_folder_that_is_for_all(
     (message,) = of_field(monkeypatch, Alias("default", access="private"), options)
     assert message.id == "shipfiles.E044"
     assert message.msg.startswith(
-        "The storage of staticfiles.Invoice.file, whose files are private, is in the same place"
+        "the storage of staticfiles.Invoice.file, whose files are private, is in the same place"
     )
-    (message,) = of_field(monkeypatch, MediaStorage(location=str(tmp_path / "m/in"), access="signed"), options)
+    (message,) = of_field(
+        monkeypatch, MediaStorage(location=str(tmp_path / "m/in"), base_url="/in/", access="signed"), options
+    )
     assert message.id == "shipfiles.E044"
     apart = {"location": str(tmp_path / "apart"), "base_url": "/apart/"}
     assert of_field(monkeypatch, Alias("default", access="private", serve=False, **apart), options) == []

@@ -73,7 +73,7 @@ class Media:
         return static_urls.told_url(setting)
 
     def __str__(self) -> str:
-        return f"The storage of {self.of_field}" if self.of_field else f"STORAGES['{self.alias}']"
+        return f"the storage of {self.of_field}" if self.of_field else f"STORAGES['{self.alias}']"
 
 
 def media_storages() -> Iterator[Media]:

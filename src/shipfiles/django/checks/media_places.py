@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from ...errors import ShipfilesError
 from .. import conf, static_urls
 from .entry import backend_is_ours, storage_config
-from .media_entry import media_places, media_storages
+from .media_entry import Media, media_places, media_storages
 
 
 def check_media_shared() -> Iterator[CheckMessage]:
@@ -89,9 +89,12 @@ def check_media_url() -> Iterator[CheckMessage]:
     """E041: uploads and static files below one URL, or two media storages."""
     # MEDIA_URL and STATIC_URL themselves are of E002.
     static = _url_of_static()
-    found = [media for media in media_storages() if media.url not in ("", "/") and media.config.access != "private"]
+    found = [media for media in media_storages() if media.url not in ("", "/")]
+    told: set[str] = set()
     for media in found:
-        if media.config.base_url is not None and static and _touch(media.url, static):
+        is_told = not media.alias and media.url in told
+        if media.config.base_url is not None and not is_told and static and _touch(media.url, static):
+            told.add(media.url)
             yield Error(
                 f"{media}: uploads are at {media.url!r} and static files at {static!r}: requests for one reach the "
                 "other.",
@@ -99,7 +102,8 @@ def check_media_url() -> Iterator[CheckMessage]:
                 id="shipfiles.E041",
             )
     # What a field's storage says of serving nobody heeds.
-    for one, other in itertools.combinations([media for media in found if media.alias], 2):
+    public = [media for media in found if media.config.access != "private"]
+    for one, other in itertools.combinations([media for media in public if media.alias], 2):
         # Which host a request names is not looked at, nor a mount point that the server takes away.
         if one.config.serve and other.config.serve and _path(one.url) == _path(other.url):
             yield Error(
@@ -116,6 +120,21 @@ def check_media_url() -> Iterator[CheckMessage]:
                 f"The URLs of {one} and of {other} both begin with {one.url!r}, and their files are in different "
                 "places: a URL that was signed for one could mean a file of either.",
                 hint="Give each its own base_url.",
+                id="shipfiles.E041",
+            )
+    yield from _urls_of_few(found)
+
+
+def _urls_of_few(found: list[Media]) -> Iterator[CheckMessage]:
+    """E041 for what is private, or signed and of a field, at the URL below which an alias is served."""
+    for one, other in itertools.permutations(found, 2):
+        if not one.alias or not one.config.serve or one.place == other.place or _path(one.url) != _path(other.url):
+            continue
+        if other.config.access == "private" or (other.config.access == "signed" and not other.alias):
+            yield Error(
+                f"{one} is served at {_path(one.url)!r}, where {other} has its files, which are {other.config.access}: "
+                "their URLs are answered with what is there under the same name.",
+                hint="Give each a base_url with a path of its own, and the view of the latter the path of theirs.",
                 id="shipfiles.E041",
             )
 
