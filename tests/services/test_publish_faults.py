@@ -266,7 +266,8 @@ def test_killed_after_every_request(
     sender: Sender, way: Proxy, client: Any, small: Releases, cold: bool, at_once: int
 ) -> None:
     release = small.old if cold else small.new
-    for last in range(1, 200):
+    # With many at once it is chance which request is the last that is heard.
+    for last in range(1, 200, 1 if at_once == 1 else 3):
         bucket = Bucket(client, secrets.token_hex(8))
         way.heard = way.plan = None
         if not cold:

@@ -41,7 +41,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
 
 def test_no_page_lacks_a_file(deployment: Deployment) -> None:
     seed = int(os.environ.get("SEED", "1"))
-    wanted = int(os.environ.get("PAGES", "2000"))
+    wanted = int(os.environ.get("PAGES", "1000"))
     sys.stdout.write(f"SEED={seed} PAGES={wanted}\n")
     chance = random.Random(seed)
     trees = Trees(chance)
