@@ -148,6 +148,7 @@ _NAME_TEXTS: dict[NameFault, Any] = {
     "character": _("The file's name has one of the characters < > : \" / \\ | ? *."),
     "end": _("The file's name ends with a dot or a space."),
     "reserved": _("The file's name belongs to Windows."),
+    "settings": _("The file's name is one that servers or desktops take settings from."),
     "double": _("The file's name has two endings, of which one is a program's or a page's."),
 }
 
