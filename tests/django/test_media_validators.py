@@ -6,12 +6,14 @@ import io
 import struct
 import zipfile
 import zlib
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 from django import forms
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db import models
 from django.db.migrations.writer import MigrationWriter
@@ -276,3 +278,59 @@ def test_a_storage_that_refuses_nothing_is_named() -> None:
     with override_settings(STORAGES={"default": backend}), pytest.raises(ImproperlyConfigured) as caught:
         TakenByStorage()(upload("a.png", png(1, 1)))
     assert "STORAGES['default'] is a InMemoryStorage" in str(caught.value)
+
+
+def test_the_larger_of_two_headers() -> None:
+    """A decoder goes by the second one."""
+    frame = b"," + struct.pack("<4H", 0, 0, 9000, 9000) + b"\0\2\2\x4c\1\0;"
+    screen = b"GIF89a" + struct.pack("<2H", 1, 1) + b"\x80\0\0" + bytes(6)
+    comment = b"!\xfe" + b"\xff" + b"," * 255 + b"\1;\0"
+    assert code(ImageDimensions(), upload("a.gif", screen + comment + frame)) == "too_large"
+    ImageDimensions(max_width=1)(upload("a.gif", screen + comment + b";" + frame))
+    assert code(ImageDimensions(), upload("a.gif", screen + b"?" + frame)) == "image"
+    assert code(ImageDimensions(), upload("a.gif", screen + b"!\xfe" + b"\1J" * 9000 + b"\0;")) == "image"
+    one, two = png(1, 1), png(9000, 9000)
+    assert code(ImageDimensions(), upload("a.png", one[:33] + two[8:])) == "image"
+    ImageDimensions()(upload("a.png", one + two[8:]))
+    other = jpeg(9000, 9000)
+    assert code(ImageDimensions(), upload("a.jpg", jpeg(1, 1) + other[2:])) == "image"
+    ImageDimensions()(upload("a.jpg", jpeg(1, 1) + b"\xff\xda\0\x08" + other))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".htaccess", ".HTPASSWD", ".user.ini", "Web.config", "desktop.ini", "\uff37eb.config"],
+)
+def test_names_of_settings(name: str) -> None:
+    value = upload("a", b"x")
+    value._name = name
+    assert code(FileName(), value) == "settings"
+
+
+@pytest.mark.parametrize("name", ["shell.php.gz", "shell.php.zip", "a.phtml.bz2", "page.mht.png", "a.cfm.jpg"])
+def test_packed_programs(name: str) -> None:
+    assert code(FileName(), upload(name, b"x")) == "double"
+    FileName()(upload("index.html.gz", b"x"))
+    FileName()(upload("app.js.br", b"x"))
+
+
+def closes(file: BinaryIO, name: str) -> None:
+    with io.TextIOWrapper(file, encoding="latin-1") as text:
+        assert text.readline() == "one\n"
+        assert text.read() == "two"
+
+
+def closes_again(file: BinaryIO, name: str) -> None:
+    assert file.tell() == 0
+    assert list(file) == [b"one\n", b"two"]
+    file.close()
+
+
+def test_hooks_that_close_the_file(tmp_path: Path) -> None:
+    options = {"location": str(tmp_path), "inspect": [closes, closes_again, closes]}
+    backend = {"BACKEND": "shipfiles.django.storage.MediaStorage", "OPTIONS": options}
+    with override_settings(STORAGES={"default": backend}):
+        value = upload("a.txt", b"one\ntwo")
+        TakenByStorage()(value)
+        assert storages["default"].save("a.txt", value) == "a.txt"
+    assert (tmp_path / "a.txt").read_bytes() == b"one\ntwo"

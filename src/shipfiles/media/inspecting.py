@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from ..dotted import imported
 from ..errors import ConfigError
 
 Hook = Callable[..., None]
 """Called with an open file, at its beginning, and its name; raises `UploadRefused` for what shall not be stored."""
+
+
+class _View(io.BufferedIOBase):
+    """A file for one hook: whoever closes it, or wraps it in what closes it, closes nothing for those after it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._file.read() if size is None or size < 0 else self._file.read(size)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        return self.read(size if size >= 0 else io.DEFAULT_BUFFER_SIZE)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._file.readline() if size is None else self._file.readline(size)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        # Django's files give nothing back.
+        self._file.seek(offset, whence)
+        return self._file.tell()
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def inspection_hooks(given: Sequence[str | Hook]) -> tuple[Hook, ...]:
@@ -32,7 +69,7 @@ def inspect_upload(name: str, file: BinaryIO, hooks: Sequence[Hook]) -> None:
     """
     for hook in hooks:
         file.seek(0)
-        answer = cast("object", hook(file, name))
+        answer = cast("object", hook(_View(file), name))
         if answer is not None:
             raise TypeError(_returned(answer, hook))
     file.seek(0)
