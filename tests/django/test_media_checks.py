@@ -158,6 +158,21 @@ def test_serve_without_the_middleware(tmp_path: Path) -> None:
     assert ids(given={"MIDDLEWARE": []}, default=("MediaStorage", options)) == ["W034"]
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("", ["E048"]),
+        ("/", ["E048"]),
+        ("https://m.example.com/", ["E048"]),
+        ("media/", []),
+        ("https://a.example/m/", []),
+    ],
+)
+def test_serve_without_a_url(tmp_path: Path, given: str, expected: list[str]) -> None:
+    options = {"location": str(tmp_path / "m"), "serve": True}
+    assert ids(given={"MEDIA_URL": given}, default=("MediaStorage", options)) == expected
+
+
 def test_private_files_that_no_view_gives_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"location": str(tmp_path / "m"), "access": "private", "shared": True}
     assert ids(deploy=True, default=("MediaStorage", options)) == ["I035"]

@@ -73,7 +73,8 @@ _OF_STATUS = {
     "301": _MEANINGS["PermanentRedirect"],
     "307": _MEANINGS["PermanentRedirect"],
     "401": "access denied: the store does not accept these credentials",
-    "403": "access denied. Where one may not list, a store says so of a key that is not there, too",
+    "403": "access denied: by wrong credentials, or to what they may not do. Where one may not list, a store says so "
+    "of a key that is not there, too",
     "404": "the store does not find it",
     "408": "the store has waited too long for the body",
     "413": "it is larger than the store takes",

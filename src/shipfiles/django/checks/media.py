@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info
@@ -117,8 +118,15 @@ def check_media_delivery() -> Iterator[CheckMessage]:
 
 
 def check_media_served() -> Iterator[CheckMessage]:
-    """W034: uploads that shall be served, where nothing serves them."""
+    """W034, E048: uploads that shall be served, where nothing serves them, or at no URL of their own."""
     serving = [media for media in media_of_settings() if media.config.serve]
+    for media in serving:
+        if urlsplit(media.url).path in ("", "/"):
+            yield Error(
+                f"{media}: OPTIONS['serve'] needs MEDIA_URL or OPTIONS['base_url'] with a path of its own.",
+                hint="For example MEDIA_URL = '/media/': below it all addresses are those of uploads.",
+                id="shipfiles.E048",
+            )
     if serving and MIDDLEWARE not in (settings.MIDDLEWARE or []) and not has_static_app():
         yield CheckWarning(
             f"{', '.join(map(str, serving))}: OPTIONS['serve'] is set, but '{MIDDLEWARE}' is not in MIDDLEWARE, and no "
