@@ -6,20 +6,25 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.db import models
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 
+from shipfiles.django.storage import Alias, MediaStorage
 from shipfiles.django.tables import uploads
 from shipfiles.media import delivery
 from shipfiles.media.config import MediaConfig
@@ -106,6 +111,62 @@ def test_only_what_is_public_is_for_everybody(folder: Path) -> None:
         assert body(client.get(f"/media/{name}")) != b"secret"
     for name in ("", "closed", "closed/", ".", ".git/"):
         assert b"secret" not in body(client.get(f"/media/{name}")).replace(b"secret.txt", b"")
+
+
+def wrong(**_options: Any) -> Any:
+    raise OSError("this process has no such server")
+
+
+def of_function(**options: Any) -> MediaStorage:
+    return MediaStorage(**options)
+
+
+def test_storages_that_this_process_cannot_make_break_no_request(folder: Path) -> None:
+    """As Django: what is wrong with an alias is told to who uses it."""
+    others = {
+        "absent": {"BACKEND": "a_package_that_is_not_here.Storage"},
+        "half": {"BACKEND": "shipfiles.django.storage.NoSuchStorage"},
+        "wrong": {"BACKEND": f"{__name__}.wrong"},
+        "bucket": {"BACKEND": "shipfiles.django.storage.S3MediaStorage", "OPTIONS": {}},
+        "factory": {
+            "BACKEND": f"{__name__}.of_function",
+            "OPTIONS": {"location": str(folder / "factory"), "access": "private"},
+        },
+    }
+    with override_settings(STORAGES={**settings.STORAGES, **others}):
+        for alias in ("default", "factory"):
+            storages[alias].save("a.txt", ContentFile("bytes"))
+        assert body(Client().get("/media/a.txt")) == b"bytes"
+        assert body(Client().get("/media/factory/a.txt")) == b"the view of factory/a.txt"
+
+
+def test_a_storage_that_only_a_model_has_keeps_its_files(folder: Path) -> None:
+    with isolated_model() as register:
+
+        class Paper(models.Model):
+            private = models.FileField(storage=lambda: MediaStorage(location=str(folder / "papers"), access="private"))
+            lazy = models.FileField(storage=Alias("quiet", location=str(folder / "lazy"), access="signed"))
+
+            class Meta:
+                app_label = "staticfiles"  # one that is installed
+
+        register(Paper)
+        client = Client()
+        for field, name in (("private", "papers/a.txt"), ("lazy", "lazy/a.txt")):
+            storage = Paper._meta.get_field(field).storage
+            storage.save("a.txt", ContentFile("secret"))
+            assert body(client.get(f"/media/{name}")) == f"the view of {name}".encode()
+
+
+@contextmanager
+def isolated_model() -> Iterator[Callable[[type[models.Model]], None]]:
+    made: list[type[models.Model]] = []
+    try:
+        yield made.append
+    finally:
+        for model in made:
+            del apps.all_models[model._meta.app_label][model._meta.model_name]
+        apps.clear_cache()
 
 
 def test_signed_ones_are_for_who_has_a_link(folder: Path) -> None:

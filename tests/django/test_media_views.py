@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.http import HttpRequest, HttpResponse
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path
 
 from shipfiles.django import views
@@ -197,6 +198,34 @@ def test_what_is_no_answer_opens_nothing(files: MediaStorage) -> None:
         Client().get("/wrong/a/photo.jpg")
     with pytest.raises(TypeError, match=r"must say True or False.*coroutine"):
         Client().get("/forgotten/a/photo.jpg")
+
+
+@pytest.mark.parametrize("mechanism", ["stream", "x-accel-redirect", "x-sendfile"])
+def test_a_folder_of_another_storage_is_not_in_it(tmp_path: Path, mechanism: str) -> None:
+    """What a view asks about a name is asked of the files of its own storage."""
+    inner = tmp_path / "payroll"
+    with project(location=str(tmp_path), delivery={"mechanism": mechanism}):
+        given = settings.STORAGES
+        others = {
+            "payroll": {"BACKEND": STORAGE, "OPTIONS": {"access": "private", "location": str(inner)}},
+            "photos": {"BACKEND": STORAGE, "OPTIONS": {"access": "public", "location": str(tmp_path / "photos")}},
+            "links": {"BACKEND": STORAGE, "OPTIONS": {"access": "signed", "location": str(tmp_path)}},
+        }
+        with override_settings(STORAGES={**given, **others}):
+            for alias in ("default", "payroll", "photos"):
+                storages[alias].save("a.txt", ContentFile("bytes"))
+            client = Client()
+            assert client.get("/media/a.txt", headers=ME).status_code == 200
+            assert client.get("/media/photos/a.txt", headers=ME).status_code == 200
+            assert client.get("/soon/payroll/a.txt", headers=ME).status_code == 404
+            assert client.get("/media/payroll/a.txt", headers=ME).status_code == 404
+            # With a link that is good, too.
+            links = storages["links"]
+            assert isinstance(links, MediaStorage)
+            for name, status in (("a.txt", 200), ("payroll/a.txt", 404)):
+                query = urlsplit(links.url(name)).query
+                response = views.signed("links")(RequestFactory().get(f"/media/{name}?{query}"), name)
+                assert response.status_code == status
 
 
 def test_another_storage_is_named(files: MediaStorage) -> None:

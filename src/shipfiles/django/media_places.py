@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote, urljoin, urlsplit
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.core.files.storage import Storage, storages
 from django.utils.encoding import filepath_to_uri
-from django.utils.module_loading import import_string
 
 from ..errors import KeyNotFound
 from ..media.delivery import Place
@@ -19,6 +15,7 @@ from ..media.serving import place_at, respond_media
 from ..serve.respond import Request
 from ..serve.streamed import Delivery
 from ..stores.local import LocalStore
+from .media_all import closed_folders
 from .media_storage import MediaStorage
 from .static_urls import forced_script_name, url_setting
 
@@ -48,24 +45,7 @@ def served(aliases: Iterable[str]) -> Served | None:
     """Those of ``aliases`` that are media storages whose options ask for it. Raises ``ImproperlyConfigured``."""
     found = [(alias, storage) for alias in aliases if isinstance(storage := storages[alias], MediaStorage)]
     places = [place(storage, _prefix(alias, storage)) for alias, storage in found if storage.config.serve]
-    closed = _closed() if any(asked.config.access == "public" for asked in places) else ()
-    return Served([replace(asked, closed=closed) for asked in places]) if places else None
-
-
-def _closed() -> tuple[str, ...]:
-    """The folders on this machine of which not everybody may see everything.
-
-    One may be in a folder that is public: MEDIA_ROOT, as a rule.
-    """
-    folders = []
-    for alias, given in cast("Mapping[str, Mapping[str, Any]]", settings.STORAGES).items():
-        backend = given.get("BACKEND", "")
-        # Others are not made here: that may need what this process lacks.
-        if isinstance(backend, str) and issubclass(import_string(backend), MediaStorage):
-            storage = cast("MediaStorage", storages[alias])
-            if storage.config.access != "public" and isinstance(storage.store, LocalStore):
-                folders.append(storage.store.root)
-    return tuple(folders)
+    return Served(places) if places else None
 
 
 def place(storage: MediaStorage, prefix: str = "") -> Place:
@@ -79,7 +59,8 @@ def place(storage: MediaStorage, prefix: str = "") -> Place:
 
     base_url = storage.base_url or "/"
     return Place(
-        storage.store, storage.config, key, prefix, lambda name: _link_path(base_url, name), lambda: storage.link_keys
+        storage.store, storage.config, key, prefix, lambda name: _link_path(base_url, name), lambda: storage.link_keys,
+        closed_folders() if isinstance(storage.store, LocalStore) else (),
     )  # fmt: skip
 
 
