@@ -77,7 +77,9 @@ class SigningStore(MemoryStore):
     """A store that browsers can ask."""
 
     def signed_url(self, key: str, grant: Grant) -> str:
-        return f"https://bucket.example/{key}?until={grant.expires}&as={grant.content_disposition}"
+        return (
+            f"https://bucket.example/{key}?until={grant.expires}&method={grant.method}&as={grant.content_disposition}"
+        )
 
 
 def project(**options: Any) -> override_settings:
@@ -356,6 +358,9 @@ def test_browsers_are_sent_to_a_signed_url() -> None:
         assert int(lasts) >= 3600 - 2
         page = Client().get("/media/page.html", headers=ME)
         assert page["Location"].endswith('&as=attachment; filename="page.html"')
+        for method in ("get", "head"):
+            location = getattr(Client(), method)("/media/a/photo.jpg", headers=ME)["Location"]
+            assert f"&method={method.upper()}&" in location
         assert Client().get("/media/a/photo.jpg").status_code == 404
 
 

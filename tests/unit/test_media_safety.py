@@ -171,6 +171,11 @@ def test_a_given_type_is_active_only_in_an_attachment() -> None:
     for disposition in ("", "inline"):
         with pytest.raises(ValueError, match="text/html"):
             checked_type("text/html", disposition, PLAIN)
+    # Fetch section 3.5, nosniff: a type of script is run from <script>, whatever the disposition.
+    for armed in ("text/javascript", "Application/JavaScript ; charset=utf-8", "text/css", "application/wasm"):
+        with pytest.raises(ValueError, match="cannot be delivered as"):
+            checked_type(armed, "attachment", PLAIN)
+    assert checked_type("text/css", "attachment", SafetyConfig(inline=("text/css",))) == "text/css"
     for wrong in ("", "html", "text/html\r\nX: y", "*/*", "text/plain, text/html"):
         with pytest.raises(ValueError, match=r"no media type|inline"):
             checked_type(wrong, "", PLAIN)

@@ -65,7 +65,11 @@ def _redirected(store: Store, config: MediaConfig, name: str, key: str, method: 
     now = time.time()
     # What we would not show in the site's origin the bucket shall not show either, whatever the object says of itself.
     disposition = dict(headers_of(config, name, b"", wanted)).get("Content-Disposition", "")
-    grant = grant_now(config.signed, now, disposition=disposition, content_type=wanted.content_type)
+    # A URL that is signed for GET is none for HEAD in a bucket, which signs the method.
+    grant = grant_now(
+        config.signed, now, method="HEAD" if method == "HEAD" else "GET",
+        disposition=disposition, content_type=wanted.content_type,
+    )  # fmt: skip
     # A browser that keeps the redirect follows it as long as the URL works, and no longer.
     lasts = max(grant.expires - int(now) - 1, 0)
     headers = [

@@ -133,10 +133,18 @@ def checked_disposition(disposition: str, media_type: str, config: SafetyConfig)
 def checked_type(given: str, disposition: str, config: SafetyConfig) -> str:
     """``given`` as the Content-Type of an answer that has the Content-Disposition ``disposition``, empty for none.
 
-    Raises ``ValueError`` if it is none, or names an active type for an answer that is no attachment.
+    Raises ``ValueError`` if it is none, names an active type for an answer that is no attachment, or a type
+    that pages run as script or style sheet, unless the options allow it.
     """
     if not is_media_type(given):
         raise ValueError(f"{given!r} is no media type.")
+    essence = _essence(given)
+    if essence in _DISARMED and essence not in _allowed(config):
+        # A page that has the file as its script or style sheet heeds no Content-Disposition.
+        raise ValueError(
+            f"A file cannot be delivered as {essence}, not even to be saved: a page could run it with the rights of "
+            "the site. OPTIONS['safety']['inline'] lists the types that may."
+        )
     checked_disposition(disposition or "inline", given, config)
     return given
 
