@@ -113,6 +113,26 @@ def test_only_what_is_public_is_for_everybody(folder: Path) -> None:
         assert b"secret" not in body(client.get(f"/media/{name}")).replace(b"secret.txt", b"")
 
 
+def test_a_name_without_end_costs_the_disk_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storages["default"].save("a.txt", ContentFile("bytes"))
+    asked: list[object] = []
+    lstat = os.lstat
+
+    def counted(*args: Any, **more: Any) -> os.stat_result:
+        asked.append(args)
+        return lstat(*args, **more)
+
+    monkeypatch.setattr(os, "lstat", counted)
+    place = Place(LocalStore(str(folder)), MediaConfig(), str)
+    least = []
+    for name in ("b", "b/" * 2000 + "b", "b/" * 31_000 + "b"):
+        asked.clear()
+        assert deliver(place, name, Request("GET", f"/media/{name}", lambda _field: None)) is None
+        least.append(len(asked))
+    assert least[1] <= least[0]
+    assert least[2] == 0
+
+
 def wrong(**_options: Any) -> Any:
     raise OSError("this process has no such server")
 

@@ -40,6 +40,8 @@ _TEXTS = {
 # A file that was written so lately may be written again within one grain of the disk's clock. Seconds.
 _SETTLED = 2.0
 _HEAD = 4096
+# Characters. Linux takes paths of 4096 bytes at most (limits.h, PATH_MAX), S3 and Google keys of 1024 bytes.
+_LONGEST = 4096
 # RFC 9111 section 5.2.2; the form of "private" with field names says less than it seems.
 _SHARED = frozenset({"private", "public", "s-maxage"})
 _TRIES = 3
@@ -136,7 +138,8 @@ def refused(status: int, method: str) -> Delivery:
 
 
 def key_of(place: Place, name: str) -> str | None:
-    if path_fault(name):
+    # Before anything looks at its parts: no file has such a name, and an event loop waits meanwhile.
+    if len(name) > _LONGEST or path_fault(name):
         return None
     try:
         return place.key(name)

@@ -42,7 +42,8 @@ def status_inside(root: str, path: str, closed: Sequence[str] = ()) -> os.stat_r
 
 def _real_inside(root: str, path: str, closed: Sequence[str]) -> str | None:
     try:
-        real, folder = os.path.realpath(path), _real_folder(root)
+        # Strict, it ends at the first part that is not there, instead of asking for thousands behind it.
+        real, folder = os.path.realpath(path, strict=True), _real_folder(root)
         is_inside = real.startswith(folder)
         for other in map(_real_folder, closed):
             if other != folder and other.startswith(folder) and real.startswith(other):
