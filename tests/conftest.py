@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,30 @@ settings.load_profile("unhurried")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What the contract of stores takes for enough; the races of uploads go through the same stores.
+os.environ.setdefault("SHIPFILES_RACES", "1")
+
 Write = Callable[[dict[str, str | bytes]], Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--sample N``: of the cases of one test one in N, the first among them, and every test that has no cases."""
+    parser.addoption("--sample", type=int, default=1, metavar="N", help="run one in N of the cases of each test")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what ``--sample`` does not ask for, the same in every process."""
+    one_in = config.getoption("--sample")
+    seen: Counter[str] = Counter()
+    kept, left = [], []
+    for item in sorted(items, key=lambda item: item.nodeid):
+        test = item.nodeid.partition("[")[0]
+        (left if "[" in item.nodeid and seen[test] % one_in else kept).append(item)
+        seen[test] += 1
+    if left:
+        config.hook.pytest_deselected(items=left)
+        chosen = set(kept)
+        items[:] = [item for item in items if item in chosen]
 
 
 @pytest.fixture(autouse=True)

@@ -206,7 +206,7 @@ def test_the_options_reach_the_headers(site: Site) -> None:
 def test_what_a_static_app_needs(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*args: object) -> None: ...
 
-    for name in ("_provider", "_script_name", "_passed_over", "_root"):
+    for name in ("_provider", "_script_name", "_passed_over", "_root", "_uploads"):
         monkeypatch.setattr(default, name, None)
     for app in (wsgi.StaticApp, asgi.StaticApp):
         with pytest.raises(ConfigError, match=r"get_wsgi_application.*INSTALLED_APPS.*root="):
