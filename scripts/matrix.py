@@ -2,10 +2,10 @@
 
     python scripts/matrix.py [pytest's arguments]
 
-The first Python runs all of them, with its newest Django; the last does, too, but without those of the rewriters, whose
-corpora take minutes, and of tests with many cases one case in four; so do the pairs with the others run those that have
-to do with Django. What a plain scripts/test runs is
-left to it. Ends with a table of what was run and what could not be; exits with 1 if a run failed.
+The first Python runs all of them, with its newest Django; the last does, too, but without those of the rewriters,
+whose corpora take minutes, and of tests with many cases one case in eight; so do the pairs with the others, those
+that have to do with Django. What a plain scripts/test runs is left to it. Ends with a table of what was run and what
+could not be; exits with 1 if a run failed.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ DJANGOS = {"5.2": "3.11", "6.0": "3.12", "6.1": "3.12"}
 WITH_DJANGO = (
     *(f"tests/{folder}" for folder in ("django", "conformance", "demo", "packaging")),
     *(f"tests/unit/test_{name}.py" for name in ("serve_shells", "serve_releases", "proof_templates", "proof_code")),
-    "--sample=4",
+    "--sample=8",
 )
 """What may differ from one Django to another; the rest does not import it."""
-ALL_BUT_CORPORA = ("--ignore-glob=*/tests/unit/test_rewrite_*.py", "--sample=4")
+ALL_BUT_CORPORA = ("--ignore-glob=*/tests/unit/test_rewrite_*.py", "--sample=8")
 """What is run where another Python has run all: all tests, of those with many cases some."""
 
 

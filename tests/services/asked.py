@@ -89,9 +89,10 @@ Plan = Callable[[Asked], Fault | None]
 
 @dataclass(frozen=True)
 class Share:
-    """The plan that does something to a share of the requests.
+    """The plan that does something to a share of the requests, drawn by their numbers.
 
-    The same to the same attempt at the same thing, in whatever order they come.
+    Not by what they ask for: keys have parts at random, and a run could come that draws none. As many requests always
+    get as many faults, whichever they are.
     """
 
     faults: Mapping[Fault, float]
@@ -103,7 +104,7 @@ class Share:
     def __call__(self, asked: Asked) -> Fault | None:
         if asked.attempt > self.most:
             return None
-        drawn = random.Random(f"{self.seed} {asked.method} {asked.path} {asked.attempt}").random()
+        drawn = random.Random(f"{self.seed} {asked.number}").random()
         for fault, share in self.faults.items():
             drawn -= share
             if drawn < 0:

@@ -65,14 +65,14 @@ def test_random_moments(tmp_path: Path) -> None:
     project.succeed(*COLLECT)
     length = time.monotonic() - began
     stopped = 0
-    for version in range(1, int(os.environ.get("MOMENTS", "25")) + 1):
+    for version in range(1, int(os.environ.get("MOMENTS", "12")) + 1):
         write(project.source, version, chance)
         stopped += killed_after(project.start(*COLLECT), chance.uniform(0.1, 1.0) * length)
         if version % 5 == 0:
             check_served(root)
         else:
             check_whole(root)
-    assert stopped >= 5, "the runs were over before they were stopped"
+    assert stopped >= 2, "the runs were over before they were stopped"
     project.succeed(*COLLECT)
     assert not list(root.rglob(".shipfiles-*"))
     check_served(root)

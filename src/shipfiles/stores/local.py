@@ -24,7 +24,7 @@ from .store import Body, Listing, Part, PutMode, Stored, check_digest, check_fol
 _T = TypeVar("_T")
 
 _CHUNK = 1 << 20
-_TRIES = 10  # to make something in a folder that others remove, whenever they find it empty
+_TRIES = 1000  # to make something in a folder that others remove, whenever they find it empty; 20 µs each
 _MOST_KNOWN = 10_000  # folders, in a process that lives for long
 _LOCK_KEY = f"{RESERVED}/lock"
 _SWAP_KEY = f"{RESERVED}/swap"
@@ -424,7 +424,7 @@ class LocalStore:
             try:
                 os.mkdir(path)
             except FileExistsError:
-                if not os.path.isdir(path):
+                if _is_no_folder(path):
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
                 continue
             if self._folder_mode is not None:
@@ -478,6 +478,14 @@ class LocalStore:
 def _write_mark(descriptor: int, mark: bytes) -> None:
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, mark)
+
+
+def _is_no_folder(path: str) -> bool:
+    """Whether something else is there. Not if nothing is any more: somebody made a folder, and somebody removed it."""
+    try:
+        return not stat.S_ISDIR(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return os.path.islink(path)
 
 
 def _unreadable(key: str, error: OSError) -> StoreError:
