@@ -186,6 +186,9 @@ class ServeConfig:
     """A callable, or its dotted path, that is given the headers of a file (``wsgiref.headers.Headers``), its path on
     the disk and the path of its URL, and may change the first; called for each URL and content coding, and not again
     while the file cannot change."""
+    cache_tags: Literal["", "Cache-Tag", "Edge-Cache-Tag", "Surrogate-Key"] = ""
+    """Name of a header with tags by which a CDN can be told to forget files: ``Surrogate-Key`` (Fastly), ``Cache-Tag``
+    (Cloudflare), ``Edge-Cache-Tag`` (Akamai). Empty for none."""
     follow_current: bool = False
     """Whether a process goes over to a release that becomes current while it runs, within seconds. Else it keeps the
     release that it began with."""
@@ -316,6 +319,38 @@ class PublishConfig:
         return from_mapping(PublishConfig, mine | {n: v for n, v in given.items() if n in own}, where), rest
 
 
+@dataclass(frozen=True, slots=True)
+class PurgeConfig:
+    """OPTIONS["purge"]: which CDNs and caches are to forget what a new release, or a rollback, has changed."""
+
+    caches: object = field(default=(), repr=False)
+    """One or a list of them. Each is a dict with ``purger``, that is ``"cloudfront"``, ``"cloudflare"``, ``"fastly"``,
+    ``"varnish"`` or the dotted path of a class of your own, and what that one needs; or such an object."""
+    pages: tuple[str, ...] = ()
+    """URLs of pages that are purged with each release, since they name its files: ``/``, ``/about/``."""
+    site_url: str = ""
+    """Where the site is, ``https://www.example.com``: what URLs begin with whose settings name no host."""
+    by_tag: bool = False
+    """Whether files are purged by their tags (``serve.cache_tags``) instead of their URLs, where a cache knows tags."""
+    automatic: bool = True
+    """Whether every command that makes another release the current one purges; else only ``ship purge`` does."""
+
+    def __post_init__(self) -> None:
+        caches = tuple(self.caches) if isinstance(self.caches, (list, tuple)) else (self.caches,)
+        object.__setattr__(self, "caches", caches)
+        for i, given in enumerate(caches):
+            # What it is instead is not said: it may hold secrets.
+            if isinstance(given, Mapping) and not (isinstance(name := given.get("purger"), str) and name):
+                raise ConfigError(f"purge.caches[{i}] needs the key 'purger', such as 'cloudfront'")
+            if not isinstance(given, Mapping) and not callable(getattr(given, "purge", None)):
+                raise ConfigError(f"purge.caches[{i}] must be a dict with 'purger', or an object that purges")
+        if self.site_url and not re.fullmatch(r"https?://[^/?#\s]+/?", self.site_url):
+            raise ConfigError("purge.site_url must be a scheme and a host, such as 'https://www.example.com'")
+        for page in self.pages:
+            if not re.fullmatch(r"(?:https?://[^/?#\s]+)?/[^#\s]*", page):
+                raise ConfigError(f"purge.pages: {page!r} is neither a path that begins with a slash nor a URL")
+
+
 def _manifest_pattern_fault(pattern: str) -> str:
     """Why ``pattern`` is no key with ``{release}`` for the id; empty if it is, or if it is empty."""
     key = pattern.replace("{release}", "r")
@@ -367,6 +402,7 @@ class StaticConfig:
     cache: CacheConfig = field(default_factory=CacheConfig)
     retain: RetainConfig = field(default_factory=RetainConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
+    purge: PurgeConfig = field(default_factory=PurgeConfig)
 
     def __post_init__(self) -> None:
         if self.publish.coding and self.publish.coding not in self.compress.codings:

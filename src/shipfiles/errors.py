@@ -22,6 +22,7 @@
     │   └── ArchiveError          an archive of a release cannot be read, or holds what it must not
     ├── UploadRefused             an upload is not taken: by its name, its bytes, or who looked at it
     ├── LinkRefused               a signed URL is not, or no longer, one that was signed here
+    ├── PurgeError                a CDN or cache in front did not forget what it was to forget
     └── StoreError                a store did not do what it was asked
         ├── KeyNotFound           it has no such key
         ├── KeyExists             a key that must not be overwritten is taken
@@ -325,6 +326,18 @@ class LinkRefused(ShipfilesError):
     def __init__(self, what: str, *, expired: bool = False) -> None:
         self.expired = expired
         super().__init__(what)
+
+
+class PurgeError(ShipfilesError):
+    """A CDN or cache did not forget all that it was to forget. ``purger`` is which, ``left`` the URLs or tags that it
+    may still have; none if it was to forget everything. The text holds no credentials.
+    """
+
+    def __init__(self, purger: str, what: str, left: Sequence[str] = ()) -> None:
+        self.purger = purger
+        self.what = what
+        self.left = tuple(left)
+        super().__init__(f"{printable(purger)}: {what}")
 
 
 class StoreError(ShipfilesError):

@@ -227,6 +227,13 @@ def media_type(path: str, extra: Mapping[str, str] | None = None) -> str:
     return _NAMES.get(name) or _TYPES.get(extension, DEFAULT)
 
 
+def known_types(extra: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What `media_type` goes by: extension with its dot → type, and file name → type, all in lower case."""
+    given = {key.casefold(): value for key, value in extra.items()}
+    extensions = _TYPES | {key: value for key, value in given.items() if key.startswith(".")}
+    return extensions, _NAMES | given
+
+
 def content_type(type_: str, charset: str = "utf-8") -> str:
     """The value of the Content-Type field for ``type_``: with the charset where the type has that parameter."""
     if charset and ";" not in type_ and type_.startswith("text/") and type_ not in _WITHOUT_CHARSET:

@@ -10,6 +10,7 @@ from ..config import ServeConfig
 from ..digest import Digest
 from ..header_rules import fields_for
 from ..media_types import content_type, is_packed
+from .tags import tags_of
 
 Header = tuple[str, str]
 
@@ -53,6 +54,9 @@ def file_headers(
     headers.extend(cross_origin_headers(config))
     # Fetch section 3.5: a browser shall not take a text for a script or a style sheet.
     headers.append(("X-Content-Type-Options", "nosniff"))
+    if config.cache_tags:
+        between = " " if config.cache_tags == "Surrogate-Key" else ","
+        headers.append((config.cache_tags, between.join(tags_of(logical, immutable=immutable))))
     return checked(_ruled(headers, logical, config, immutable=immutable))
 
 
