@@ -18,7 +18,7 @@ def quoted(text: str, what: str) -> str:
     """``text`` as one word. ``what`` is how an error calls it.
 
     Raises `ConfigError` for control characters, and for ``${``, with which names of Define and of the environment
-    begin. In values of ``Header`` a percent sign is written twice besides, and what is one there is for the caller to know.
+    begin. In values of ``Header`` a percent sign is written twice besides: that is for the caller.
     """
     if "${" in text:
         raise refused(text, what, "Apache", "'${', which begins a variable")
