@@ -31,8 +31,16 @@ Write = Callable[[dict[str, str | bytes]], Path]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--sample N``: of the cases of one test one in N, the first among them, and every test that has no cases."""
+    """``--sample N``: of the cases of one test one in N, the first among them, and every test that has no cases; of
+    what hypothesis draws a fifth, where a test does not say how much."""
     parser.addoption("--sample", type=int, default=1, metavar="N", help="run one in N of the cases of each test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let hypothesis draw less for ``--sample``."""
+    if config.getoption("--sample") > 1:
+        settings.register_profile("sampled", settings.get_profile("unhurried"), max_examples=20)
+        settings.load_profile("sampled")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -410,7 +410,7 @@ class Browsed:
 
 
 def browsed(bucket: Bucket, change: Callable[[str, Mapping[str, str], Page], Page], **more: Any) -> Examined:
-    return examine(Question(s3(bucket), "https://cdn.example.com/s/", **more), Browsed(bucket, change))
+    return examine(Question(s3(bucket), "https://cdn.example.com/s/", **more), Browsed(bucket, change), lambda _: None)
 
 
 def with_headers(page: Page, **headers: str | None) -> Page:
