@@ -45,7 +45,8 @@ setting_changed.connect(_forget)
 
 
 def _folders() -> tuple[str, ...]:
-    found = [_folder(storage) for storage in (*_of_settings(), *_of_fields()) if storage.config.access != "public"]
+    storages_ = (*(storage for _, storage in storages_of_settings()), *_of_fields())
+    found = [_folder(storage) for storage in storages_ if storage.config.access != "public"]
     return tuple(dict.fromkeys(folder for folder in found if folder))
 
 
@@ -60,7 +61,11 @@ def _folder(storage: MediaStorage) -> str:
     return store.root if isinstance(store, LocalStore) else ""
 
 
-def _of_settings() -> Iterator[MediaStorage]:
+def storages_of_settings() -> Iterator[tuple[str, MediaStorage]]:
+    """Those of STORAGES that are, or may be, on this machine, with their aliases.
+
+    Raises ``ImproperlyConfigured`` for wrong options of one.
+    """
     for alias, given in cast("Mapping[str, Mapping[str, Any]]", settings.STORAGES).items():
         backend = given.get("BACKEND", "")
         try:
@@ -73,7 +78,7 @@ def _of_settings() -> Iterator[MediaStorage]:
         else:
             storage = _made(alias)
         if isinstance(storage, MediaStorage):
-            yield storage
+            yield alias, storage
 
 
 def _made(alias: str) -> object:

@@ -61,6 +61,11 @@ class SshStore:
         return self._way.name
 
     @property
+    def root_path(self) -> str:
+        """The folder on its server, as the options say it: absolute, or with ``~/`` before it."""
+        return self._way.root_path
+
+    @property
     def needs(self) -> Mapping[str, str]:
         return {"asyncssh": "ssh"}
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 VERBS = (
     "releases", "show", "diff", "plan", "publish", "activate", "rollback", "prune", "verify", "check", "export",
-    "import", "store", "sweep",
+    "import", "store", "sweep", "config",
 )  # fmt: skip
 
 
