@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.guides import FOLDER, blocks, policy
-from tests.oracles.corpora import missing
 from tests.rolling.deployment import Product
 
 from .nginx import run_nginx
 from .object_servers import S3_KEY
-from .servers import free_port, run, wait_until_listening
+from .servers import free_port
+from .varnish import run_varnish
 
 GUIDE = FOLDER.parent / "publishing.md"
 _HOST = "example-static.s3.eu-central-1.amazonaws.com"
@@ -106,11 +104,7 @@ RELAYED_BY_NGINX: tuple[Change, ...] = (
 @contextlib.contextmanager
 def varnish(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> Iterator[int]:
     """Varnish, with its files in ``folder``, which is made. Gives its port."""
-    program = shutil.which("varnishd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if program is None:
-        missing("Varnish is not installed (Debian: apt-get install varnish)")
     port = port or free_port()
-    folder.mkdir(exist_ok=True)
     host, _, number = bucket.server.removeprefix("http://").partition(":")
     text = _configuration(
         "varnish",
@@ -120,15 +114,7 @@ def varnish(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> It
         ('"/static" + bereq.url', f'"/{bucket.name}/static" + bereq.url'),
         *changes,
     )
-    (folder / "cdn.vcl").write_text(text)
-    # As the tests' user, whoever that is; it keeps all in memory.
-    command = [
-        program, "-F", "-j", "none", "-f", str(folder / "cdn.vcl"), "-a", f"127.0.0.1:{port}", "-n",
-        str(folder / "run"), "-s", "malloc,64m", "-T", "none", "-p", "thread_pool_min=20",
-    ]  # fmt: skip
-    log = folder / "log.txt"
-    with log.open("wb") as out, run(command, out, folder) as process:
-        wait_until_listening(port, process, log)
+    with run_varnish(folder, text, port):
         yield port
 
 
