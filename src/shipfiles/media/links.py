@@ -100,13 +100,20 @@ def secure_link_query(path: str, grant: Grant, key: str) -> str:
         )
     if grant.method not in ("GET", "HEAD"):
         raise ConfigError(f"nginx's secure_link is for GET and HEAD, not {grant.method}.")
+    digest = hashlib.md5(
+        f"{grant.expires}{path} {checked_secure_link_key(key)}".encode(), usedforsecurity=False
+    ).digest()
+    return f"md5={urlsafe_b64encode(digest).decode().rstrip('=')}&expires={grant.expires}"
+
+
+def checked_secure_link_key(key: str) -> str:
+    """``key`` if it can stand in nginx's configuration. Raises `ConfigError`, which does not show it."""
     if not _IN_KEY.fullmatch(key) or set(key) & set("\"'\\$;{}"):
         raise ConfigError(
             "The key of nginx's secure_link must be visible ASCII without quotes, backslash, dollar sign, semicolon "
             "and braces, which mean something in nginx's configuration."
         )
-    digest = hashlib.md5(f"{grant.expires}{path} {key}".encode(), usedforsecurity=False).digest()
-    return f"md5={urlsafe_b64encode(digest).decode().rstrip('=')}&expires={grant.expires}"
+    return key
 
 
 def _signature(path: str, grant: Grant, key: bytes) -> str:
