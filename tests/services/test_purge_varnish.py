@@ -254,7 +254,7 @@ def test_only_some_urls_are_left(cache: Cache) -> None:
     assert not any(map(cache.has, urls))
 
 
-TAGS = ["static", "static:css/app.css", "static:a+b(1)$.css", "static:a~b!c*d=e@f.css", "static:%41pp.css"]
+TAGS = ["static", "static:css/app.css", "static:a+b$.css", "static:a~b!c*d=e@f.css", "static:%41pp.css"]
 
 
 @pytest.mark.parametrize("between", [",", " ", ", "])
