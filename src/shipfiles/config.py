@@ -60,8 +60,17 @@ class CompressConfig:
     """A variant is kept only if it is smaller than the original by this part of it."""
     skip_extensions: tuple[str, ...] = ()
     """Extensions never compressed, with or without the dot, beside the types that are compressed in themselves."""
+    always: tuple[str, ...] = ()
+    """Extensions, with or without the dot, of which every file gets a variant in each of the codings, whatever its size
+    and though it be no smaller: for a CDN that goes by the name alone and cannot ask what is there."""
 
     def __post_init__(self) -> None:
+        for extension in self.always:
+            bare = extension.removeprefix(".").casefold()
+            if bare in ("", "svgz", "gz", "br", "zst") or "/" in bare or "." in bare:
+                raise ConfigError(f"compress.always: {extension!r} is not an extension of files to be compressed")
+            if bare in {other.removeprefix(".").casefold() for other in self.skip_extensions}:
+                raise ConfigError(f"compress.always: {extension!r} is among compress.skip_extensions, too")
         if self.brotli_quality is not None:
             _between("compress.brotli_quality", self.brotli_quality, 0, 11)
         if self.gzip_level is not None:

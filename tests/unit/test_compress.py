@@ -272,3 +272,20 @@ def test_no_codings_want_nothing() -> None:
 def test_a_variant_must_save_the_margin() -> None:
     assert is_kept(CompressConfig(margin=0.05), 1000, 949)
     assert not is_kept(CompressConfig(margin=0.05), 1000, 950)
+
+
+@pytest.mark.parametrize("size", [0, 3, 50_000_000])
+def test_what_always_has_variants(size: int) -> None:
+    always = CompressConfig(always=(".CSS", "js"))
+    assert is_wanted(always, "a/b.css", "text/css", size)
+    assert is_wanted(always, "a/b.0123456789ab.JS", "text/javascript", size)
+    assert not is_wanted(always, "a/b.svg", "image/svg+xml", size)
+    assert not is_wanted(CompressConfig(always=("css",), codings=()), "b.css", "text/css", 1000)
+    assert settings_of(always) != settings_of(CompressConfig())
+
+
+@pytest.mark.parametrize("wrong", [{"always": ("svgz",)}, {"always": (".",)}, {"always": ("a/b",)},
+                                   {"always": ("map",), "skip_extensions": (".MAP",)}])  # fmt: skip
+def test_what_cannot_always_have_variants(wrong: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(ConfigError, match=r"compress\.always"):
+        CompressConfig(**wrong)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,19 @@ def test_other_settings_make_the_variants_anew(store: Store, write) -> None:
     assert second.encoded > 0
     assert set(second.manifest.entries["css/app.css"].codings) == {"gzip"}
     check_whole(store, second.manifest)
+
+
+def test_what_always_has_variants_has_them_however_small(store: Store, write) -> None:
+    """Also where a run without that option has found that they save nothing."""
+    root = write({**SITE, "tiny.txt": b"a", "noise.txt": bytes(range(256))})
+    publish(made(root), store, FAST)
+    second = publish(made(root), store, replace(FAST, always=("txt",)))
+    for name in ("empty.txt", "tiny.txt", "noise.txt"):
+        assert set(second.manifest.entries[name].codings) == {"br", "gzip"}, name
+    check_whole(store, second.manifest)
+    third = publish(made(root), store, FAST)
+    assert not third.manifest.entries["tiny.txt"].codings
+    check_whole(store, third.manifest)
 
 
 def test_the_plain_copy_of_a_large_rewritten_file_gets_a_lower_quality(store: Store, write) -> None:

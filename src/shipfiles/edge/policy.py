@@ -73,6 +73,9 @@ class StaticPolicy:
     fields: tuple[Field, ...]
     """Header fields of files with what the options say of them by pattern. Cache-Control among them is that of names
     that are not immutable; Content-Type, Content-Encoding, ETag and Vary are not among them."""
+    always: tuple[str, ...] = ()
+    """Extensions, without their dots and in lower case, of which every file has a variant in each coding: what can be
+    picked by the name alone."""
 
     @property
     def suffixes(self) -> Mapping[Coding, str]:
@@ -109,6 +112,9 @@ class EdgePolicy:
     """Address and port, ``127.0.0.1:8080``, or the port; empty for the server's usual one."""
     application: str = ""
     """URL of the application, ``http://127.0.0.1:8000``, to which goes what is no file; empty for none."""
+    bucket: str = ""
+    """URL of the folder with the static files in a bucket, ``https://name.s3.eu-central-1.amazonaws.com/static/``, if a
+    CDN asks for them there; empty if it asks the application."""
     certificate: tuple[str, str] | None = None
     """Files with the certificate and its key."""
     max_upload: int = 0
@@ -130,9 +136,14 @@ WELL_KNOWN = "site-root/.well-known/"
 
 
 def static_policy(
-    root: str, prefix: str, serve: ServeConfig, rewrite: RewriteConfig, codings: Iterable[Coding]
+    root: str,
+    prefix: str,
+    serve: ServeConfig,
+    rewrite: RewriteConfig,
+    codings: Iterable[Coding],
+    always: Iterable[str] = (),
 ) -> StaticPolicy:
-    """How static files below ``prefix`` are answered that lie in ``root``."""
+    """How static files below ``prefix`` are answered that lie in ``root``; ``always``: as in OPTIONS["compress"]."""
     extensions, names = known_types(serve.media_types)
     return StaticPolicy(
         root=root,
@@ -145,6 +156,7 @@ def static_policy(
         lifetimes=tuple(_lifetimes(rewrite)),
         immutable=immutable_cache_control(serve),
         fields=tuple(_fields(serve)),
+        always=tuple(sorted({extension.removeprefix(".").casefold() for extension in always})),
     )
 
 

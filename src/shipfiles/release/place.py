@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..build.cache import Cache
-from ..build.compress import compressors, is_kept
+from ..build.compress import compressors, is_always, is_kept
 from ..config import CompressConfig
 from ..digest import Digest, digest_bytes
 from ..events import Changed
@@ -200,6 +200,7 @@ class Placer:
         """
         body: bytes | None = None
         tokens: set[str] = set()
+        always = any(is_always(self._config, name) for name in content.compressible)
         for compressor in compressors(self._config, content.size, spare=spare) if names else ():
             token = compressor.token
             # A source may be called what a variant would be called (app.js.gz beside app.js): the source wins.
@@ -218,17 +219,17 @@ class Placer:
                 placed.in_place += made is not None and made.variant is not None
             if made is None:
                 encoded = self._cache.variant(content.digest, compressor)
-                if encoded is None:
+                if encoded is None or (always and not encoded):
                     body = body if body is not None else content.bytes()
                     # Of this thread alone, whatever else the machine does meanwhile.
                     started = time.thread_time()
                     encoded = compressor.compress(body)
                     placed.encoder_seconds += time.thread_time() - started
                     placed.encoded += 1
-                    encoded = encoded if len(encoded) < content.size else b""
+                    encoded = encoded if always or len(encoded) < content.size else b""
                     self._cache.keep_variant(content.digest, compressor, encoded)
                 made = Made(None)
-                if encoded and is_kept(self._config, content.size, len(encoded)):
+                if encoded and (always or is_kept(self._config, content.size, len(encoded))):
                     made = Made(Variant(len(encoded), digest_bytes(encoded)), places[0])
                     self._store.put(places[0], encoded)
                     placed.changed.append(Changed(places[0], "write", len(encoded), kind="variant"))

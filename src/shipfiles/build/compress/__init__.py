@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -111,19 +111,26 @@ def settings_of(config: CompressConfig) -> str:
     parts = [*dict.fromkeys(found), f"tiny={_TINY}", f"spare={_LARGE_SPARE}"]
     parts += [f"min={config.min_size}", f"max={config.max_size}", f"margin={config.margin}"]
     if config.skip_extensions:
-        parts.append("skip=" + ",".join(sorted(_extensions(config))))
+        parts.append("skip=" + ",".join(sorted(_extensions(config.skip_extensions))))
+    if config.always:
+        parts.append("always=" + ",".join(sorted(_extensions(config.always))))
     return " ".join(parts)
 
 
 def is_wanted(config: CompressConfig, logical: str, media_type: str, size: int) -> bool:
-    """Whether the file is worth trying: its type shrinks, and its size is within the limits."""
-    return (
+    """Whether the file is worth trying: its type shrinks, and its size is within the limits; or it is always to be."""
+    return is_always(config, logical) or (
         bool(config.codings)
         and config.min_size <= size <= config.max_size
         and is_compressible(media_type)
         and not is_packed(logical)
-        and split_name(logical)[1].casefold() not in _extensions(config)
+        and split_name(logical)[1].casefold() not in _extensions(config.skip_extensions)
     )
+
+
+def is_always(config: CompressConfig, logical: str) -> bool:
+    """Whether the file has variants whatever its size, and however large they are."""
+    return bool(config.always and config.codings) and split_name(logical)[1].casefold() in _extensions(config.always)
 
 
 def is_kept(config: CompressConfig, size: int, compressed: int) -> bool:
@@ -131,5 +138,5 @@ def is_kept(config: CompressConfig, size: int, compressed: int) -> bool:
     return compressed < size * (1 - config.margin)
 
 
-def _extensions(config: CompressConfig) -> Sequence[str]:
-    return ["." + e.removeprefix(".").casefold() for e in config.skip_extensions]
+def _extensions(given: Iterable[str]) -> Sequence[str]:
+    return ["." + e.removeprefix(".").casefold() for e in given]
