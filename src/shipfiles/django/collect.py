@@ -41,6 +41,7 @@ from ..stores.store import Store, read_all
 from . import conf, own_release, static_urls
 from .proof.prove import Proof, prove, scan_names
 from .pruning import Pruned, prune_after, prune_build
+from .purging import purging_of
 from .sources import collected_sources
 
 if TYPE_CHECKING:
@@ -326,11 +327,16 @@ def _refuse_lost_places(found: Found, config: ServeConfig) -> None:
 def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str]]) -> Collected:
     """Make a release of what Django's own command has found: logical path → (storage, path in it); and send it.
 
-    Raises `ReleaseError` if that failed anywhere; what is live then is told.
+    Raises `ReleaseError` if that, or purging, failed anywhere; what is live then is told.
     """
+    targets = conf.targets(storage.config)
+    purging = purging_of(storage)
+    if purging:
+        purging.watch(targets)
     with collected_sources(paths) as found:
         collected = collect(storage, found)
-    if targets := conf.targets(storage.config):
+    failures = []
+    if targets:
         from .sending import Sending
 
         sending = Sending(storage.store, collected.published.release, targets, storage.config)
@@ -338,6 +344,12 @@ def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str
         # That command prints nothing of it.
         for outcome in sending.outcomes:
             logger.info("%s", outcome.text)
-        if sending.failure:
-            raise ReleaseError(sending.failure)
+        failures.append(sending.failure)
+    if purging:
+        purged = purging.finish()
+        for line in purged.lines:
+            logger.info("%s", line)
+        failures.append(purged.failure)
+    if any(failures):
+        raise ReleaseError("\n".join(filter(None, failures)))
     return collected

@@ -19,6 +19,8 @@ WHERE = "OPTIONS['purge']['caches']"
 
 _NAMED = {"cloudfront": "CloudFront", "cloudflare": "Cloudflare", "fastly": "Fastly", "varnish": "Varnish"}
 """Module of this package → the class in it."""
+_NEEDS = {"cloudfront": "botocore", "cloudflare": "urllib3", "fastly": "urllib3", "varnish": "urllib3"}
+"""The same module → the package without which it can do nothing; the extra that brings that is called as the module."""
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 
 
@@ -29,6 +31,13 @@ def open_purgers(config: PurgeConfig, where: str = WHERE) -> tuple[Purger, ...]:
     """
     assert isinstance(config.caches, tuple)
     return tuple(_opened(given, f"{where}[{number}]") for number, given in enumerate(config.caches))
+
+
+def packages_of(config: PurgeConfig) -> dict[str, str]:
+    """The packages that the caches of ``config`` need, and the extra that brings each."""
+    assert isinstance(config.caches, tuple)
+    names = [str(given["purger"]) for given in config.caches if isinstance(given, Mapping)]
+    return {_NEEDS[name]: name for name in names if name in _NEEDS}
 
 
 def _opened(given: object, where: str) -> Purger:

@@ -53,6 +53,7 @@ from .places import (
     check_static_root_ready,
     check_static_url,
 )
+from .purge import check_purge, check_purge_extras, check_purge_hosts, check_purge_tags
 
 Check = Callable[[], Iterable[CheckMessage]]
 
@@ -72,6 +73,9 @@ ALWAYS: tuple[Check, ...] = (
     check_domain,
     check_middleware,
     check_middleware_storage,
+    check_purge,
+    check_purge_tags,
+    check_purge_hosts,
 )
 
 
@@ -79,6 +83,7 @@ ON_DEPLOY: tuple[Check, ...] = (
     check_static_root_ready,
     check_pull_from,
     check_extras,
+    check_purge_extras,
     check_whitenoise_options,
     check_middleware_there,
     check_middleware_in_vain,

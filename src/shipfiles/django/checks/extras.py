@@ -39,11 +39,11 @@ def check_extras() -> Iterator[CheckMessage]:
 def missing_packages(store: Store) -> Iterator[tuple[str, str]]:
     """What ``store`` needs and is not installed, and how it is."""
     for package, extra in store.needs.items() if isinstance(store, Needs) else ():
-        if not _is_installed(package):
+        if not is_installed(package):
             yield f"{store} needs {package}, which is not installed", f"Run: pip install 'shipfiles[{extra}]'."
 
 
-def _is_installed(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """Whether there is such a module, which is not loaded: that costs time, and who forks must not have done it."""
     try:
         return find_spec(name) is not None

@@ -7,7 +7,7 @@ from types import ModuleType
 
 VERBS = (
     "releases", "show", "diff", "plan", "publish", "activate", "rollback", "prune", "verify", "check", "export",
-    "import", "store", "sweep", "config",
+    "import", "store", "sweep", "config", "purge",
 )  # fmt: skip
 
 

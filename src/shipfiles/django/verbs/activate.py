@@ -14,6 +14,7 @@ from ...events import Listener
 from ...release.activate import Activated, activate
 from ...release.meant import MEANT, is_relative, release_meant
 from ..progress import count
+from ..purging import Purges, purging_of
 from .shared import (
     Place,
     add_json,
@@ -78,13 +79,15 @@ def activate_all(
     listener = notices(command)
     with errors_as_json(command, options):
         places = _places(options)
+        if purging := purging_of(places[0].storage):
+            purging.watch(place.target for place in places if place.target)
         became = [_Became(places[0], done := first(places[0], listener))]
     for place in places[1:]:
         try:
             became.append(_Became(place, activate(place.store, done.release, **place.activating, listener=listener)))
         except ShipfilesError as error:
             became.append(_Became(place, None, str(error)))
-    return _show(command, options, became)
+    return _show(command, options, became, purging.finish() if purging else None)
 
 
 def _places(options: dict[str, Any]) -> Sequence[Place]:
@@ -96,7 +99,9 @@ def _places(options: dict[str, Any]) -> Sequence[Place]:
     return [own, *(Place(target.store, target, own.storage) for target in others)]
 
 
-def _show(command: BaseCommand, options: dict[str, Any], became: Sequence[_Became]) -> str | None:
+def _show(
+    command: BaseCommand, options: dict[str, Any], became: Sequence[_Became], purged: Purges | None
+) -> str | None:
     """The outcome; what the first store has is what processes use."""
     done = became[0].done
     assert done is not None
@@ -105,6 +110,8 @@ def _show(command: BaseCommand, options: dict[str, Any], became: Sequence[_Becam
     if faults:
         whole = ", ".join(str(one.place) for one in became if not one.error)
         failure = "\n".join([f"The release {done.release} was made current in {whole}, and not everywhere:", *faults])
+    if purged and purged.failure:
+        failure = "\n".join(filter(None, (failure, purged.failure)))
     if pinned := pinned_elsewhere(done.release) if options["store"] is None else "":
         command.stderr.write(pinned)
     if options["json"]:
@@ -115,15 +122,18 @@ def _show(command: BaseCommand, options: dict[str, Any], became: Sequence[_Becam
                 {"store": str(one.place), **(_facts(one.done) if one.done else {}), "error": one.error or None}
                 for one in became
             ]
+        if purged:
+            facts["purge"] = purged.facts
         print_json(command, facts)
     text = None
     if not options["json"] and options["verbosity"] >= 1:
         lines = [_line(one.place, one.done, named=bool(one.place.target or became[1:])) for one in became if one.done]
+        lines += purged.lines if purged else ()
         text = fit_to_show("\n".join(lines))
     if failure:
         if text:
             command.stdout.write(text)
-        raise CommandError(fit_to_show(failure))
+        raise CommandError(fit_to_show(failure)) from (purged.cause if purged else None)
     return text
 
 

@@ -14,6 +14,7 @@ from ...release.refield import Refielded, refield
 from ...release.target import Target
 from ..ends import INTERRUPTED
 from ..progress import count
+from ..purging import Purges, purging_of
 from ..sending import Sending
 from ..shows import shown
 from ..static_storage import StaticStorage
@@ -70,6 +71,8 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     with errors_as_json(command, options):
         storage = static_storage()
         release, targets = what_and_where(storage, options)
+        if purging := purging_of(storage):
+            purging.watch(targets)
     sending = Sending(
         static_store(), release, targets, storage.config, clear=options["clear"], verify=options["verify"]
     )  # fmt: skip
@@ -79,13 +82,15 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         if as_json:
             print_json(command, sending.facts(sending.interrupted))
         raise CommandError(fit_to_show(sending.interrupted), returncode=INTERRUPTED) from error
+    purged = purging.finish() if purging else Purges()
+    failure = "\n".join(filter(None, (sending.failure, purged.failure)))
     if as_json:
-        print_json(command, sending.facts(sending.failure))
+        print_json(command, sending.facts(failure) | ({"purge": purged.facts} if purging else {}))
     elif verbosity >= 1:
-        for outcome in sending.outcomes:
-            command.stdout.write(fit_to_show(outcome.text))
-    if sending.failure:
-        raise CommandError(fit_to_show(sending.failure))
+        for text in (*(outcome.text for outcome in sending.outcomes), *(purged.lines if purging else ())):
+            command.stdout.write(fit_to_show(text))
+    if failure:
+        raise CommandError(fit_to_show(failure)) from purged.cause
     return None
 
 

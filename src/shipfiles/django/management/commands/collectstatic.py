@@ -28,6 +28,7 @@ from shipfiles.release.catalog import records_of
 from shipfiles.work import rare_collections
 
 if TYPE_CHECKING:
+    from shipfiles.django.purging import Purges, Purging
     from shipfiles.django.sending import Sending
     from shipfiles.release.send import Plan
     from shipfiles.release.target import Target
@@ -46,6 +47,8 @@ class Command(DjangoCommand):
         self.targets: Sequence[Target] = ()
         self.sending: Sending | None = None
         self.planned: list[Plan] = []
+        self.purging: Purging | None = None
+        self.purged: Purges | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -106,6 +109,7 @@ class Command(DjangoCommand):
         return bool(super().is_local_storage())
 
     def handle(self, **options: Any) -> str | None:
+        self.purging = self.purged = None
         for option in ("--json", "--build-only"):
             if options.get(option[2:].replace("-", "_")) and not self.ours:
                 raise CommandError(f"{option} needs STORAGES['staticfiles'] to be {conf.BACKENDS}.")
@@ -113,9 +117,11 @@ class Command(DjangoCommand):
             if self.ours and not options.get("build_only"):
                 self.targets = conf.targets(self.storage.config)
                 self._refuse_no_release(options)
+                self._prepare_to_purge(options)
             self._say_what_is_to_be(options)
             closing: str | None = super().handle(**options)
             self._publish()
+            self._purge()
         except ShipfilesError as error:
             if options.get("json"):
                 self.stdout.write(json.dumps({"error": str(error), "problems": failure_problems(error)}, indent=2))
@@ -134,16 +140,22 @@ class Command(DjangoCommand):
     def _answer(self, closing: str | None) -> str | None:
         """What the command prints last. Raises ``CommandError`` if a store does not have the release."""
         sent = self.sending.outcomes if self.sending else []
-        failure = self.sending.failure if self.sending else ""
+        failures = [self.sending.failure if self.sending else "", self.purged.failure if self.purged else ""]
+        failure = "\n".join(filter(None, failures))
+        purged = self.purged.lines if self.purged else []
         answer = closing
         if self.report is not None and self.json:
             facts = {**self.report.facts(), "dry_run": self.dry_run}
             if self.targets:
                 facts["targets"] = [plan_facts(plan) for plan in self.planned]
-            facts |= self.sending.facts(failure) if self.sending else {}
+            facts |= self.sending.facts(failure) if self.sending else {"error": failure} if failure else {}
+            if self.purged:
+                facts["purge"] = self.purged.facts
             answer = json.dumps(facts, indent=2)
         elif closing:
-            answer = fit_to_show("\n".join([closing, *(one.text for one in sent), *map(plan_line, self.planned)]))
+            answer = fit_to_show(
+                "\n".join([closing, *(one.text for one in sent), *purged, *map(plan_line, self.planned)])
+            )
         if failure:
             if answer:
                 self.stdout.write(answer)
@@ -157,6 +169,24 @@ class Command(DjangoCommand):
                 f"--no-post-process makes no release, and only releases are sent to {where}. Leave it out; or add "
                 f"--build-only, which copies the files to {self.storage.location} and sends nothing."
             )
+
+    def _prepare_to_purge(self, options: dict[str, Any]) -> None:
+        """Raises `ConfigError` while nothing has been done."""
+        config = self.storage.config.purge
+        if config.caches and config.automatic and not options["dry_run"]:
+            from shipfiles.django.purging import purging_of
+
+            self.purging = purging_of(self.storage)
+            if self.purging:
+                self.purging.watch(self.targets)
+
+    def _purge(self) -> None:
+        """Let caches forget what has changed."""
+        if self.purging is None or self.report is None:
+            return
+        published = self.report.collected.published
+        plain = () if published.release else [one.logical for one in published.changed if one.kind == "plain"]
+        self.purged = self.purging.finish(plain)
 
     def _publish(self) -> None:
         """Send the release to all targets; in a dry run only what would be sent."""

@@ -1,0 +1,329 @@
+"""Let caches in front forget what another release has changed, once the pointer has moved; and say what came of it.
+
+The release stays live whatever becomes of that.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..config import PurgeConfig, StaticConfig
+from ..digest import Digest, digest_bytes
+from ..edge.changed import Addresses, Stale, addresses_of, changed
+from ..edge.opening import open_purgers
+from ..edge.pending import Pending
+from ..edge.purging import Outcome, Wish, purge_all_of, reference_of
+from ..errors import ConfigError, ManifestError, ShipfilesError
+from ..paths import url_quote
+from ..records import now, read_manifest_body, read_pointer, read_record
+from ..release.kept import Kept
+from ..release.pace import SMALL
+from ..stores.store import Store, read_all, unrepeated
+from . import conf, static_urls
+from .progress import count, duration
+
+if TYPE_CHECKING:
+    from ..edge.purger import Purger
+    from ..release.target import Target
+    from .static_storage import StaticStorage
+
+_SHOWN = 20
+"""So many URLs are shown one by one; all of them with --json."""
+AGAIN = "'manage.py ship purge' repeats it"
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """A release that is current."""
+
+    release: str
+    at: datetime
+    """Since when."""
+    moves: int
+    """How often the pointer has moved, as far as it tells."""
+    manifest: Digest
+    body: bytes
+    """Of the manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purges:
+    """What came of it."""
+
+    wish: Wish = field(default_factory=Wish)
+    outcomes: tuple[Outcome, ...] = ()
+    faults: tuple[str, ...] = ()
+    """What could not be found out."""
+    release: str = ""
+    """That is live."""
+
+    @property
+    def lines(self) -> list[str]:
+        """What people are told if all went well, and of what did."""
+        if not self.wish:
+            return [] if self.faults else ["Purge: nothing has changed that caches keep."]
+        return [text for one in self.outcomes if one.error is None for text in (_line(one), *one.done.notes)]
+
+    @property
+    def failure(self) -> str:
+        """What failed, and where old bytes may be; empty if nothing did."""
+        failed = [one for one in self.outcomes if one.error is not None]
+        if not failed and not self.faults:
+            return ""
+        live = f"The release {self.release} is live, and stays so; but" if self.release else "But"
+        told = [f"{live} caches were not all purged, and may answer with old files."]
+        for one in failed:
+            told.append(f"{one.fault}.".replace("..", "."))
+            told += [f"  {url}" for url in one.left[:_SHOWN]]
+            told += [f"  and {len(one.left) - _SHOWN:,} more"] if one.left[_SHOWN:] else []
+        told += self.faults
+        return "\n".join([*told, f"{AGAIN[0].upper()}{AGAIN[1:]}."])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same for ``--json``."""
+        return {
+            "everything": self.wish.everything,
+            "urls": list(self.wish.stale.urls),
+            "tags": list(self.wish.stale.tags),
+            "pages": list(self.wish.pages),
+            "faults": list(self.faults),
+            "caches": [
+                {
+                    "cache": one.purger, "ok": one.error is None, "by_tag": one.by_tag, "urls": _urls_of(one),
+                    "tags": len(one.wish.stale.tags) if one.by_tag else 0, "requests": one.done.requests,
+                    "ids": list(one.done.ids), "notes": list(one.done.notes), "seconds": round(one.seconds, 3),
+                    "left": list(one.left), "error": one.fault or None,
+                }
+                for one in self.outcomes
+            ],
+        }  # fmt: skip
+
+    @property
+    def cause(self) -> Exception | None:
+        """What raised the first failure."""
+        return next((one.error for one in self.outcomes if one.error is not None), None)
+
+
+def _urls_of(one: Outcome) -> int:
+    if one.wish.everything:
+        return 0
+    return len(one.wish.pages if one.by_tag else one.wish.urls)
+
+
+def _line(one: Outcome) -> str:
+    what = [count(_urls_of(one), "URL")] if _urls_of(one) else []
+    what += [count(len(one.wish.stale.tags), "tag")] if one.by_tag and one.wish.stale.tags else []
+    if one.wish.everything:
+        what = ["everything"]
+    spent = f"{count(one.done.requests, 'request')}, {duration(one.seconds)}"
+    return f"{one.purger}: purged {' and '.join(what)} in {spent}."
+
+
+def purging_of(storage: StaticStorage, *, by_hand: bool = False) -> Purging | None:
+    """What purges when the pointer has moved; ``None`` if the options name no cache, or leave it to ``ship purge``.
+
+    Raises `ConfigError` before anything is done: a release that is live and cannot be purged is too late.
+    """
+    config = storage.config.purge
+    if not config.caches or not (by_hand or config.automatic):
+        return None
+    return Purging(storage)
+
+
+def addresses_for(config: StaticConfig) -> Addresses:
+    """Where browsers find what. Raises `ConfigError` if the options do not tell the host."""
+    site = config.purge.site_url.rstrip("/")
+    base = static_urls.base_url(config) or ""
+    if base.startswith("//"):
+        base = f"{urlsplit(site).scheme or 'https'}:{base}"
+    elif not urlsplit(base).netloc:
+        base = _on_site(base, config.purge, f"static files are at {base!r}, which names no host")
+    mount = url_quote(static_urls.forced_script_name().rstrip("/"))
+    # A bucket has files under their own names alone; a web server or the application, those of folders too.
+    redirects = not isinstance(config, conf.RemoteConfig) and not config.publish.to
+    return Addresses(base, f"{site}{mount}" if site else "", config.serve, redirects)
+
+
+def pages_of(config: PurgeConfig) -> tuple[str, ...]:
+    """The URLs of the pages that the options name. Raises `ConfigError`."""
+    return tuple(
+        page if urlsplit(page).netloc else _on_site(page, config, f"purge.pages: {page!r} names no host")
+        for page in config.pages
+    )
+
+
+def _on_site(path: str, config: PurgeConfig, why: str) -> str:
+    if not config.site_url:
+        raise ConfigError(
+            f"OPTIONS['purge']['site_url'] is needed, such as 'https://www.example.com': {why}, and caches know whole "
+            "URLs."
+        )
+    return config.site_url.rstrip("/") + path
+
+
+class Purging:
+    """One run that may move pointers: what caches may have before, and what they must forget afterwards."""
+
+    def __init__(self, storage: StaticStorage) -> None:
+        config = storage.config
+        self.purgers: tuple[Purger, ...] = open_purgers(config.purge)
+        self.addresses = addresses_for(config)
+        self.pages = pages_of(config.purge)
+        self._config = config
+        self._storage = storage
+        cache = conf.cache_folder(config)
+        self._kept = Kept(os.path.join(cache, "sent") if cache else "")
+        self._pending = Pending(os.path.join(cache, "purge") if cache else "")
+        self._stores: dict[str, Store] = {}
+        self._states: dict[str, dict[Digest, bytes]] = {}
+        self._unread: dict[str, str] = {}
+
+    def watch(self, targets: Iterable[Target]) -> None:
+        """Note what is current where caches may have it from: in ``targets``, and where releases are built if they are
+        served from there. Of other stores nothing is known to be in front.
+        """
+        self._find(targets)
+        for place, store in self._stores.items():
+            try:
+                current = self._current(store)
+            except ShipfilesError as error:
+                self._unread[place] = str(error)
+            else:
+                self._states[place] = {current.manifest: current.body} if current else {}
+        self._pending.begin(self._states)
+        self._add_left()
+
+    def finish(self, also: Sequence[str] = ()) -> Purges:
+        """Purge what is not now as it was when it was watched, or in a run that did not end; and the plain names of the
+        logical paths ``also``. Nothing is asked where nothing has changed.
+        """
+        stale, found, faults = Stale(), dict[str, Current](), []
+        for place, store in self._stores.items():
+            try:
+                now_ = self._current(store)
+                if now_ is not None:
+                    found[place] = now_
+                    stale |= self._changed(place, now_)
+            except ShipfilesError as error:
+                faults.append(f"What caches may still have of {place} cannot be told. {error}")
+                continue
+            if place in self._unread and now_ is not None and now_.moves > 1:
+                what = f"What was live in {place} before could not be read, so it is not known what caches have of it"
+                faults.append(f"{what}: {self._unread[place]} 'manage.py ship purge --all' purges everything.")
+        if also:
+            stale |= addresses_of(also, self.addresses)
+        moved = any(set(self._states.get(place, ())) - {one.manifest} for place, one in found.items())
+        wish = Wish(stale, self.pages if moved or stale else ())
+        last = max(found.values(), key=lambda one: one.at, default=None)
+        moment = f"{last.at.isoformat()} {last.moves}" if last else now().isoformat()
+        return self._purged(wish, last.release if last else "", moment, tuple(faults))
+
+    def repeat(self, targets: Iterable[Target]) -> Wish:
+        """What differs now from the release that was current before, and from what runs have left that did not end.
+
+        Raises `ShipfilesError` if that cannot be told.
+        """
+        self._find(targets)
+        self._add_left()
+        stale, moved = Stale(), False
+        for place, store in self._stores.items():
+            now_ = self._current(store)
+            if now_ is None:
+                continue
+            if (before := self._before(store, known=bool(self._states.get(place)))) is not None:
+                self._states.setdefault(place, {})[before[0]] = before[1]
+            stale |= self._changed(place, now_)
+            moved |= bool(set(self._states.get(place, ())) - {now_.manifest})
+        return Wish(stale, self.pages if moved else ())
+
+    def purge(self, wish: Wish) -> Purges:
+        """Purge by hand: whatever was purged before, it is purged again."""
+        return self._purged(wish, "", f"by hand {now().isoformat()} {os.urandom(8).hex()}", ())
+
+    def manifests(self, targets: Iterable[Target]) -> Iterator[bytes]:
+        """Of the current releases, and of those before them that are there."""
+        self._find(targets)
+        for store in self._stores.values():
+            if (current := self._current(store)) is not None:
+                yield current.body
+            if (before := self._before(store, known=True)) is not None:
+                yield before[1]
+
+    def forget_notes(self) -> None:
+        """Everything is purged, so that nothing is left of what runs have noted."""
+        self._pending.left()
+        self._pending.done()
+
+    def _purged(self, wish: Wish, release: str, moment: str, faults: tuple[str, ...]) -> Purges:
+        outcomes: tuple[Outcome, ...] = ()
+        if wish:
+            reference = reference_of(release, moment, wish)
+            outcomes = purge_all_of(self.purgers, wish, reference=reference, by_tag=self._config.purge.by_tag)
+        done = Purges(wish, outcomes, faults, release)
+        if done.failure:
+            self._pending.close()
+        else:
+            self._pending.done()
+        return done
+
+    def _find(self, targets: Iterable[Target]) -> None:
+        """Which stores are meant: none that the options do not name."""
+        known = {str(target.store) for target in conf.targets(self._config)}
+        for target in targets:
+            if str(target.store) in known:
+                self._stores[str(target.store)] = target.store
+        if not isinstance(self._config, conf.RemoteConfig):
+            self._stores[str(self._storage.store)] = self._storage.store
+
+    def _add_left(self) -> None:
+        for place, manifests in self._pending.left().items():
+            self._states.setdefault(place, {}).update(manifests)
+
+    def _changed(self, place: str, current: Current) -> Stale:
+        stale = Stale()
+        for body in self._states.get(place, {}).values():
+            stale |= changed(body, current.body, self.addresses)
+        return stale
+
+    def _current(self, store: Store) -> Current | None:
+        # Who is asked has just been sent a release, or is about to be, and then is asked with patience.
+        read = partial(read_all, unrepeated(store, SMALL))
+        pointer = read_pointer(read)
+        if pointer is None:
+            return None
+        manifest = pointer.manifest
+        body = self._kept.get(manifest) if manifest else None
+        if body is None:
+            record = read_record(read, pointer.release)
+            if record is None:
+                raise ManifestError(f"{store}: the release {pointer.release} is not recorded there.")
+            manifest, body = record.manifest, self._kept.get(record.manifest) or read_manifest_body(read, record)
+        last = pointer.history[-1]
+        return Current(last.release, last.at, len(pointer.history), manifest or digest_bytes(body), body)
+
+    def _before(self, store: Store, *, known: bool) -> tuple[Digest, bytes] | None:
+        """The manifest of the release that was current before; ``None`` if there was none.
+
+        Raises `ManifestError` if it is not there any more, unless it is ``known`` what caches may have.
+        """
+        read = partial(read_all, unrepeated(store, SMALL))
+        pointer = read_pointer(read)
+        past = [one.release for one in reversed(pointer.history) if one.release != pointer.release] if pointer else []
+        if not past:
+            return None
+        record = read_record(read, past[0])
+        if record is None and known:
+            return None
+        if record is None:
+            raise ManifestError(
+                f"{store}: the release {past[0]}, which was current before, is not there any more, so that nobody can "
+                "tell what caches have of it.", "Name what is to be purged, or 'manage.py ship purge --all'.",
+            )  # fmt: skip
+        return record.manifest, self._kept.get(record.manifest) or read_manifest_body(read, record)
