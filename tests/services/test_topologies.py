@@ -20,7 +20,9 @@ import pytest
 from tests.guides import block
 
 from .asking import Asking
+from .cdn import Bucket, make_bucket
 from .nginx import run_nginx
+from .object_servers import S3_KEY
 from .servers import free_port, wait_until_listening
 from .ssh_server import SshServer, started
 from .topologies import Change, Page, Project, get, load, sources, version_of
@@ -238,3 +240,66 @@ def follow_the_deploys(
         assert {words.partition(" ")[0] for words in asking.wrong} == {lost}
     assert asking.early
     assert children(nginx) == workers, "nginx was told to read its configuration anew"
+
+
+# A bucket
+
+
+def keys(project: Project) -> None:
+    """The keys of who publishes are in the environment."""
+    project.variables |= {
+        "AWS_ACCESS_KEY_ID": S3_KEY["access_key"], "AWS_SECRET_ACCESS_KEY": S3_KEY["secret_key"],
+    }  # fmt: skip
+
+
+def in_bucket(bucket: Bucket) -> tuple[Change, ...]:
+    """The bucket is of a server on this machine."""
+    return (
+        ('"bucket_name": "example-static"', f'"bucket_name": "{bucket.name}"'),
+        ('"region_name": "eu-central-1"', f'"region_name": "us-east-1", "endpoint_url": "{bucket.server}"'),
+    )
+
+
+def test_a_bucket(seaweed: str, tmp_path: Path) -> None:
+    bucket, port = make_bucket(seaweed), free_port()
+    bucket.allow()
+    base, home = f"{seaweed}/{bucket.name}/static/", f"http://127.0.0.1:{port}/"
+    page = Page(
+        "bucket",
+        ("https://example-static", f"{seaweed}/{bucket.name}"),
+        # SeaweedFS names the origin that its rules let in; S3 says that all are.
+        ("Access-Control-Allow-Origin: *", f"Access-Control-Allow-Origin: http://127.0.0.1:{port}"),
+        *application(port),
+        *in_bucket(bucket),
+    )
+    project = Project(tmp_path, page.text("settings"))
+    project.run(page.text("build"))
+    serve, asking = page.text("serve"), Asking()
+    first, plain = published(project.folder / "staticfiles", base)
+    asking.expect(first | plain, there=False)
+    keys(project)
+    assert "Requests: " in project.run(page.text("plan"))
+    project.run(page.text("publish"))
+    asking.promise(first | plain)
+    with asking.asking():
+        project.variables.clear()
+        with project.serving(serve, port):
+            assert {url.startswith(base) for url in load(home)} == {True}
+            lines_in(page.text("looks"), project.run(page.text("look")))
+            keys(project)
+            assert "nothing is missing" in project.run(page.text("check"))
+            image = project.image(2)
+            image.run(page.text("build"))
+            second, plain = published(image.folder / "staticfiles", base)
+            asking.expect(second | plain, there=False)
+            image.run(page.text("publish"))
+            asking.promise(second)
+            assert version_of(load(home)) == 1
+        with image.serving(serve, port):
+            assert version_of(load(home)) == 2
+        project.run(page.text("rollback"))
+        assert get(f"{base}css/colours.css").body == sources(1)["css/colours.css"].encode()
+        project.run(page.text("prune"))
+        asking.another_round()
+    assert asking.wrong == []
+    page.check_followed()

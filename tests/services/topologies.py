@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gzip
 import os
 import re
 import shutil
@@ -112,6 +113,8 @@ class Project:
         self.folder = folder / "project"
         self.home = folder / "home"
         self._programs = folder / "bin"
+        self.variables: dict[str, str] = {}
+        """What is in the environment of all commands, beside what is in the test's own."""
         for path in (self.folder, self.home / ".ssh", self._programs):
             path.mkdir(parents=True)
         if shutil.which("curl") is None:
@@ -155,7 +158,7 @@ class Project:
         path = os.pathsep.join([str(self._programs), os.environ.get("PATH", ""), "/usr/sbin"])
         dropped = ("DJANGO_SETTINGS_MODULE", "SSH_AUTH_SOCK")
         kept = {name: value for name, value in os.environ.items() if name not in dropped}
-        return {**kept, "HOME": str(self.home), "PATH": path}
+        return {**kept, "HOME": str(self.home), "PATH": path, **self.variables}
 
     def run(self, commands: str, status: int = 0) -> str:
         """What the shell says to ``commands``, the first of which that fails is the last."""
@@ -200,14 +203,17 @@ class Answer:
 
 
 def get(url: str, **fields: str) -> Answer:
-    """What is answered; a body that ends before its length has been reached is an error."""
+    """What is answered, unpacked; a body that ends before its length has been reached is an error."""
     asked = urllib.request.Request(url, headers=fields)
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:
-            return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+        found = urllib.request.urlopen(asked, timeout=30)
     except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+        found = error
+    with found:
+        told, body = {name.lower(): value for name, value in found.headers.items()}, found.read()
+    if told.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    return Answer(found.status, told, body)
 
 
 def load(url: str) -> dict[str, bytes]:
