@@ -30,7 +30,7 @@ def page() -> str:
         f"- in one process over: {in_process};",
         f"- over the network with those options, around an application and as Django's middleware, under: {servers};",
         "- under each of them again below a mount point, of which it knows, where a row has to do with paths;",
-        "- over nginx, as a second opinion.", "",
+        "- over nginx, with the configuration that `ship config nginx` writes.", "",
         "The rows that begin with `wire:` are run under the servers alone. Besides, hypothesis and a fuzzer ask for",
         "paths and with fields of any kind: each server must give to conditions and ranges the answer of `respond()`,",
         "and to paths nothing that is not public. Where the standard leaves a choice,",

@@ -1,4 +1,4 @@
-"""nginx, told to serve a site as well as its directives can: a second opinion on the rows of the contract."""
+"""nginx with the configuration that is written for a site."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from shipfiles.testing import APPLICATION, PREFIX, Site
+from shipfiles.config import RewriteConfig, ServeConfig
+from shipfiles.edge.nginx import configuration
+from shipfiles.edge.policy import EdgePolicy, Mode, static_policy
+from shipfiles.testing import APPLICATION, OPTIONS, PREFIX, Site
 from tests.oracles.corpora import missing
 
 from .servers import Server, free_port, run, wait_until_listening
@@ -24,52 +27,22 @@ http {{
 {http}
 }}
 """
-# Debian's nginx-light has no Brotli; so only gzip is told.
-CONFIGURATION = """
-  gzip_static on; gzip_vary on; server_tokens off;
-  types {{
-    text/css css; text/javascript js mjs; application/json map; application/manifest+json webmanifest; text/plain txt;
-    application/wasm wasm; font/woff2 woff2; image/png png; image/jpeg jpg; video/mp4 mp4; image/svg+xml svg;
-    text/html html; font/ttf ttf;
-  }}
-  charset utf-8; charset_types text/css text/javascript text/plain;
-  map $uri $lifetime {{
-    default "max-age=60, public";
-    "~\\.[0-9a-f]{{12}}(\\.|$)" "max-age=31536000, public, immutable";
-    ~/rules/.*\\.js$ no-cache;
-  }}
-  map $uri $origin {{ default "*"; ~/rules/open\\. "https://a.example"; ~/rules/.*\\.js$ ""; }}
-  map $uri $resource {{ ~/rules/.*\\.js$ same-origin; ~/rules/ cross-origin; }}
-  map $uri $timing {{ ~/rules/ "*"; }}
-  map $uri $robots {{ ~/rules/open\\. ""; ~/rules/ noindex; }}
-  map $uri $letters {{ ~/rules/ "\xe9t\xe9"; }}
-  map $uri $policy {{ ~/rules/.*\\.svg$ "default-src 'none'; sandbox"; }}
-  absolute_redirect off; disable_symlinks on; max_ranges 1; index index.html;
-  server {{
-    listen 127.0.0.1:{port};
-    default_type text/plain;
-    location = / {{ return 200 "{application}"; }}
-    location @application {{ return 200 "{application}"; }}
-    location / {{
-      root {root}/site-root; try_files $uri $uri/ @application; add_header Cache-Control $lifetime;
-      location ~ /\\.(?!well-known/)|\\.(br|gz)$ {{ return 404; }}
-    }}
-    location ~ ^/(favicon|apple.*)\\.ico$ {{ alias {root}/img/icon.ico; add_header Cache-Control $lifetime; }}
-    location ^~ /lost/ {{
-      root {root}/site-root; add_header Cache-Control no-cache; add_header Vary Accept;
-      if ($http_accept !~ text/html) {{ return 404 "{application}"; }}
-      rewrite ^ /app/index.html break;
-    }}
-    location ^~ {prefix} {{
-      alias {root}/; default_type application/octet-stream;
-      add_header Cache-Control $lifetime; add_header Access-Control-Allow-Origin $origin;
-      add_header X-Content-Type-Options nosniff; add_header Cross-Origin-Resource-Policy $resource;
-      add_header Timing-Allow-Origin $timing; add_header X-Robots-Tag $robots; add_header X-Letters $letters;
-      add_header Content-Security-Policy $policy;
-      location ~ /\\.(?!well-known/)|\\.(br|gz)$ {{ return 404; }}
-    }}
-  }}
+# What is no file is the application's, which this stands for.
+_APPLICATION = """
+server {{
+  listen 127.0.0.1:{port}; default_type text/plain;
+  location / {{ return 200 "{application}"; }}
+  location ~ /lost/ {{ return 404 "{application}"; }}
+}}
 """
+CODINGS = ("br", "zstd", "gzip")
+"""The codings of a `Site`."""
+
+
+def site_policy(root: Path, port: int, mode: Mode = "static-server", application: str = "") -> EdgePolicy:
+    """What a `Site` in ``root`` is answered like with `OPTIONS`."""
+    static = static_policy(str(root), PREFIX, ServeConfig(**OPTIONS), RewriteConfig(), CODINGS)
+    return EdgePolicy(mode, static, listen=f"127.0.0.1:{port}", application=application)
 
 
 @contextlib.contextmanager
@@ -85,8 +58,9 @@ def start_nginx(folder: Path) -> Iterator[Server]:
 @contextlib.contextmanager
 def launch_nginx(folder: Path, root: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """nginx, running, with the release in ``root``; what it writes is in ``folder``. Gives its port and process."""
-    port = free_port()
-    text = CONFIGURATION.format(port=port, root=root, prefix=PREFIX, application=APPLICATION.decode())
+    port, behind = free_port(), free_port()
+    policy = site_policy(root, port, application=f"http://127.0.0.1:{behind}")
+    text = configuration(policy) + _APPLICATION.format(port=behind, application=APPLICATION.decode())
     with run_nginx(folder, text, port) as process:
         yield port, process
 
@@ -103,7 +77,7 @@ def run_nginx(folder: Path, http: str, port: int) -> Iterator[subprocess.Popen[b
     log = folder / "log.txt"
     # Its workers are of another user if it is started by root, and the folders of tests are root's alone.
     user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(AROUND.format(user=user, http=http), encoding="latin-1")
+    (folder / "nginx.conf").write_text(AROUND.format(user=user, http=http), encoding="utf-8")
     command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
     with log.open("wb") as out, run(command, out, folder) as process:
         wait_until_listening(port, process, log)

@@ -73,10 +73,10 @@ def test_from_a_server(
 
 
 def test_from_nginx(browser: Any, collected: Collected, expected: Drawing, tmp_path: Path) -> None:
-    """The released folder holds all that a web server needs. Debian's has no Brotli."""
+    """The released folder holds all that a web server needs."""
     with launch_nginx(tmp_path, collected.root) as (port, _):
         seen = draw(browser, f"http://127.0.0.1:{port}{collected.url}", tmp_path / "page.png")
-    check(seen, expected, f"http://127.0.0.1:{port}/static/", collected.files, "gzip")
+    check(seen, expected, f"http://127.0.0.1:{port}/static/", collected.files, "br")
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ class StaticPolicy:
     always: tuple[str, ...] = ()
     """Extensions, without their dots and in lower case, of which every file has a variant in each coding: what can be
     picked by the name alone."""
+    manifest_name: str = "staticfiles.json"
+    """The file in ``root`` with the names that stock Django can read, which is nobody's business."""
 
     @property
     def suffixes(self) -> Mapping[Coding, str]:

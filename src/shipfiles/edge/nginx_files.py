@@ -1,0 +1,296 @@
+"""The part of nginx's configuration for static files: below their prefix, in one place, whoever asks for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ..http.headers import ALLOWED_METHODS
+from ..http.tags import EVERY_FILE
+from .nginx_site import PART, Site
+from .nginx_text import pattern, quoted
+from .nginx_words import indented, mapped, regex
+from .policy import HASHED, Field
+
+ORIGIN = "access-control-allow-origin"
+# Looked at again after so many seconds: what was not there may be by now, and what is pruned goes.
+_FRESH = 1
+# Extensions that are longer do not fit into the usual buckets of nginx's table.
+_BUCKET = 40
+# As `http.tags` has it: longer tags are made from digests, which nginx cannot make.
+_TAG = 200 - len(f"{EVERY_FILE}:")
+_HASH = HASHED.partition("(")[0]
+_EXTENSION = r"(?:\.[^./]*)?"
+_NAMES = "a pattern of names"
+
+
+def file_maps(site: Site) -> Iterator[str]:
+    """The maps that say the fields of files."""
+    of, static = site.of, site.static
+    cache = next(field for field in static.fields if field.name.lower() == "cache-control")
+    lifetime = f"{variable(cache, of)}_ruled" if cache.rules else _value(cache)
+    if any(field.rules for field in static.fields):
+        yield "# What patterns are about: the name without its hash."
+        unhashed = regex(rf"^(?<ship_stem>.+){_HASH}(?<ship_extension>{_EXTENSION})$")
+        yield from mapped("$ship_name", f"${of}_logical", [(unhashed, "$ship_stem$ship_extension")], "$ship_name")
+    yield "# Names that stand for the same bytes for ever, and all others."
+    immutable = quoted(static.immutable, "serve.immutable_max_age")
+    entries = ((regex(one.pattern, _NAMES), immutable if one.immutable else lifetime) for one in static.lifetimes)
+    yield from mapped("$ship_name", f"${of}_lifetime", entries, lifetime)
+    for field in static.fields:
+        if field.rules:
+            yield from _ruled(field, of)
+    yield "# Nobody keeps what is no file: the next release may have it."
+    kept = [(status, f"${of}_lifetime") for status in ("200", "304")]
+    yield from mapped("$status", f"${of}_cache_control", kept, "no-store", volatile=True)
+    yield from _types_by_name(site)
+    yield "# The coding is that of the variant; a 304 does not repeat it (15.4.5)."
+    codings = [*((f"200{end}", coding) for coding, end in static.suffixes.items()), ("200", f"${of}_packed")]
+    yield from mapped('"$status$ship_end"', f"${of}_encoding", codings, volatile=True)
+    yield from mapped("$ship_name", f"${of}_packed", [(regex(r"*\.svgz$"), "gzip")])
+    if static.serve.cache_tags:
+        yield from _tags(site)
+
+
+def variable(field: Field, of: str) -> str:
+    """The variable with the value of ``field``."""
+    return f"${of}_{re.sub('[^a-z0-9]', '_', field.name.lower())}"
+
+
+def _ruled(field: Field, of: str) -> Iterator[str]:
+    # Cache-Control has one more map before it is told.
+    name = variable(field, of) + ("_ruled" if field.name.lower() == "cache-control" else "")
+    entries = (
+        (regex(rule.pattern, "a pattern of serve.headers"), quoted(rule.value or "", f"the value of {field.name}"))
+        for rule in field.rules
+    )
+    yield from mapped(f"${of}_logical", name, entries, _value(field))
+
+
+def _value(field: Field) -> str:
+    return quoted(field.value or "", f"the value of {field.name}")
+
+
+def _types_by_name(site: Site) -> Iterator[str]:
+    of, static = site.of, site.static
+    yield "# Types of files that have no extension with one. There is only one Content-Type: nginx's, or this one."
+    yield from mapped('"$status$sent_http_content_type"', f"${of}_type", [("200", f"${of}_type_by_name")])
+    entries = []
+    for name, type_ in static.names.items():
+        stem, dot, extension = name.rpartition(".")
+        # Behind the name, or before its extension, there may be a hash.
+        parts = (stem, dot + extension) if stem else (name, "")
+        named = rf"*(?:^|/){re.escape(parts[0])}(?:{_HASH})?{re.escape(parts[1])}$"
+        entries.append((regex(named, "a file name of serve.media_types"), quoted(type_, "a type")))
+    for extension in _taken_from_types(site):
+        named = rf"*\.{re.escape(extension)}$"
+        entries.append((regex(named, "an extension of serve.media_types"), quoted(static.types[extension], "a type")))
+    yield from mapped("$ship_name", f"${of}_type_by_name", entries, quoted(static.default_type, "a type"))
+
+
+def _taken_from_types(site: Site) -> list[str]:
+    """Extensions that some file names have, which mean another type than theirs, and those that nginx cannot take."""
+    extensions = {name.rpartition(".")[2] for name in site.static.names if "." in name}
+    return [extension for extension in site.static.types if extension in extensions or not _is_plain(extension)]
+
+
+def _is_plain(extension: str) -> bool:
+    # Two words mean something else in a block of types.
+    return re.fullmatch(f"[a-z0-9_+-]{{1,{_BUCKET}}}", extension) is not None and extension not in (
+        "include",
+        "default",
+    )
+
+
+def _tags(site: Site) -> Iterator[str]:
+    static, of = site.static, site.of
+    every = f'"{EVERY_FILE}"'
+    between = " " if static.serve.cache_tags == "Surrogate-Key" else ","
+    yield "# Tags for CDNs. Names with other characters than these have that of all files alone: purge those by URL."
+    plain = rf"^[a-z0-9/._~!$*+=:@-]{{1,{_TAG}}}$"
+    entries = [(regex(one.pattern, _NAMES), every) for one in static.lifetimes if one.immutable]
+    entries.append((regex(plain), f'"{EVERY_FILE}{between}{EVERY_FILE}:$ship_name"'))
+    yield from mapped("$ship_name", f"${of}_tags", entries, every)
+
+
+def file_locations(site: Site, missing: str) -> Iterator[str]:
+    """The location of the prefix. ``missing`` is the named one that gets what is no file; empty for none."""
+    static = site.static
+    yield f"location ^~ {quoted(static.prefix, 'the prefix')} {{"
+    yield from indented(_shared(site, missing))
+    yield ""
+    yield from indented(_records(site))
+    yield from indented(_by_its_own_name(site))
+    yield "    # Hashed names: what is open stays open, and is looked at again after a second."
+    yield from indented(_location(site, _HASH + _EXTENSION, (
+        f"open_file_cache_valid {_FRESH}s;", "open_file_cache_errors on;", "if_modified_since before;",
+    )))  # fmt: skip
+    yield "    # All others may have other bytes with the next release: each request looks."
+    yield from indented(_location(site, "", ()))
+    yield from indented(_folders(site))
+    yield "    # Neither a folder nor a name that begins with a dot is a file: records and manifests stay in here."
+    yield "    return 404;"
+    yield "}"
+
+
+def _shared(site: Site, missing: str) -> Iterator[str]:
+    of, static = site.of, site.static
+    yield f"disable_symlinks on from={quoted(site.root, 'the folder of the releases')};"
+    yield "open_file_cache max=20000 inactive=10m;"
+    yield "open_file_cache_valid 0;"
+    yield "sendfile on;"
+    yield "tcp_nopush on;"
+    yield "max_ranges 1;"
+    yield "gzip off;"
+    if missing:
+        yield f"error_page 404 = {missing};"
+    yield "error_page 405 = @ship_method;"
+    yield "error_page 416 = @ship_range;"
+    yield ""
+    yield f"add_header Content-Type ${of}_type;"
+    yield f"add_header Content-Encoding ${of}_encoding;"
+    yield "add_header Vary $ship_vary;"
+    if static.serve.single_page:
+        yield "add_header Vary $ship_instead;"
+    yield from fields(site)
+    yield ""
+    taken = _taken_from_types(site)
+    by_type: dict[str, list[str]] = {}
+    for extension, type_ in static.types.items():
+        if extension not in taken:
+            by_type.setdefault(type_, []).append(extension)
+    yield 'default_type "";'
+    yield "types {"
+    for type_, extensions in by_type.items():
+        yield f"    {quoted(type_, 'a type')} {' '.join(extensions)};"
+    yield "}"
+
+
+def fields(site: Site) -> Iterator[str]:
+    """The fields that say who may use and keep an answer; errors have the first of them as well."""
+    of, static = site.of, site.static
+    yield f"add_header Cache-Control ${of}_cache_control always;"
+    for field in static.fields:
+        name = field.name.lower()
+        if name == "cache-control":
+            continue
+        value = variable(field, of) if field.rules else _value(field)
+        if value == '""':
+            continue
+        always = " always" if name in (ORIGIN, "x-content-type-options") else ""
+        yield f"add_header {field.name} {value}{always};"
+    if static.serve.cache_tags:
+        yield f"add_header {static.serve.cache_tags} ${of}_tags;"
+
+
+def _location(site: Site, end: str, more: Sequence[str]) -> Iterator[str]:
+    yield f"location ~ {pattern(f'{site.beginning()}{site.name}{end})$', 'the prefix')} {{"
+    yield from indented([*more, *_chosen(site)])
+    if not end and site.static.serve.index_file:
+        index = f"/{site.static.serve.index_file}"
+        yield f"    if (-f {site.file('$ship_name', index, f'${site.of}_changes')}) {{"
+        yield "        rewrite ([^/]+)$ ./$1/ redirect;"
+        yield "    }"
+    yield "    return 404;"
+    yield "}"
+
+
+def _chosen(site: Site) -> Iterator[str]:
+    """The best variant that is there."""
+    yield f"alias {site.file('$ship_name$ship_end')};"
+    index = site.static.serve.index_file
+    if index:
+        yield f"if (-f {site.file(f'$ship_name${site.of}_asked')}) {{"
+        yield "    return 302 ./$is_args$args;"
+        yield "}"
+    yield 'set $ship_end "";'
+    yield 'set $ship_vary "";'
+    for looked_for, sent in site.candidates:
+        yield f"if (-f {site.file('$ship_name' + looked_for)}) {{"
+        yield f"    set $ship_end {sent};"
+        yield "    set $ship_vary Accept-Encoding;"
+        yield "    break;"
+        yield "}"
+    yield f"if (-f {site.file('$ship_name')}) {{"
+    yield "    break;"
+    yield "}"
+
+
+def _folders(site: Site) -> Iterator[str]:
+    """Those that have an index file."""
+    index = site.static.serve.index_file
+    if not index:
+        return
+    yield "# A folder is its index file."
+    yield f"location ~ {pattern(f'{site.beginning()}(?<ship_folder>(?:{PART}/)*)$', 'the prefix')} {{"
+    yield f"    if (-f {site.file('$ship_folder', index)}) {{"
+    yield f"        rewrite ^ {site.address('$ship_folder', index)} last;"
+    yield "    }"
+    yield "    return 404;"
+    yield "}"
+
+
+def _by_its_own_name(site: Site) -> Iterator[str]:
+    ends = "|".join(end[1:] for end in site.static.suffixes.values())
+    if not ends:
+        return
+    yield "# A variant has no address of its own; archives have."
+    whole = f"(?<ship_name>(?<ship_whole>{site.names})\\.(?:{ends}))$"
+    yield f"location ~ {pattern(site.beginning() + whole, 'the prefix')} {{"
+    yield f"    alias {site.file('$ship_name')};"
+    yield f"    if (-f {site.file('$ship_whole')}) {{"
+    yield "        return 404;"
+    yield "    }"
+    yield f"    if (-f {site.file('$ship_name')}) {{"
+    yield '        set $ship_end "";'
+    yield '        set $ship_vary "";'
+    yield "        break;"
+    yield "    }"
+    yield "    return 404;"
+    yield "}"
+
+
+def _records(site: Site) -> Iterator[str]:
+    yield "# The manifest that stock Django can read."
+    yield f"location = {pattern(site.static.prefix + site.static.manifest_name, 'manifest_name')} {{"
+    yield "    return 404;"
+    yield "}"
+
+
+def method_location(site: Site) -> Iterator[str]:
+    """What a file says to methods that it does not know: RFC 9110 sections 9.3.7 and 15.5.6, Fetch section 4.8."""
+    of = site.of
+    origin = next((field for field in site.static.fields if field.name.lower() == ORIGIN), None)
+    yield "location @ship_method {"
+    yield "    default_type text/plain;"
+    yield "    types { }"
+    yield f'    add_header Allow "{ALLOWED_METHODS}" always;'
+    yield "    add_header Cache-Control no-store always;"
+    if origin is not None and origin.rules:
+        yield f"    add_header {origin.name} {variable(origin, of)} always;"
+        yield f"    add_header Access-Control-Allow-Methods ${of}_methods;"
+        yield f"    add_header Access-Control-Allow-Headers ${of}_headers;"
+    elif origin is not None and origin.value:
+        yield f"    add_header {origin.name} {_value(origin)} always;"
+        yield f'    add_header Access-Control-Allow-Methods "{ALLOWED_METHODS}";'
+        yield '    add_header Access-Control-Allow-Headers "*";'
+    yield "    add_header X-Content-Type-Options nosniff always;"
+    yield "    if ($request_method = OPTIONS) {"
+    yield '        return 200 "";'
+    yield "    }"
+    yield "    return 405;"
+    yield "}"
+    yield "location @ship_range {"
+    yield "    # nginx has told the coding by now: without a body there is nothing to decode."
+    yield "    add_header Cache-Control no-store always;"
+    yield '    return 416 "";'
+    yield "}"
+
+
+def method_maps(site: Site) -> Iterator[str]:
+    """For `method_location`: where a file is not for other origins, none of the fields is there."""
+    origin = next((field for field in site.static.fields if field.name.lower() == ORIGIN), None)
+    if origin is None or not origin.rules:
+        return
+    for name, value in (("methods", f'"{ALLOWED_METHODS}"'), ("headers", '"*"')):
+        yield from mapped(variable(origin, site.of), f"${site.of}_{name}", [('""', '""')], value)
