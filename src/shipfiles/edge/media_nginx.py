@@ -18,6 +18,7 @@ from .media_rules import (
     Rules,
     Way,
     any_of,
+    called,
     closed_below,
     in_order,
     internal_places,
@@ -25,6 +26,7 @@ from .media_rules import (
     root_of,
     rules,
     way,
+    why_nobody,
 )
 from .nginx_text import pattern, quoted
 from .policy import EdgePolicy, MediaPolicy
@@ -60,16 +62,16 @@ def blocks(policy: EdgePolicy) -> str:
 
 
 def _storage(media: MediaPolicy, policy: EdgePolicy, who: Way) -> Iterator[str]:
-    prefix = pattern(media.prefix, f"The URLs of STORAGES[{media.alias!a}]")
-    called = f"# Uploads of STORAGES[{media.alias!a}], {media.config.access}"
+    prefix = pattern(media.prefix, f"The URLs of {called(media)}")
+    head = f"# Uploads of {called(media)}, {media.config.access}"
     if who == "application":
-        yield f"{called}: the application says who may have them."
+        yield f"{head}: the application says who may have them."
         yield from _block(f"location ^~ {prefix}", _asked(policy.application))
     elif who == "nobody":
-        yield f"{called}: no application that could say who may have them is named, and so nobody gets any."
+        yield f"{head}: {why_nobody(media)}"
         yield from _block(f"location ^~ {prefix}", ["return 404;", f"error_page 404 = {_NONE};"])
     else:
-        yield f"{called}: answered from the disk."
+        yield f"{head}: answered from the disk."
         yield from _block(f"location ^~ {prefix}", _from_disk(media, policy, who))
 
 
@@ -85,7 +87,7 @@ def _asked(application: str) -> Iterable[str]:
 
 
 def _from_disk(media: MediaPolicy, policy: EdgePolicy, who: Way) -> Iterator[str]:
-    given, what = rules(media.config), f"STORAGES[{media.alias!a}]"
+    given, what = rules(media.config), called(media)
     root = root_of(media)
     yield f"alias {quoted(root, what)};"
     for note in notes(media):

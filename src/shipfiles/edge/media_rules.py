@@ -24,7 +24,7 @@ _TYPE, _DISPOSITION = "Content-Type", "Content-Disposition"
 PLAIN = r"[ !#$&-.0-\[\]-~]+"
 """Names of files that stand in ``filename`` as they are, and that `media.safety.attachment` leaves alone: printable
 ASCII without what quotes or escapes there. RFC 6266 appendix D."""
-CONTROL = r"[\x00-\x1f\x7f\\]"
+CONTROL = r"[\x00-\x1f\x7f\x5c]"
 """What no name of an upload has: see `paths.path_fault`."""
 
 Way = Literal["disk", "link", "application", "nobody"]
@@ -124,7 +124,7 @@ def in_order(policy: EdgePolicy) -> Sequence[MediaPolicy]:
     """The storages, a prefix before those that are within it. Raises `ConfigError` if two of them are the same."""
     taken = {policy.static.prefix: "static files"} if policy.static else {}
     for media in policy.media:
-        name, prefix = _called(media), media.prefix
+        name, prefix = called(media), media.prefix
         if len(prefix) < 3 or not prefix.startswith("/") or not prefix.endswith("/") or "//" in prefix:
             raise ConfigError(
                 f"The URLs of {name} begin with {prefix!a}, and need a path of their own, such as '/media/', below "
@@ -150,19 +150,17 @@ def internal_places(policy: EdgePolicy) -> Sequence[tuple[str, str]]:
             continue
         url = f"/{media.config.delivery.internal_url.strip('/')}/"
         if url == "//":
-            raise ConfigError(
-                f"{_called(media)}: delivery.internal_url needs a path of its own, such as '/protected/'."
-            )
+            raise ConfigError(f"{called(media)}: delivery.internal_url needs a path of its own, such as '/protected/'.")
         for other, theirs in found.items():
             is_same = url == other and _folder(media.root) == _folder(theirs.root)
             if not is_same and (url.startswith(other) or other.startswith(url)):
                 raise ConfigError(
-                    f"{_called(media)} and {_called(theirs)} have delivery.internal_url {url!a} and {other!a}: give "
+                    f"{called(media)} and {called(theirs)} have delivery.internal_url {url!a} and {other!a}: give "
                     "each its own, none of them within another, or one would hand over files of the other."
                 )
         prefixes = [one.prefix for one in policy.media] + ([policy.static.prefix] if policy.static else [])
         if any(prefix.startswith(url) for prefix in prefixes):
-            raise ConfigError(f"{_called(media)}: delivery.internal_url {url!a} must not be where URLs of files begin.")
+            raise ConfigError(f"{called(media)}: delivery.internal_url {url!a} must not be where URLs of files begin.")
         found[url] = media
     return [(url, _folder(media.root)) for url, media in found.items()]
 
@@ -203,5 +201,13 @@ def _folder(root: str) -> str:
     return os.path.join(root, "")
 
 
-def _called(media: MediaPolicy) -> str:
+def called(media: MediaPolicy) -> str:
+    """How people know the storage; on one line."""
     return f"STORAGES[{media.alias!a}]"
+
+
+def why_nobody(media: MediaPolicy) -> str:
+    """Why nobody gets any, for a comment."""
+    if media.config.access == "signed" and media.config.signed.secure_link:
+        return "only nginx can check the links of signed.secure_link, and so nobody gets any here."
+    return "no application that could say who may have them is named, and so nobody gets any."
