@@ -122,8 +122,7 @@ def nginx(folder: Path, root: Path, application: str) -> Iterator[int]:
       gzip on; gzip_types *; expires 1h; charset koi8-r; autoindex on; merge_slashes off; ssi on; gzip_static on;
       index index.html; add_header X-Outer yes; open_file_cache max=10; open_file_cache_errors on;
       server {{ listen 127.0.0.1:{port}; root {folder}; {text} }}"""
-    # Written as Latin-1 there.
-    with run_nginx(folder, around.encode().decode("latin-1"), port):
+    with run_nginx(folder, around, port):
         yield port
 
 
