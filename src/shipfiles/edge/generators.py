@@ -14,21 +14,16 @@ CDNS = ("cloudfront", "cloudflare", "fastly", "varnish")
 NAMES = (*SERVERS, *CDNS)
 
 
+_FILES = {"nginx": "nginx.conf", "apache": "apache.conf", "caddy": "Caddyfile"}
+
+
 def configuration(name: str, policy: EdgePolicy) -> Mapping[str, str]:
     """File name → text, of one of `NAMES`.
 
     Raises `ConfigError` for what cannot be said in its language.
     """
     if name in SERVERS:
-        return {f"{name}.conf" if name != "caddy" else "Caddyfile": _made(f".{name}", policy)}
-    return dict(_several(f".cdn_rules.{name}", policy))
-
-
-def _made(module: str, policy: EdgePolicy) -> str:
-    text: str = import_module(module, __package__).configuration(policy)
-    return text
-
-
-def _several(module: str, policy: EdgePolicy) -> Mapping[str, str]:
-    texts: Mapping[str, str] = import_module(module, __package__).configuration(policy)
+        text: str = import_module(f".{name}", __package__).configuration(policy)
+        return {_FILES[name]: text}
+    texts: Mapping[str, str] = import_module(f".cdn_rules.{name}", __package__).texts(policy)
     return texts
