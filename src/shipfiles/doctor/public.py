@@ -70,8 +70,11 @@ def url_of(base: str, key: str) -> str:
     return f"{base.rstrip('/')}/{quote(key)}"
 
 
-def fetch(url: str, headers: Mapping[str, str]) -> Page:
-    """Ask for ``url``, of at most 1 MiB; redirects are not followed, proxies not used. Raises `NotReached`."""
+def fetch(url: str, headers: Mapping[str, str], method: str = "GET") -> Page:
+    """Ask for ``url``, of at most 1 MiB; redirects are not followed, proxies not used. Raises `NotReached`.
+
+    A path is sent as it is, with its dots.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     made: HTTPConnection
@@ -85,7 +88,7 @@ def fetch(url: str, headers: Mapping[str, str]) -> Page:
     try:
         made.connect()
         watch.start()
-        made.request("GET", parts.path or "/", headers={"User-Agent": "shipfiles", "Accept": "*/*", **headers})
+        made.request(method, parts.path or "/", headers={"User-Agent": "shipfiles", "Accept": "*/*", **headers})
         answer = made.getresponse()
         body = answer.read(_MOST)
         found: dict[str, str] = {}

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ...doctor.edge import EdgeQuestion, Finding, examine_edge
+from ...doctor.public import public_fault
 from ...edge.drift import drift
 from ...edge.generators import NAMES, SERVERS, configuration
 from ...edge.policy import EdgePolicy
@@ -21,7 +25,7 @@ from ...regular import open_regular, read_at_most
 from ..edge_conf import Found, Wanted, edge_policy
 from ..progress import count
 from ..static_storage import StaticStorage
-from .shared import add_json, errors_as_json, print_json
+from .shared import Column, add_json, errors_as_json, place_of, print_json, print_table
 
 HELP = "Write the configuration of a web server or a CDN in front, or say whether an installed one is still the same."
 
@@ -89,26 +93,55 @@ def add_arguments(parser: CommandParser) -> None:
         help="End with status 1 if this file, or folder, says anything else than what would be written now, comments "
         "and blank lines aside; with 2 if it cannot be read.",
     )
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="Ask this address, https://www.example.com, for files of the current release, and end with status 1 if it "
+        "answers otherwise than the application would. With --server-name it is asked for that host.",
+    )
     add_json(parser)
 
 
 def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Write it, or compare it. Raises ``CommandError``, with status 1 if they differ, and `ShipfilesError`."""
     with errors_as_json(command, options):
+        _check(options)
         found = _found(options)
-        files = configuration(options["server"], found.policy)
-        secrets = _secrets(found.policy, files)
+        if options["check"] is None and options["url"] is None:
+            return _make(command, options, found)
+        facts: dict[str, Any] = {"server": options["server"], "mode": found.policy.mode}
+        drifted: Mapping[str, str] = {}
         if options["check"] is not None:
-            drifted = _drifted(options["check"], files, secrets)
-        elif options["output"] is not None:
-            return _write(command, options, found, files, is_secret=bool(secrets))
-    if not options["json"]:
-        for note in found.notes:
-            command.stderr.write(fit_to_show(f"note: {note}"))
-    if options["check"] is not None:
-        return _tell(command, options, found, drifted)
-    _print(command, options, found, files, secrets)
-    return None
+            files = configuration(options["server"], found.policy)
+            facts["drift"] = drifted = _drifted(options["check"], files, _secrets(found.policy, files))
+        findings: Sequence[Finding] = ()
+        if options["url"] is not None:
+            findings = _asked(options, found)
+            facts["answers"] = [asdict(finding) for finding in findings]
+    failures = _failures(options, drifted, findings)
+    if options["json"]:
+        print_json(command, {"ok": not failures, **facts, "notes": [*found.notes]})
+    elif options["verbosity"]:
+        _tell_notes(command, found)
+        for text in drifted.values():
+            command.stdout.write(fit_to_show(text))
+        _show(command, options["url"], findings)
+    if failures:
+        raise CommandError(" ".join(failures), returncode=_DIFFERENT)
+    return None if options["json"] or not options["verbosity"] else _praise(options, findings)
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raises ``CommandError`` for options that do not go together."""
+    fault = ""
+    if bool(options["certificate"]) != bool(options["certificate_key"]):
+        fault = "--certificate and --certificate-key belong together: give both, or none."
+    elif options["output"] is not None and (options["check"] is not None or options["url"] is not None):
+        fault = "--output writes, --check and --url compare: say one of them."
+    elif options["url"] is not None and (why := public_fault(options["url"])):
+        fault = f"--url: {why}."
+    if fault:
+        raise CommandError(fault, returncode=_UNREADABLE)
 
 
 def _size(text: str) -> int:
@@ -123,10 +156,6 @@ def _size(text: str) -> int:
 
 def _found(options: Mapping[str, Any]) -> Found:
     certificate, key = options["certificate"], options["certificate_key"]
-    if bool(certificate) != bool(key):
-        raise CommandError("--certificate and --certificate-key belong together: give both, or none.", returncode=2)
-    if options["output"] is not None and options["check"] is not None:
-        raise CommandError("--output and --check: say one of them.", returncode=2)
     wanted = Wanted(
         is_server=options["server"] in SERVERS,
         certificate=(certificate, key) if certificate else None,
@@ -160,14 +189,22 @@ def _secrets(policy: EdgePolicy, files: Mapping[str, str]) -> list[str]:
     return sorted((key for key in keys if key and any(key in text for text in files.values())), key=len, reverse=True)
 
 
-def _print(
-    command: BaseCommand, options: Mapping[str, Any], found: Found, files: Mapping[str, str], secrets: list[str]
-) -> None:
+def _make(command: BaseCommand, options: Mapping[str, Any], found: Found) -> str | None:
+    files = configuration(options["server"], found.policy)
+    secret = bool(_secrets(found.policy, files))
+    facts: dict[str, Any] = {"server": options["server"], "mode": found.policy.mode}
+    if options["output"] is not None:
+        facts["written"] = written = _write(options["output"], files, is_secret=secret)
+    else:
+        facts["files"] = dict(files)
     if options["json"]:
-        facts = {"server": options["server"], "mode": found.policy.mode, "files": dict(files)}
-        print_json(command, {**facts, "notes": list(found.notes), "secret": bool(secrets)})
-        return
-    if secrets:
+        print_json(command, {**facts, "notes": [*found.notes], "secret": secret})
+        return None
+    _tell_notes(command, found)
+    if options["output"] is not None:
+        told = " It has a key of OPTIONS['signed'], and only you can read it." if secret else ""
+        return f"Written: {', '.join(map(printable, written))}.{told}" if options["verbosity"] else None
+    if secret:
         command.stderr.write(
             "note: this has a key of OPTIONS['signed'], with which anybody can sign links. Let nobody else read it; "
             "--output writes a file that only you can read."
@@ -176,6 +213,12 @@ def _print(
         if len(files) > 1:
             command.stdout.write(f"{_comment(name)} {name}")
         command.stdout.write(text.rstrip("\n") + "\n")
+    return None
+
+
+def _tell_notes(command: BaseCommand, found: Found) -> None:
+    for note in found.notes:
+        command.stderr.write(fit_to_show(f"note: {note}"))
 
 
 def _comment(name: str) -> str:
@@ -183,29 +226,15 @@ def _comment(name: str) -> str:
     return "//" if name.endswith((".js", ".mjs", ".json")) else "#"
 
 
-def _write(
-    command: BaseCommand, options: Mapping[str, Any], found: Found, files: Mapping[str, str], *, is_secret: bool
-) -> str | None:
-    output = os.path.abspath(options["output"])
-    if len(files) == 1:
-        (text,) = files.values()
-        if os.path.isdir(output):
-            raise CommandError(f"--output {printable(options['output'])} is a folder: say the file in it.")
-        paths = {output: text}
-    else:
-        paths = {os.path.join(output, name): text for name, text in files.items()}
+def _write(output: str, files: Mapping[str, str], *, is_secret: bool) -> list[str]:
+    """The paths that were written. Raises ``CommandError``."""
+    place = os.path.abspath(output)
+    if len(files) == 1 and os.path.isdir(place):
+        raise CommandError(f"--output {printable(output)} is a folder: say the file in it.")
+    paths = {place if len(files) == 1 else os.path.join(place, name): text for name, text in files.items()}
     for path, text in paths.items():
         _write_file(path, text, 0o600 if is_secret else 0o644)
-    if options["json"]:
-        facts = {"server": options["server"], "mode": found.policy.mode, "written": [*paths]}
-        print_json(command, {**facts, "notes": list(found.notes), "secret": is_secret})
-        return None
-    for note in found.notes:
-        command.stderr.write(fit_to_show(f"note: {note}"))
-    if not options["verbosity"]:
-        return None
-    secret = " It has a key of OPTIONS['signed'], and only you can read it." if is_secret else ""
-    return f"Written: {', '.join(map(printable, paths))}.{secret}"
+    return [*paths]
 
 
 def _write_file(path: str, text: str, mode: int) -> None:
@@ -257,17 +286,62 @@ def _read(path: str) -> str:
     raise CommandError(f"--check {printable(path)}: cannot be read: {why}.", returncode=_UNREADABLE)
 
 
-def _tell(command: BaseCommand, options: Mapping[str, Any], found: Found, drifted: Mapping[str, str]) -> str | None:
-    if options["json"]:
-        facts = {"server": options["server"], "mode": found.policy.mode, "ok": not drifted, "drift": dict(drifted)}
-        print_json(command, {**facts, "notes": list(found.notes)})
-    else:
-        for text in drifted.values():
-            command.stdout.write(fit_to_show(text))
+# What is asked.
+
+
+def _asked(options: Mapping[str, Any], found: Found) -> Sequence[Finding]:
+    if found.policy.static is None:
+        raise CommandError("--url asks for static files, and STORAGES['staticfiles'] has none on this server.")
+    place = place_of({})
+    host = options["server_name"] or ""
+    if host.startswith("*.") or host == urlsplit(options["url"]).hostname:
+        host = ""
+    return examine_edge(EdgeQuestion(options["url"], place.store, found.policy, host, place.storage.manifest_name))
+
+
+def _show(command: BaseCommand, url: str | None, findings: Sequence[Finding]) -> None:
+    if not findings:
+        return
+    command.stdout.write(f"{fit_to_show(str(url))}\n\n")
+    rows = [(finding.what, _answer(finding)) for finding in findings]
+    print_table(command, (Column("Asked for"), Column("Answer")), rows)
+    command.stdout.write("")
+    # What is needed and wrong stands last, next to the outcome.
+    for finding in sorted(findings, key=lambda finding: finding.failed):
+        if not finding.why:
+            continue
+        style = command.style.ERROR if finding.failed else str
+        command.stdout.write(style(f"{_answer(finding)}: {finding.what}"))
+        lines = [("asked", finding.request), ("answer", finding.answer), ("expected", finding.expected)]
+        lines = [(title, text) for title, text in lines if text]
+        lines += [("why", text) for text in finding.why] + [("To do", text) for text in finding.todo]
+        for title, text in lines:
+            command.stdout.write(f"  {title}: {text}")
+
+
+def _answer(finding: Finding) -> str:
+    return "could be better" if finding.state == "wrong" and not finding.needed else finding.state
+
+
+def _failures(options: Mapping[str, Any], drifted: Mapping[str, str], findings: Sequence[Finding]) -> list[str]:
+    """What is wrong, a sentence each."""
+    told = []
     if drifted:
-        raise CommandError(
-            f"{count(len(drifted), 'file')} not as 'ship config {options['server']}' would write it now with these "
-            "settings and options.",
-            returncode=_DIFFERENT,
+        told.append(
+            f"{', '.join(map(printable, drifted))}: not what 'ship config {options['server']}' would write now with "
+            "these settings and options."
         )
-    return None if options["json"] or not options["verbosity"] else f"{printable(options['check'])} is as it should be."
+    if failed := sum(finding.failed for finding in findings):
+        told.append(f"{fit_to_show(options['url'])}: {failed} of {count(len(findings), 'answer')} wrong.")
+    return told
+
+
+def _praise(options: Mapping[str, Any], findings: Sequence[Finding]) -> str:
+    told = []
+    if options["check"] is not None:
+        told.append(f"{printable(options['check'])} is as it should be.")
+    if findings:
+        untried = sum(finding.state == "not tried" for finding in findings)
+        more = f", {untried} not tried" if untried else ""
+        told.append(f"{fit_to_show(options['url'])}: {count(len(findings), 'answer')}, none wrong{more}.")
+    return " ".join(told)
