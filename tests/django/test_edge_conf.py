@@ -143,16 +143,41 @@ def test_a_bucket(project: Path) -> None:
         assert policy.static is not None
         assert (policy.mode, policy.host) == ("dedicated", "cdn.example.com")
         assert (policy.static.root, policy.static.prefix, policy.static.codings) == ("", "/static/", ())
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html, "Virtual-hosted-style requests".
+        assert policy.bucket == "https://bucket.s3.amazonaws.com/static/"
+        there = found(is_server=False, application="https://bucket.example.com/static").policy
+        assert (there.bucket, there.application) == ("https://bucket.example.com/static/", "")
         proxied = found(mode="proxy", application=HERE).policy
         assert proxied.static is not None
         assert (proxied.static.prefix, proxied.host) == ("/static/", "")
 
 
 def test_a_bucket_with_variants(project: Path) -> None:
-    with site(S3, **bucket(publish={"variants": True})):
+    with site(S3, **bucket(publish={"variants": True}, compress={"always": [".js"]})):
         static = found(is_server=False).policy.static
     assert static is not None
-    assert static.codings == ("br", "gzip")
+    assert (static.codings, static.always) == (("br", "gzip"), ("js",))
+
+
+def test_a_bucket_that_a_local_build_is_sent_to(project: Path) -> None:
+    with site(url="https://cdn.example.com/", publish={"to": "gs://bucket/x"}):
+        policy = found(is_server=False).policy
+        assert found().policy.mode == "static-server"
+    # https://docs.cloud.google.com/storage/docs/request-endpoints
+    assert (policy.mode, policy.bucket) == ("dedicated", "https://storage.googleapis.com/bucket/x/")
+
+
+def test_a_bucket_without_an_address(project: Path) -> None:
+    options = bucket(provider="cloudflare", endpoint_url="https://0.r2.cloudflarestorage.com")
+    with site(S3, **options):
+        assert "with --app" in refused(is_server=False)
+
+
+def test_a_cdn_before_a_server_for_static_files(project: Path) -> None:
+    with site(url="https://cdn.example.com/", publish={"to": "ssh://a/srv"}):
+        assert "say where the server answers" in refused(is_server=False)
+        policy = found(is_server=False, application="https://origin.example.com").policy
+    assert (policy.mode, policy.bucket, policy.application) == ("dedicated", "", "https://origin.example.com")
 
 
 def test_a_cdn_before_the_application(project: Path) -> None:

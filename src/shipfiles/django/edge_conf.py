@@ -11,13 +11,19 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from ..config import Coding, StaticConfig
+from ..doctor.public import public_fault
 from ..edge.policy import EdgePolicy, MediaPolicy, Mode, StaticPolicy, static_policy
 from ..errors import ConfigError
 from ..paths import url_unquote
 from ..release.target import Target
+from ..stores.azure import Azure
+from ..stores.google import Google
 from ..stores.local import LocalStore
+from ..stores.objects import ObjectStore
+from ..stores.s3 import S3
 from ..stores.ssh_store import SshStore
 from . import conf
+from .addresses import of_azure, of_google, of_s3
 from .checks.media_entry import media_of_settings
 from .media_all import closed_folders, storages_of_settings
 from .media_storage import MediaStorage
@@ -65,12 +71,14 @@ def edge_policy(config: StaticConfig | None, wanted: Wanted) -> Found:
     mode = wanted.mode or _usual_mode(config, wanted)
     _check(mode, wanted)
     notes: list[str] = []
-    static, host = None, ""
+    static, host, bucket = None, "", ""
     if config is None or _has_uploads_alone(config, mode, wanted):
         where = "is not a storage of ours" if config is None else "has its files in a bucket, which answers by itself"
         notes.append(f"STORAGES['staticfiles'] {where}: this is about uploads alone.")
     else:
         static, host, is_here = _static(config, mode, wanted)
+        if mode == "dedicated" and not wanted.is_server:
+            bucket = _bucket_url(config, wanted)
         notes += _unsaid(static)
         if wanted.include_media and mode == "dedicated" and not is_here:
             raise ConfigError(
@@ -93,7 +101,8 @@ def edge_policy(config: StaticConfig | None, wanted: Wanted) -> Found:
             media=media,
             host=host if wanted.server_name is None else _checked_host(wanted.server_name),
             listen=_checked_listen(wanted.listen),
-            application=_checked_application(wanted.application),
+            application="" if bucket else _checked_application(wanted.application),
+            bucket=bucket,
             certificate=_checked_files(wanted.certificate),
             max_upload=wanted.max_upload or _max_upload(),
         ),
@@ -108,7 +117,8 @@ def _usual_mode(config: StaticConfig | None, wanted: Wanted) -> Mode:
     if isinstance(config, conf.RemoteConfig):
         elsewhere = not wanted.is_server or _is_ssh(conf.targets(config)[0])
         return "dedicated" if elsewhere else "static-server"
-    if names_host(_base_url(config)) and any(map(_is_ssh, conf.targets(config))):
+    targets = conf.targets(config)
+    if names_host(_base_url(config)) and any(map(_is_ssh, targets) if wanted.is_server else targets):
         return "dedicated"
     return "static-server" if wanted.is_server else "proxy"
 
@@ -120,7 +130,7 @@ def _check(mode: Mode, wanted: Wanted) -> None:
             "say --mode proxy if it does so from the application or the web server in front of it, or --mode dedicated "
             "if from a bucket or a server for static files alone."
         )
-    if mode == "dedicated" and wanted.application:
+    if mode == "dedicated" and wanted.application and wanted.is_server:
         raise ConfigError(
             "--app: --mode dedicated is a host for static files alone, without an application. Leave one of the two."
         )
@@ -165,6 +175,7 @@ def _static(config: StaticConfig, mode: Mode, wanted: Wanted) -> tuple[StaticPol
         config.serve,
         config.rewrite,
         [coding for coding in _BEST_FIRST if coding in codings],
+        config.compress.always,
     )
     # A site's own web server answers under the name that the pages have, whatever CDN is before it.
     host = _host_of(url) if mode == "dedicated" or not wanted.is_server else ""
@@ -208,6 +219,33 @@ def _target(config: StaticConfig, wanted: Wanted) -> Target | None:
         "--mode dedicated: no server gets the releases. Let OPTIONS['publish']['to'] be one, "
         f"ssh://user@host/srv/static, or say the folder on its disk with --root.{there if targets else ''}"
     )
+
+
+def _bucket_url(config: StaticConfig, wanted: Wanted) -> str:
+    """Where a CDN asks for the files in a bucket; empty if they are on a server. Raises `ConfigError`."""
+    target = _target(config, wanted)
+    if target is None or not isinstance(target.store, ObjectStore):
+        if not wanted.application:
+            raise ConfigError(
+                "--mode dedicated: say where the server answers that has the files, and is asked for them: --app "
+                "https://origin.example.com."
+            )
+        return ""
+    if wanted.application:
+        if fault := public_fault(wanted.application):
+            raise ConfigError(f"--app: {fault}.")
+        return f"{wanted.application.rstrip('/')}/"
+    place = target.store.service
+    try:
+        if isinstance(place, S3):
+            return of_s3(place)
+        if isinstance(place, Google):
+            return of_google(place)
+        if isinstance(place, Azure):
+            return of_azure(place, "")[0]
+    except ConfigError as error:
+        raise ConfigError(f"{error} Say the address of the folder at which it is asked with --app.") from None
+    raise ConfigError(f"Say at which address {target.store} is asked, with --app.")
 
 
 def _is_ssh(target: Target) -> bool:

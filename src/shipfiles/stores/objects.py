@@ -68,6 +68,11 @@ class ObjectStore:
         """As people know it."""
         return self._service.name
 
+    @property
+    def service(self) -> Service:
+        """Which, and the way to it."""
+        return self._service
+
     def unrepeated(self, within: float = math.inf) -> Self:
         """The same, that repeats no request; parts of large bodies are sent again all the same.
 

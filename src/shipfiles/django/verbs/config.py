@@ -72,7 +72,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--app",
         default="",
         metavar="URL",
-        help="The application, http://127.0.0.1:8000, to which goes what is no file.",
+        help="The application, http://127.0.0.1:8000, to which goes what is no file; for a CDN: where it asks.",
     )
     parser.add_argument("--certificate", metavar="FILE", help="The certificate, for HTTPS, on the web server's disk.")
     parser.add_argument("--certificate-key", metavar="FILE", help="Its key.")
