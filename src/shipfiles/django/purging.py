@@ -20,10 +20,11 @@ from ..edge.opening import open_purgers
 from ..edge.pending import Pending
 from ..edge.purging import Outcome, Wish, purge_all_of, reference_of
 from ..errors import ConfigError, ManifestError, ShipfilesError
+from ..events import ignore
 from ..paths import url_quote
-from ..records import now, read_manifest_body, read_pointer, read_record
+from ..records import Read, now, read_manifest_body, read_pointer, read_record
 from ..release.kept import Kept
-from ..release.pace import SMALL
+from ..release.pace import SMALL, heard
 from ..stores.store import Store, read_all, unrepeated
 from . import conf, static_urls
 from .progress import count, duration
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from ..release.target import Target
     from .static_storage import StaticStorage
 
+_PATIENCE = 20.0
+"""For how long a store need not answer. Seconds."""
 _SHOWN = 20
 """So many URLs are shown one by one; all of them with --json."""
 AGAIN = "'manage.py ship purge' repeats it"
@@ -168,6 +171,12 @@ def _on_site(path: str, config: PurgeConfig, why: str) -> str:
     return config.site_url.rstrip("/") + path
 
 
+def _reader(store: Store) -> Read:
+    """Reads a few small objects. A store that does not answer is given up soon: who sends to it tells of that."""
+    hasty = unrepeated(store, SMALL)
+    return lambda key: heard(partial(read_all, hasty, key), ignore, limit=_PATIENCE)
+
+
 class Purging:
     """One run that may move pointers: what caches may have before, and what they must forget afterwards."""
 
@@ -293,8 +302,7 @@ class Purging:
         return stale
 
     def _current(self, store: Store) -> Current | None:
-        # Who is asked has just been sent a release, or is about to be, and then is asked with patience.
-        read = partial(read_all, unrepeated(store, SMALL))
+        read = _reader(store)
         pointer = read_pointer(read)
         if pointer is None:
             return None
@@ -313,7 +321,7 @@ class Purging:
 
         Raises `ManifestError` if it is not there any more, unless it is ``known`` what caches may have.
         """
-        read = partial(read_all, unrepeated(store, SMALL))
+        read = _reader(store)
         pointer = read_pointer(read)
         past = [one.release for one in reversed(pointer.history) if one.release != pointer.release] if pointer else []
         if not past:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from ..config import ROOT_PREFIX, ServeConfig
+from ..digest import looks_hashed
 from ..http.tags import tag_of
 from ..line_differences import logical_of
 from ..manifest import Manifest, load
@@ -184,13 +185,16 @@ class _Site:
 
     def _of(self, place: Place) -> _Answer | None:
         entries = self._manifest.entries
-        if not place.is_alias and (logical := self._hashed.get(place.name)) is not None:
-            entry = entries[logical]
-            return _Answer(logical, (entry.digest, entry.media_type), immutable=True)
-        entry_or_none = entries.get(place.name)
-        if entry_or_none is None or (self._manifest.hashed_only and not place.at_root):
+        entry = entries.get(place.name)
+        if not place.is_alias and (entry is None or not entry.kept) and looks_hashed(place.name):
+            logical = self._hashed.get(place.name)
+            entry = entry if logical is None else entries[logical]
+        if entry is None:
             return None
-        entry = entry_or_none
+        if not place.is_alias and entry.name == place.name:
+            return _Answer(entry.logical, (entry.digest, entry.media_type), immutable=True)
+        if self._manifest.hashed_only and not place.at_root:
+            return None
         of = entry if place.at_root else entry.plain or entry
         return _Answer(entry.logical, (of.digest, entry.media_type), immutable=False)
 

@@ -1,0 +1,82 @@
+"""What runs have noted that did not end: whoever comes next finds it, and takes nothing away from those under way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from shipfiles.digest import digest_bytes
+from shipfiles.edge.pending import Pending
+
+ONE, TWO = b"one", b"two"
+STATES = {"s3://bucket": {digest_bytes(ONE): ONE}, "/srv/static": {digest_bytes(ONE): ONE, digest_bytes(TWO): TWO}}
+KILLED = """
+import os, sys, signal
+from shipfiles.digest import digest_bytes
+from shipfiles.edge.pending import Pending
+pending = Pending(sys.argv[1])
+pending.begin({"s3://bucket": {digest_bytes(b"one"): b"one"}})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_run_leaves(tmp_path: Path) -> None:
+    folder = tmp_path / "purge"
+    run = Pending(str(folder))
+    assert run.left() == {}
+    run.begin(STATES)
+    assert run.left() == {}  # its own is no other's
+    run.close()
+    later = Pending(str(folder))
+    assert later.left() == STATES
+    later.begin({})
+    later.done()
+    assert [*folder.iterdir()] == []
+    assert Pending(str(folder)).left() == {}
+
+
+def test_a_run_that_is_under_way_keeps_its_note(tmp_path: Path) -> None:
+    """Another that ends meanwhile has read it, and may not have seen what that one is about to do."""
+    first, second = Pending(str(tmp_path)), Pending(str(tmp_path))
+    first.begin(STATES)
+    second.begin({"s3://bucket": {digest_bytes(TWO): TWO}})
+    assert second.left() == STATES
+    second.done()
+    assert Pending(str(tmp_path)).left() == STATES
+    first.done()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_run_that_is_killed(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, env={**os.environ})
+    assert done.returncode == -9
+    later = Pending(str(tmp_path))
+    assert later.left() == {"s3://bucket": {digest_bytes(ONE): ONE}}
+    later.done()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_damage(tmp_path: Path) -> None:
+    """Says nothing, and does not stand in the way; nor does a folder that cannot be made."""
+    run = Pending(str(tmp_path))
+    run.begin(STATES)
+    run.close()
+    for path in tmp_path.iterdir():
+        if "manifest" in path.name:
+            path.write_bytes(b"other")
+    for number, text in enumerate(("{", "[]", '{"s3://bucket": "../../x"}', '{"s3://bucket": ["../x", 1]}', "1")):
+        (tmp_path / f"{number}.note.json").write_text(text)
+    later = Pending(str(tmp_path))
+    assert later.left() == {}
+    later.done()
+    assert [*tmp_path.iterdir()] == []
+    (tmp_path / "file").write_text("")
+    nowhere = Pending(str(tmp_path / "file/purge"))
+    nowhere.begin(STATES)
+    nowhere.done()
+    for none in (Pending(""), nowhere):
+        none.begin(STATES)
+        assert none.left() == {}
+        none.done()
