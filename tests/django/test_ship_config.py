@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,7 +23,6 @@ import brotli
 import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import CommandError, call_command
-from django.test import override_settings
 
 from shipfiles.django.edge_conf import Wanted, edge_policy
 from shipfiles.doctor import public
@@ -33,14 +32,10 @@ from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable
 from shipfiles.stores.local import LocalStore
 
+from .project_files import in_project, make_project
 from .shipping import refused, ship
 from .test_edge_conf import S3, bucket, site
 
-SOURCES = {
-    "css/app.css": b"p { background: url(icon.png) } " * 40, "css/icon.png": os.urandom(900),
-    "js/app.js": b"f();" * 200,
-    "other/font.woff2": b"wOF2" + os.urandom(400),
-}  # fmt: skip
 URL = "https://www.example.com"
 Change = Callable[[str, str, Mapping[str, str], Page], Page]
 
@@ -49,26 +44,8 @@ Change = Callable[[str, str, Mapping[str, str], Page], Page]
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a release, and a file at the root of the site."""
     folder = tmp_path_factory.mktemp("made")
-    for name, body in {**SOURCES, "../site/robots.txt": b"User-agent: *\nDisallow:\n" * 20}.items():
-        path = folder / "src" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-    with in_project(folder):
-        call_command("collectstatic", interactive=False, verbosity=0)
+    make_project(folder)
     return folder
-
-
-@contextmanager
-def in_project(folder: Path) -> Iterator[None]:
-    finder = "django.contrib.staticfiles.finders.FileSystemFinder"
-    with (
-        override_settings(
-            STATICFILES_DIRS=[str(folder / "src")], STATICFILES_FINDERS=[finder], STATIC_ROOT=str(folder / "root"),
-            BASE_DIR=folder,
-        ),
-        site(serve={"root_folder": "site"}),
-    ):  # fmt: skip
-        yield
 
 
 @pytest.fixture

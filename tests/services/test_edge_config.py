@@ -1,0 +1,70 @@
+"""``ship config`` from its command to the answers of the real programs, which it asks itself at last."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.django.project_files import in_project, make_project
+
+from .nginx import run_nginx
+from .servers import free_port
+
+pytestmark = pytest.mark.services
+
+Run = Callable[[Path, str, int], AbstractContextManager[object]]
+RUN: dict[str, Run] = {"nginx": run_nginx}
+BY_HAND = """
+  types {{ text/plain css js; }}
+  server {{ listen 127.0.0.1:{port}; location /static {{ alias {root}/; expires 1y; }} }}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("project")
+    make_project(folder)
+    with in_project(folder):
+        yield folder
+
+
+def asked(server: str, port: int, *more: str) -> tuple[dict[str, Any], bool]:
+    """What the command says of a live address, and whether it ended well."""
+    out = io.StringIO()
+    try:
+        call_command("ship", "config", server, "--url", f"http://127.0.0.1:{port}", *more, "--json", stdout=out)
+    except CommandError:
+        return json.loads(out.getvalue()), False
+    return json.loads(out.getvalue()), True
+
+
+@pytest.mark.parametrize("server", RUN)
+def test_the_generated_configuration_answers_like_the_application(project: Path, tmp_path: Path, server: str) -> None:
+    port, file = free_port(), tmp_path / "site.conf"
+    given = ["--listen", f"127.0.0.1:{port}", "--server-name", "www.example.com"]
+    call_command("ship", "config", server, *given, "--output", str(file), verbosity=0)
+    with RUN[server](tmp_path, file.read_text(), port):
+        facts, well = asked(server, port, *given, "--check", str(file))
+    wrong = [answer for answer in facts["answers"] if answer["state"] != "ok"]
+    assert [(answer["name"], answer["why"], answer["answer"]) for answer in wrong] == []
+    assert well
+    assert facts["ok"] is True
+    assert facts["drift"] == {}
+    assert len(facts["answers"]) > 20
+
+
+def test_one_that_is_written_by_hand(project: Path, tmp_path: Path) -> None:
+    """A location without its closing slash gives away what lies beside the folder, as every guide to nginx warns."""
+    port = free_port()
+    with run_nginx(tmp_path, BY_HAND.format(port=port, root=project / "root"), port):
+        facts, well = asked("nginx", port)
+    wrong = {answer["name"] for answer in facts["answers"] if answer["state"] == "wrong" and answer["needed"]}
+    assert not well
+    assert wrong >= {"hashed", "plain", "cors", "missing", "pointer", "manifest", "record", "outside", "root"}
