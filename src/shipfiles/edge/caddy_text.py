@@ -31,9 +31,24 @@ def pattern(text: str, what: str) -> str:
     return f"`{sound(text, what, 'Caddy')}`"
 
 
+def leading_pattern(text: str, what: str) -> str:
+    """The same between quotes, in which a backslash counts before a quote alone."""
+    if text.endswith("\\") or '\\"' in text:
+        raise refused(text, what, "Caddy", "a backslash where the word or a part of it ends")
+    return '"' + pattern(text, what)[1:-1].replace('"', r"\"") + '"'
+
+
 def path(text: str, what: str) -> str:
     """The same for the path of a matcher, in which ``*`` is a wildcard and ``%`` begins an escape."""
     found = re.search(r"[*%]", text)
     if found:
         raise refused(text, what, "Caddy", f"{found[0]!r}, which means something in its paths")
+    return quoted(text, what)
+
+
+def folder(text: str, what: str) -> str:
+    """The same for a folder whose files ``file`` matches, which takes it for a pattern of names."""
+    found = re.search(r"[*?\[\]\\]", text)
+    if found:
+        raise refused(text, what, "Caddy", f"{found[0]!r}, which means something in patterns of names")
     return quoted(text, what)

@@ -23,6 +23,7 @@ from .media_rules import (
     rules,
     way,
     why_nobody,
+    without_urls,
 )
 from .policy import EdgePolicy, MediaPolicy
 
@@ -44,10 +45,12 @@ def blocks(policy: EdgePolicy) -> str:
     """
     # The first that fits counts: what is within another before that.
     ordered = [*reversed(in_order(policy))]
+    missing = [*without_urls(policy, "x-sendfile")]
     if not ordered:
-        return ""
+        return "".join(f"{line}\n" for line in missing)
     folders: dict[str, MediaPolicy] = {}
     lines = ["# Uploads: which of them Apache answers for itself, and which the application.", "RewriteEngine On"]
+    lines += missing
     for media in ordered:
         lines += _rules(media, policy)
     for media in ordered:

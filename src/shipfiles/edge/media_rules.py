@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -121,9 +121,13 @@ def holds_key(policy: EdgePolicy) -> bool:
 
 
 def in_order(policy: EdgePolicy) -> Sequence[MediaPolicy]:
-    """The storages, a prefix before those that are within it. Raises `ConfigError` if two of them are the same."""
+    """The storages that have URLs, a prefix before those that are within it.
+
+    Raises `ConfigError` for two that are the same, and for none where there must be one.
+    """
     taken = {policy.static.prefix: "static files"} if policy.static else {}
-    for media in policy.media:
+    found = [media for media in policy.media if media.prefix or media.config.access != "private"]
+    for media in found:
         name, prefix = called(media), media.prefix
         if len(prefix) < 3 or not prefix.startswith("/") or not prefix.endswith("/") or "//" in prefix:
             raise ConfigError(
@@ -135,7 +139,17 @@ def in_order(policy: EdgePolicy) -> Sequence[MediaPolicy]:
         if prefix in taken:
             raise ConfigError(f"The URLs of {name} and of {taken[prefix]} begin with {prefix!a}: give each its own.")
         taken[prefix] = name
-    return sorted(policy.media, key=lambda media: media.prefix)
+    return sorted(found, key=lambda media: media.prefix)
+
+
+def without_urls(policy: EdgePolicy, mechanism: str) -> Iterator[str]:
+    """A comment for each storage that should be handed over by ``mechanism`` where no URL says where."""
+    for media in policy.media:
+        if not media.prefix and media.config.delivery.mechanism == mechanism and policy.application:
+            yield (
+                f"# {called(media)} has no URL, and so its files cannot be handed over ({mechanism}): say in "
+                "OPTIONS['base_url'] where its view is."
+            )
 
 
 def internal_places(policy: EdgePolicy) -> Sequence[tuple[str, str]]:
@@ -159,7 +173,7 @@ def internal_places(policy: EdgePolicy) -> Sequence[tuple[str, str]]:
                     "each its own, none of them within another, or one would hand over files of the other."
                 )
         prefixes = [one.prefix for one in policy.media] + ([policy.static.prefix] if policy.static else [])
-        if any(prefix.startswith(url) for prefix in prefixes):
+        if any(prefix.startswith(url) for prefix in prefixes if prefix):
             raise ConfigError(f"{called(media)}: delivery.internal_url {url!a} must not be where URLs of files begin.")
         found[url] = media
     return [(url, _folder(media.root)) for url, media in found.items()]
