@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from shipfiles.edge.purger import Purger
 from shipfiles.errors import ConfigError, PurgeError
 from shipfiles.testing.purger import PurgerContract
 from tests.bucket import Answer, Asked, stalls
+from tests.guides import FOLDER, blocks
 
 from .cdn_apis import running
 from .cloudfront_api import KEY, CloudFrontApi, error
@@ -27,8 +30,9 @@ SECRETS = (KEY["AWS_SECRET_ACCESS_KEY"],)
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _environment(monkeypatch: pytest.MonkeyPatch, _descriptions: Any) -> None:
     """The credentials of the tests alone, found as AWS's own tools find them."""
+    monkeypatch.setattr("botocore.session.create_loader", lambda _paths: _descriptions)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
@@ -36,6 +40,14 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name, value in KEY.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def _descriptions() -> Any:
+    """What botocore reads of its files is read once: for a purge it makes no difference, for sixty it does."""
+    import botocore.loaders
+
+    return botocore.loaders.Loader()
 
 
 @pytest.fixture(scope="module")
@@ -316,3 +328,12 @@ def test_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "botocore", None)
     with pytest.raises(ConfigError, match=r"pip install 'shipfiles\[cloudfront\]'"):
         CloudFront("E1")
+
+
+def test_the_policy_of_the_guide() -> None:
+    """It allows what is asked for, and nothing else."""
+    (text,) = [one.text for one in blocks(FOLDER.parent / "purging.md") if one.name == "cloudfront_policy"]
+    (statement,) = json.loads(text)["Statement"]
+    assert statement["Action"] == "cloudfront:CreateInvalidation"
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html
+    assert re.fullmatch(r"arn:aws:cloudfront::\d{12}:distribution/E\w{13}", statement["Resource"])
