@@ -9,62 +9,30 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from ..config import ROOT_PREFIX, ServeConfig
 from ..edge.policy import EdgePolicy, StaticPolicy
-from ..errors import ManifestError, ShipfilesError, fit_to_show
+from ..errors import ReleaseError, ShipfilesError
 from ..manifest import Manifest, suffix
 from ..model import Entry
 from ..paths import url_unquote
 from ..records import POINTER_KEY, manifest_key, read_current, read_pointer, read_record, record_key
-from ..serve.respond import Request, Response, respond
+from ..serve.respond import Request, respond
 from ..serve.table import FileTable
 from ..stores.store import Store, read_all
-from .edge_faults import faults_of, shown_fields
-from .public import NotReached, Page, cdn_of, fetch, shown
+from .edge_asking import Ask, Asker, Finding
+from .edge_faults import shown_fields
+from .edge_sample import Sample, entries_of, fetch_entry, sample_of
+from .edge_uploads import ask_for_uploads
+from .public import NotReached, Page, cdn_of, fetch
 
-State = Literal["ok", "wrong", "not tried"]
-_PATIENCE = 90.0  # seconds, for all requests together
-_LARGEST = 256 * 1024
 _ORIGIN = "https://shipfiles.invalid"
 _MISSING = "shipfiles-check.0123456789ab.js"
-_PATH_SAFE = "/-._~!$&'()*+,;=:@"
 _NOT_KEPT = "let what is not there be answered with 'Cache-Control: no-store', and let the cache keep no errors"
 _HIDE = "answer 404 to names that begin with a dot, and to the manifest: they name every file of every release"
-
-
-class Ask(Protocol):
-    """Ask for a URL with header fields. Raises `NotReached`."""
-
-    def __call__(self, url: str, headers: Mapping[str, str], method: str = "GET", /) -> Page: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One request, and what came of it."""
-
-    name: str
-    """For programs: ``hashed-br``."""
-    what: str
-    """For people."""
-    state: State
-    request: str = ""
-    answer: str = ""
-    expected: str = ""
-    why: tuple[str, ...] = ()
-    todo: tuple[str, ...] = ()
-    needed: bool = True
-    """Whether the site is wrong without it; else it is only worse."""
-
-    @property
-    def failed(self) -> bool:
-        """Whether something that is needed is wrong."""
-        return self.needed and self.state == "wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +41,12 @@ class EdgeQuestion:
 
     url: str
     """Where the host answers; its path, if it has one, is that of the static files."""
-    store: Store
-    """Where the current release is read."""
+    store: Store | None
+    """Where the current release is read; ``None`` where only uploads are asked for."""
     policy: EdgePolicy
     host: str = ""
     """The Host field, if it is not that of the URL: of a server that is not yet in the DNS."""
     manifest_name: str = "staticfiles.json"
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """Files of the release that say most, each ``None`` if there is none such."""
-
-    text: Entry | None
-    """With variants."""
-    other: Entry | None
-    """Without."""
-    root: tuple[str, Entry] | None
-    """At the root of the site: URL path, file."""
 
 
 def examine_edge(
@@ -100,75 +56,31 @@ def examine_edge(
 
     Raises `ShipfilesError` if the release cannot be read with which the answers are compared.
     """
-    static = question.policy.static
-    if static is None:
-        raise ManifestError("there are no static files of ours to ask for")
-    found = read_current(lambda key: read_all(question.store, key))
-    if found is None:
-        raise ManifestError(f"there is no release in {question.store} to compare with: run collectstatic")
-    _, manifest = found
+    asker = Asker(question.url, question.host, ask, clock)
     with tempfile.TemporaryDirectory(prefix="shipfiles-edge-") as folder:
-        sample = _sample(manifest, static)
-        for entry in {entry.name: entry for entry in _entries(sample)}.values():
-            _fetch(question.store, entry, static, folder)
-        return _Visit(question, static, manifest, sample, folder, ask, clock).run()
+        static, store = question.policy.static, question.store
+        visit = _visit(question, static, store, folder, asker) if static is not None and store is not None else None
+        try:
+            if visit is not None:
+                visit.run()
+            ask_for_uploads(question.policy, asker)
+        except NotReached as error:
+            what = "answer every request" if asker.findings else "answer"
+            todo = ("see that it runs, and is reached from here",)
+            asker.add("answer", what, "wrong", why=(str(error),), todo=todo)
+    return tuple(asker.findings)
 
 
-def _sample(manifest: Manifest, static: StaticPolicy) -> _Sample:
-    """Which files to ask for, with those variants that are there."""
-    text = other = root = None
-    best = (0, 0)
-    aliases = {logical: path for path, logical in static.serve.root_files.items()}
-    for entry in manifest.entries.values():
-        if not 16 <= entry.size <= _LARGEST or entry.stored:
-            continue
-        has = [coding for coding in static.codings if coding in entry.codings]
-        if (path := _path_at_root(entry, static, aliases)) and root is None:
-            root = path, entry
-        if entry.kept or entry.logical.startswith(ROOT_PREFIX) or "/." in f"/{entry.logical}":
-            continue
-        if has and (text is None or (len(has), -entry.size) > best):
-            text, best = entry, (len(has), -entry.size)
-        elif not has and (other is None or entry.name.endswith(".woff2")):
-            other = entry
-    return _Sample(
-        text and _with_variants(text, static),
-        other and _with_variants(other, static),
-        root and (root[0], _with_variants(root[1], static)),
-    )
-
-
-def _path_at_root(entry: Entry, static: StaticPolicy, aliases: Mapping[str, str]) -> str:
-    """Where ``entry`` is at the root of the site; empty if it is not there."""
-    if entry.logical in aliases:
-        return aliases[entry.logical]
-    path = "/" + entry.logical.removeprefix(ROOT_PREFIX)
-    is_there = static.serve.root_folder is not None and entry.logical.startswith(ROOT_PREFIX) and "/." not in path
-    is_index = path.rpartition("/")[2] == static.serve.index_file
-    return path if is_there and not is_index else ""
-
-
-def _with_variants(entry: Entry, static: StaticPolicy) -> Entry:
-    """``entry`` with those variants alone that are sent to the web server."""
-    plain = entry.plain
-    if plain is not None:
-        plain = replace(plain, codings={c: plain.codings[c] for c in plain.codings if c in static.codings})
-    return replace(entry, codings={c: entry.codings[c] for c in entry.codings if c in static.codings}, plain=plain)
-
-
-def _entries(sample: _Sample) -> Iterator[Entry]:
-    yield from (entry for entry in (sample.text, sample.other, sample.root and sample.root[1]) if entry)
-
-
-def _fetch(store: Store, entry: Entry, static: StaticPolicy, folder: str) -> None:
-    """The files of ``entry`` from the store, put where the table finds them."""
-    for name in {entry.name, entry.logical}:
-        for end in ("", *(suffix(coding) for coding in static.codings)):
-            if (body := read_all(store, name + end)) is not None:
-                path = os.path.join(folder, name + end)
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with open(path, "wb") as file:
-                    file.write(body)
+def _visit(question: EdgeQuestion, static: StaticPolicy, store: Store, folder: str, asker: Asker) -> _Visit:
+    """Ready to begin, with the files of the current release that it asks for in ``folder``."""
+    found = read_current(lambda key: read_all(store, key))
+    if found is None:
+        raise ReleaseError(f"There is no release in {store} to compare with: run collectstatic.")
+    _, manifest = found
+    sample = sample_of(manifest, static)
+    for entry in {entry.name: entry for entry in entries_of(sample)}.values():
+        fetch_entry(store, entry, static, folder)
+    return _Visit(question, static, store, manifest, sample, folder, asker)
 
 
 class _Visit:
@@ -176,41 +88,28 @@ class _Visit:
         self,
         question: EdgeQuestion,
         static: StaticPolicy,
+        store: Store,
         manifest: Manifest,
-        sample: _Sample,
+        sample: Sample,
         folder: str,
-        ask: Ask,
-        clock: Callable[[], float],
+        asker: Asker,
     ) -> None:
         self._question, self._static, self._sample = question, static, sample
-        self._manifest, self._ask, self._clock = manifest, ask, clock
-        self._until = clock() + _PATIENCE
-        parts = urlsplit(question.url)
-        self._base = f"{parts.scheme}://{parts.netloc}"
-        path = url_unquote(parts.path) or ""
+        self._store, self._manifest, self._asker = store, manifest, asker
+        path = url_unquote(urlsplit(question.url).path) or ""
         self._prefix = static.prefix if path in ("", "/") else f"{path.rstrip('/')}/"
         # What no configuration says; and nothing of this is to be kept or fetched.
-        self._config: ServeConfig = replace(
-            static.serve, add_headers=None, release_header="", pull_from=None, cache_tags="", memory=0
-        )
-        entries = {entry.logical: entry for entry in _entries(sample)}
-        self._table = FileTable(Manifest(entries), folder, self._prefix, self._config)
-        self.findings: list[Finding] = []
+        config = replace(static.serve, add_headers=None, release_header="", pull_from=None, cache_tags="", memory=0)
+        entries = {entry.logical: entry for entry in entries_of(sample)}
+        self._table = FileTable(Manifest(entries), folder, self._prefix, config)
 
-    def run(self) -> tuple[Finding, ...]:
-        try:
-            self._run()
-        except NotReached as error:
-            what = "answer every request" if self.findings else "answer"
-            self._add("answer", what, "wrong", why=(str(error),), todo=("see that it runs, and is reached from here",))
-        return tuple(self.findings)
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Raises `NotReached`."""
         text, other = self._sample.text, self._sample.other
         asked = text or other
         if asked is None:
             why = "the release has no file under a hashed name of ours that is small enough to be asked for"
-            self._add("hashed", "a file under its hashed name", "not tried", why=(why,))
+            self._asker.add("hashed", "a file under its hashed name", "not tried", why=(why,))
         else:
             self._files(asked, other)
             self._once_more(asked)
@@ -253,18 +152,18 @@ class _Visit:
         self._compare("beyond", "a part behind the end", path, beyond, needed=needed)
         stale = {**identity, "Range": "bytes=2-9", "If-Range": '"another"'}
         self._compare("if-range", "a part of another version", path, stale)
-        whole = self._get(path, identity)
+        whole = self._asker.get(path, identity)
         for name, field in (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified")):
             if field not in whole.headers:
                 continue
             fields = {**identity, name: whole.headers[field]}
-            page = self._get(path, fields)
+            page = self._asker.get(path, fields)
             right = page.status == 304 and not page.body
-            self._add(
+            self._asker.add(
                 name.lower(),
                 f"what has not changed, by {name}",
                 "ok" if right else "wrong",
-                request=self._request(path, fields, "GET"),
+                request=self._asker.request(path, fields, "GET"),
                 answer=shown_fields(page.status, page.headers),
                 expected="304",
                 why=() if right else (f"the answer is {page.status} instead of 304: it is sent again each time",),
@@ -288,7 +187,8 @@ class _Visit:
 
     def _missing(self) -> None:
         path = self._prefix + _MISSING
-        first, page = self._get(path, {}), self._get(path, {})
+        self._asker.get(path, {})
+        page = self._asker.get(path, {})
         why, todo = [], []
         if page.status not in (404, 410):
             why.append(f"the answer is {page.status} instead of 404: nobody notices that a file is missing")
@@ -302,12 +202,11 @@ class _Visit:
         if _is_kept(page):
             why.append(f"a cache has kept it ({cdn_of(page)}): a file that comes later is not found")
             todo.append(_NOT_KEPT)
-        del first
-        self._add(
+        self._asker.add(
             "missing",
             "a hashed name that no release has",
             "wrong" if why else "ok",
-            request=f"{self._request(path, {}, 'GET')}, twice",
+            request=f"{self._asker.request(path, {}, 'GET')}, twice",
             answer=shown_fields(page.status, page.headers),
             expected="404, Cache-Control: no-store",
             why=tuple(why),
@@ -323,13 +222,17 @@ class _Visit:
                 if record := read_record(self._read, pointer.release):
                     keys.append(("release-manifest", manifest_key(record.manifest)))
         for name, key in keys:
-            self._not_there(name, f"{key.rpartition('/')[2]}, which is not for browsers", self._prefix + key, _HIDE)
+            self._asker.not_there(
+                name, f"{key.rpartition('/')[2]}, which is not for browsers", self._prefix + key, _HIDE
+            )
         if asked is not None:
             for coding in self._static.codings:
                 if coding in asked.codings:
                     path = self._prefix + asked.name + suffix(coding)
                     todo = "answer 404: it comes without its Content-Encoding under that name"
-                    self._not_there("variant", f"a compressed file by its own name, {coding}", path, todo, needed=False)
+                    self._asker.not_there(
+                        "variant", f"a compressed file by its own name, {coding}", path, todo, needed=False
+                    )
                     break
 
     def _outside(self, asked: Entry) -> None:
@@ -338,28 +241,10 @@ class _Visit:
             return
         path = f"{self._prefix.rstrip('/')}../{folder}/{asked.name}"
         todo = "let the path and the folder of static files both end with a slash: other folders beside it are open"
-        self._not_there("outside", "a path that leads out of the folder", path, todo)
-
-    def _not_there(self, name: str, what: str, path: str, todo: str, *, needed: bool = True) -> None:
-        page = self._get(path, {"Accept-Encoding": "identity"})
-        # A redirect or a page of the application gives nothing away.
-        wrong = page.status in (200, 206) and not page.headers.get("content-type", "").startswith("text/html")
-        self._add(
-            name,
-            what,
-            "wrong" if wrong else "ok",
-            request=self._request(path, {}, "GET"),
-            answer=shown_fields(page.status, page.headers),
-            expected="404",
-            why=(f"the answer is {page.status}: everybody can read it",) if wrong else (),
-            todo=(todo,) if wrong else (),
-            needed=needed,
-        )
-
-    # How it is asked.
+        self._asker.not_there("outside", "a path that leads out of the folder", path, todo)
 
     def _read(self, key: str) -> bytes | None:
-        return read_all(self._question.store, key)
+        return read_all(self._store, key)
 
     def _compare(
         self,
@@ -371,40 +256,11 @@ class _Visit:
         *,
         needed: bool = True,
     ) -> None:
+        """Compare with what the application answers."""
         lower = {field.lower(): value for field, value in fields.items()}
         wanted = respond(self._table, Request(method, path, lower.get))
-        if wanted is None:
-            return
-        body = _body_of(wanted)
-        page = self._get(path, fields, method)
-        faults = faults_of(page, wanted, body, lower.get("accept-encoding", "identity"))
-        wrong = [fault for fault in faults if fault.needed]
-        self._add(
-            name,
-            what,
-            "wrong" if faults else "ok",
-            request=self._request(path, fields, method),
-            answer=shown_fields(page.status, page.headers),
-            expected=shown_fields(wanted.status, {field.lower(): value for field, value in wanted.headers}),
-            why=tuple(fault.why for fault in faults),
-            todo=tuple(dict.fromkeys(fault.todo for fault in faults if fault.todo)),
-            needed=needed and bool(wrong or not faults),
-        )
-
-    def _get(self, path: str, fields: Mapping[str, str], method: str = "GET") -> Page:
-        if self._clock() > self._until:
-            raise NotReached(f"{self._base} is too slow: it took more than {_PATIENCE:.0f} seconds by now")
-        host = {"Host": self._question.host} if self._question.host else {}
-        return self._ask(self._base + quote(path, safe=_PATH_SAFE), {**host, **fields}, method)
-
-    def _request(self, path: str, fields: Mapping[str, str], method: str) -> str:
-        said = ", ".join(f"{name}: {shown(value)}" for name, value in fields.items())
-        url = fit_to_show(self._base + quote(path, safe=_PATH_SAFE))
-        return f"{method} {url}{f' with {said}' if said else ''}"
-
-    def _add(self, name: str, what: str, state: State, **more: object) -> None:
-        made: Callable[..., Finding] = Finding
-        self.findings.append(made(name, what, state, **more))
+        if wanted is not None:
+            self._asker.compare(name, what, path, wanted, fields, method, needed=needed)
 
 
 def _is_kept(page: Page) -> bool:
@@ -412,13 +268,3 @@ def _is_kept(page: Page) -> bool:
     age = page.headers.get("age", "0").strip()
     said = " ".join(page.headers.get(name, "") for name in ("x-cache", "cf-cache-status", "x-cache-status")).lower()
     return (age.isdecimal() and len(age) < 10 and int(age) > 0) or "hit" in said.replace("-", " ").split()
-
-
-def _body_of(response: Response) -> bytes:
-    body = response.body
-    if body is None or isinstance(body, bytes):
-        return body or b""
-    try:
-        return b"".join(body)
-    finally:
-        body.close()

@@ -15,7 +15,8 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...doctor.edge import EdgeQuestion, Finding, examine_edge
+from ...doctor.edge import EdgeQuestion, examine_edge
+from ...doctor.edge_asking import Finding
 from ...doctor.public import public_fault
 from ...edge.drift import drift
 from ...edge.generators import NAMES, SERVERS, configuration
@@ -290,12 +291,12 @@ def _read(path: str) -> str:
 
 
 def _asked(options: Mapping[str, Any], found: Found) -> Sequence[Finding]:
-    if found.policy.static is None:
-        raise CommandError("--url asks for static files, and STORAGES['staticfiles'] has none on this server.")
-    place = place_of({})
+    place = place_of({}) if found.policy.static is not None else None
     host = options["server_name"] or ""
     if host.startswith("*.") or host == urlsplit(options["url"]).hostname:
         host = ""
+    if place is None:
+        return examine_edge(EdgeQuestion(options["url"], None, found.policy, host))
     return examine_edge(EdgeQuestion(options["url"], place.store, found.policy, host, place.storage.manifest_name))
 
 
