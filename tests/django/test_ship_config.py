@@ -17,16 +17,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import brotli
 import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 
 from shipfiles.django.edge_conf import Wanted, edge_policy
+from shipfiles.django.media_places import Served, place
 from shipfiles.doctor import public
-from shipfiles.doctor.edge import EdgeQuestion, Finding, examine_edge
+from shipfiles.doctor.edge import EdgeQuestion, examine_edge
+from shipfiles.doctor.edge_asking import Finding
 from shipfiles.doctor.public import NotReached, Page
 from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable
@@ -34,7 +38,7 @@ from shipfiles.stores.local import LocalStore
 
 from .project_files import in_project, make_project
 from .shipping import refused, ship
-from .test_edge_conf import S3, bucket, site
+from .test_edge_conf import MEDIA, S3, bucket, site
 
 URL = "https://www.example.com"
 Change = Callable[[str, str, Mapping[str, str], Page], Page]
@@ -416,3 +420,65 @@ def test_who_is_asked(released: Path) -> None:
 def test_release_headers_are_not_expected(released: Path) -> None:
     with site(serve={"root_folder": "site", "release_header": "X-Release"}):
         assert wrong(live()) == {}
+
+
+# Uploads.
+
+
+def uploads(folder: Path) -> dict[str, Any]:
+    """Public ones, a picture that could run scripts first, with a private folder among them; and signed ones."""
+    files = {"m/a.svg": "<svg/>", "m/papers/secret.txt": "secret", "signed/b.pdf": "%PDF-1.7"}
+    for name, body in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(body)
+    options = {
+        "default": {"location": str(folder / "m"), "base_url": "/media/"},
+        "papers": {
+            "location": str(folder / "m" / "papers"), "base_url": "/papers/", "access": "private",
+            "delivery": {"mechanism": "x-accel-redirect"},
+        },
+        "bills": {"location": str(folder / "signed"), "base_url": "/bills/", "access": "signed"},
+    }  # fmt: skip
+    return {alias: {"BACKEND": MEDIA, "OPTIONS": given} for alias, given in options.items()}
+
+
+def asked_for_uploads(ask: Callable[[str], Page]) -> tuple[Finding, ...]:
+    policy = edge_policy(None, Wanted(include_media=True)).policy
+    return examine_edge(EdgeQuestion(URL, None, policy), lambda url, *_: ask(urlsplit(url).path))
+
+
+def test_uploads_from_the_application(released: Path) -> None:
+    asked = []
+
+    def ask(path: str) -> Page:
+        asked.append(path)
+        places = [place(storages[alias], f"/{name}/") for alias, name in (("default", "media"), ("bills", "bills"))]
+        found = Served(places).find(Request("GET", path, {}.get))
+        if found is None:
+            return Page(404, {"cache-control": "no-store"}, b"")
+        body = found.body if isinstance(found.body, bytes) else b"".join(found.body or ())
+        return Page(found.status, {name.lower(): value for name, value in found.headers}, body)
+
+    with site(media=uploads(released)):
+        findings = asked_for_uploads(ask)
+    assert [(finding.name, finding.state) for finding in findings] == [
+        ("upload-default", "ok"), ("upload-default-closed-0", "ok"), ("upload-papers", "ok"),
+        ("upload-papers-inside", "ok"), ("upload-bills", "ok"),
+    ]  # fmt: skip
+    assert asked == [
+        "/media/a.svg", "/media/papers/secret.txt", "/papers/secret.txt", "/protected/secret.txt", "/bills/b.pdf",
+    ]  # fmt: skip
+
+
+def test_uploads_that_anybody_has(released: Path) -> None:
+    """A server that gives whatever lies below MEDIA_ROOT, with the type of its name alone."""
+    with site(media=uploads(released)):
+        findings = asked_for_uploads(lambda _: Page(200, {"content-type": "image/svg+xml"}, b"<svg/>"))
+    found = wrong(findings)
+    assert found.keys() == {
+        "upload-default", "upload-default-closed-0", "upload-papers", "upload-papers-inside", "upload-bills",
+    }  # fmt: skip
+    assert "Content-Security-Policy is not there" in found["upload-default"]
+    assert "Content-Disposition is not there" in found["upload-default"]
+    assert "X-Content-Type-Options is not there" in found["upload-default"]
+    assert found["upload-papers"] == "the answer is 200: everybody can read it"
