@@ -239,10 +239,11 @@ def nginx_command(folder: Path, root: Path, port: int, *, sendfile: bool) -> lis
         port=port,
     )
     (folder / "nginx.conf").write_text(text)
-    return [_program("nginx"), "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+    return [program("nginx"), "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """The path of a program; empty if there is none."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin") or ""
 
 
@@ -281,16 +282,25 @@ class Bench:
                 heads, coding = check(port, path, case, self.files.bodies[case.file])
                 url = f"http://127.0.0.1:{port}{path}"
                 if i == 0:
-                    self._wrk(url, heads, 1)
+                    self.wrk(url, heads, 1)
                 before = tree_cpu_seconds(process)
-                words = self._wrk(url, heads, self.seconds)
+                words = self.wrk(url, heads)
                 used = tree_cpu_seconds(process) - before
                 yield read_wrk(words, contender, case.name, number, used, coding)
 
-    def _wrk(self, url: str, heads: Mapping[str, str], seconds: int) -> str:
+    def wrk(self, url: str, heads: Mapping[str, str], seconds: int = 0) -> str:
+        """What wrk says of ``url``; without ``seconds`` it takes those of this run."""
         pinned = ["taskset", "-c", str(self.cores[1])] if self.cores else []
         fields = [part for name, value in heads.items() for part in ("-H", f"{name}: {value}")]
-        command = [_program("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "--latency"]
+        command = [
+            program("wrk"),
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds or self.seconds}s",
+            "--timeout",
+            "10s",
+            "--latency",
+        ]
         return run([*pinned, *command, *fields, url])
 
 
@@ -433,7 +443,7 @@ def main() -> None:
     """Measure and print."""
     asked = arguments()
     contenders, cases, rounds, seconds = chosen(asked)
-    missing = [name for name in ("wrk", "nginx") if not _program(name)]
+    missing = [name for name in ("wrk", "nginx") if not program(name)]
     if missing:
         how = f"{' and '.join(missing)} not found (Debian, Ubuntu: apt-get install {' '.join(missing)})"
         if asked.quick:
@@ -446,7 +456,7 @@ def main() -> None:
     about = {
         "machine": figures.machine(),
         "versions": figures.versions(PACKAGES)
-        | {"nginx": figures.program_version([_program("nginx"), "-v"]), "wrk": figures.program_version(["wrk", "-v"])},
+        | {"nginx": figures.program_version([program("nginx"), "-v"]), "wrk": figures.program_version(["wrk", "-v"])},
     }
     print(json.dumps(about), end="\n\n", flush=True)
     samples, failures = measure(Bench(Files(work), cases, seconds, two_cores()), contenders, rounds, asked.json, about)

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..errors import ConfigError
+from .media_nginx import blocks
 from .nginx_codings import maps_of_codings
 from .nginx_files import file_locations, file_maps, method_location, method_maps
-from .nginx_root import MISSING, root_locations, root_maps, upstream, upstream_of
-from .nginx_site import Site
+from .nginx_root import MISSING, proxied, root_locations, root_maps, upstream, upstream_of
+from .nginx_site import Site, variables_of
 from .nginx_text import quoted
 from .nginx_words import indented
 from .policy import EdgePolicy
@@ -33,28 +34,39 @@ def configuration(policy: EdgePolicy) -> str:
 
     Raises `ConfigError` for what nginx's language cannot say.
     """
-    if policy.static is None:
-        raise ConfigError("There are no static files, so there is nothing to tell nginx.")
-    site = Site.of_policy(policy, policy.static)
-    lines = _HEAD.splitlines()
-    for part in (*_maps(site), _plain_server(site)):
+    site = None if policy.static is None else Site.of_policy(policy, policy.static)
+    lines = _HEAD.splitlines() + [*_notes(policy)]
+    for part in (*_maps(site), upstream(policy, variables_of(policy)), _plain_server(policy)):
         if found := [*part]:
             lines += ["", *found]
-    lines += ["", "server {", *indented(_server(site)), "}"]
+    lines += ["", "server {", *indented(_server(policy, site)), "}"]
     return "\n".join(lines) + "\n"
 
 
-def _maps(site: Site) -> Iterator[Iterable[str]]:
+def _notes(policy: EdgePolicy) -> Iterator[str]:
+    """What the options say and no configuration can."""
+    if policy.static is None:
+        return
+    serve = policy.static.serve
+    if serve.add_headers is not None:
+        yield "# serve.add_headers is a function: only the application calls it, and nothing here has what it adds."
+    if serve.release_header:
+        yield f"# serve.release_header: nginx knows no releases, and sends no {serve.release_header}."
+    if serve.pull_from is not None:
+        yield "# serve.pull_from: nginx fetches nothing; what is not in the folder is the application's, if there is one."
+
+
+def _maps(site: Site | None) -> Iterator[Iterable[str]]:
+    if site is None:
+        return
     yield maps_of_codings(site.static.codings, site.of)
     yield file_maps(site)
     yield method_maps(site)
     yield root_maps(site)
-    yield upstream(site)
 
 
-def _server(site: Site) -> Iterator[str]:
-    policy = site.policy
-    yield from _listen(site)
+def _server(policy: EdgePolicy, site: Site | None) -> Iterator[str]:
+    yield from _listen(policy)
     yield f"server_name {_host(policy.host)};"
     if policy.certificate is not None:
         certificate, key = policy.certificate
@@ -67,16 +79,23 @@ def _server(site: Site) -> Iterator[str]:
     yield "# Two slashes are not one, and redirects stay with the host and scheme that the browser knows."
     yield "merge_slashes off;"
     yield "absolute_redirect off;"
-    if site.static.serve.single_page:
-        yield 'set $ship_instead "";'
-    yield ""
-    yield from file_locations(site, MISSING if upstream_of(site) else "")
-    yield from method_location(site)
-    yield from root_locations(site)
+    if site is None:
+        yield ""
+        yield "location / {"
+        asked = upstream_of(policy)
+        yield from indented(proxied(policy, variables_of(policy)) if asked else ["return 404;"])
+        yield "}"
+    else:
+        if site.static.serve.single_page:
+            yield 'set $ship_instead "";'
+        yield ""
+        yield from file_locations(site, MISSING if upstream_of(policy) else "")
+        yield from method_location(site)
+        yield from root_locations(site)
+    yield from blocks(policy).splitlines()
 
 
-def _listen(site: Site) -> Iterator[str]:
-    policy = site.policy
+def _listen(policy: EdgePolicy) -> Iterator[str]:
     if policy.listen and _LISTEN.fullmatch(policy.listen) is None:
         raise ConfigError(f"{policy.listen!r} is no address and port to listen at, such as '127.0.0.1:8080' or '8080'.")
     # Where no host is named, it answers for all that no other server does.
@@ -89,15 +108,15 @@ def _listen(site: Site) -> Iterator[str]:
         yield f"listen [::]:{port}{more};"
 
 
-def _plain_server(site: Site) -> Iterator[str]:
+def _plain_server(policy: EdgePolicy) -> Iterator[str]:
     """What sends browsers from HTTP to HTTPS."""
-    if site.policy.certificate is None or site.policy.listen:
+    if policy.certificate is None or policy.listen:
         return
-    more = "" if site.policy.host else " default_server"
+    more = "" if policy.host else " default_server"
     yield "server {"
     yield f"    listen 80{more};"
     yield f"    listen [::]:80{more};"
-    yield f"    server_name {_host(site.policy.host)};"
+    yield f"    server_name {_host(policy.host)};"
     yield "    return 301 https://$host$request_uri;"
     yield "}"
 

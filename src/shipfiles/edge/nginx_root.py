@@ -10,6 +10,7 @@ from ..errors import ConfigError
 from .nginx_site import Site
 from .nginx_text import pattern, quoted
 from .nginx_words import indented, mapped, regex
+from .policy import EdgePolicy
 
 APPLICATION = "@ship_application"
 MISSING = "@ship_missing"
@@ -18,9 +19,9 @@ _URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?
 _SOCKET = re.compile(r"http://unix:(/[^\s:;{}\"'\\$]+):?/?")
 
 
-def upstream_of(site: Site) -> str:
+def upstream_of(policy: EdgePolicy) -> str:
     """The application's URL as ``proxy_pass`` wants it; empty if there is none. Raises `ConfigError`."""
-    url = site.policy.application
+    url = policy.application
     if not url:
         return ""
     if found := _SOCKET.fullmatch(url):
@@ -48,7 +49,7 @@ def root_maps(site: Site) -> Iterator[str]:
         html = r"*^(?:[^/].*,)?\s*text/html\s*"
         pages = [(regex(rf"{html};\s*q=0(?:\.0{{0,3}})?\s*(?:,|$)"), '""'), (regex(rf"{html}(?:[,;]|$)"), "1")]
         yield from mapped(f'"${of}_changes$http_accept"', f"${of}_page", pages)
-    if not upstream_of(site):
+    if not upstream_of(site.policy):
         return
     yield "# A hashed name that is not here: no application has it, and no cache may keep that."
     lost = ((regex(one.pattern), "no-store" if one.immutable else '""') for one in site.static.lifetimes)
@@ -56,22 +57,20 @@ def root_maps(site: Site) -> Iterator[str]:
     if serve.single_page:
         yield "# A 404 is no page to some, and to others it is: caches must tell them apart."
         yield from mapped("$status", f"${of}_varies", [("404", "Accept")], volatile=True)
+
+
+def upstream(policy: EdgePolicy, of: str) -> Iterator[str]:
+    """The application's address, and what is told of a connection to it."""
+    if not (url := upstream_of(policy)):
+        return
+    scheme, _, address = url.partition("://")
+    if not address.startswith("unix:") and re.search(r":[0-9]+$", address) is None:
+        address += ":443" if scheme == "https" else ":80"
+    yield f"upstream {of}_application {{"
+    yield f"    server {address.removesuffix(':')};"
+    yield "    keepalive 16;"
+    yield "}"
     yield from mapped("$http_upgrade", f"${of}_connection", [('""', '""')], "upgrade")
-
-
-def upstream(site: Site) -> Iterator[str]:
-    """The block with the application's address."""
-    if url := upstream_of(site):
-        scheme, _, address = url.partition("://")
-        address = address.removesuffix(":") if address.startswith("unix:") else address
-        if address.startswith("unix:") or re.search(r":[0-9]+$", address):
-            port = ""
-        else:
-            port = ":443" if scheme == "https" else ":80"
-        yield f"upstream {site.of}_application {{"
-        yield f"    server {address}{port};"
-        yield "    keepalive 16;"
-        yield "}"
 
 
 def root_locations(site: Site) -> Iterator[str]:
@@ -88,7 +87,7 @@ def root_locations(site: Site) -> Iterator[str]:
         yield "}"
     if site.static.serve.single_page:
         yield from _page(site)
-    if upstream_of(site):
+    if upstream_of(site.policy):
         yield f"location {MISSING} {{"
         yield f"    add_header Cache-Control ${site.of}_lost always;"
         yield f"    if (${site.of}_lost) {{"
@@ -111,17 +110,17 @@ def _root(site: Site) -> Iterator[str]:
             yield "    rewrite ([^/]+)$ ./$1/ redirect;"
             yield "}"
     if serve.single_page:
-        target = APPLICATION if upstream_of(site) else "@ship_page"
+        target = APPLICATION if upstream_of(site.policy) else "@ship_page"
         yield "recursive_error_pages on;"
         yield f"error_page 418 = {target};"
         yield f"if (${of}_page) {{"
         yield "    return 418;"
         yield "}"
-    yield from _proxied(site) if upstream_of(site) else iter(["return 404;"])
+    yield from _proxied(site) if upstream_of(site.policy) else iter(["return 404;"])
 
 
 def _page(site: Site) -> Iterator[str]:
-    if upstream_of(site):
+    if upstream_of(site.policy):
         yield f"location {APPLICATION} {{"
         yield "    proxy_intercept_errors on;"
         yield "    error_page 404 = @ship_page;"
@@ -135,15 +134,20 @@ def _page(site: Site) -> Iterator[str]:
 
 
 def _proxied(site: Site) -> Iterator[str]:
-    scheme = upstream_of(site).partition("://")[0]
-    yield f"proxy_pass {scheme}://{site.of}_application$request_uri;"
+    yield from proxied(site.policy, site.of)
+    if site.static.serve.single_page:
+        yield f"add_header Vary ${site.of}_varies always;"
+
+
+def proxied(policy: EdgePolicy, of: str) -> Iterator[str]:
+    """What hands a request to the application, as the browser wrote it."""
+    scheme = upstream_of(policy).partition("://")[0]
+    yield f"proxy_pass {scheme}://{of}_application$request_uri;"
     yield "proxy_http_version 1.1;"
     yield "proxy_set_header Host $http_host;"
     yield "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
     yield "proxy_set_header X-Forwarded-Proto $scheme;"
     yield "proxy_set_header Upgrade $http_upgrade;"
-    yield f"proxy_set_header Connection ${site.of}_connection;"
+    yield f"proxy_set_header Connection ${of}_connection;"
     if scheme == "https":
         yield "proxy_ssl_server_name on;"
-    if site.static.serve.single_page:
-        yield f"add_header Vary ${site.of}_varies always;"

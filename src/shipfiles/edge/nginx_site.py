@@ -25,7 +25,7 @@ class Site:
     policy: EdgePolicy
     static: StaticPolicy
     of: str
-    """What the names of its variables begin with: maps of other sites in the same nginx must have other ones."""
+    """What the names of its variables begin with."""
 
     @classmethod
     def of_policy(cls, policy: EdgePolicy, static: StaticPolicy) -> Site:
@@ -33,8 +33,7 @@ class Site:
         checked_prefix(static.prefix)
         if not static.root.startswith("/"):
             raise ConfigError(f"The folder of the releases on nginx's machine must be absolute, not {static.root!r}.")
-        slug = re.sub("[^a-z0-9]+", "_", policy.host.lower()).strip("_")
-        return cls(policy, static, f"ship_{slug}" if slug else "ship")
+        return cls(policy, static, variables_of(policy))
 
     @property
     def root(self) -> str:
@@ -67,3 +66,9 @@ class Site:
     def beginning(self) -> str:
         """The pattern that addresses below the prefix begin with."""
         return "^" + re.escape(self.static.prefix).replace(r"\-", "-").replace(r"\ ", " ")
+
+
+def variables_of(policy: EdgePolicy) -> str:
+    """What the names of a site's variables begin with: maps of other sites in the same nginx must have other ones."""
+    slug = re.sub("[^a-z0-9]+", "_", policy.host.lower()).strip("_")
+    return f"ship_{slug}" if slug else "ship"
