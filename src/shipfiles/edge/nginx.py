@@ -35,7 +35,7 @@ def configuration(policy: EdgePolicy) -> str:
     Raises `ConfigError` for what nginx's language cannot say.
     """
     site = None if policy.static is None else Site.of_policy(policy, policy.static)
-    lines = _HEAD.splitlines() + [*_notes(policy)]
+    lines = [*_HEAD.splitlines(), *_notes(policy)]
     for part in (*_maps(site), upstream(policy, variables_of(policy)), _plain_server(policy)):
         if found := [*part]:
             lines += ["", *found]
@@ -53,7 +53,7 @@ def _notes(policy: EdgePolicy) -> Iterator[str]:
     if serve.release_header:
         yield f"# serve.release_header: nginx knows no releases, and sends no {serve.release_header}."
     if serve.pull_from is not None:
-        yield "# serve.pull_from: nginx fetches nothing; what is not in the folder is the application's, if there is one."
+        yield "# serve.pull_from: nginx fetches nothing. What is not in the folder is the application's."
 
 
 def _maps(site: Site | None) -> Iterator[Iterable[str]]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import permutations
-from typing import NamedTuple
 
 from ..config import Coding
+from ..http.negotiation import IDENTITY, preferred
 from ..manifest import SUFFIXES
 from .nginx_words import mapped, regex
 
@@ -22,19 +22,16 @@ _ONE = r"(?:\s*;\s*q=1(?:\.0{0,3})?)?"
 _ANY_BUT_NOUGHT = r"(?:\s*;\s*q=(?:1(?:\.0{0,3})?|0\.(?=[0-9]*[1-9])[0-9]{1,3}))?"
 
 
-class Candidate(NamedTuple):
-    """A variant that is looked for, in this order."""
-
-    looked_for: str
-    """Variable with the end of its name."""
-    sent: str
-    """Variable with the same if the client takes it; else with nothing, so that the file itself is sent."""
+# What browsers, and most of what is none, send: not one regular expression is asked about these.
+_KNOWN = ("gzip, deflate, br, zstd", "gzip, deflate, br", "gzip, deflate", "gzip", "")
 
 
-def candidates(codings: Sequence[Coding], of: str) -> tuple[Candidate, ...]:
-    """The variants of a file, those first that the client likes; variables begin with ``of``."""
-    names = ("first", "second", "third")[: len(codings)]
-    return tuple(Candidate(f"${of}_{name}", f"${of}_send_{name}") for name in names)
+def candidates(codings: Sequence[Coding], of: str) -> tuple[str, ...]:
+    """The variables with the ends of the names that are looked for, in this order.
+
+    One that is empty stands for the file itself, where the client takes no more of the codings.
+    """
+    return tuple(f"${of}_{name}" for name in ("first", "second", "third")[: len(codings)])
 
 
 def maps_of_codings(codings: Sequence[Coding], of: str) -> Iterator[str]:
@@ -47,12 +44,37 @@ def maps_of_codings(codings: Sequence[Coding], of: str) -> Iterator[str]:
     for coding, end in ends.items():
         yield f"# Whether it takes {coding} at all."
         yield from mapped("$http_accept_encoding", f"${of}_{coding}", _accepted(_name(coding), end))
-    yield "# The end of the name of the variant for it."
-    liked = [*ends.items(), *([("x-gzip", ends["gzip"])] if "gzip" in ends else []), ('"*"', f"${of}_any")]
-    yield from mapped(f"${of}_liked", f"${of}_send_first", liked)
     taken = "".join(f"${of}_{coding}" for coding in ends)
+    yield "# The ends of the names of the variants that it takes, those first that it likes."
     yield from mapped(f'"{taken}"', f"${of}_any", ((regex("^" + re.escape(end[1:-1])), end) for end in ends.values()))
-    yield from _orders([*codings], of)
+    liked = [*ends.items(), *([("x-gzip", ends["gzip"])] if "gzip" in ends else []), ('"*"', f"${of}_any")]
+    variables = candidates(codings, of)
+    yield from mapped(f"${of}_liked", f"{variables[0]}_weighed", liked)
+    for number in range(2, len(codings) + 1):
+        before = " ".join(f"{name}_weighed" for name in variables[: number - 1])
+        entries = _next([SUFFIXES[coding] for coding in codings], number)
+        yield from mapped(f'"{before} {taken}"', f"{variables[number - 1]}_weighed", entries)
+    yield "# Known fields are not weighed each time."
+    for i, name in enumerate(variables):
+        yield from mapped("$http_accept_encoding", name, _known(codings, i), f"{name}_weighed")
+
+
+def _next(ends: list[str], number: int) -> Iterator[tuple[str, str]]:
+    """What is looked for as the ``number``th, behind those before it and all that are taken."""
+    for *before, end in permutations(ends, number):
+        yield regex(rf"^{re.escape(' '.join(before))} .*{re.escape(end)}"), f'"{end}"'
+
+
+def _known(codings: Sequence[Coding], number: int) -> Iterator[tuple[str, str]]:
+    for field in _KNOWN:
+        ends = [SUFFIXES[coding] for coding in codings_of(field, codings)]
+        yield f'"{field}"', f'"{ends[number] if number < len(ends) else ""}"'
+
+
+def codings_of(field: str, codings: Sequence[Coding]) -> list[Coding]:
+    """Those of ``codings`` that a field Accept-Encoding takes, best first."""
+    found = preferred(field, tuple(codings))
+    return [coding for name in found[: found.index(IDENTITY)] for coding in codings if coding == name]
 
 
 def _liked(codings: Sequence[Coding]) -> Iterator[tuple[str, str]]:
@@ -66,36 +88,6 @@ def _liked(codings: Sequence[Coding]) -> Iterator[tuple[str, str]]:
 def _accepted(name: str, end: str) -> Iterator[tuple[str, str]]:
     yield _field(name + _ANY_BUT_NOUGHT), end
     yield regex(rf"*^(?!(?:.*,)?\s*{name}\s*(?:[,;]|$))(?:.*,)?\s*\*{_ANY_BUT_NOUGHT}\s*(?:,|$)"), end
-
-
-def _orders(codings: list[Coding], of: str) -> Iterator[str]:
-    """What to look for, whether it is taken or not: a file that has any of them varies."""
-    ends = {coding: SUFFIXES[coding] for coding in codings}
-    taken = {end: f"${of}_{coding}" for coding, end in ends.items()}
-    best = next(iter(taken))
-    yield "# All of them are looked for, those that are taken first: a file that has any varies (12.5.5)."
-    yield from mapped(f"${of}_send_first", f"${of}_first", [('""', f'"{best}"')], f"${of}_send_first")
-    if len(taken) > 1:
-        source = f'"${of}_first {"".join(taken.values())}"'
-        yield from mapped(source, f"${of}_second", _second([*taken]), "")
-        yield from mapped(f"${of}_second", f"${of}_send_second", _quoted_keys(taken), "")
-    if len(taken) > 2:
-        orders = {f"{first} {second}": f'"{third}"' for first, second, third in permutations(taken)}
-        yield from mapped(f'"${of}_first ${of}_second"', f"${of}_third", _quoted_keys(orders), "")
-        yield from mapped(f"${of}_third", f"${of}_send_third", _quoted_keys(taken), "")
-
-
-def _second(ends: list[str]) -> Iterator[tuple[str, str]]:
-    for first in ends:
-        rest = [end for end in ends if end != first]
-        if len(rest) > 1:
-            other = re.escape(rest[1])
-            yield regex(rf"^{re.escape(first)} (?!.*{re.escape(rest[0])}).*{other}"), f'"{rest[1]}"'
-        yield regex(rf"^{re.escape(first)} "), f'"{rest[0]}"'
-
-
-def _quoted_keys(entries: dict[str, str]) -> Iterator[tuple[str, str]]:
-    return ((f'"{key}"', value) for key, value in entries.items())
 
 
 def _name(coding: Coding) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..http.headers import ALLOWED_METHODS
 from ..http.tags import EVERY_FILE
@@ -40,14 +40,12 @@ def file_maps(site: Site) -> Iterator[str]:
     for field in static.fields:
         if field.rules:
             yield from _ruled(field, of)
-    yield "# Nobody keeps what is no file: the next release may have it."
-    kept = [(status, f"${of}_lifetime") for status in ("200", "304")]
-    yield from mapped("$status", f"${of}_cache_control", kept, "no-store", volatile=True)
     yield from _types_by_name(site)
     yield "# The coding is that of the variant; a 304 does not repeat it (15.4.5)."
-    codings = [*((f"200{end}", coding) for coding, end in static.suffixes.items()), ("200", f"${of}_packed")]
+    codings = [(f"200{end}", coding) for coding, end in static.suffixes.items()]
     yield from mapped('"$status$ship_end"', f"${of}_encoding", codings, volatile=True)
-    yield from mapped("$ship_name", f"${of}_packed", [(regex(r"*\.svgz$"), "gzip")])
+    yield "# A packed file has the type of its contents (SVG 2, 13.3)."
+    yield from mapped('"$status$ship_name"', f"${of}_packed", [(regex(r"*^200.*\.svgz$"), "gzip")], volatile=True)
     if static.serve.cache_tags:
         yield from _tags(site)
 
@@ -115,18 +113,15 @@ def _tags(site: Site) -> Iterator[str]:
 
 def file_locations(site: Site, missing: str) -> Iterator[str]:
     """The location of the prefix. ``missing`` is the named one that gets what is no file; empty for none."""
-    static = site.static
-    yield f"location ^~ {quoted(static.prefix, 'the prefix')} {{"
+    yield f"location ^~ {quoted(site.static.prefix, 'the prefix')} {{"
     yield from indented(_shared(site, missing))
     yield ""
+    yield "    # Hashed names: what is open stays open, and is looked at again after a second."
+    yield from indented(_immutable(site))
     yield from indented(_records(site))
     yield from indented(_by_its_own_name(site))
-    yield "    # Hashed names: what is open stays open, and is looked at again after a second."
-    yield from indented(_location(site, _HASH + _EXTENSION, (
-        f"open_file_cache_valid {_FRESH}s;", "open_file_cache_errors on;", "if_modified_since before;",
-    )))  # fmt: skip
     yield "    # All others may have other bytes with the next release: each request looks."
-    yield from indented(_location(site, "", ()))
+    yield from indented(_changing(site))
     yield from indented(_folders(site))
     yield "    # Neither a folder nor a name that begins with a dot is a file: records and manifests stay in here."
     yield "    return 404;"
@@ -134,86 +129,121 @@ def file_locations(site: Site, missing: str) -> Iterator[str]:
 
 
 def _shared(site: Site, missing: str) -> Iterator[str]:
-    of, static = site.of, site.static
-    yield f"disable_symlinks on from={quoted(site.root, 'the folder of the releases')};"
+    static = site.static
+    yield f"disable_symlinks on {quoted('from=' + site.root, 'the folder of the releases')};"
     yield "open_file_cache max=20000 inactive=10m;"
     yield "open_file_cache_valid 0;"
+    yield "log_not_found off;"
     yield "sendfile on;"
     yield "tcp_nopush on;"
     yield "max_ranges 1;"
     yield "gzip off;"
     if missing:
-        yield f"error_page 404 = {missing};"
+        yield f"error_page 403 404 = {missing};"
+        yield "error_page 412 @ship_error;"
+    else:
+        yield "error_page 403 =404 @ship_error;"
+        yield "error_page 404 412 @ship_error;"
     yield "error_page 405 = @ship_method;"
     yield "error_page 416 = @ship_range;"
-    yield ""
-    yield f"add_header Content-Type ${of}_type;"
-    yield f"add_header Content-Encoding ${of}_encoding;"
-    yield "add_header Vary $ship_vary;"
-    if static.serve.single_page:
-        yield "add_header Vary $ship_instead;"
-    yield from fields(site)
-    yield ""
     taken = _taken_from_types(site)
     by_type: dict[str, list[str]] = {}
     for extension, type_ in static.types.items():
         if extension not in taken:
             by_type.setdefault(type_, []).append(extension)
-    yield 'default_type "";'
     yield "types {"
     for type_, extensions in by_type.items():
         yield f"    {quoted(type_, 'a type')} {' '.join(extensions)};"
     yield "}"
 
 
-def fields(site: Site) -> Iterator[str]:
-    """The fields that say who may use and keep an answer; errors have the first of them as well."""
+def _fields(site: Site) -> Iterator[str]:
+    """Those that say what is sent and who may use it."""
     of, static = site.of, site.static
-    yield f"add_header Cache-Control ${of}_cache_control always;"
+    if static.codings:
+        yield f"add_header Content-Encoding ${of}_encoding;"
+        yield "add_header Vary $ship_vary;"
     for field in static.fields:
-        name = field.name.lower()
-        if name == "cache-control":
-            continue
         value = variable(field, of) if field.rules else _value(field)
-        if value == '""':
-            continue
-        always = " always" if name in (ORIGIN, "x-content-type-options") else ""
-        yield f"add_header {field.name} {value}{always};"
+        if field.name.lower() != "cache-control" and value != '""':
+            yield f"add_header {field.name} {value};"
     if static.serve.cache_tags:
         yield f"add_header {static.serve.cache_tags} ${of}_tags;"
 
 
-def _location(site: Site, end: str, more: Sequence[str]) -> Iterator[str]:
-    yield f"location ~ {pattern(f'{site.beginning()}{site.name}{end})$', 'the prefix')} {{"
-    yield from indented([*more, *_chosen(site)])
-    if not end and site.static.serve.index_file:
-        index = f"/{site.static.serve.index_file}"
-        yield f"    if (-f {site.file('$ship_name', index, f'${site.of}_changes')}) {{"
+def error_fields(site: Site) -> Iterator[str]:
+    """Those of an answer that is no file: nobody keeps it, for the next release may have the file."""
+    yield "add_header Cache-Control no-store always;"
+    if site.static.serve.allow_all_origins:
+        yield 'add_header Access-Control-Allow-Origin "*" always;'
+    yield "add_header X-Content-Type-Options nosniff always;"
+
+
+def _immutable(site: Site) -> Iterator[str]:
+    """Names of our form, with an extension that says their type."""
+    others = ["svgz", *(re.escape(extension) for extension in _taken_from_types(site))]
+    ends = "|".join([*others, *(end[1:] for end in site.static.suffixes.values())])
+    name = rf"{site.beginning()}{site.name}{_HASH}\.(?!(?:{ends})$)[^./]+)$"
+    yield f"location ~ {pattern(name, 'the prefix')} {{"
+    yield f"    alias {site.file('$ship_name$ship_end')};"
+    yield f"    default_type {quoted(site.static.default_type, 'a type')};"
+    yield f"    open_file_cache_valid {_FRESH}s;"
+    yield "    open_file_cache_errors on;"
+    yield "    if_modified_since before;"
+    yield f"    add_header Cache-Control {quoted(site.static.immutable, 'serve.immutable_max_age')};"
+    yield from indented(_fields(site))
+    yield from indented(_chosen(site))
+    yield "}"
+
+
+def _changing(site: Site) -> Iterator[str]:
+    """All other names, and those that have no extension."""
+    of, index = site.of, site.static.serve.index_file
+    yield f"location ~ {pattern(f'{site.beginning()}{site.name})$', 'the prefix')} {{"
+    yield f"    alias {site.file('$ship_name$ship_end')};"
+    yield from indented(_told_of_changing(site))
+    if index:
+        yield f"    if (-f {site.file(f'$ship_name${of}_asked')}) {{"
+        yield "        add_header Cache-Control no-store;"
+        yield "        return 302 ./$is_args$args;"
+        yield "    }"
+    yield from indented(_chosen(site))
+    yield f"    if (-f {site.file('$ship_name')}) {{"
+    yield "        break;"
+    yield "    }"
+    if index:
+        yield f"    if (-f {site.file('$ship_name', f'/{index}', f'${of}_changes')}) {{"
+        yield "        add_header Cache-Control no-store;"
         yield "        rewrite ([^/]+)$ ./$1/ redirect;"
         yield "    }"
     yield "    return 404;"
     yield "}"
 
 
+def _told_of_changing(site: Site) -> Iterator[str]:
+    of = site.of
+    yield 'default_type "";'
+    yield f"add_header Content-Type ${of}_type;"
+    yield f"add_header Cache-Control ${of}_lifetime;"
+    yield from _fields(site)
+    yield f"add_header Content-Encoding ${of}_packed;"
+    if site.static.serve.single_page:
+        yield "add_header Vary $ship_instead;"
+
+
 def _chosen(site: Site) -> Iterator[str]:
     """The best variant that is there."""
-    yield f"alias {site.file('$ship_name$ship_end')};"
-    index = site.static.serve.index_file
-    if index:
-        yield f"if (-f {site.file(f'$ship_name${site.of}_asked')}) {{"
-        yield "    return 302 ./$is_args$args;"
-        yield "}"
+    if not site.candidates:
+        yield 'set $ship_end "";'
+        return
     yield 'set $ship_end "";'
     yield 'set $ship_vary "";'
-    for looked_for, sent in site.candidates:
-        yield f"if (-f {site.file('$ship_name' + looked_for)}) {{"
-        yield f"    set $ship_end {sent};"
+    for end in site.candidates:
+        yield f"if (-f {site.file('$ship_name' + end)}) {{"
+        yield f"    set $ship_end {end};"
         yield "    set $ship_vary Accept-Encoding;"
         yield "    break;"
         yield "}"
-    yield f"if (-f {site.file('$ship_name')}) {{"
-    yield "    break;"
-    yield "}"
 
 
 def _folders(site: Site) -> Iterator[str]:
@@ -238,15 +268,12 @@ def _by_its_own_name(site: Site) -> Iterator[str]:
     whole = f"(?<ship_name>(?<ship_whole>{site.names})\\.(?:{ends}))$"
     yield f"location ~ {pattern(site.beginning() + whole, 'the prefix')} {{"
     yield f"    alias {site.file('$ship_name')};"
+    yield from indented(_told_of_changing(site))
     yield f"    if (-f {site.file('$ship_whole')}) {{"
     yield "        return 404;"
     yield "    }"
-    yield f"    if (-f {site.file('$ship_name')}) {{"
-    yield '        set $ship_end "";'
-    yield '        set $ship_vary "";'
-    yield "        break;"
-    yield "    }"
-    yield "    return 404;"
+    yield '    set $ship_end "";'
+    yield '    set $ship_vary "";'
     yield "}"
 
 
@@ -284,6 +311,13 @@ def method_location(site: Site) -> Iterator[str]:
     yield "    # nginx has told the coding by now: without a body there is nothing to decode."
     yield "    add_header Cache-Control no-store always;"
     yield '    return 416 "";'
+    yield "}"
+    yield "location @ship_error {"
+    yield "    # With the status that led here."
+    yield "    default_type text/plain;"
+    yield "    types { }"
+    yield from indented(error_fields(site))
+    yield '    return 200 "$status\\n";'
     yield "}"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ..config import ROOT_PREFIX
 from ..errors import ConfigError
+from .nginx_files import error_fields
 from .nginx_site import Site
 from .nginx_text import pattern, quoted
 from .nginx_words import indented, mapped, regex
@@ -52,7 +53,7 @@ def root_maps(site: Site) -> Iterator[str]:
     if not upstream_of(site.policy):
         return
     yield "# A hashed name that is not here: no application has it, and no cache may keep that."
-    lost = ((regex(one.pattern), "no-store" if one.immutable else '""') for one in site.static.lifetimes)
+    lost = ((regex(one.pattern), "1" if one.immutable else '""') for one in site.static.lifetimes)
     yield from mapped("$ship_name", f"${of}_lost", lost)
     if serve.single_page:
         yield "# A 404 is no page to some, and to others it is: caches must tell them apart."
@@ -89,8 +90,8 @@ def root_locations(site: Site) -> Iterator[str]:
         yield from _page(site)
     if upstream_of(site.policy):
         yield f"location {MISSING} {{"
-        yield f"    add_header Cache-Control ${site.of}_lost always;"
         yield f"    if (${site.of}_lost) {{"
+        yield from indented(error_fields(site), 2)
         yield "        return 404;"
         yield "    }"
         yield from indented(_proxied(site))

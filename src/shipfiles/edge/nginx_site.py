@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..config import ROOT_PREFIX
 from ..errors import ConfigError
 from ..serve.places import checked_prefix
-from .nginx_codings import Candidate, candidates
+from .nginx_codings import candidates
 from .nginx_words import joined
 from .policy import EdgePolicy, StaticPolicy
 
@@ -41,7 +41,7 @@ class Site:
         return self.static.root.rstrip("/") + "/"
 
     @property
-    def candidates(self) -> tuple[Candidate, ...]:
+    def candidates(self) -> tuple[str, ...]:
         """The variants to look for."""
         return candidates(self.static.codings, self.of)
 
