@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from shipfiles.config import PurgeConfig
 from shipfiles.edge.cloudflare import Cloudflare
 from shipfiles.edge.fastly import Fastly
+from shipfiles.edge.opening import open_purgers
 from shipfiles.edge.purger import Purged, Purger
 from shipfiles.errors import ConfigError, PurgeError
 from shipfiles.testing.purger import PurgerContract
@@ -406,6 +408,39 @@ def test_what_is_not_installed(kind: Any, extra: str, monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "urllib3", None)
     with pytest.raises(ConfigError, match=rf"pip install 'shipfiles\[{extra}\]'"):
         kind("a1")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"purger": "cloudflare", "zone_id": ZONE, "api_token": TOKEN.encode()},
+        {"purger": "fastly", "service_id": SERVICE, "api_token": [TOKEN]},
+        {"purger": "varnish", "servers": ["http://127.0.0.1"], "headers": TOKEN},
+        {"purger": "varnish", "servers": ["http://127.0.0.1"], "headers": {"X-Secret": TOKEN.encode()}},
+        {"purger": "cloudflare", "zone_id": ZONE, "api_token": TOKEN, "time_limit": 0},
+    ],
+)
+def test_wrong_options_show_no_secret(given: dict[str, Any]) -> None:
+    """Where settings have them."""
+    with pytest.raises(ConfigError, match=r"caches'\]\[0\]") as error:
+        open_purgers(PurgeConfig(given))
+    assert TOKEN not in f"{error.value} {error.value.__cause__!r}"
+
+
+def test_options_as_settings_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All four, in the words of docs/purging.md; none asks for anything yet."""
+    monkeypatch.setattr(socket, "create_connection", None)
+    given = [
+        {"purger": "cloudfront", "distribution_id": "E1234567890ABC", "session_profile": "deploy", "time_limit": 30},
+        {"purger": "cloudflare", "zone_id": ZONE, "origins": [SITE], "per_request": 500},
+        {"purger": "fastly", "service_id": SERVICE, "api_token": TOKEN, "soft": False},
+        {"purger": "varnish", "servers": ["http://10.0.0.5:6081", "http://10.0.0.6"], "headers": {"X-Secret": TOKEN}},
+    ]
+    purgers = open_purgers(PurgeConfig(given))
+    assert [str(purger) for purger in purgers] == [
+        "cloudfront E1234567890ABC", f"cloudflare {ZONE}", f"fastly {SERVICE}", "varnish 10.0.0.5:6081, 10.0.0.6",
+    ]  # fmt: skip
+    assert TOKEN not in repr(purgers)
 
 
 @pytest.mark.parametrize("given", ["", "example.com", "../zones", "a b", "a/b", "a" * 65])

@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import ConfigError, PurgeError
 from .asking import Asker, Reply, check_api, check_installed, from_environment
 from .batches import Done, Refused, check_left, each_batch, halved, sliced
-from .patience import Patience
+from .patience import Patience, check_limit
 from .purger import Purged
 
 _ZONE = re.compile(r"[0-9A-Za-z]{1,64}")
@@ -43,6 +43,7 @@ class Cloudflare:
 
     def __post_init__(self) -> None:
         check_installed("urllib3", "cloudflare", "Cloudflare")
+        check_limit(self.time_limit)
         if not _ZONE.fullmatch(self.zone_id):
             raise ConfigError("zone_id must be that of a zone, 32 hexadecimal digits, and not its name.")
         if not 1 <= self.per_request <= _MOST:

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 from ..errors import ConfigError, PurgeError, printable
 from .asking import check_api, check_installed
 from .batches import Done, Refused, check_left, each_batch, halved, sliced
-from .patience import Patience
+from .patience import Patience, check_limit
 from .purger import Purged
 
 _ID = re.compile(r"[0-9A-Za-z]{1,64}")
@@ -62,6 +62,7 @@ class CloudFront:
 
     def __post_init__(self) -> None:
         check_installed("botocore", "cloudfront", "CloudFront")
+        check_limit(self.time_limit)
         if not _ID.fullmatch(self.distribution_id):
             raise ConfigError("distribution_id must be that of a distribution, such as 'E1234567890ABC'.")
         if self.region_name is not None and not _REGION.fullmatch(self.region_name):

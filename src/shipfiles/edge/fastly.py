@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError, PurgeError
 from .asking import Asker, Reply, check_api, check_installed, from_environment
 from .batches import Done, Refused, check_left, each_batch, halved, sliced
-from .patience import Patience
+from .patience import Patience, check_limit
 from .purger import Purged
 
 _SERVICE = re.compile(r"[0-9A-Za-z]{1,64}")
@@ -45,6 +45,7 @@ class Fastly:
 
     def __post_init__(self) -> None:
         check_installed("urllib3", "fastly", "Fastly")
+        check_limit(self.time_limit)
         if not _SERVICE.fullmatch(self.service_id):
             raise ConfigError("service_id must be that of a service: letters and digits.")
         check_api(self.endpoint_url)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import random
 import time
 
+from ..errors import ConfigError
+
 ATTEMPTS = 6
 """How often a request is made at most, where nobody says when to come again."""
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 8.0
 # Other processes that were turned away at the same moment shall not come again at one moment.
 _CHANCE = random.SystemRandom()
+
+
+def check_limit(seconds: float) -> None:
+    """Raise `ConfigError` unless a purge may take so long."""
+    if not seconds > 0:
+        raise ConfigError(f"time_limit must be more than 0 seconds, not {seconds}.")
 
 
 class Patience:

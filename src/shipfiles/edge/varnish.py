@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError, PurgeError
 from .asking import Asker, check_installed
 from .batches import Done, Refused, check_left, each_batch, sliced
-from .patience import Patience
+from .patience import Patience, check_limit
 from .purger import Purged
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -38,13 +38,14 @@ class Varnish:
     servers: tuple[str, ...]
     """Their addresses, ``http://10.0.0.5:6081``: each Varnish itself, not what is before it. No proxy of the
     environment is asked."""
-    headers: object = field(default=(), repr=False)
+    headers: object = field(default_factory=dict, repr=False)
     """Header fields of every request: a dict, such as one with the secret that the VCL wants to see."""
     time_limit: float = 60.0
     """Seconds that a purge may take, with all that is repeated."""
 
     def __post_init__(self) -> None:
         check_installed("urllib3", "varnish", "Varnish")
+        check_limit(self.time_limit)
         if not self.servers:
             raise ConfigError("servers must name a Varnish, such as 'http://127.0.0.1:6081'.")
         for server in self.servers:
