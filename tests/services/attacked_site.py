@@ -36,6 +36,8 @@ settings.configure(
         "links": folder("links", serve=True, access="signed"),
         "stream": folder("stream", access="private"),
         "accel": folder("accel", access="private", delivery={"mechanism": "x-accel-redirect"}),
+        # nginx answers from the disk, as `ship config` has it.
+        "edge": folder("edge"),
         "bucket": {"BACKEND": "shipfiles.django.storage.S3MediaStorage", "OPTIONS": GIVEN["bucket"]},
         "signed": {"BACKEND": "shipfiles.django.storage.S3MediaStorage", "OPTIONS": GIVEN["signed"]},
         # What other sites do.

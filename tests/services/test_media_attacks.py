@@ -18,7 +18,10 @@ from typing import Any
 
 import pytest
 
+from shipfiles.edge import media_nginx
+from shipfiles.edge.policy import EdgePolicy, MediaPolicy
 from shipfiles.errors import StoreError
+from shipfiles.media.config import MediaConfig
 from tests.guides import FOLDER, blocks
 
 from .cdn import make_bucket
@@ -27,12 +30,13 @@ from .servers import free_port, run, wait_until_listening
 
 pytestmark = pytest.mark.services
 
-WAYS = ("served", "links", "stream", "accel", "bucket", "signed")
+WAYS = ("served", "links", "stream", "accel", "edge", "bucket", "signed")
 CONTROL = "careless"
 NGINX = """
   server {{
     listen 127.0.0.1:{port};
     {delivery}
+    {edge}
     # A bucket below the site's own address, as docs/media.md has it.
     location /bucket/ {{
       proxy_pass {bucket}/; add_header X-Content-Type-Options nosniff always;
@@ -114,7 +118,7 @@ OPENED = (
     "script.pdf",
 )
 """Those that are opened by themselves, too, not only in frames; in these ways, which have headers of their own:"""
-OPENED_IN = ("served", "bucket", CONTROL)
+OPENED_IN = ("served", "edge", "bucket", CONTROL)
 STYLE = "body { color: rgb(1, 2, 3) }"
 SCRIPTS = ("code.js", "code.mjs", "code.txt", "code.json", "script.gif", "code.wasm", "code", "code.csv")
 """Each has a script, which a page of the site loads as one."""
@@ -184,7 +188,8 @@ def site(seaweed: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Att
         assert old in delivery
         delivery = delivery.replace(old, new)
     public = f"{bucket.server}/{bucket.name}/static/media"
-    text = NGINX.format(port=port, bucket=public, delivery=delivery)
+    edge = EdgePolicy("static-server", None, (MediaPolicy("edge", str(root / "edge"), "/edge/", MediaConfig()),))
+    text = NGINX.format(port=port, bucket=public, delivery=delivery, edge=media_nginx.blocks(edge))
     with log.open("wb") as out, contextlib.ExitStack() as running:
         command = [sys.executable, *program, "--log-level", "warning", "tests.services.attacked_site:application"]
         process = running.enter_context(run(command, out, root))
@@ -296,7 +301,7 @@ def test_no_document_runs(context: Any, site: Attacked, way: str) -> None:
     assert [one for one in site.beacons(context) if one[0] == way] == []
 
 
-@pytest.mark.parametrize("way", ["served", "stream", "accel", "bucket"])
+@pytest.mark.parametrize("way", ["served", "stream", "accel", "edge", "bucket"])
 def test_no_page_runs_an_upload(context: Any, site: Attacked, way: str) -> None:
     """As a script, module, worker, service worker or style sheet, in a page whose policy trusts its own origin."""
     urls = []

@@ -16,6 +16,7 @@ from ..media.config import MediaConfig
 from ..media.safety import delivered_headers, media_type_of
 from ..media_types import known_types
 from .policy import EdgePolicy, MediaPolicy
+from .words import sound
 
 # What none of ours is called, and no extension: what it gets, all get of which nothing is known.
 _UNKNOWN = "unknown"
@@ -115,11 +116,6 @@ def way(media: MediaPolicy, policy: EdgePolicy, *, checks_links: bool = False) -
     return "application" if policy.application else "nobody"
 
 
-def holds_key(policy: EdgePolicy) -> bool:
-    """Whether nginx's configuration has a key in it, and so is not for everybody to read."""
-    return any(media.config.access == "signed" and media.config.signed.secure_link for media in policy.media)
-
-
 def in_order(policy: EdgePolicy) -> Sequence[MediaPolicy]:
     """The storages that have URLs, a prefix before those that are within it.
 
@@ -128,6 +124,7 @@ def in_order(policy: EdgePolicy) -> Sequence[MediaPolicy]:
     taken = {policy.static.prefix: "static files"} if policy.static else {}
     found = [media for media in policy.media if media.prefix or media.config.access != "private"]
     for media in found:
+        _folder(media.root)
         name, prefix = called(media), media.prefix
         if len(prefix) < 3 or not prefix.startswith("/") or not prefix.endswith("/") or "//" in prefix:
             raise ConfigError(
@@ -210,6 +207,7 @@ def any_of(ends: Iterable[str]) -> str:
 
 
 def _folder(root: str) -> str:
+    sound(root, "The folder of uploads", "a web server")
     if not os.path.isabs(root):
         raise ConfigError(f"The folder of uploads {root!a} must be absolute.")
     return os.path.join(root, "")
