@@ -7,25 +7,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from shipfiles.edge.memory import MemoryPurger
 from shipfiles.edge.purger import Purged
+from shipfiles.errors import StoreError
 from shipfiles.http.tags import tag_of
 from shipfiles.release.catalog import pointer_of
 from shipfiles.stores.memory import MemoryStore
+from tests.bucket import Bucket, running
 
 from .shipping import refused, ship
 from .test_collectstatic import collect
-from .test_publishing import built, failing
+from .test_publishing import built, failing, s3
 from .test_ship_prune import with_options
 
 HOST = "https://www.example.com"
 SITE: dict[str, str | bytes] = {
     "css/app.css": "a { background: url(../img/x.png) }", "img/x.png": b"\x89PNG", "a.txt": "one", "b.txt": "one",
 }  # fmt: skip
+
+
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    with running() as found:
+        yield found
 
 
 class Broken:
@@ -247,9 +256,15 @@ def test_by_tag(site: Path, write, cache: MemoryPurger) -> None:
 def test_left_to_people(site: Path, write, cache: MemoryPurger) -> None:
     with options(cache, automatic=False):
         collect()
+        write({"b.txt": "two"})
+        collect()
         write({"a.txt": "two"})
         assert "purge" not in json.loads(collect("--json")[0])
+        assert "nothing has changed" not in ship("activate", "current")[0]
         assert urls(cache) == []
+        # All that was published since the last purge, by whoever has this build cache.
+        ship("purge")
+        assert urls(cache) == ["/static/a.txt", "/static/b.txt"]
         assert ship("purge", "--dry-run")[0].splitlines() == [
             f"{HOST}/static/a.txt", "1 URL would be purged from cache."
         ]  # fmt: skip
@@ -311,7 +326,7 @@ def test_without_what_was_before(site: Path, write, cache: MemoryPurger) -> None
     """Where nobody knows, nothing passes for purged."""
     collect()
     write({"a.txt": "two"})
-    with options(cache, automatic=False):
+    with options(cache, automatic=False, more={"cache": {"enabled": False}}):
         collect("--clear")
     assert "is not there any more, so that nobody can tell" in refused("purge")
     assert "ship purge --all" in refused("purge")
@@ -345,3 +360,67 @@ def test_checks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "E049" not in checked()
         assert "pip install 'shipfiles[varnish]'" in checked()["W052"]
         assert "W052" not in checked(deploy=False)
+
+
+def test_a_store_without_plain_names(project: Path, write, cache: MemoryPurger, bucket: Bucket) -> None:
+    """Nothing can be old there; at the root of the site the application answers."""
+    write(SITE)
+    purge = {"caches": [cache], "site_url": HOST}
+    serve = {"root_files": {"/favicon.ico": "img/x.png"}}
+    with s3(bucket, custom_domain="cdn.example.com", publish={"hashed_only": True}, serve=serve, purge=purge):
+        collect()
+        write({"a.txt": "two", "img/x.png": b"\x89PNG2"})
+        collect()
+        assert urls(cache) == ["/favicon.ico"]
+        ship("rollback")
+        assert urls(cache) == ["/favicon.ico"]
+    serve["index_file"] = "x.png"
+    with s3(bucket, custom_domain="cdn.example.com", location="other", serve=serve, purge=purge):
+        collect()
+        write({"a.txt": "three", "img/x.png": b"\x89PNG3"})
+        collect()
+        # A bucket has no addresses of folders as a rule, but may have.
+        base = "https://cdn.example.com/other/"
+        assert urls(cache) == ["/favicon.ico", *(base + name for name in ("a.txt", "img/", "img/x.png"))]
+
+
+def test_collected_by_djangos_own_command(site: Path, write, cache: MemoryPurger) -> None:
+    """Which prints nothing of it, but fails."""
+    call_command(DjangoCommand(), interactive=False, verbosity=0)
+    write({"a.txt": "two"})
+    call_command(DjangoCommand(), interactive=False, verbosity=0)
+    assert urls(cache) == ["/static/a.txt"]
+    write({"a.txt": "three"})
+    cache.refuse(True)
+    with pytest.raises(CommandError, match="it refuses all requests"):
+        call_command(DjangoCommand(), interactive=False, verbosity=0)
+
+
+class Forgetful(MemoryStore):
+    """Now and then does not give what it has."""
+
+    fails = 0
+
+    def read(self, key: str) -> Iterator[bytes]:
+        if self.fails:
+            self.fails -= 1
+            raise StoreError(key, "access denied")
+        return super().read(key)
+
+
+def test_what_was_live_cannot_be_read(site: Path, write, cache: MemoryPurger) -> None:
+    """Then nothing passes for purged that may not be."""
+    store = Forgetful()
+    with options(cache, more={"publish": {"to": [store]}}):
+        collect()
+        write({"a.txt": "two"})
+        store.fails = 1
+        _, text = failing()
+        assert "What was live in" in text
+        assert "access denied. 'manage.py ship purge --all' purges everything." in text
+        assert urls(cache) == ["/static/a.txt"]  # as far as the folder tells
+        ship("purge", "--all")
+        assert [one.what for one in cache.asked] == ["all"]
+        cache.asked.clear()
+        collect()
+        assert urls(cache) == []

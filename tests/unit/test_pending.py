@@ -58,6 +58,18 @@ def test_a_run_that_is_killed(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
+def test_notes_that_nobody_heeds(tmp_path: Path) -> None:
+    """Are not kept for ever."""
+    for number in range(70):
+        body = b"%d" % number
+        run = Pending(str(tmp_path))
+        run.begin({"s3://bucket": {digest_bytes(body): body}})
+        os.utime(run._own_path, (number, number))
+        run.close()
+    left = Pending(str(tmp_path)).left()["s3://bucket"]
+    assert {*left.values()} == {b"%d" % number for number in range(6, 70)}
+
+
 def test_damage(tmp_path: Path) -> None:
     """Says nothing, and does not stand in the way; nor does a folder that cannot be made."""
     run = Pending(str(tmp_path))

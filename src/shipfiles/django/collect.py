@@ -347,9 +347,9 @@ def collect_found(storage: StaticStorage, paths: Mapping[str, tuple[Storage, str
         failures.append(sending.failure)
     if purging:
         purged = purging.finish()
-        for line in purged.lines:
+        for line in purged.lines if purged else ():
             logger.info("%s", line)
-        failures.append(purged.failure)
+        failures.append(purged.failure if purged else "")
     if any(failures):
         raise ReleaseError("\n".join(filter(None, failures)))
     return collected

@@ -130,14 +130,13 @@ def _line(one: Outcome) -> str:
 
 
 def purging_of(storage: StaticStorage, *, by_hand: bool = False) -> Purging | None:
-    """What purges when the pointer has moved; ``None`` if the options name no cache, or leave it to ``ship purge``.
+    """What purges when the pointer has moved; ``None`` if the options name no cache. Where they leave it to ``ship
+    purge``, and this is not that, it only notes what that will need.
 
     Raises `ConfigError` before anything is done: a release that is live and cannot be purged is too late.
     """
     config = storage.config.purge
-    if not config.caches or not (by_hand or config.automatic):
-        return None
-    return Purging(storage)
+    return Purging(storage, only_notes=not (by_hand or config.automatic)) if config.caches else None
 
 
 def addresses_for(config: StaticConfig) -> Addresses:
@@ -180,11 +179,13 @@ def _reader(store: Store) -> Read:
 class Purging:
     """One run that may move pointers: what caches may have before, and what they must forget afterwards."""
 
-    def __init__(self, storage: StaticStorage) -> None:
+    def __init__(self, storage: StaticStorage, *, only_notes: bool) -> None:
         config = storage.config
-        self.purgers: tuple[Purger, ...] = open_purgers(config.purge)
-        self.addresses = addresses_for(config)
-        self.pages = pages_of(config.purge)
+        self._only_notes = only_notes
+        if not only_notes:
+            self.purgers: tuple[Purger, ...] = open_purgers(config.purge)
+            self.addresses = addresses_for(config)
+            self.pages = pages_of(config.purge)
         self._config = config
         self._storage = storage
         cache = conf.cache_folder(config)
@@ -209,10 +210,13 @@ class Purging:
         self._pending.begin(self._states)
         self._add_left()
 
-    def finish(self, also: Sequence[str] = ()) -> Purges:
+    def finish(self, also: Sequence[str] = ()) -> Purges | None:
         """Purge what is not now as it was when it was watched, or in a run that did not end; and the plain names of the
-        logical paths ``also``. Nothing is asked where nothing has changed.
+        logical paths ``also``. Nothing is asked where nothing has changed. ``None`` if that is left to people.
         """
+        if self._only_notes:
+            self._pending.close()
+            return None
         stale, found, faults = Stale(), dict[str, Current](), []
         for place, store in self._stores.items():
             try:
@@ -225,7 +229,9 @@ class Purging:
                 continue
             if place in self._unread and now_ is not None and now_.moves > 1:
                 what = f"What was live in {place} before could not be read, so it is not known what caches have of it"
-                faults.append(f"{what}: {self._unread[place]} 'manage.py ship purge --all' purges everything.")
+                faults.append(
+                    f"{what}: {self._unread[place].rstrip('.')}. 'manage.py ship purge --all' purges everything."
+                )
         if also:
             stale |= addresses_of(also, self.addresses)
         moved = any(set(self._states.get(place, ())) - {one.manifest} for place, one in found.items())

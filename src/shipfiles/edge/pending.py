@@ -21,6 +21,8 @@ States = Mapping[str, Mapping[Digest, bytes]]
 """Of each store the manifests that a cache may have files of."""
 
 _WRITTEN = READ_FLAGS & ~os.O_RDONLY | os.O_RDWR | os.O_CREAT | os.O_EXCL
+_MOST = 64
+"""So many notes are kept: no cache keeps files for as long as others are published."""
 _NOTE, _MANIFEST = ".note.json", ".manifest.json"
 
 
@@ -68,6 +70,7 @@ class Pending:
             return
         with suppress(OSError):
             os.makedirs(self._folder, exist_ok=True)
+            self._let_go()
             path = os.path.join(self._folder, os.urandom(8).hex() + _NOTE)
             self._own, self._own_path = _Held(path), path
             self._own.write(json.dumps({place: [*manifests] for place, manifests in states.items()}).encode())
@@ -91,6 +94,12 @@ class Pending:
     def close(self) -> None:
         """Leave the own note to the next run."""
         self._own = None
+
+    def _let_go(self) -> None:
+        notes = sorted((os.stat(path).st_mtime, path) for path in self._notes())
+        for _, path in notes[: 1 - _MOST]:
+            if _has_ended(path):
+                os.unlink(path)
 
     def _notes(self) -> Iterator[str]:
         with suppress(OSError):

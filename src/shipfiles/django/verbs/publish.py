@@ -14,7 +14,7 @@ from ...release.refield import Refielded, refield
 from ...release.target import Target
 from ..ends import INTERRUPTED
 from ..progress import count
-from ..purging import Purges, purging_of
+from ..purging import purging_of
 from ..sending import Sending
 from ..shows import shown
 from ..static_storage import StaticStorage
@@ -82,15 +82,15 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
         if as_json:
             print_json(command, sending.facts(sending.interrupted))
         raise CommandError(fit_to_show(sending.interrupted), returncode=INTERRUPTED) from error
-    purged = purging.finish() if purging else Purges()
-    failure = "\n".join(filter(None, (sending.failure, purged.failure)))
+    purged = purging.finish() if purging else None
+    failure = "\n".join(filter(None, (sending.failure, purged.failure if purged else "")))
     if as_json:
-        print_json(command, sending.facts(failure) | ({"purge": purged.facts} if purging else {}))
+        print_json(command, sending.facts(failure) | ({"purge": purged.facts} if purged else {}))
     elif verbosity >= 1:
-        for text in (*(outcome.text for outcome in sending.outcomes), *(purged.lines if purging else ())):
+        for text in (*(outcome.text for outcome in sending.outcomes), *(purged.lines if purged else ())):
             command.stdout.write(fit_to_show(text))
     if failure:
-        raise CommandError(fit_to_show(failure)) from purged.cause
+        raise CommandError(fit_to_show(failure)) from (purged.cause if purged else None)
     return None
 
 
@@ -162,5 +162,7 @@ def _tell(command: BaseCommand, options: dict[str, Any], done: Sequence[tuple[Ta
             if found:
                 what = f"{count(found.objects, 'object')} of {count(found.releases, 'release')}"
                 command.stdout.write(fit_to_show(f"{target}: {what} answered as the options say."))
+        if static_storage().config.purge.caches:
+            command.stdout.write("Caches go on with the old fields until they ask again, or until 'ship purge --all'.")
     if failure:
         raise CommandError(fit_to_show(failure))

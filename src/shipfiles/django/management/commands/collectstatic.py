@@ -172,8 +172,7 @@ class Command(DjangoCommand):
 
     def _prepare_to_purge(self, options: dict[str, Any]) -> None:
         """Raises `ConfigError` while nothing has been done."""
-        config = self.storage.config.purge
-        if config.caches and config.automatic and not options["dry_run"]:
+        if self.storage.config.purge.caches and not options["dry_run"]:
             from shipfiles.django.purging import purging_of
 
             self.purging = purging_of(self.storage)
