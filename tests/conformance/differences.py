@@ -139,7 +139,160 @@ _NGINX: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("rules: a value with letters beyond ASCII",),
     ),
 )  # fmt: skip
-DIFFERENCES["nginx"] = {row: reason for reason, rows in _NGINX for row in rows}
+_TAGS = "Its tag is made from the time and the size of the file: another one on each machine and after each build."
+_FORM = "It has no manifest: a name that looks hashed is taken for one."
+_QUERY = "It sends the query back as it came."
+_FILES = (
+    "path: stray.txt",
+    "disk: removed",
+    "disk: shrunk",
+    "disk: grown",
+    "disk: a large file shrunk",
+    "disk: shrunk after it was sent",
+    "disk: variant shrunk",
+    "disk: plain copy removed",
+    "disk: a folder in its place",
+    "disk: a device in its place",
+    "disk: a pipe in its place",
+    "root: path: stray.txt",
+)
+_APACHE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (_PLACE.replace("nginx", "Apache"), (*_FILES, "root: path: docs/../stray.txt")),
+    (_TAGS, ("the tag comes from the bytes alone: the same on every machine and after every build",)),
+    (_FORM, ("plain names are not immutable, whatever they look like",)),
+    (
+        "It ignores ranges with spaces, commas at their ends or numbers that it cannot hold, and `-0` (14.2: may).",
+        (
+            "range: bytes=990-99999999999999999999... (5010 characters)",
+            "range: bytes=-99999999999999999999999... (5007 characters)",
+            "range: bytes=999999999999999999999999... (5007 characters)", "range: bytes= 5-9", "range: bytes=,5-9,",
+            "range: bytes=-0", "range: bytes=-00000000000000000000000... (507 characters)",
+        ),
+    ),
+    (
+        "It sends the text of its 416 in chunks, without a length.",
+        (
+            "range: bytes=1000-", "range: bytes=1000-1000", "errors are not kept",
+            "an unsatisfiable range of a coding tells that coding's length",
+            "If-Range is asked before the range is read",
+        ),
+    ),
+    (
+        "It sends a second Allow, which is empty: a list may have empty members (5.6.1).",
+        (
+            "method: POST", "method: PUT", "method: DELETE", "method: PATCH", "method: PROPFIND", "root: other methods",
+        ),
+    ),
+    (
+        "It heeds If-Unmodified-Since although If-Match is there.",
+        ("condition: If-Match wins over the date",),
+    ),
+    (
+        "It reads dates whatever zone they name, where the grammar has GMT alone.",
+        ("condition: If-Modified-Since: another zone",),
+    ),
+    (
+        "It gives 304 for any date that is not earlier than the file's: that is the letter of 13.1.3.",
+        ("condition: If-Modified-Since: later",),
+    ),
+    (
+        "Where a range is asked for, or a date besides, it sends the file to who has its tag.",
+        ("condition: If-None-Match comes after If-Unmodified-Since", "condition: 304 comes before If-Range"),
+    ),
+    (
+        "It tells no length of an error's text to HEAD.",
+        ("HEAD of an error has the headers of GET",),
+    ),
+    (
+        "It takes dots out of a path first: RFC 3986 section 6.2.2.3 allows that. And slashes at its beginning.",
+        (
+            "path: ./css/site.css", "path: css/./site.css", "root: path: ./robots.txt", "root: path: docs/./",
+            "other paths are the application's",
+        ),
+    ),
+    (
+        "It follows no links and answers 403.",
+        ("disk: a link out of the root in its place",),
+    ),
+    (
+        "What it rewrites may have no question mark: CVE-2024-38474.",
+        ("root: names with spaces, percent signs and other letters",),
+    ),
+    (
+        "It redirects to whole URLs, with the host that was asked.",
+        ("index: other addresses of it are redirected there, with their query",),
+    ),
+    (_QUERY, ("index: a query of bytes that no URL has",)),
+    (
+        "It puts no page with status 200 in place of an application's 404. `ShipfilesMiddleware` and `StaticApp` do.",
+        ("page: a browser that navigates gets it in place of a 404",),
+    ),
+)  # fmt: skip
+_CADDY: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (_PLACE.replace("nginx", "Caddy"), _FILES),
+    (_TAGS, ("the tag comes from the bytes alone: the same on every machine and after every build",)),
+    (_FORM, ("plain names are not immutable, whatever they look like",)),
+    (
+        "It knows neither `*` nor `x-gzip`, and sends a coding although no coding is liked better.",
+        (
+            "coding: x-gzip", "coding: identity preferred", "coding: any other before identity",
+            "coding: any but identity", "coding: any but identity, the other way round", "coding: any but one",
+            "zstd by weight, then by size",
+        ),
+    ),
+    (
+        "It takes a weight that it cannot read for 1.",
+        (
+            "coding: a weight that is none", "coding: a weight above one", "coding: a weight of four decimals",
+            "coding: a weight without its nought", "coding: a weight in quotes",
+        ),
+    ),
+    (
+        "It says Vary of all files. Caches lose nothing by that but room.",
+        ("a file without other codings does not vary",),
+    ),
+    (
+        "It ignores ranges that are written otherwise than browsers do: a server may (14.2).",
+        ("range: Bytes=5-9", "range: bytes=,5-9,"),
+    ),
+    (
+        "It answers 416 to what ends before it begins and to numbers that it cannot hold, and 206 to the last 0 bytes.",
+        (
+            "range: bytes=990-99999999999999999999... (5010 characters)",
+            "range: bytes=-99999999999999999999999... (5007 characters)",
+            "range: bytes=999999999999999999999999... (5007 characters)", "range: bytes=5-2",
+            "range: bytes=-0", "range: bytes=-00000000000000000000000... (507 characters)",
+        ),
+    ),
+    (
+        "It tells no length of a coding that is sent whole because If-Range names another version.",
+        ("If-Range: the tag of another coding",),
+    ),
+    (
+        "It gives 304 for any date that is not earlier than the file's: that is the letter of 13.1.3.",
+        ("condition: If-Modified-Since: later",),
+    ),
+    (
+        "It tells no length of an error to HEAD.",
+        ("HEAD of an error has the headers of GET",),
+    ),
+    (
+        "It sends the time that the disk says.",
+        ("Last-Modified is never in the future",),
+    ),
+    (
+        "It follows links.",
+        ("disk: a link out of the root in its place",),
+    ),
+    (_QUERY, ("index: a query of bytes that no URL has",)),
+    (
+        "Its configuration is UTF-8, and so are the values of fields.",
+        ("rules: a value with letters beyond ASCII",),
+    ),
+)  # fmt: skip
+EDGES = {"nginx": _NGINX, "apache": _APACHE, "caddy": _CADDY}
+"""Web server → why → the rows that do not hold with the configuration that is written for it."""
+DIFFERENCES |= {name: {row: why for why, rows in given for row in rows} for name, given in EDGES.items()}
 
 
 @contextmanager

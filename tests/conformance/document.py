@@ -8,7 +8,7 @@ from shipfiles.testing import CONFIGURED_CASES, HTTP_CASES
 from tests.services.servers import SERVERS
 from tests.services.wire_cases import WIRE_CASES
 
-from .differences import DIFFERENCES
+from .differences import DIFFERENCES, EDGES
 from .test_http_contract import WAYS
 
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
@@ -30,7 +30,7 @@ def page() -> str:
         f"- in one process over: {in_process};",
         f"- over the network with those options, around an application and as Django's middleware, under: {servers};",
         "- under each of them again below a mount point, of which it knows, where a row has to do with paths;",
-        "- over nginx, with the configuration that `ship config nginx` writes.", "",
+        "- over nginx, Apache httpd and Caddy, with the configurations that `ship config` writes.", "",
         "The rows that begin with `wire:` are run under the servers alone. Besides, hypothesis and a fuzzer ask for",
         "paths and with fields of any kind: each server must give to conditions and ranges the answer of `respond()`,",
         "and to paths nothing that is not public. Where the standard leaves a choice,",
@@ -40,13 +40,11 @@ def page() -> str:
         "| where | row | why |", "| --- | --- | --- |",
     ]  # fmt: skip
     for party, rows in DIFFERENCES.items():
-        if party != "nginx":
+        if party not in EDGES:
             lines += [f"| {party} | {_code(row)} | {reason} |" for row, reason in rows.items()]
-    lines += ["", "## What nginx does otherwise", "", "| why | rows |", "| --- | --- |"]
-    reasons = list(dict.fromkeys(DIFFERENCES["nginx"].values()))
-    for reason in reasons:
-        rows_of_it = [_code(row) for row, why in DIFFERENCES["nginx"].items() if why == reason]
-        lines.append(f"| {reason} | {', '.join(rows_of_it)} |")
+    for name, party in {"nginx": "nginx", "Apache httpd": "apache", "Caddy": "caddy"}.items():
+        lines += ["", f"## What {name} does otherwise", "", "| why | rows |", "| --- | --- |"]
+        lines += [f"| {why} | {', '.join(_code(row) for row in rows)} |" for why, rows in EDGES[party]]
     lines += ["", "## The rows", "", "| row | clause |", "| --- | --- |"]
     lines += [f"| {_code(case.name)} | {case.clause} |" for case in (*HTTP_CASES, *CONFIGURED_CASES, *WIRE_CASES)]
     return "\n".join(lines) + "\n"

@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from shipfiles.config import ServeConfig
 from shipfiles.serve import asgi, wsgi
 from shipfiles.testing import APPLICATION, OPTIONS
+from tests.services.bare_site import hello
 
 
 @csrf_exempt
@@ -48,12 +49,6 @@ django.setup()
 
 middleware_wsgi = WSGIHandler()
 middleware_asgi = ASGIHandler()
-
-
-def hello(environ, start_response):
-    status = "404 Not Found" if "/lost/" in environ["PATH_INFO"] else "200 OK"
-    start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(APPLICATION)))])
-    return [APPLICATION]
 
 
 async def async_hello(scope, receive, send):
