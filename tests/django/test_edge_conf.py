@@ -194,6 +194,7 @@ def test_a_cdn_before_the_application(project: Path) -> None:
         ({"mode": "proxy"}, "--app http://127.0.0.1:8000"),
         ({"mode": "proxy", "application": HERE, "root": "/srv"}, "--root: with --mode proxy"),
         ({"is_server": False, "include_media": True}, "a CDN has none"),
+        ({"is_server": False, "root": "/srv", "listen": "80"}, "--root and --listen: these are for web servers"),
         ({"mode": "dedicated"}, "no server gets the releases"),
         ({"root": "srv"}, "an absolute path"),
         ({"root": "/srv\nreturn 200;"}, "without control characters, not '/srv\\nreturn 200;'"),

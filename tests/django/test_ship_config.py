@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -164,10 +165,10 @@ def test_a_storage_that_is_not_ours(project: Path) -> None:
 # What a live address answers.
 
 
-def live(change: Change | None = None) -> tuple[Finding, ...]:
+def live(change: Change | None = None, **other: Any) -> tuple[Finding, ...]:
     """What is found where the application answers, and ``change`` makes of its answers what it likes."""
     config = staticfiles_storage.config
-    policy = edge_policy(config, Wanted()).policy
+    policy = replace(edge_policy(config, Wanted()).policy, **other)
     store = LocalStore(str(config.location))
     table = staticfiles_storage_table()
 
@@ -310,6 +311,26 @@ def test_what_is_wrong(released: Path, change: Change, names: set[str], why: str
             assert finding.answer
             assert finding.expected
             assert finding.todo
+
+
+def test_a_bucket_behind_a_cdn(released: Path) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions": without s3:ListBucket, S3
+    answers 403 for what is not there; it sends no Cache-Control with it. Its records may be readable with all else.
+    """
+
+    def of_bucket(method: str, path: str, asked: Mapping[str, str], page: Page) -> Page:
+        return Page(403, {}, b"") if page.status == 404 else page
+
+    def open_bucket(method: str, path: str, asked: Mapping[str, str], page: Page) -> Page:
+        return open_folder(method, path, asked, of_bucket(method, path, asked, page))
+
+    url = "https://bucket.s3.amazonaws.com/"
+    assert wrong(live(of_bucket, bucket=url)) == {}
+    assert wrong(live(of_bucket)).keys() == {"missing"}
+    findings = live(open_bucket, bucket=url)
+    assert wrong(findings) == {}
+    assert {finding.name for finding in findings if finding.state == "wrong"} >= {"pointer", "record"}
+    assert "a cache has kept it" in wrong(live(kept_404, bucket=url))["missing"]
 
 
 def test_what_is_only_slower(released: Path) -> None:

@@ -124,6 +124,8 @@ def _usual_mode(config: StaticConfig | None, wanted: Wanted) -> Mode:
 
 
 def _check(mode: Mode, wanted: Wanted) -> None:
+    if not wanted.is_server:
+        _check_cdn(wanted)
     if mode == "static-server" and not wanted.is_server:
         raise ConfigError(
             "--mode static-server is for a web server that has the files on its disk. A CDN or a cache fetches them: "
@@ -140,8 +142,14 @@ def _check(mode: Mode, wanted: Wanted) -> None:
         )
     if mode == "proxy" and wanted.root:
         raise ConfigError("--root: with --mode proxy the application has the files, and no folder is read.")
-    if not wanted.is_server and wanted.include_media:
+
+
+def _check_cdn(wanted: Wanted) -> None:
+    if wanted.include_media:
         raise ConfigError("--include-media is for web servers, which have uploads on their disk; a CDN has none.")
+    given = {"--root": wanted.root, "--listen": wanted.listen, "--certificate": wanted.certificate}
+    if names := [name for name, value in given.items() if value]:
+        raise ConfigError(f"{' and '.join(names)}: these are for web servers. A CDN, or a cache, has its own.")
 
 
 def _has_uploads_alone(config: StaticConfig, mode: Mode, wanted: Wanted) -> bool:

@@ -189,11 +189,13 @@ class _Visit:
         path = self._prefix + _MISSING
         self._asker.get(path, {})
         page = self._asker.get(path, {})
+        # A bucket says 403 to who may not list it, and how long a CDN keeps that is the CDN's own affair.
+        of_bucket = bool(self._question.policy.bucket)
         why, todo = [], []
-        if page.status not in (404, 410):
+        if page.status not in ((403, 404, 410) if of_bucket else (404, 410)):
             why.append(f"the answer is {page.status} instead of 404: nobody notices that a file is missing")
             todo.append("answer 404 below the path of static files, with no page instead")
-        if "no-store" not in page.headers.get("cache-control", "").lower():
+        if "no-store" not in page.headers.get("cache-control", "").lower() and not of_bucket:
             control = page.shown("cache-control")
             why.append(
                 f"Cache-Control is {control!r} instead of 'no-store'" if control else "no Cache-Control: no-store"
@@ -206,9 +208,9 @@ class _Visit:
             "missing",
             "a hashed name that no release has",
             "wrong" if why else "ok",
-            request=f"{self._asker.request(path, {}, 'GET')}, twice",
+            request=f"{self._asker.request(path)}, twice",
             answer=shown_fields(page.status, page.headers),
-            expected="404, Cache-Control: no-store",
+            expected="404" if of_bucket else "404, Cache-Control: no-store",
             why=tuple(why),
             todo=tuple(dict.fromkeys(todo)),
         )
@@ -221,10 +223,10 @@ class _Visit:
                 keys.append(("record", record_key(pointer.release)))
                 if record := read_record(self._read, pointer.release):
                     keys.append(("release-manifest", manifest_key(record.manifest)))
+        needed = not self._question.policy.bucket  # which may be readable as a whole
         for name, key in keys:
-            self._asker.not_there(
-                name, f"{key.rpartition('/')[2]}, which is not for browsers", self._prefix + key, _HIDE
-            )
+            what = f"{key.rpartition('/')[2]}, which is not for browsers"
+            self._asker.not_there(name, what, self._prefix + key, _HIDE, needed=needed)
         if asked is not None:
             for coding in self._static.codings:
                 if coding in asked.codings:
