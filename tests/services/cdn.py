@@ -1,4 +1,5 @@
-"""CDNs on this machine, as docs/publishing.md configures them, before a bucket of SeaweedFS that anybody may read."""
+"""CDNs on this machine before a bucket of SeaweedFS that anybody may read: nginx as docs/cdn.md configures it, and Varnish
+as ``ship config varnish`` does."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from .object_servers import S3_KEY
 from .servers import free_port
 from .varnish import run_varnish
 
-GUIDE = FOLDER.parent / "publishing.md"
+GUIDE = FOLDER.parent / "cdn.md"
 _HOST = "example-static.s3.eu-central-1.amazonaws.com"
 
 Change = tuple[str, str]
@@ -64,11 +65,10 @@ def make_bucket(server: str) -> Bucket:
     return Bucket(server, name, client)
 
 
-def _configuration(name: str, *changes: Change) -> str:
-    """The one that the guide calls ``name``, with ``changes``."""
-    (text,) = [one.text for one in blocks(GUIDE) if one.name == name]
+def changed(text: str, changes: Iterable[Change]) -> str:
+    """The configuration ``text`` with ``changes``."""
     for old, new in changes:
-        assert old in text, f"not in the configuration of {name}: {old}"
+        assert old in text, f"not in the configuration: {old}"
         text = text.replace(old, new)
     return text
 
@@ -78,8 +78,8 @@ def nginx(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> Iter
     """nginx, with its files in ``folder``, which is made. Gives its port."""
     port = port or free_port()
     folder.mkdir(exist_ok=True)
-    text = _configuration(
-        "nginx",
+    (text,) = [one.text for one in blocks(GUIDE) if one.name == "nginx"]
+    wanted = (
         ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
         ("    ssl_certificate /etc/ssl/static.example.com.pem;\n", ""),
         ("    ssl_certificate_key /etc/ssl/static.example.com.key;\n", ""),
@@ -87,7 +87,7 @@ def nginx(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> Iter
         (f"https://{_HOST}/", f"{bucket.server}/{bucket.name}/"),
         *changes,
     )
-    with run_nginx(folder, text, port):
+    with run_nginx(folder, changed(text, wanted), port):
         yield port
 
 
@@ -104,24 +104,17 @@ RELAYED_BY_NGINX: tuple[Change, ...] = (
 @contextlib.contextmanager
 def varnish(folder: Path, bucket: Bucket, *changes: Change, port: int = 0) -> Iterator[int]:
     """Varnish, with its files in ``folder``, which is made. Gives its port."""
-    port = port or free_port()
-    host, _, number = bucket.server.removeprefix("http://").partition(":")
-    text = _configuration(
-        "varnish",
-        (f'.host = "{_HOST}";', f'.host = "{host}";'),
-        ('.port = "80";', f'.port = "{number}";'),
-        (f'bereq.http.Host = "{_HOST}"', f'bereq.http.Host = "{host}:{number}"'),
-        ('"/static" + bereq.url', f'"/{bucket.name}/static" + bereq.url'),
-        *changes,
-    )
-    with run_varnish(folder, text, port):
+    static = static_policy("", "/", ServeConfig(), RewriteConfig(), ())
+    told = EdgePolicy("dedicated", static, bucket=f"{bucket.server}/{bucket.name}/static/")
+    with run_varnish(folder, changed(generated.texts(told)["default.vcl"], changes), port or free_port()) as port:
         yield port
 
 
 RELAYED_BY_VARNISH: tuple[Change, ...] = (
     ("unset req.http.Origin;", ""),
     ("unset beresp.http.Vary;", ""),
-    ('set resp.http.Access-Control-Allow-Origin = "*";', ""),
+    ('set resp.http.Vary = "Accept-Encoding";', ""),
+    ('set resp.http.Access-Control-Allow-Origin = {"*"};', ""),
 )
 """As `RELAYED_BY_NGINX`."""
 

@@ -1,4 +1,4 @@
-"""A site whose pages load their files in Chromium from a CDN in front of a bucket, as docs/publishing.md has it."""
+"""A site whose pages load their files in Chromium from a CDN in front of a bucket, as docs/cdn.md has it."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_the_browser_s_own_cache(
 
 @pytest.mark.parametrize("cdn", CDNS)
 def test_a_file_that_was_asked_for_too_early(seaweed: str, cdn: str, tmp_path: Path) -> None:
-    """The error is not kept for longer than the guide says, though nothing purges the cache."""
+    """The error is not kept for longer than the guide says, Varnish's not at all, though nothing purges the cache."""
     bucket, body = make_bucket(seaweed), secrets.token_bytes(50)
     name = hashed_name("app.js", digest_bytes(body))
     base = "" if cdn == "varnish" else f"{LOCATION}/"
@@ -265,7 +265,7 @@ def test_a_file_that_was_asked_for_too_early(seaweed: str, cdn: str, tmp_path: P
         status, fields, _ = get(url)
         assert status in (403, 404)
         assert fields["access-control-allow-origin"] == "*"
-        assert "cache-control" not in fields
+        assert fields.get("cache-control") == ("no-store" if cdn == "varnish" else None)
         bucket.client.put_object(Bucket=bucket.name, Key=f"{LOCATION}/{name}", Body=body, CacheControl=FOREVER)
         early = 0
         until = time.monotonic() + 60
@@ -273,4 +273,4 @@ def test_a_file_that_was_asked_for_too_early(seaweed: str, cdn: str, tmp_path: P
             early += 1
             time.sleep(0.2)
         assert (found[0], found[2], found[1]["cache-control"]) == (200, body, FOREVER)
-        assert early, "nothing protects the bucket from a crowd"
+        assert bool(early) is (cdn == "nginx")

@@ -20,7 +20,7 @@ from tests.rolling.client import Clients, Connections, Delays, digest_of
 from tests.rolling.deployment import Deployment, Product
 from tests.rolling.trees import Tree, Trees
 
-from .cdn import Bucket, make_bucket, nginx, to_bucket, varnish
+from .cdn import CDNS, Bucket, make_bucket, nginx, to_bucket, varnish
 from .servers import free_port
 from .watched import HASHED
 
@@ -66,11 +66,16 @@ def differing(known: dict[str, str], connections: Connections, port: int | None 
     found = []
     for url, digest in known.items():
         assert HASHED.fullmatch(urlsplit(url).path)
-        path = urlsplit(url).path.removeprefix(f"/{LOCATION}/")
-        status, body = connections.get(url if port is None else f"http://127.0.0.1:{port}{folder}{path}", "")
+        there = url if port is None else f"http://127.0.0.1:{port}{folder}{path_of(url)}"
+        status, body = connections.get(there, "")
         if status != 200 or digest_of(body) != digest:
             found.append(f"{url}: {status} {body[:60]!r}")
     return found
+
+
+def path_of(url: str) -> str:
+    """The path of a file in the bucket's folder, which is in the URL or not."""
+    return urlsplit(url).path.removeprefix(f"/{LOCATION}/").removeprefix("/")
 
 
 def check_cold(known: dict[str, str], bucket: Bucket, folder: Path) -> None:
@@ -82,7 +87,7 @@ def check_cold(known: dict[str, str], bucket: Bucket, folder: Path) -> None:
         assert differing(known, connections, port, f"/{LOCATION}/") == []
     # The witness itself.
     gone = next(iter(known))
-    bucket.client.delete_object(Bucket=bucket.name, Key=urlsplit(gone).path.removeprefix("/"))
+    bucket.client.delete_object(Bucket=bucket.name, Key=f"{LOCATION}/{path_of(gone)}")
     with nginx(folder / "witness", bucket) as port:
         (found,) = differing(known, connections, port, f"/{LOCATION}/")
     assert found.startswith(f"{gone}: 404")
@@ -115,18 +120,20 @@ def more_pages(clients: Clients, count: int) -> None:
     pytest.fail(f"no pages: {clients.summary()}")
 
 
-@pytest.mark.parametrize("named", [False, True], ids=["current", "named"])
-def test_no_page_lacks_a_file(seaweed: str, named: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("named", "cdn"), [(False, "nginx"), (True, "varnish")])
+def test_no_page_lacks_a_file(seaweed: str, named: bool, cdn: str, tmp_path: Path) -> None:
     seed = int(os.environ.get("SEED", "1"))
     sys.stdout.write(f"SEED={seed}\n")
     bucket, port = make_bucket(seaweed), free_port()
-    product = to_bucket(bucket, LOCATION, custom_domain=f"127.0.0.1:{port}", url_protocol="http:")
+    # Varnish adds the folder itself.
+    base = f"http://127.0.0.1:{port}/" if cdn == "varnish" else f"http://127.0.0.1:{port}/{LOCATION}/"
+    product = to_bucket(bucket, LOCATION, base_url=base)
     deployment = Deployment(tmp_path / "site", replace(product, named=named), SERVERS)
     trees = Trees(random.Random(seed))
     clients = Clients(deployment.port, trees.made, seed, threads=3, most_open=10, delays=DELAYS)
     polls = Polls(clients)
     current = trees.following()
-    with nginx(tmp_path / "cdn", bucket, port=port), deployment.running():
+    with CDNS[cdn](tmp_path / "cdn", bucket, port=port), deployment.running():
         deployment.collect(current)
         deployment.roll(current)
         with clients.loading(), polls.polling():

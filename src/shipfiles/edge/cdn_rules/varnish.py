@@ -191,13 +191,15 @@ def _fetch(policy: EdgePolicy, static: StaticPolicy, host: str, port: int, path:
         return
     yield f'set bereq.http.Host = "{host if port in (80, 443) else f"{host}:{port}"}";'
     yield "unset bereq.http.Accept-Encoding;"
+    yield "if (bereq.retries == 0) {"
     if static.codings:
-        yield "# The variant, or where there is none the file itself: see vcl_backend_response."
-        yield f"if (bereq.retries == 0 && bereq.url ~ {quoted(varied(static))}) {{"
+        yield "    # The variant, or where there is none the file itself: see vcl_backend_response."
+        yield f"    if (bereq.url ~ {quoted(varied(static))}) {{"
         for coding, suffix in static.suffixes.items():
-            yield f'    if (bereq.http.{_CODING} == "{coding}") {{ set bereq.url = bereq.url + "{suffix}"; }}'
-        yield "}"
-    yield f"set bereq.url = regsub(bereq.url, {quoted(at_start(url_prefix(static)))}, {quoted(path)});"
+            yield f'        if (bereq.http.{_CODING} == "{coding}") {{ set bereq.url = bereq.url + "{suffix}"; }}'
+        yield "    }"
+    yield f"    set bereq.url = regsub(bereq.url, {quoted(at_start(url_prefix(static)))}, {quoted(path)});"
+    yield "}"
 
 
 def _response(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:
@@ -207,13 +209,14 @@ def _response(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:
         yield "    && (beresp.status == 403 || beresp.status == 404)"
         variant = rf"\.[0-9a-f]{{12}}\.[^./]+\.({suffixes})$"
         yield f"    && bereq.url ~ {quoted(variant)}) {{"
+        yield f'    set bereq.url = regsub(bereq.url, {quoted(rf"[.]({suffixes})$")}, "");'
         yield "    return (retry);"
         yield "}"
     yield "if (beresp.status >= 500 && bereq.is_bgfetch) {"
     yield "    return (abandon);"
     yield "}"
-    yield "if (beresp.status != 200 && beresp.status != 304) {"
-    yield "    # Not kept, and for a second nobody waits for another's answer: a file may be there the next moment."
+    yield 'if ((beresp.status != 200 && beresp.status != 304) || beresp.http.Cache-Control !~ "max-age=[1-9]") {'
+    yield "    # An error, or no file of ours. It is not kept, and for a second nobody waits for another's answer."
     yield "    set beresp.uncacheable = true;"
     yield "    set beresp.ttl = 1s;"
     yield "    return (deliver);"
