@@ -1,17 +1,20 @@
-"""CDNs on this machine before a bucket of SeaweedFS that anybody may read: nginx as docs/cdn.md configures it, and Varnish
-as ``ship config varnish`` does."""
+"""CDNs on this machine before a bucket of SeaweedFS that anybody may read: nginx as docs/cdn.md configures it, and
+Varnish as ``ship config varnish`` does."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shipfiles.config import RewriteConfig, ServeConfig
+from shipfiles.edge.cdn_rules import varnish as generated
+from shipfiles.edge.policy import EdgePolicy, static_policy
 from tests.guides import FOLDER, blocks, policy
 from tests.rolling.deployment import Product
 

@@ -265,7 +265,7 @@ def test_a_deploy(edge: Edge) -> None:
 
     purger = Varnish(servers=(f"http://127.0.0.1:{edge.port}",))
     purger.purge([edge.url(logical) for logical in CHANGED], reference="second")
-    for name in [*everything, *new.values()]:
+    for name in [*everything, "new.txt", *new.values()]:
         for accepted in ("br", "gzip", "identity"):
             answer = edge.file(name, accepted)
             if name in SECOND and name in CHANGED:
