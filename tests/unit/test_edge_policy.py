@@ -30,6 +30,13 @@ def policy(serve: ServeConfig, **rewrite: object) -> StaticPolicy:
 @example("*", "")
 @example("[!]a]", "b")
 @example("[a-", "[a-")
+@example("[?--]", "?")
+@example("[?-/]", "?")
+@example("[!?-/]", "?")
+@example("[--/]", ".")
+@example("[a-a-z]", "-")
+@example("[z-a-c]", "b")
+@example("[b-a!]", "-")
 def test_a_pattern_fits_what_fnmatch_fits(glob: str, path: str) -> None:
     assert bool(re.search(pattern_of(glob), path)) == fnmatchcase(path, glob)
 

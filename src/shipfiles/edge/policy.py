@@ -7,6 +7,7 @@ fit anywhere in it unless they begin with ``^`` or end with ``$``.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ HASHED = rf"\.[0-9a-f]{{{HASH_LENGTH}}}(\.[^./]*)?$"
 _BUNDLED = r"[^./]\.([0-9a-f]{16}|[0-9a-f]{20}|[0-9a-f]{40}|[0-9a-f]{64})(\.[a-z]+)?\.[A-Za-z][A-Za-z0-9]*$"
 _NEVER_BUNDLED = r"\.(map|gz|br|zst)$"
 
+NOTHING = r"[^\s\S]"
+"""What no character fits."""
 HIDDEN = r"(^|/)\."
 """Paths of which nothing is shown: of records and manifests, and whatever else begins with a dot. But see
 `WELL_KNOWN`."""
@@ -201,11 +204,24 @@ def pattern_of(glob: str) -> str:
         at += 1
         end = glob.find("]", at + 1 + (glob[at : at + 1] == "!")) if char == "[" else -1
         if end >= 0:
-            inside = glob[at:end]
-            negated, inside = inside[:1] == "!", inside.removeprefix("!")
-            escaped = re.sub(r"([\\\]\[^&~|])", r"\\\1", inside)
-            found.append(f"[{'^' if negated else ''}{escaped}]")
+            found.append(_class(glob[at:end]))
             at = end + 1
         else:
             found.append({"*": ".*", "?": "."}.get(char) or re.escape(char))
     return re.sub(r"^\^\.\*|\.\*\$$", "", f"^{''.join(found)}$")
+
+
+def _class(inside: str) -> str:
+    """What ``[`` and ``]`` with ``inside`` between them stand for. Which ranges are none, and what becomes of the rest
+    then, ``fnmatch`` says."""
+    translated = fnmatch.translate(f"[{inside}]")
+    found = translated[translated.index(":") + 1 : translated.rindex(")")]
+    if not found.startswith("["):
+        return "." if found == "." else NOTHING
+    body = found[1:-1]
+    negated, body = body[:1] == "^", body.removeprefix("^")
+    # Python needs none of these to be escaped; PCRE would find classes of POSIX in them.
+    escaped = re.sub(
+        r"\\.|[][^]", lambda match: match[0] if len(match[0]) == 2 else f"\\{match[0]}", body, flags=re.DOTALL
+    )
+    return f"[{'^' if negated else ''}{escaped}]"
