@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from ..errors import ConfigError
 from .media_nginx import blocks
+from .nginx_cache import cache_path, cached_locations
 from .nginx_codings import maps_of_codings
 from .nginx_files import file_locations, file_maps, method_location, method_maps
 from .nginx_root import MISSING, proxied, root_locations, root_maps, upstream, upstream_of
@@ -34,9 +35,9 @@ def configuration(policy: EdgePolicy) -> str:
 
     Raises `ConfigError` for what nginx's language cannot say.
     """
-    site = None if policy.static is None else Site.of_policy(policy, policy.static)
+    site = None if policy.static is None or policy.mode == "proxy" else Site.of_policy(policy, policy.static)
     lines = [*_HEAD.splitlines(), *_notes(policy)]
-    for part in (*_maps(site), upstream(policy, variables_of(policy)), _plain_server(policy)):
+    for part in (*_maps(policy, site), upstream(policy, variables_of(policy)), _plain_server(policy)):
         if found := [*part]:
             lines += ["", *found]
     lines += ["", "server {", *indented(_server(policy, site)), "}"]
@@ -45,7 +46,7 @@ def configuration(policy: EdgePolicy) -> str:
 
 def _notes(policy: EdgePolicy) -> Iterator[str]:
     """What the options say and no configuration can."""
-    if policy.static is None:
+    if policy.static is None or policy.mode == "proxy":
         return
     serve = policy.static.serve
     if serve.add_headers is not None:
@@ -56,8 +57,10 @@ def _notes(policy: EdgePolicy) -> Iterator[str]:
         yield "# serve.pull_from: nginx fetches nothing. What is not in the folder is the application's."
 
 
-def _maps(site: Site | None) -> Iterator[Iterable[str]]:
+def _maps(policy: EdgePolicy, site: Site | None) -> Iterator[Iterable[str]]:
     if site is None:
+        if policy.static is not None:
+            yield cache_path(variables_of(policy))
         return
     yield maps_of_codings(site.static.codings, site.of)
     yield file_maps(site)
@@ -79,7 +82,10 @@ def _server(policy: EdgePolicy, site: Site | None) -> Iterator[str]:
     yield "# Two slashes are not one, and redirects stay with the host and scheme that the browser knows."
     yield "merge_slashes off;"
     yield "absolute_redirect off;"
-    if site is None:
+    if site is None and policy.static is not None:
+        yield ""
+        yield from cached_locations(policy, policy.static, variables_of(policy))
+    elif site is None:
         yield ""
         yield "location / {"
         asked = upstream_of(policy)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..http.headers import ALLOWED_METHODS
 from ..http.tags import EVERY_FILE
-from .nginx_site import PART, Site
+from .nginx_site import PART, Site, short
 from .nginx_text import pattern, quoted
 from .nginx_words import indented, mapped, regex
 from .policy import HASHED, Field
@@ -15,6 +15,8 @@ from .policy import HASHED, Field
 ORIGIN = "access-control-allow-origin"
 # Looked at again after so many seconds: what was not there may be by now, and what is pruned goes.
 _FRESH = 1
+# Letters of a field's name in that of a variable, see `short`.
+_LONGEST = 28
 # Extensions that are longer do not fit into the usual buckets of nginx's table.
 _BUCKET = 40
 # As `http.tags` has it: longer tags are made from digests, which nginx cannot make.
@@ -52,7 +54,8 @@ def file_maps(site: Site) -> Iterator[str]:
 
 def variable(field: Field, of: str) -> str:
     """The variable with the value of ``field``."""
-    return f"${of}_{re.sub('[^a-z0-9]', '_', field.name.lower())}"
+    name = re.sub("[^a-z0-9]", "_", field.name.lower())
+    return f"${of}_{name if len(name) <= _LONGEST else short(field.name)}"
 
 
 def _ruled(field: Field, of: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..config import ROOT_PREFIX
+from ..digest import digest_bytes, hex_prefix
 from ..errors import ConfigError
 from ..serve.places import checked_prefix
 from .nginx_codings import candidates
@@ -70,5 +71,10 @@ class Site:
 
 def variables_of(policy: EdgePolicy) -> str:
     """What the names of a site's variables begin with: maps of other sites in the same nginx must have other ones."""
-    slug = re.sub("[^a-z0-9]+", "_", policy.host.lower()).strip("_")
-    return f"ship_{slug}" if slug else "ship"
+    called = policy.host.lower() or policy.listen
+    return f"ship_{short(called)}" if called else "ship"
+
+
+def short(text: str) -> str:
+    """Six digits that stand for ``text``: of names with more than 46 letters nginx's table of variables takes none."""
+    return hex_prefix(digest_bytes(text.encode()), 6)
