@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.core.management import call_command
 from django.test import override_settings
 
-from .test_edge_conf import site
+from .test_edge_conf import MEDIA, site
 
 SOURCES = {
     "css/app.css": b"p { background: url(icon.png) } " * 40, "css/icon.png": os.urandom(900),
@@ -30,14 +31,31 @@ def make_project(folder: Path) -> None:
 
 
 @contextmanager
-def in_project(folder: Path) -> Iterator[None]:
-    """Have its settings."""
+def in_project(folder: Path, media: Any = None) -> Iterator[None]:
+    """Have its settings, with these storages of uploads."""
     finder = "django.contrib.staticfiles.finders.FileSystemFinder"
     with (
         override_settings(
             STATICFILES_DIRS=[str(folder / "src")], STATICFILES_FINDERS=[finder], STATIC_ROOT=str(folder / "root"),
             BASE_DIR=folder,
         ),
-        site(serve={"root_folder": "site"}),
+        site(media=media, serve={"root_folder": "site"}),
     ):  # fmt: skip
         yield
+
+
+def uploads(folder: Path) -> dict[str, Any]:
+    """Public ones, a picture that could run scripts first, with a private folder among them; and signed ones."""
+    files = {"m/a.svg": "<svg/>", "m/papers/secret.txt": "secret", "signed/b.pdf": "%PDF-1.7"}
+    for name, body in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(body)
+    options = {
+        "default": {"location": str(folder / "m"), "base_url": "/media/"},
+        "papers": {
+            "location": str(folder / "m" / "papers"), "base_url": "/papers/", "access": "private",
+            "delivery": {"mechanism": "x-accel-redirect"},
+        },
+        "bills": {"location": str(folder / "signed"), "base_url": "/bills/", "access": "signed"},
+    }  # fmt: skip
+    return {alias: {"BACKEND": MEDIA, "OPTIONS": given} for alias, given in options.items()}

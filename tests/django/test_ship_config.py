@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +38,7 @@ from shipfiles.serve.respond import Request, respond
 from shipfiles.serve.table import FileTable
 from shipfiles.stores.local import LocalStore
 
-from .project_files import in_project, make_project
+from .project_files import in_project, make_project, uploads
 from .shipping import refused, ship
 from .test_edge_conf import MEDIA, S3, bucket, site
 
@@ -128,6 +129,38 @@ def test_a_file_that_cannot_be_read(released: Path, wrong: str) -> None:
     with pytest.raises(CommandError, match="cannot be read") as told:
         ship("config", "nginx", "--check", str(file))
     assert told.value.returncode == 2
+
+
+def secured(folder: Path, key: str) -> dict[str, Any]:
+    options = {
+        "location": str(folder / "m"), "base_url": "/media/", "access": "signed",
+        "signed": {"secure_link": True, "key": key},
+    }  # fmt: skip
+    return {"default": {"BACKEND": MEDIA, "OPTIONS": options}}
+
+
+def test_a_key_is_not_shown_without_a_word(released: Path) -> None:
+    file, key = released / "site.conf", "the-key-of-links-0123456789"
+    with site(media=secured(released, key)):
+        out, err = ship("config", "nginx", "--include-media")
+        assert key in out
+        assert "Let nobody else read it" in err
+        assert json.loads(ship("config", "nginx", "--include-media", "--json")[0])["secret"] is True
+        told, err = ship("config", "nginx", "--include-media", "--output", str(file))
+        assert key not in told + err
+        assert "only you can read it" in told
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        file.write_text(f"{file.read_text()}\nlisten 1;")
+        assert key not in drift_of(file)
+    with site(media=secured(released, "another-key-0123456789")):
+        assert key not in drift_of(file)
+
+
+def drift_of(file: Path) -> str:
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("ship", "config", "nginx", "--include-media", "--check", str(file), stdout=out)
+    return out.getvalue()
 
 
 def test_nothing_is_left_of_a_file_that_cannot_be_written(released: Path) -> None:
@@ -444,23 +477,6 @@ def test_release_headers_are_not_expected(released: Path) -> None:
 
 
 # Uploads.
-
-
-def uploads(folder: Path) -> dict[str, Any]:
-    """Public ones, a picture that could run scripts first, with a private folder among them; and signed ones."""
-    files = {"m/a.svg": "<svg/>", "m/papers/secret.txt": "secret", "signed/b.pdf": "%PDF-1.7"}
-    for name, body in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(body)
-    options = {
-        "default": {"location": str(folder / "m"), "base_url": "/media/"},
-        "papers": {
-            "location": str(folder / "m" / "papers"), "base_url": "/papers/", "access": "private",
-            "delivery": {"mechanism": "x-accel-redirect"},
-        },
-        "bills": {"location": str(folder / "signed"), "base_url": "/bills/", "access": "signed"},
-    }  # fmt: skip
-    return {alias: {"BACKEND": MEDIA, "OPTIONS": given} for alias, given in options.items()}
 
 
 def asked_for_uploads(ask: Callable[[str], Page]) -> tuple[Finding, ...]:

@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.django.project_files import in_project, make_project
+from tests.django.project_files import in_project, make_project, uploads
 
+from .apache import run_apache
+from .caddy import run_caddy
 from .nginx import run_nginx
 from .servers import free_port
 
 pytestmark = pytest.mark.services
 
 Run = Callable[[Path, str, int], AbstractContextManager[object]]
-RUN: dict[str, Run] = {"nginx": run_nginx}
+RUN: dict[str, Run] = {"nginx": run_nginx, "apache": run_apache, "caddy": run_caddy}
 BY_HAND = """
   types {{ text/plain css js; }}
   server {{ listen 127.0.0.1:{port}; location /static {{ alias {root}/; expires 1y; }} }}
@@ -31,7 +33,7 @@ BY_HAND = """
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("project")
     make_project(folder)
-    with in_project(folder):
+    with in_project(folder, uploads(folder)):
         yield folder
 
 
@@ -49,6 +51,7 @@ def asked(server: str, port: int, *more: str) -> tuple[dict[str, Any], bool]:
 def test_the_generated_configuration_answers_like_the_application(project: Path, tmp_path: Path, server: str) -> None:
     port, file = free_port(), tmp_path / "site.conf"
     given = ["--listen", f"127.0.0.1:{port}", "--server-name", "www.example.com"]
+    given += ["--include-media"] if server != "caddy" else []
     call_command("ship", "config", server, *given, "--output", str(file), verbosity=0)
     with RUN[server](tmp_path, file.read_text(), port):
         facts, well = asked(server, port, *given, "--check", str(file))

@@ -56,7 +56,9 @@ def faults_of(page: Page, wanted: Response, body: bytes, accepted: str) -> list[
         return [_status(page, wanted.status)]
     has_body = wanted.status in (200, 206) and wanted.body is not None
     found = [*_body(page, expected, body, accepted)] if has_body else []
-    return [*found, *_fields(page, expected), *_kept(page, expected)]
+    if page.status < 400:  # of an error nothing counts but that it is one, and that nobody keeps it
+        found += _fields(page, expected)
+    return [*found, *_kept(page, expected)]
 
 
 def _status(page: Page, wanted: int) -> Fault:
