@@ -16,9 +16,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from shipfiles.config import RewriteConfig, ServeConfig
+from shipfiles.edge.cdn_rules.varnish import texts as vcl
+from shipfiles.edge.policy import EdgePolicy, static_policy
 from shipfiles.edge.purger import Purger
 from shipfiles.edge.varnish import Varnish, expression
 from shipfiles.errors import ConfigError, PurgeError
+from shipfiles.http.tags import tag_of, tags_of
 from shipfiles.testing.purger import PurgerContract
 from tests.guides import FOLDER, blocks
 
@@ -44,6 +48,9 @@ sub vcl_recv {{
 }}
 sub vcl_miss {{ if (req.http.X-Look) {{ return (synth(404)); }} }}
 {guide}
+"""
+_LOOK = """
+sub vcl_miss { if (req.http.X-Look) { return (synth(404)); } }
 """
 
 
@@ -252,6 +259,45 @@ def test_only_some_urls_are_left(cache: Cache) -> None:
     finally:
         cache.origin.waits.set()
     assert not any(map(cache.has, urls))
+
+
+def test_the_vcl_that_ship_config_writes(origin: Origin, tmp_path: Path) -> None:
+    """It forgets what it is told, in all codings, and nothing else; by URL, by tag, everything."""
+    serve = ServeConfig(cache_tags="Cache-Tag")
+    static = static_policy("/srv/static", "/static/", serve, RewriteConfig(), ("br", "gzip"))
+    policy = EdgePolicy("proxy", static, application=f"http://127.0.0.1:{origin.port}")
+    port = free_port()
+    with run_varnish(tmp_path, vcl(policy)["default.vcl"] + _LOOK, port):
+        cache = Cache(origin, port, tmp_path)
+        urls = [f"{SITE}/static/{name}" for name in ("a%20b.css", "a.css", "c/d.css", "e.0123456789ab.css")]
+        codings = ("br", "gzip", "identity")
+        tags = [tags_of(name, immutable=name.startswith("e.")) for name in ("a b.css", "a.css", "c/d.css", "e.css")]
+
+        def keep() -> None:
+            for url, known_by in zip(urls, tags, strict=True):
+                origin.tags[urlsplit(url).path] = known_by
+                assert {cache.ask(url, **{"Accept-Encoding": coding}) for coding in codings} == {200}
+            assert kept() == urls
+
+        def kept() -> list[str]:
+            looked = {"X-Look": "1"}
+            return [
+                url for url in urls if 200 in {cache.ask(url, **looked, **{"Accept-Encoding": one}) for one in codings}
+            ]
+
+        purger = Varnish((cache.url,))
+        keep()
+        assert purger.purge(urls[:1], reference="r1").requests == 1
+        assert kept() == urls[1:]
+        keep()
+        purger.purge_tags([tag_of("c/d.css"), tag_of("a b.css")], reference="r2")
+        assert kept() == [urls[1], urls[3]]
+        purger.purge_tags(["static"], reference="r3")
+        assert kept() == []
+        keep()
+        purger.purge_all(reference="r4")
+        assert kept() == []
+        cache.close()
 
 
 TAGS = ["static", "static:css/app.css", "static:a+b$.css", "static:a~b!c*d=e@f.css", "static:%41pp.css"]
