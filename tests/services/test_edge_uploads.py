@@ -8,13 +8,16 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from shipfiles.edge import media_apache, media_caddy, media_nginx
+from shipfiles.config import RewriteConfig, ServeConfig
+from shipfiles.edge import media_apache, media_caddy
+from shipfiles.edge.nginx import configuration
+from shipfiles.edge.policy import static_policy
 from shipfiles.media.links import secure_link_query
 from shipfiles.media.safety import delivered_headers, media_type_of
 from shipfiles.media_types import known_types
@@ -117,12 +120,14 @@ def make(root: Path) -> None:
 @contextlib.contextmanager
 def nginx(folder: Path, root: Path, application: str) -> Iterator[int]:
     port = free_port()
-    text = media_nginx.blocks(policy_for(root, "x-accel-redirect", application))
+    static = static_policy(str(folder), "/static/", ServeConfig(), RewriteConfig(), ("br", "gzip"))
+    policy = policy_for(root, "x-accel-redirect", application)
+    text = configuration(replace(policy, static=static, listen=f"127.0.0.1:{port}"))
     # What others may have set must not get at uploads.
     around = f"""
       gzip on; gzip_types *; expires 1h; charset koi8-r; autoindex on; merge_slashes off; ssi on; gzip_static on;
       index index.html; add_header X-Outer yes; open_file_cache max=10; open_file_cache_errors on;
-      server {{ listen 127.0.0.1:{port}; root {folder}; {text} }}"""
+      {text}"""
     with run_nginx(folder, around, port):
         yield port
 
