@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from .durations import parse_duration
 from .errors import ConfigError, did_you_mean, nearest_names
@@ -356,8 +357,13 @@ class PurgeConfig:
         if self.site_url and not re.fullmatch(r"https?://[^/?#\s]+/?", self.site_url):
             raise ConfigError("purge.site_url must be a scheme and a host, such as 'https://www.example.com'")
         for page in self.pages:
-            if not re.fullmatch(r"(?:https?://[^/?#\s]+)?/[^#\s]*", page):
+            if not re.fullmatch(r"https?://[^/?#\s]+(?:/[^#\s]*)?|/[^#\s]*", page):
                 raise ConfigError(f"purge.pages: {page!r} is neither a path that begins with a slash nor a URL")
+        for name, url in (("site_url", self.site_url), *(("pages", page) for page in self.pages)):
+            try:
+                _ = urlsplit(url).port
+            except ValueError as error:
+                raise ConfigError(f"purge.{name}: {url!r} is no URL: {error}") from None
 
 
 def _manifest_pattern_fault(pattern: str) -> str:

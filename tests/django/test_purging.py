@@ -124,7 +124,7 @@ def test_the_root_of_the_site(site: Path, write, cache: MemoryPurger) -> None:
     (site / "public").mkdir()
     (site / "public/index.html").write_text("<p>one")
     serve = {"root_folder": "public", "root_files": {"/favicon.ico": "img/x.png"}, "index_file": "index.html"}
-    with options(cache, pages=["/about/", "https://other.example.com/"], more={"serve": serve}):
+    with options(cache, pages=["/about/", "https://Other.example.com"], more={"serve": serve}):
         collect()
         (site / "public/index.html").write_text("<p>two")
         write({"img/x.png": b"\x89PNG2"})
@@ -276,8 +276,8 @@ def test_left_to_people(site: Path, write, cache: MemoryPurger) -> None:
 
 
 def test_a_wrong_option_stops_a_run_before_it_begins(site: Path) -> None:
-    for given in ({"caches": [{"purger": "clodflare"}]}, {"site_url": None}):
-        with options(**({"caches": [MemoryPurger()]} | given)) if "caches" not in given else with_options(purge=given):
+    for wrong in (options({"purger": "clodflare"}), options(MemoryPurger(), site_url=None)):
+        with wrong:
             _, text = failing()
             assert "OPTIONS['purge']" in text
             assert not (site / "root").exists()
@@ -296,6 +296,7 @@ def test_named(site: Path, cache: MemoryPurger, write) -> None:
         "/about/?q=ä b#top": ["/about/?q=%C3%A4%20b"],
         "/static/a.txt": ["/static/a.txt"],
         "https://other.example.com": ["https://other.example.com/"],
+        "https://Münster.example:443/A%20ü?b|ü": ["https://xn--mnster-3ya.example/A%20%C3%BC?b|%C3%BC"],
     }.items():
         ship("purge", named)
         assert urls(cache) == expected
@@ -311,7 +312,8 @@ def test_what_cannot_be_named(site: Path, cache: MemoryPurger) -> None:
     assert "'a.tx' is no static file" in refused("purge", "a.tx")
     assert "Did you mean 'a.txt'?" in refused("purge", "a.tx")
     assert "write %2A" in refused("purge", "/static/*")
-    assert "is no URL" in refused("purge", "https:///a")
+    for wrong in ("https:///a", "https://[a/", "//"):
+        assert "is no URL" in refused("purge", wrong)
     with pytest.raises(CommandError, match="no PATH goes with it"):
         ship("purge", "--all", "a.txt")
     with options():

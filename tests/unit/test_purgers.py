@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -83,6 +84,18 @@ def test_what_options_cannot_name(given: object, text: str) -> None:
     with pytest.raises(ConfigError, match=text) as refused:
         open_purgers(PurgeConfig(caches=[MemoryPurger(), given]))
     assert "OPTIONS['purge']['caches'][1]" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"site_url": "https://[a"}, "no URL"), ({"pages": ("http://a:b/",)}, "no URL"),
+        ({"pages": ("about",)}, "begins"), ({"site_url": "https://a/b"}, "a scheme and a host"),
+    ],
+)  # fmt: skip
+def test_urls_that_are_none(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        PurgeConfig(**given)
 
 
 def test_no_secret_is_shown() -> None:

@@ -12,6 +12,7 @@ answered with ``no-store``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -43,7 +44,7 @@ class Addresses:
     @property
     def same_host(self) -> bool:
         """Whether ``base`` is on the host of the site."""
-        return bool(self.site) and urlsplit(self.base).netloc == urlsplit(self.site).netloc
+        return bool(self.site) and host_of(self.base) == host_of(self.site)
 
     @property
     def prefix(self) -> str:
@@ -86,6 +87,29 @@ def changed(before: bytes, after: bytes, addresses: Addresses) -> Stale:
     return _between(old, new, logicals, addresses)
 
 
+# What the sets of https://url.spec.whatwg.org/#percent-encoded-bytes for paths and queries leave as it is, and what is
+# encoded already.
+_WRITTEN = "!$%&'()*+,/:;=?@[]|~"
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
+
+
+def host_of(url: str) -> str:
+    """Scheme and host of ``url`` as browsers write them: in lower case and ASCII, without the usual port."""
+    parts = urlsplit(url)
+    host = parts.netloc.lower().removesuffix(_USUAL_PORTS.get(parts.scheme, ""))
+    if not host.isascii():
+        with suppress(UnicodeError):
+            host = host.encode("idna").decode("ascii")
+    return f"{parts.scheme}://{host}"
+
+
+def url_of(text: str) -> str:
+    """The URL ``text`` that people have written, as browsers ask for it."""
+    parts = urlsplit(text)
+    query = f"?{quote(parts.query, safe=_WRITTEN)}" if parts.query else ""
+    return f"{host_of(text)}{quote(parts.path or '/', safe=_WRITTEN)}{query}"
+
+
 def addresses_of(logicals: Iterable[str], addresses: Addresses) -> Stale:
     """All that must be forgotten so that no cache has anything of these files under a plain name."""
     logicals = list(logicals)
@@ -117,9 +141,8 @@ class _Asked(NamedTuple):
     """Whether on the host of the site, not that of static files."""
 
     def urls(self, addresses: Addresses) -> Iterator[str]:
-        url = urlsplit(addresses.site if self.of_site else addresses.base)
-        for path in _as_written(self.path):
-            yield f"{url.scheme}://{url.netloc}{path}"
+        host = host_of(addresses.site if self.of_site else addresses.base)
+        yield from (host + path for path in _as_written(self.path))
 
 
 def _as_written(path: str) -> set[str]:

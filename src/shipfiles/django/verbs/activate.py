@@ -14,7 +14,8 @@ from ...events import Listener
 from ...release.activate import Activated, activate
 from ...release.meant import MEANT, is_relative, release_meant
 from ..progress import count
-from ..purging import Purges, purging_of
+from ..purges import Purges
+from ..purging import purging_of
 from .shared import (
     Place,
     add_json,

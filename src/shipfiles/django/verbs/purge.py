@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...edge.changed import Stale, addresses_of
+from ...edge.changed import Stale, addresses_of, url_of
 from ...edge.purging import Wish
 from ...errors import did_you_mean, fit_to_show, nearest_names
 from ...manifest import load
 from ..progress import count
-from ..purging import Purges, Purging, purging_of
+from ..purges import Purges
+from ..purging import Purging, purging_of
 from .shared import add_json, errors_as_json, print_json, static_storage, targets_of_storage
 
 HELP = "Let CDNs and caches in front forget what the current release has changed, or what is named."
-
-# What https://url.spec.whatwg.org/#path-percent-encode-set and the one of queries leave as it is, and percent signs.
-_AS_WRITTEN = "!$%&'()*+,/:;=?@[]|~"
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -119,8 +117,10 @@ def _url(purging: Purging, text: str) -> str:
         else:
             host = "{0.scheme}://{0.netloc}".format(urlsplit(site))
         text = host + text
-    elif not urlsplit(text).netloc:
+    try:
+        named, url = urlsplit(text).hostname, url_of(text)
+    except ValueError as error:
+        raise CommandError(f"{text!r} is no URL: {error}.") from None
+    if not named:
         raise CommandError(f"{text!r} is no URL: it names no host.")
-    if not urlsplit(text).path:
-        text = f"{text}/"
-    return quote(text, safe=_AS_WRITTEN)
+    return url

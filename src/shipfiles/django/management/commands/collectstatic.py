@@ -28,7 +28,8 @@ from shipfiles.release.catalog import records_of
 from shipfiles.work import rare_collections
 
 if TYPE_CHECKING:
-    from shipfiles.django.purging import Purges, Purging
+    from shipfiles.django.purges import Purges
+    from shipfiles.django.purging import Purging
     from shipfiles.django.sending import Sending
     from shipfiles.release.send import Plan
     from shipfiles.release.target import Target
