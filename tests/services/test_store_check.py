@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import stat
-import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shipfiles.config import RewriteConfig, ServeConfig
 from shipfiles.doctor.probe import examine
 from shipfiles.doctor.question import Question
 from shipfiles.doctor.steps import Examined
+from shipfiles.edge.nginx import configuration
+from shipfiles.edge.policy import EdgePolicy, static_policy
 from shipfiles.paths import PROBES
 from shipfiles.stores.opening import open_store
 from shipfiles.stores.store import Store
 from tests.guides import block, policy
-from tests.oracles.corpora import missing
 
+from .nginx import run_nginx
 from .object_servers import S3_KEY, azure_store, end, google_store, s3_store, start_moto
-from .servers import free_port, wait_until_listening
+from .servers import free_port
 from .sites import sent
 from .ssh_server import SshServer, started
 
@@ -155,7 +154,7 @@ server {{
 )  # fmt: skip
 def test_a_cache_in_front(bucket: str, tmp_path: Path, more: str, missing_there: set[str]) -> None:
     port = free_port()
-    with nginx_running(tmp_path, port, CDN.format(port=port, url=bucket, more=more)):
+    with run_nginx(tmp_path, CDN.format(port=port, url=bucket, more=more), port):
         public = f"http://127.0.0.1:{port}/{BUCKET}/static/"
         found = examine(Question(at(bucket, identity("publisher")), public, "https://www.example.com"))
     assert names(found) == missing_there, found.steps
@@ -172,9 +171,7 @@ def test_a_cache_in_front(bucket: str, tmp_path: Path, more: str, missing_there:
 @pytest.mark.parametrize(("more", "state"), [("proxy_cache_valid 404 1h;", "missing"), ("", "ok")])
 def test_a_cache_that_keeps_errors(bucket: str, tmp_path: Path, more: str, state: str) -> None:
     port = free_port()
-    with nginx_running(
-        tmp_path, port, CDN.format(port=port, url=bucket, more=f"proxy_cache_key $uri$http_origin; {more}")
-    ):
+    with run_nginx(tmp_path, CDN.format(port=port, url=bucket, more=f"proxy_cache_key $uri$http_origin; {more}"), port):
         question = Question(at(bucket, identity("publisher")), f"http://127.0.0.1:{port}/{BUCKET}/static/")
         found = examine(question, pause=lambda seconds: None)
     assert found.missing == [], found.steps
@@ -309,38 +306,13 @@ def ssh_store(server: SshServer, root: Path) -> Store:
     return open_store(f"ssh://server{root}", "tests", {"config_file": str(server.folder / "config")})
 
 
-@contextmanager
-def nginx_running(folder: Path, port: int, site: str) -> Iterator[None]:
-    """nginx with the ``site``, settings as they stand in its ``http`` block."""
-    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if program is None:
-        missing("nginx is not installed (Debian: apt-get install nginx-light)")
-    user = "user root;" if os.geteuid() == 0 else ""
-    paths = " ".join(f"{name}_temp_path {name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    (folder / "nginx.conf").write_text(
-        f"daemon off; {user} worker_processes 1; pid nginx.pid; events {{ }} http {{ access_log off; {paths}\n"
-        f"types {{ text/css css; text/javascript js; }}\n{site}\n}}\n"
-    )
-    command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
-    with (folder / "log.txt").open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out)
-    try:
-        wait_until_listening(port, process, folder / "log.txt")
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
 @pytest.fixture
 def nginx(server: SshServer, tmp_path: Path) -> Iterator[str]:
-    """nginx as the guide has it, for the folder ``srv`` of the server."""
-    port = free_port()
-    site = block("ssh.md", "nginx").replace("listen 80;", f"listen 127.0.0.1:{port};")
-    site = site.replace("root /srv;", f"root {server.folder}/srv;")
-    assert str(port) in site
-    assert f"{server.folder}/srv" in site
-    with nginx_running(tmp_path, port, site):
+    """nginx as the guide has it, for the folder ``srv/static`` of the server."""
+    port, root = free_port(), f"{server.folder}/srv/static"
+    static = static_policy(root, "/static/", ServeConfig(), RewriteConfig(), ("br", "gzip"))
+    told = EdgePolicy("dedicated", static, listen=f"127.0.0.1:{port}")
+    with run_nginx(tmp_path, configuration(told), port):
         yield f"http://127.0.0.1:{port}/static/"
 
 

@@ -310,3 +310,59 @@ def test_a_bucket(seaweed: str, tmp_path: Path) -> None:
         asking.another_round()
     assert asking.wrong == []
     page.check_followed()
+
+
+# nginx before the application
+
+
+def test_the_application_behind_nginx(tmp_path: Path) -> None:
+    port, front = free_port(), free_port()
+    root, home = tmp_path / "static", f"http://127.0.0.1:{front}/"
+    page = Page(
+        "app-behind-nginx",
+        ("https://www.example.com", f"http://127.0.0.1:{front}"),
+        ("http://127.0.0.1:8000", f"http://127.0.0.1:{port}"),
+        ("127.0.0.1:8000 --workers 3", f"127.0.0.1:{port} --workers 1"),
+        ("--server-name www.example.com", f"--server-name 127.0.0.1 --listen 127.0.0.1:{front}"),
+        (" --certificate /etc/ssl/www.example.com.pem", ""),
+        (" --certificate-key /etc/ssl/www.example.com.key", ""),
+        ("/srv/example/static", str(root)),
+        ("/etc/nginx", str(tmp_path / "nginx")),
+    )
+    project = Project(tmp_path, page.text("settings"))
+    serve, asking, base = page.text("serve"), Asking(), f"{home}static/"
+    project.run(page.text("build"))
+    first, plain = published(root, base)
+    asking.expect(first | plain, there=True)
+    with web_server(tmp_path / "nginx", project) as nginx:
+        project.run(page.text("config"))
+        wait_until_listening(front, nginx, tmp_path / "nginx" / "log.txt")
+        with asking.asking():
+            with project.serving(serve, port):
+                assert version_of(load(home)) == 1
+                lines_in(page.text("looks"), project.run(page.text("look")))
+                project.run(page.text("answers"))
+                workers, image = children(nginx), project.image(2)
+                asking.expect({base + name: [text.encode()] for name, text in sources(2).items()}, there=True)
+                image.run(page.text("build"))
+                second, plain = published(root, base)
+                asking.expect(second | plain, there=True)
+            with image.serving(serve, port):
+                assert version_of(load(home)) == 2
+            asking.another_round()
+            project.run(page.text("rollback"))
+            with project.serving(serve, port):
+                assert version_of(load(home)) == 1
+            project.run(page.text("prune"))
+            asking.another_round()
+        assert asking.wrong == []
+        assert children(nginx) == workers
+        # Undone, and nobody whose page is open yet notices.
+        project.configure(Page("app-only").text("settings").replace('BASE_DIR / "staticfiles"', repr(str(root))))
+        project.run(page.text("build"))
+        project.run(page.text("undo"))
+        with project.serving(serve, port):
+            assert version_of(load(f"http://127.0.0.1:{port}/")) == 1
+            for url, (body,) in first.items():
+                assert get(url.replace(f":{front}/", f":{port}/")).body == body
+    page.check_followed()
