@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -26,6 +26,7 @@ from .object_servers import S3_KEY
 from .servers import free_port, wait_until_listening
 from .ssh_server import SshServer, started
 from .topologies import Change, Page, Project, get, load, sources, version_of
+from .varnish import run_varnish
 
 pytestmark = pytest.mark.services
 
@@ -365,4 +366,89 @@ def test_the_application_behind_nginx(tmp_path: Path) -> None:
             assert version_of(load(f"http://127.0.0.1:{port}/")) == 1
             for url, (body,) in first.items():
                 assert get(url.replace(f":{front}/", f":{port}/")).body == body
+    page.check_followed()
+
+
+# A CDN
+
+
+def installed(folder: Path, project: Project, page: Page) -> str:
+    """The configuration of Varnish, which is started with it when somebody restarts it."""
+    (folder / "varnish").mkdir(parents=True)
+    project.program("systemctl", "true")
+    project.run(page.text("config"))
+    return (folder / "varnish" / "default.vcl").read_text()
+
+
+def at_cdn(host: str, cdn: int, folder: Path) -> tuple[Change, ...]:
+    """Varnish is at this port, as the CDN and for who purges."""
+    return (
+        (f"https://{host}.example.com", f"http://127.0.0.1:{cdn}"),
+        (f"https://{host}", f"http://127.0.0.1:{cdn}"),
+        ("http://127.0.0.1:6081", f"http://127.0.0.1:{cdn}"),
+        ("/etc/varnish", str(folder / "varnish")),
+    )
+
+
+def test_the_application_and_a_cdn(tmp_path: Path) -> None:
+    port, cdn = free_port(), free_port()
+    changes = (*at_cdn("cdn", cdn, tmp_path / "etc"), ("http://127.0.0.1:8000", f"http://127.0.0.1:{port}"))
+    page = Page("app-and-cdn", *changes, *application(port))
+    project = Project(tmp_path, Page("app-only").text("settings"))
+    project.configure(page.text("settings"))
+    home, colours = f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{cdn}/static/css/colours.css"
+    project.run(page.text("build"))
+    vcl = installed(tmp_path / "etc", project, page)
+    with run_varnish(tmp_path / "varnish", vcl, cdn):
+        with project.serving(page.text("serve"), port):
+            first = load(home)
+            assert {urlsplit(url).port for url in first} == {cdn}
+            lines_in(page.text("looks"), project.run(page.text("look")))
+            project.run(page.text("answers"))
+            assert get(colours).body == sources(1)["css/colours.css"].encode()
+            # The next release, in the same folder.
+            project.write(2)
+            project.run(page.text("build"))
+        # Nobody is behind the CDN for a moment, and nobody notices.
+        assert {url: get(url).body for url in first} == first
+        with project.serving(page.text("serve"), port):
+            assert version_of(load(home)) == 2
+            assert {url: get(url).body for url in first} == first
+            assert get(colours).body == sources(1)["css/colours.css"].encode()
+            project.run(page.text("purge"))
+            assert get(colours).body == sources(2)["css/colours.css"].encode()
+    page.check_followed()
+
+
+def test_a_bucket_and_a_cdn(seaweed: str, tmp_path: Path) -> None:
+    bucket, port, cdn = make_bucket(seaweed), free_port(), free_port()
+    page = Page("bucket-and-cdn", *at_cdn("static", cdn, tmp_path / "etc"), *application(port), *in_bucket(bucket))
+    project = Project(tmp_path, page.text("settings"))
+    base, home = f"http://127.0.0.1:{cdn}/static/", f"http://127.0.0.1:{port}/"
+    colours, serve, asking = f"{base}css/colours.css", page.text("serve"), Asking()
+    with run_varnish(tmp_path / "varnish", installed(tmp_path / "etc", project, page), cdn):
+        project.run(page.text("build"))
+        first, plain = published(project.folder / "staticfiles", base)
+        keys(project)
+        project.run(page.text("publish"))
+        asking.expect(first | plain, there=True)
+        with asking.asking():
+            with project.serving(serve, port):
+                assert {url.startswith(base) for url in load(home)} == {True}
+                lines_in(page.text("looks"), project.run(page.text("look")))
+                project.run(page.text("answers"))
+                image = project.image(2)
+                image.run(page.text("build"))
+                second, plain = published(image.folder / "staticfiles", base)
+                asking.expect(plain, there=True)
+                image.run(page.text("publish"))
+                asking.expect(second, there=True)
+                assert get(colours).body == sources(2)["css/colours.css"].encode()
+                assert version_of(load(home)) == 1
+            with image.serving(serve, port):
+                assert version_of(load(home)) == 2
+            image.run(page.text("rollback"))
+            assert get(colours).body == sources(1)["css/colours.css"].encode()
+            asking.another_round()
+    assert asking.wrong == []
     page.check_followed()
