@@ -8,4 +8,5 @@ from shipfiles.testing import APPLICATION
 def hello(environ, start_response):
     status = "404 Not Found" if "/lost/" in environ["PATH_INFO"] else "200 OK"
     start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(APPLICATION)))])
-    return [APPLICATION]
+    # waitress would send it.
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [APPLICATION]

@@ -33,11 +33,13 @@ def write_caddy(folder: Path, given: str) -> Path:
 
 
 def check_caddy(folder: Path, given: str) -> str:
-    """What ``caddy validate`` says against ``given``; empty if nothing."""
-    command = [program(), "validate", "--adapter", "caddyfile", "--config", str(write_caddy(folder, given))]
-    environment = {**os.environ, "HOME": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    return done.stdout + done.stderr if done.returncode else ""
+    """What ``caddy validate`` says against ``given``, or ``caddy fmt`` would write otherwise; empty if nothing."""
+    path, environment = str(write_caddy(folder, given)), {**os.environ, "HOME": str(folder)}
+    for command in (["validate", "--adapter", "caddyfile", "--config", path], ["fmt", "--diff", path]):
+        done = subprocess.run([program(), *command], capture_output=True, text=True, check=False, env=environment)
+        if done.returncode:
+            return done.stdout + done.stderr
+    return ""
 
 
 @contextlib.contextmanager

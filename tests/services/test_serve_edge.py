@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 
 from shipfiles.config import RewriteConfig, ServeConfig
+from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.edge.policy import EdgePolicy, static_policy
-from shipfiles.testing import CONFIGURED_CASES, HTTP_CASES, OPTIONS, HttpContract
+from shipfiles.testing import APPLICATION, CONFIGURED_CASES, HTTP_CASES, OPTIONS, PREFIX, HttpContract, Site
+from shipfiles.testing.site import FILES
 from tests.conformance import hostile
 from tests.conformance.differences import expected
 
-from .apache import check_apache
+from .apache import check_apache, run_apache
 from .caddy import check_caddy
 from .edge import EDGES, bare_application, start_edge
+from .servers import free_port, launch
+from .wire import Wire
 
 pytestmark = pytest.mark.services
 
@@ -44,6 +48,63 @@ def test_contract(name: str, tmp_path: Path) -> None:
             # Of what was cut there may be more.
             server.wire.close()
     assert not broken, "\n".join(broken)
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_a_host_for_static_files_alone(name: str, tmp_path: Path) -> None:
+    page = FILES["site-root/app/index.html"]
+    with start_edge(name, tmp_path, "dedicated") as server:
+        ask, site = server.wire.ask, server.site
+        for path in Path(site.root).rglob("*"):
+            os.utime(path, (1_700_000_000, 1_700_000_000), follow_symlinks=False)
+        lost = site.hashed_url("css/site.css").replace("site.", "none.")
+        for target in ("/none.txt", lost, "/static/none.css", "/static/.env", "/static/staticfiles.json", "/.env", "/"):
+            for fields in ({}, {"Accept": "text/html;q=0"}):
+                answer = ask("GET", target, fields)
+                assert (answer.status, answer.get("cache-control")) == (404, "no-store"), target
+        for target in ("/a/page", "/"):
+            for coding, body in ((None, page.body), ("br", page.codings["br"])):
+                answer = ask("GET", target, {**BROWSER, "Accept-Encoding": coding or "identity"})
+                assert (answer.status, answer.body, answer.get("content-encoding")) == (200, body, coding), target
+                assert answer.get("cache-control") == "no-cache"
+                assert answer.get("content-type") == "text/html; charset=utf-8"
+                varies = {name.strip().lower() for name in (answer.get("vary") or "").split(",")}
+                assert varies == {"accept", "accept-encoding"}
+        for target in (lost, "/static/none"):
+            assert ask("GET", target, BROWSER).status == 404
+        assert ask("POST", "/a/page", BROWSER).status in (404, 405)
+        assert ask("GET", site.hashed_url("css/site.css"), BROWSER).body == FILES["css/site.css"].body
+        answer = ask("GET", "/robots.txt", {"Accept-Encoding": "gzip"})
+        assert answer.body == FILES["site-root/robots.txt"].codings["gzip"]
+
+
+def test_apache_keeps_what_the_application_answers(tmp_path: Path) -> None:
+    """One answer for each coding, as long as the application says; and no 404 of a hashed name."""
+    log = tmp_path / "asked.txt"
+    port = free_port()
+    with launch("waitress", "app", Path(Site(str(tmp_path)).root), log) as (behind, _):
+        static = static_policy("/srv", PREFIX, ServeConfig(**OPTIONS), RewriteConfig(), ("br", "gzip"))
+        policy = EdgePolicy("proxy", static, listen=f"127.0.0.1:{port}", application=f"http://127.0.0.1:{behind}")
+        with run_apache(tmp_path, EDGES["apache"][0](policy), port):
+            wire = Wire(port)
+            css = "/static/" + hashed_name("css/site.css", digest_bytes(FILES["css/site.css"].body))
+            for accept, coding, hit in (
+                ("gzip, deflate, br, zstd", "br", "MISS"), ("br", "br", "HIT"), ("gzip", "gzip", "MISS"),
+                ("gzip, br;q=0.0", "gzip", "HIT"), ("", None, "MISS"), ("", None, "HIT"),
+            ):  # fmt: skip
+                answer = wire.ask("GET", css, {"Accept-Encoding": accept})
+                assert answer.status == 200
+                assert answer.get("content-encoding") == coding, accept
+                assert (answer.get("x-cache") or "").startswith(hit), (accept, answer.fields)
+            for _ in range(2):
+                answer = wire.ask("GET", "/static/css/site.0123456789ab.css", {})
+                assert (answer.status, answer.get("cache-control")) == (404, "no-store")
+                assert not (answer.get("x-cache") or "").startswith("HIT")
+            assert wire.ask("GET", "/page", {}).body == APPLICATION
+            wire.close()
 
 
 STATICS = [

@@ -373,17 +373,13 @@ def _application(policy: EdgePolicy) -> Iterator[str]:
 def _kept(static: StaticPolicy) -> Iterator[str]:
     yield "# What the application says of static files is kept as long as it says, one time for each coding."
     yield "# CacheRoot is where: Debian has /var/cache/apache2/mod_cache_disk, which htcacheclean keeps small."
-    yield f"<Location {section(static.prefix, 'prefix')}>"
-    yield "    CacheEnable disk"
-    yield "</Location>"
+    yield f"CacheEnable disk {quoted(static.prefix, 'prefix')}"
     yield "CacheLock On"
     yield "CacheHeader On"
     yield "# Codings as they are usually named, so that not every browser has a copy of its own."
-    for coding in reversed(static.codings):
-        yield (
-            f'RequestHeader set Accept-Encoding "{coding}" '
-            f"\"expr=req_novary('Accept-Encoding') =~ m#(?:^|,)[ \\t]*{coding}[ \\t]*(?:,|$)#i\""
-        )
+    for coding in static.codings:
+        member = rf"^(?:.*,)?[ \t]*{coding}[ \t]*(?:,.*)?$"
+        yield f'RequestHeader edit Accept-Encoding "{member}" "{coding}" early'
 
 
 def _has_rules(static: StaticPolicy) -> bool:

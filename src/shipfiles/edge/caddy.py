@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from ..config import ROOT_PREFIX
 from ..manifest import SUFFIXES
 from ..paths import url_quote
-from .caddy_text import pattern, quoted
+from . import media_caddy
+from .caddy_text import leading_pattern, pattern, quoted
 from .policy import HASHED, HIDDEN, WELL_KNOWN, EdgePolicy, Field, StaticPolicy
 from .words import refused, sound
 
@@ -33,7 +34,7 @@ def configuration(policy: EdgePolicy) -> str:
         f"{_address(policy)} {{",
         *_indented(_site(policy)),
     ]
-    inside: list[str] = []
+    inside: list[str] = media_caddy.blocks(policy).splitlines()
     if static is not None and policy.mode != "proxy":
         lines += _indented(_placeholders(static))
         inside += _files(static)
@@ -79,73 +80,66 @@ def _site(policy: EdgePolicy) -> Iterator[str]:
 
 def _placeholders(static: StaticPolicy) -> Iterator[str]:
     serve, prefix = static.serve, re.escape(static.prefix)
-    index = serve.index_file
     yield ""
     yield "# Which file is meant: its path below the folder; and 1 for what is at another path than its own."
-    rows = [f"{quoted(path, 'serve.root_files')} {quoted(key, 'serve.root_files')} 1"
-            for path, key in serve.root_files.items()]  # fmt: skip
+    rows = [
+        f"{_first(path, 'serve.root_files')} {quoted(key, 'serve.root_files')} 1"
+        for path, key in serve.root_files.items()
+    ]
     places = [(f"^{prefix}", "")]
     if serve.root_folder is not None and static.prefix != "/":
         places.append(("^/", ROOT_PREFIX))
     for begins, folder in places:
-        if index:
-            rows.append(f"{pattern(f'~{begins}(|.*/)$', 'prefix')} `{folder}${{1}}{_plain(index, 'serve.index_file')}`")
-        rows.append(f"{pattern(f'~{begins}(.*)$', 'prefix')} `{folder}${{1}}`")
-    yield from _block(f"map {_ASKED} {{ship_asked}} {{ship_plain}}", *(_two(row) for row in rows), 'default "" ""')
+        if serve.index_file:
+            index = _plain(serve.index_file, "serve.index_file")
+            rows.append(_row(f"{begins}(|.*/)$", f"`{folder}${{1}}{index}` -", "prefix"))
+        rows.append(_row(f"{begins}(.*)$", f"`{folder}${{1}}` -", "prefix"))
+    yield from _block(f"map {_ASKED} {{ship_asked}} {{ship_plain}}", *rows, 'default "" ""')
     yield "# Of the others nothing is shown: what begins with a dot, and manifests."
-    parts = r"[^./][^/]*(/[^./][^/]*)*"
-    yield from _block(
-        "map {ship_asked} {ship_key}",
-        "staticfiles.json .none",
-        f"`~^({re.escape(WELL_KNOWN)})?{parts}$` `${{0}}`",
-        "default .none",
-    )
+    shown = rf"^({re.escape(WELL_KNOWN)})?[^./][^/]*(/[^./][^/]*)*$"
+    yield from _block("map {ship_asked} {ship_key}", "staticfiles.json .none", _row(shown, "`${0}`"), "default .none")
     yield "# The same without the hash, by which the options know it."
-    yield from _block(
-        "map {ship_key} {ship_logical}", pattern(f"~^(.+){HASHED}", "") + " `${1}${2}`", "default {ship_key}"
-    )
+    yield from _block("map {ship_key} {ship_logical}", _row(f"^(.+){HASHED}", "`${1}${2}`"), "default {ship_key}")
     yield "# Names that are for ever: those that have a hash, by their form."
-    yield from _block(
-        "map {ship_key} {ship_immutable}",
-        *(f"{pattern('~' + lifetime.pattern, 'rewrite.bundled_names')} {int(lifetime.immutable)}"
-          for lifetime in static.lifetimes),
-        "default 0",
-    )  # fmt: skip
+    forever = [
+        _row(lifetime.pattern, str(int(lifetime.immutable)), "rewrite.bundled_names") for lifetime in static.lifetimes
+    ]
+    yield from _block("map {ship_key} {ship_immutable}", *forever, "default 0")
     if static.codings:
+        suffixes = "|".join(re.escape(SUFFIXES[coding]) for coding in static.codings)
         yield "# What a compressed sibling is one of."
-        yield from _block(
-            "map {ship_key} {ship_sibling_of}",
-            f"`~^(.+)({'|'.join(re.escape(SUFFIXES[coding]) for coding in static.codings)})$` `${{1}}`",
-            "default .none",
-        )
+        yield from _block("map {ship_key} {ship_sibling_of}", _row(f"^(.+)({suffixes})$", "`${1}`"), "default .none")
     if serve.index_file:
+        index = re.escape(url_quote(serve.index_file))
         yield "# Where an index file is, from what its folder or it was asked by, with the query."
         yield from _block(
             "map {http.request.orig_uri} {ship_index}",
-            pattern(rf"~^[^?]*/{re.escape(url_quote(serve.index_file))}(\?.*)?$", "serve.index_file") + " `./${1}`",
-            r"`~^[^?]*/([^/?]+)(\?.*)?$` `./${1}/${2}`",
+            _row(rf"^[^?]*/{index}(\?.*)?$", "`./${1}`", "serve.index_file"),
+            _row(r"^[^?]*/([^/?]+)(\?.*)?$", "`./${1}/${2}`"),
         )
     yield from _types(static)
     yield ""
 
 
-def _two(row: str) -> str:
-    return row if row.endswith(" 1") else f"{row} -"
+def _row(regex: str, value: str, what: str = "") -> str:
+    """A line of ``map``."""
+    # Between backticks `caddy fmt` would break it up at the beginning of a line.
+    return f"{leading_pattern('~' + regex, what)} {value}"
 
 
 def _types(static: StaticPolicy) -> Iterator[str]:
     yield "# Types, by whole names and by extensions."
-    rows: dict[tuple[bool, str], list[str]] = {}
+    rows: dict[tuple[str, str], list[str]] = {}
     for name, type_ in static.names.items():
         if not name.startswith("."):
-            rows.setdefault((True, type_), []).append(_hashed_too(name))
+            rows.setdefault((r"(?i)^\S* ({})$", type_), []).append(_hashed_too(name))
     for extension, type_ in static.types.items():
         if extension and "." not in extension:
-            rows.setdefault((False, type_), []).append(re.escape(extension))
+            rows.setdefault((r"(?i)^\.({}) ", type_), []).append(re.escape(extension))
     yield from _block(
         "map `{http.request.uri.path.file.ext} {http.request.uri.path.file}` {ship_type}",
-        *(pattern(f"~(?i)^\\S* ({'|'.join(given)})$" if whole else f"~(?i)^\\.({'|'.join(given)}) ", "media_types")
-          + " " + _value(type_) for (whole, type_), given in rows.items()),
+        *(_row(form.replace("{}", "|".join(given)), _value(type_), "serve.media_types")
+          for (form, type_), given in rows.items()),
         f"default {_value(static.default_type)}",
     )  # fmt: skip
 
@@ -249,7 +243,7 @@ def _field(field: Field, number: int, likes: Mapping[str, str]) -> Iterator[str]
             yield f"header {likes[rule.pattern]} {name} {_value(rule.value or '')}"
         return
     placeholder, has = f"{{ship_field_{number}}}", "@origin" if name.lower() == _ORIGIN else f"@field{number}"
-    rows = [f"{pattern('~' + rule.pattern, 'serve.headers')} {_template(rule.value or '')}" for rule in field.rules]
+    rows = [_row(rule.pattern, _template(rule.value or ""), "serve.headers") for rule in field.rules]
     yield from _block(f"map {{ship_logical}} {placeholder}", *rows, f"default {_value(field.value or '')}")
     yield f'{has} not vars {placeholder} ""'
     yield f"header {has} {name} {placeholder}"
@@ -319,6 +313,11 @@ def _application(policy: EdgePolicy) -> list[str]:
         *limit, "# Who navigates gets the page that stands for all addresses in place of its 404.",
         *_block(proxy, "@lost status 404", *instead),
     ]  # fmt: skip
+
+
+def _first(text: str, what: str) -> str:
+    """``text`` as the first word of a line, where `caddy fmt` breaks up what is between backticks."""
+    return leading_pattern(quoted(text, what)[1:-1], what)
 
 
 def _plain(name: str, what: str) -> str:
