@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,15 @@ import pytest
 from shipfiles.config import RewriteConfig, ServeConfig
 from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.edge.policy import EdgePolicy, static_policy
-from shipfiles.testing import APPLICATION, CONFIGURED_CASES, HTTP_CASES, OPTIONS, PREFIX, HttpContract, Site
+from shipfiles.testing import APPLICATION, CONFIGURED_CASES, HTTP_CASES, OPTIONS, PREFIX, Answer, HttpContract, Site
 from shipfiles.testing.site import FILES
 from tests.conformance import hostile
 from tests.conformance.differences import expected
 
-from .apache import check_apache, run_apache
+from .apache import USUAL, check_apache, run_apache
 from .caddy import check_caddy
 from .edge import EDGES, bare_application, start_edge
+from .edge_uploads import policy_for
 from .servers import free_port, launch
 from .wire import Wire
 
@@ -79,6 +81,47 @@ def test_a_host_for_static_files_alone(name: str, tmp_path: Path) -> None:
         assert ask("GET", site.hashed_url("css/site.css"), BROWSER).body == FILES["css/site.css"].body
         answer = ask("GET", "/robots.txt", {"Accept-Encoding": "gzip"})
         assert answer.body == FILES["site-root/robots.txt"].codings["gzip"]
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_uploads_beside_static_files(name: str, tmp_path: Path) -> None:
+    uploads = {"media/a.svg": "/media/a.svg", "shown/x.css": "/media/sh%20own/%C3%A9/x.css",
+               "media/b.jpg": "/media/b.jpg", "streamed/logos/l.png": "/streamed/logos/l.png"}  # fmt: skip
+    for key in (*uploads, "media/private/p.jpg"):
+        path = tmp_path / "uploads" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(key.encode())
+    site, port = Site(str(tmp_path)), free_port()
+    static = static_policy(site.root, PREFIX, ServeConfig(**OPTIONS), RewriteConfig(), ("br", "gzip"))
+    write, launch_edge = EDGES[name]
+    more = {"modules": (*USUAL, "xsendfile")} if name == "apache" else {}
+    mechanism = "x-sendfile" if name == "apache" else "x-accel-redirect"
+    with bare_application(tmp_path) as application:
+        policy = replace(
+            policy_for(tmp_path / "uploads", mechanism, application), static=static, listen=f"127.0.0.1:{port}"
+        )
+        with launch_edge(tmp_path, write(policy), port, **more):
+            wire = Wire(port)
+
+            def ask(target: str) -> Answer:
+                return wire.ask("GET", target, {"Accept-Encoding": "br"})
+
+            for key, target in uploads.items():
+                answer = ask(target)
+                assert (answer.status, answer.body) == (200, key.encode())
+                assert answer.get("x-content-type-options") == "nosniff"
+                assert answer.get("access-control-allow-origin") is None
+            assert "sandbox" in (ask("/media/a.svg").get("content-security-policy") or "")
+            # The application says who may have these.
+            for target in ("/media/private/p.jpg", "/streamed/x", "/page", "/static/none.css"):
+                assert ask(target).body == APPLICATION, target
+            for target in ("/media/.x", "/media/none", "/links/x", "/static/css/site.0123456789ab.css"):
+                assert ask(target).status == 404, target
+            answer = ask(site.hashed_url("css/site.css"))
+            assert (answer.status, answer.body) == (200, FILES["css/site.css"].codings["br"])
+            assert "immutable" in (answer.get("cache-control") or "")
+            assert ask("/robots.txt").body == FILES["site-root/robots.txt"].codings["br"]
+            wire.close()
 
 
 def test_apache_keeps_what_the_application_answers(tmp_path: Path) -> None:

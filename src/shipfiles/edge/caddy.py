@@ -267,7 +267,7 @@ def _missing(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:
         below = f"path_regexp {pattern('^' + re.escape(prefix), 'prefix')}"
         for name, condition in (
             ("lost", "vars {ship_immutable} 1"),
-            ("hidden", f"vars_regexp {{ship_asked}} {HIDDEN}"),
+            ("never", f"vars_regexp {{ship_asked}} {HIDDEN}"),
         ):
             yield from _block(f"@{name}", below, condition)
             yield from _block(f"route @{name}", "header Cache-Control no-store", 'respond "Not Found" 404')
