@@ -471,6 +471,34 @@ def test_who_is_asked(released: Path) -> None:
     assert "Host" not in asked[1][1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "host"),
+    [
+        ([], "static.example.com"),
+        (["--server-name", "other.example.com"], "other.example.com"),
+        (["--server-name", "*.example.com"], "127.0.0.1"),
+    ],
+)
+def test_for_which_host(released: Path, arguments: list[str], host: str) -> None:
+    """RFC 9110 section 7.2: a server that has several sites goes by the Host field."""
+    heads: list[bytes] = []
+
+    def answer(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                sock, _ = listener.accept()
+                with sock:
+                    heads.append(sock.recv(65536))
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        port = listener.getsockname()[1]
+        options = {"url": "https://static.example.com/", "publish": {"to": "ssh://a/srv"}}
+        with site(serve={"root_folder": "site"}, **options), pytest.raises(CommandError, match="wrong"):
+            ship("config", "nginx", "--url", f"http://127.0.0.1:{port}", *arguments)
+    assert f"\r\nHost: {host if host != '127.0.0.1' else f'{host}:{port}'}\r\n".encode() in heads[0]
+
+
 def test_release_headers_are_not_expected(released: Path) -> None:
     with site(serve={"root_folder": "site", "release_header": "X-Release"}):
         assert wrong(live()) == {}

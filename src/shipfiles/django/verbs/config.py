@@ -33,6 +33,7 @@ HELP = "Write the configuration of a web server or a CDN in front, or say whethe
 _LARGEST = 4 << 20
 _HIDDEN = "(a key of OPTIONS['signed'])"
 _KEYED = re.compile(r"(\bsecure_link_md5)\b.*")
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 _DIFFERENT, _UNREADABLE = 1, 2
 
 
@@ -293,7 +294,10 @@ def _read(path: str) -> str:
 def _asked(options: Mapping[str, Any], found: Found) -> Sequence[Finding]:
     place = place_of({}) if found.policy.static is not None else None
     host = options["server_name"] or ""
-    if host.startswith("*.") or host == urlsplit(options["url"]).hostname:
+    there = urlsplit(options["url"]).hostname or ""
+    if not host and (there == "localhost" or _ADDRESS.fullmatch(there)):
+        host = found.policy.host  # which the settings know, and no address tells
+    if host.startswith("*.") or host == there:
         host = ""
     if place is None:
         return examine_edge(EdgeQuestion(options["url"], None, found.policy, host))
