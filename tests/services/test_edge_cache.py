@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,7 +31,7 @@ from shipfiles.stores.local import LocalStore
 from shipfiles.stores.opening import open_store
 from shipfiles.testing import APPLICATION
 
-from .cdn import make_bucket
+from .cdn import Bucket, make_bucket, nginx
 from .object_servers import S3_KEY
 from .proxy import Proxy, proxied
 from .servers import free_port, launch
@@ -81,6 +81,8 @@ class Edge:
     proxy: Proxy
     publish: Callable[[str], Mapping[str, str]]
     """Make the release of that name the current one: logical path → hashed name."""
+    bucket: str = ""
+    """Its name, if the origin is one."""
     names: dict[str, Mapping[str, str]] = field(default_factory=dict)
     """Release → the same."""
     sources: Mapping[str, bytes] = field(default_factory=lambda: FIRST)
@@ -122,9 +124,11 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         def made(name: str) -> str:
             return publish(built(folder / name, sources[name]), local, compress, workers=1).release
 
+        name = ""
         if request.param == "bucket":
             bucket = make_bucket(request.getfixturevalue("seaweed"))
             options = {**S3_KEY, "endpoint_url": bucket.server, "region_name": "us-east-1"}
+            name = bucket.name
             store = open_store(f"s3://{bucket.name}/static", "the store", options)
             proxy = stack.enter_context(proxied(bucket.server))
             place = {"bucket": f"{proxy.url}/{bucket.name}/static/"}
@@ -152,7 +156,7 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             found: Mapping[str, str] = json.loads((Path(local.root) / "staticfiles.json").read_text())["paths"]
             return found
 
-        found = Edge(request.param, port, proxy, publishing)
+        found = Edge(request.param, port, proxy, publishing, name)
         found.names["first"] = found.publish("first")
         proxy.clear()
         yield found
@@ -301,3 +305,22 @@ def test_an_origin_that_fails(edge: Edge) -> None:
     assert (failed.status, failed.fields["cache-control"]) == (503, "no-store")
     edge.proxy.target = target
     assert edge.file("css/other.0123456789ab.css", "br").status in (403, 404)
+
+
+def test_nginx_as_the_cache(edge: Edge, tmp_path: Path) -> None:
+    """The one of the guide has one copy of each file and packs it for who wants that, before an application, too."""
+    place = Bucket(edge.proxy.url, edge.bucket, None)
+    changes = () if edge.bucket else ((f"{edge.proxy.url}//", f"{edge.proxy.url}/"),)
+    with nginx(tmp_path / "nginx", place, *changes) as port:
+        through = replace(edge, port=port)
+        plain = {name: edge.file(name, "identity").body for name in edge.names["first"].values()}
+        edge.asked()
+        for accepted in [*ACCEPTED, *reversed(ACCEPTED)]:
+            for name, body in plain.items():
+                answer = through.file(name, accepted, Cookie="session=1", Origin="https://other.example")
+                assert (answer.status, answer.fields["access-control-allow-origin"]) == (200, "*")
+                assert answer.coding in {None, *preferred(accepted, BOTH)}, (name, accepted)
+                assert UNDO[answer.coding](answer.body) == body
+        assert edge.asked() == {quote(name): 1 for name in plain}
+        late = through.file("late.0123456789ab.css")
+        assert late.status in (403, 404)
