@@ -138,7 +138,7 @@ class Purging:
         logical paths ``also``. Nothing is asked where nothing has changed. ``None`` if that is left to people.
         """
         if self._only_notes:
-            self._pending.close()
+            self.close()
             return None
         stale, found, faults = Stale(), dict[str, Current](), []
         for place, store in self._stores.items():
@@ -194,6 +194,10 @@ class Purging:
             if (before := self._before(store, known=True)) is not None:
                 yield before[1]
 
+    def close(self) -> None:
+        """The run has ended; what it has noted is left to the next one."""
+        self._pending.close()
+
     def forget_notes(self) -> None:
         """Everything is purged, so that nothing is left of what runs have noted."""
         self._pending.left()
@@ -203,10 +207,15 @@ class Purging:
         outcomes: tuple[Outcome, ...] = ()
         if wish:
             reference = reference_of(release, moment, wish)
-            outcomes = purge_all_of(self.purgers, wish, reference=reference, by_tag=self._config.purge.by_tag)
+            try:
+                outcomes = purge_all_of(self.purgers, wish, reference=reference, by_tag=self._config.purge.by_tag)
+            except BaseException:
+                # Whoever knows of the error knows of this run, which would seem to be under way for as long.
+                self.close()
+                raise
         done = Purges(wish, outcomes, faults, release)
         if done.failure:
-            self._pending.close()
+            self.close()
         else:
             self._pending.done()
         return done

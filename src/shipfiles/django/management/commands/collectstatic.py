@@ -136,6 +136,9 @@ class Command(DjangoCommand):
             raise CommandError(fit_to_show(text), returncode=INTERRUPTED) from error
         except EOFError as error:
             raise CommandError("Collecting static files cancelled: nobody answered. --noinput asks nothing.") from error
+        finally:
+            if self.purging:
+                self.purging.close()
         return self._answer(closing)
 
     def _answer(self, closing: str | None) -> str | None:
