@@ -15,9 +15,10 @@ from urllib.parse import quote
 import pytest
 
 from shipfiles.config import RewriteConfig, ServeConfig
-from shipfiles.edge import media_apache, media_caddy
-from shipfiles.edge.nginx import configuration
-from shipfiles.edge.policy import static_policy
+from shipfiles.edge.apache import configuration as apache_configuration
+from shipfiles.edge.caddy import configuration as caddy_configuration
+from shipfiles.edge.nginx import configuration as nginx_configuration
+from shipfiles.edge.policy import EdgePolicy, static_policy
 from shipfiles.media.links import secure_link_query
 from shipfiles.media.safety import delivered_headers, media_type_of
 from shipfiles.media_types import known_types
@@ -117,12 +118,16 @@ def make(root: Path) -> None:
     (root / "media/none.txt").symlink_to(root / "not there")
 
 
+def whole(folder: Path, root: Path, mechanism: str, application: str, port: int) -> EdgePolicy:
+    """The policy of a site that also has static files."""
+    static = static_policy(str(folder / "static"), "/static/", ServeConfig(), RewriteConfig(), ("br", "gzip"))
+    return replace(policy_for(root, mechanism, application), static=static, listen=f"127.0.0.1:{port}")
+
+
 @contextlib.contextmanager
 def nginx(folder: Path, root: Path, application: str) -> Iterator[int]:
     port = free_port()
-    static = static_policy(str(folder), "/static/", ServeConfig(), RewriteConfig(), ("br", "gzip"))
-    policy = policy_for(root, "x-accel-redirect", application)
-    text = configuration(replace(policy, static=static, listen=f"127.0.0.1:{port}"))
+    text = nginx_configuration(whole(folder, root, "x-accel-redirect", application, port))
     # What others may have set must not get at uploads.
     around = f"""
       gzip on; gzip_types *; expires 1h; charset koi8-r; autoindex on; merge_slashes off; ssi on; gzip_static on;
@@ -133,7 +138,6 @@ def nginx(folder: Path, root: Path, application: str) -> Iterator[int]:
 
 
 APACHE = """
-Listen 127.0.0.1:{port}
 AddHandler type-map .html .jpg
 AddEncoding x-gzip .gz .tgz
 AddType text/evil .foo
@@ -146,13 +150,7 @@ DirectoryIndex index.html
 <Directory "{folder}">
     Options Indexes FollowSymLinks
 </Directory>
-<VirtualHost 127.0.0.1:{port}>
-MergeSlashes {merge}
-TraceEnable Off
-AllowEncodedSlashes NoDecode
 {text}
-{application}
-</VirtualHost>
 """
 MODULES = (*USUAL, "xsendfile", "filter", "deflate", "autoindex", "negotiation", "status")
 
@@ -160,9 +158,8 @@ MODULES = (*USUAL, "xsendfile", "filter", "deflate", "autoindex", "negotiation",
 @contextlib.contextmanager
 def apache(folder: Path, root: Path, application: str) -> Iterator[int]:
     port = free_port()
-    text = media_apache.blocks(policy_for(root, "x-sendfile", application))
-    proxied = f'ProxyPass "/" "{application}/" nocanon'
-    given = APACHE.format(port=port, folder=folder, text=text, application=proxied, merge="Off")
+    text = apache_configuration(whole(folder, root, "x-sendfile", application, port))
+    given = APACHE.format(folder=folder, text=text)
     with run_apache(folder, given, port, MODULES):
         yield port
 
@@ -170,9 +167,7 @@ def apache(folder: Path, root: Path, application: str) -> Iterator[int]:
 @contextlib.contextmanager
 def caddy(folder: Path, root: Path, application: str) -> Iterator[int]:
     port = free_port()
-    text = media_caddy.blocks(policy_for(root, "x-accel-redirect", application))
-    inside = "".join(f"\t{line}\n" if line else "\n" for line in text.splitlines())
-    site = f":{port} {{\n{inside}\thandle {{\n\t\treverse_proxy {application}\n\t}}\n}}\n"
+    site = caddy_configuration(whole(folder, root, "x-accel-redirect", application, port))
     assert check_caddy(folder, site) == ""
     with run_caddy(folder, site, port):
         yield port

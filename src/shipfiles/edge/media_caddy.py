@@ -29,7 +29,7 @@ from .policy import EdgePolicy, MediaPolicy
 
 _TYPE = "{shipfiles_type}"
 # One range; whatever else is asked for is the whole file.
-_ONE_RANGE = ("@ranges header_regexp Range ,", "request_header @ranges -Range")
+_ONE_RANGE = ("@upload_ranges header_regexp Range ,", "request_header @upload_ranges -Range")
 _TEXTS = {404: "Not Found.", 405: "Method Not Allowed: a file can be read here, not changed."}
 # Everything else of the application's answer is copied.
 _NOT_COPIED = "Content-Length Etag X-Accel-Redirect"
@@ -79,7 +79,7 @@ def _asked(media: MediaPolicy, policy: EdgePolicy) -> Iterator[str]:
         *_FILES,
     ]
     yield from _ONE_RANGE
-    inside += ["@handed_over header X-Accel-Redirect *", *_block("handle_response @handed_over", handed)]
+    inside += ["@upload_handed_over header X-Accel-Redirect *", *_block("handle_response @upload_handed_over", handed)]
     yield from _block(proxy, inside)
 
 
@@ -94,12 +94,12 @@ def _from_disk(media: MediaPolicy, policy: EdgePolicy) -> Iterator[str]:
     if closed := closed_below(media, policy):
         yield "# Names with a dot in front, and folders of other storages that are not public."
         hidden += f"|^/{any_of(closed)}(?:/|$)"
-    yield f"@hidden path_regexp {pattern(hidden, what)}"
-    yield from _block("handle @hidden", _refusal(404))
-    yield "@none not file"
-    yield from _block("handle @none", _refusal(404))
-    yield "@changes not method GET HEAD"
-    yield from _block("handle @changes", [*_refusal(405, "header Allow `GET, HEAD`")])
+    yield f"@upload_hidden path_regexp {pattern(hidden, what)}"
+    yield from _block("handle @upload_hidden", _refusal(404))
+    yield "@upload_none not file"
+    yield from _block("handle @upload_none", _refusal(404))
+    yield "@upload_changes not method GET HEAD"
+    yield from _block("handle @upload_changes", [*_refusal(405, "header Allow `GET, HEAD`")])
     yield from _ONE_RANGE
     types = [
         f"default {quoted(given.other_type, what)}",
@@ -112,8 +112,8 @@ def _from_disk(media: MediaPolicy, policy: EdgePolicy) -> Iterator[str]:
         *((rf"[^/]+\.{any_of(named.ends)}", named.kind) for named in given.extensions),
     ]
     for number, (file, kind) in enumerate(kinds, 1):
-        yield f"@kind{number} path_regexp {pattern(f'(?i)/{file}$', what)}"
-        yield from _block(f"handle @kind{number}", _kind(kind, what))
+        yield f"@upload_kind{number} path_regexp {pattern(f'(?i)/{file}$', what)}"
+        yield from _block(f"handle @upload_kind{number}", _kind(kind, what))
     yield from _block("handle", _kind(given.other, what))
 
 
@@ -135,8 +135,8 @@ def _kind(kind: Kind, what: str) -> Iterator[str]:
     if kind.attached:
         # Names that the field cannot say as they are the browser takes from the URL.
         yield "header ?Content-Disposition attachment"
-        yield f"@plain path_regexp plain {pattern(f'/({PLAIN})$', what)}"
-        yield 'header @plain Content-Disposition `attachment; filename="{re.plain.1}"`'
+        yield f"@upload_plain path_regexp upload_plain {pattern(f'/({PLAIN})$', what)}"
+        yield 'header @upload_plain Content-Disposition `attachment; filename="{re.upload_plain.1}"`'
     yield from _FILES
 
 
