@@ -121,7 +121,7 @@ _NGINX: tuple[tuple[str, tuple[str, ...]], ...] = (
         _PLACE,
         (
             "path: stray.txt", "disk: removed", "disk: shrunk", "disk: grown", "disk: a large file shrunk",
-            "disk: shrunk after it was sent", "disk: variant shrunk", "disk: plain copy removed",
+            "disk: shrunk after it was sent", "disk: variant shrunk",
             "disk: a folder in its place", "disk: a device in its place", "disk: a pipe in its place",
             "disk: a link out of the root in its place", "root: path: stray.txt", "root: path: docs/../stray.txt",
         ),
@@ -293,6 +293,16 @@ _CADDY: tuple[tuple[str, tuple[str, ...]], ...] = (
 EDGES = {"nginx": _NGINX, "apache": _APACHE, "caddy": _CADDY}
 """Web server → why → the rows that do not hold with the configuration that is written for it."""
 DIFFERENCES |= {name: {row: why for why, rows in given for row in rows} for name, given in EDGES.items()}
+DIFFERENCES["nginx static-server"] = {
+    "disk: plain copy removed": "The application is asked for what is no file; here it has something at every address."
+}
+DIFFERENCES["nginx dedicated"] = dict.fromkeys(
+    (
+        "other paths are the application's", "root: what the folder has not is the application's",
+        "page: everybody else gets the 404",
+    ),
+    "It has no application: it answers 404 itself, or with the page of `single_page` to whoever asks for one.",
+)  # fmt: skip
 
 
 @contextmanager

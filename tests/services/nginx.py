@@ -46,21 +46,24 @@ def site_policy(root: Path, port: int, mode: Mode = "static-server", application
 
 
 @contextlib.contextmanager
-def start_nginx(folder: Path) -> Iterator[Server]:
+def start_nginx(folder: Path, mode: Mode = "static-server") -> Iterator[Server]:
     """nginx, running, with a new site in ``folder``."""
     site = Site(str(folder))
-    with launch_nginx(folder, Path(site.root)) as (port, process):
+    with launch_nginx(folder, Path(site.root), mode) as (port, process):
         wire = Wire(port)
-        yield Server("nginx", "files", site, port, process, folder / "log.txt", wire)
+        yield Server("nginx", mode, site, port, process, folder / "log.txt", wire)
         wire.close()
 
 
 @contextlib.contextmanager
-def launch_nginx(folder: Path, root: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def launch_nginx(
+    folder: Path, root: Path, mode: Mode = "static-server"
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """nginx, running, with the release in ``root``; what it writes is in ``folder``. Gives its port and process."""
     port, behind = free_port(), free_port()
-    policy = site_policy(root, port, application=f"http://127.0.0.1:{behind}")
-    text = configuration(policy) + _APPLICATION.format(port=behind, application=APPLICATION.decode())
+    application = f"http://127.0.0.1:{behind}" if mode == "static-server" else ""
+    text = configuration(site_policy(root, port, mode, application))
+    text += _APPLICATION.format(port=behind, application=APPLICATION.decode())
     with run_nginx(folder, text, port) as process:
         yield port, process
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shipfiles.edge.policy import Mode
 from shipfiles.testing import CONFIGURED_CASES, HTTP_CASES, HttpContract
 from shipfiles.testing.site import FILES
 from tests.conformance import hostile
@@ -17,9 +18,10 @@ from .nginx import start_nginx
 pytestmark = pytest.mark.services
 
 
-def test_contract(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["static-server", "dedicated"])
+def test_contract(mode: Mode, tmp_path: Path) -> None:
     broken = []
-    with start_nginx(tmp_path) as server:
+    with start_nginx(tmp_path, mode) as server:
         # Its tags are of seconds: what a row puts in the place of a file must not be of the same one.
         for name in FILES:
             os.utime(server.site.path(name), (1_700_000_000, 1_700_000_000))

@@ -15,7 +15,7 @@ from .policy import EdgePolicy, StaticPolicy
 
 # A name of a file: no part of it is empty or begins with a dot.
 PART = r"[^/.][^/]*"
-NAME = rf"(?:{PART}/)*{PART}"
+NAME = rf"(?:[^/.][^/]*+/)*+{PART}"
 _WELL_KNOWN = rf"(?:{ROOT_PREFIX}\.well-known/)?"
 
 
