@@ -38,6 +38,17 @@ def test_contract(name: str, tmp_path: Path) -> None:
         for path in Path(server.site.root).rglob("*"):
             os.utime(path, (1_700_000_000, 1_700_000_000), follow_symlinks=False)
         assert server.wire.ask("GET", server.site.url(hostile.NAMES[0]), {}).status == 200
+        # Neither wildcards nor placeholders.
+        for odd in (
+            "css/s*.css",
+            "css/sit%3F.css",
+            "css/site[.]css",
+            "css/{env.HOME}",
+            "%7Bpath%7D",
+            "$1",
+            "%25{ENV:A}",
+        ):
+            assert server.wire.ask("GET", PREFIX + odd, {}).body == APPLICATION, odd
         for case in (*HTTP_CASES, *CONFIGURED_CASES):
             if name == "caddy" and case.name == "disk: a pipe in its place":
                 # It waits for somebody to write into it.

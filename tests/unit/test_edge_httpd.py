@@ -136,3 +136,15 @@ def test_the_same_for_every_release(write: Any) -> None:
         assert text == write(policy_of(mode, index_file="index.html", single_page="app.html"))
         assert text.endswith("\n")
         assert not re.search(r"[ \t]$|\n\n\n", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("write", [apache.configuration, caddy.configuration])
+def test_what_cannot_be_said_is_told_in_a_comment(write: Any) -> None:
+    given: dict[str, Any] = {"add_headers": "os.path.join", "release_header": "X-Release", "pull_from": "/other"}
+    assert "# serve." not in write(policy_of("static-server"))
+    text = write(policy_of("static-server", **given))
+    for name in given:
+        assert f"# serve.{name}" in text
+    # What another store may have, the application fetches.
+    assert "nobody else's" in write(policy_of("static-server"))
+    assert "nobody else's" not in text

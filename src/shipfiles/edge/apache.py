@@ -15,6 +15,7 @@ from ..config import ROOT_PREFIX
 from ..manifest import SUFFIXES
 from . import media_apache
 from .apache_text import quoted, section
+from .notes import notes
 from .policy import HASHED, HIDDEN, WELL_KNOWN, EdgePolicy, Field, StaticPolicy
 from .words import refused
 
@@ -65,6 +66,7 @@ def _head(policy: EdgePolicy) -> Iterator[str]:
     modules += ["cache_disk"] * (policy.mode == "proxy") + ["ssl"] * (policy.certificate is not None)
     yield "# Made by `ship config apache`, for Apache httpd 2.4.49 and newer. It is the same for every release."
     yield f"# a2enmod {' '.join(modules)}"
+    yield from (f"# {note}" for note in notes(policy, _SERVER))
 
 
 def _site(policy: EdgePolicy) -> Iterator[str]:
@@ -125,7 +127,7 @@ def _rules(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:
     yield f'RewriteCond "{root}/{_KEY}" -f'
     yield f'RewriteRule "^" "-" [{_AS_IT_IS}]'
     yield "# It is not there."
-    yield from _elsewhere(prefix) if policy.application else _nowhere(static, root)
+    yield from _elsewhere(static) if policy.application else _nowhere(static, root)
     if _has_rules(static):
         yield ""
         yield "# SHIP_LOGICAL is the path without the hash, by which the options know it."
@@ -192,12 +194,15 @@ def _index(static: StaticPolicy, root: str) -> Iterator[str]:
     yield 'RewriteRule "^" "-" [E=SHIP_KEY:%1]'
 
 
-def _elsewhere(prefix: str) -> Iterator[str]:
+def _elsewhere(static: StaticPolicy) -> Iterator[str]:
     """Before an application."""
-    if prefix != "/":
-        yield "# A hashed name that no release has is nobody else's; all else may be the application's."
+    if static.prefix != "/":
+        never = "%{ENV:SHIP_HIDDEN}"
+        if static.serve.pull_from is None:
+            yield "# A hashed name that no release has is nobody else's; all else may be the application's."
+            never += "%{ENV:SHIP_IMMUTABLE}"
         yield from (_LOST, 'RewriteCond "%{ENV:SHIP_STATIC}" "1"')
-        yield 'RewriteCond "%{ENV:SHIP_HIDDEN}%{ENV:SHIP_IMMUTABLE}" "1"'
+        yield f'RewriteCond "{never}" "1"'
         yield 'RewriteRule "^" "-" [R=404,L]'
     yield _LOST
     yield 'RewriteRule "^" "-" [L,E=!SHIP_STATIC]'
@@ -283,8 +288,6 @@ def _inside(static: StaticPolicy) -> Iterator[str]:
         yield from _tags(static)
     unless = " && -z reqenv('SHIP_PLAIN')" if serve.root_files or serve.single_page else ""
     yield f"Header set Cache-Control {_value(static.immutable)} \"expr=-n reqenv('SHIP_IMMUTABLE'){unless}\""
-    if serve.add_headers is not None:
-        yield "# OPTIONS['serve']['add_headers'] is a function, of which Apache knows nothing."
     yield ""
     yield "# What may be asked, and a CORS preflight."
     yield "Header set Cache-Control \"no-store\" \"expr=%{REQUEST_METHOD} == 'OPTIONS' || %{REQUEST_STATUS} == '412'\""

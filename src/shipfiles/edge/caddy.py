@@ -14,6 +14,7 @@ from ..manifest import SUFFIXES
 from ..paths import url_quote
 from . import media_caddy
 from .caddy_text import leading_pattern, pattern, quoted
+from .notes import notes
 from .policy import HASHED, HIDDEN, WELL_KNOWN, EdgePolicy, Field, StaticPolicy
 from .words import refused, sound
 
@@ -31,6 +32,7 @@ def configuration(policy: EdgePolicy) -> str:
     static, application = policy.static, _application(policy)
     lines = [
         "# Made by `ship config caddy`, for Caddy 2.9 and newer. It is the same for every release.",
+        *(f"# {note}" for note in notes(policy, _SERVER)),
         f"{_address(policy)} {{",
         *_indented(_site(policy)),
     ]
@@ -202,8 +204,6 @@ def _answers(static: StaticPolicy) -> Iterator[str]:
         yield f"header {serve.cache_tags} static"
         yield from _block("@tagged", f"vars_regexp {{ship_logical}} `{_PLAIN_TAG}`", "vars {ship_immutable} 0")
         yield f'header @tagged {serve.cache_tags} "static{between}static:{{ship_logical}}"'
-    if serve.add_headers is not None:
-        yield "# OPTIONS['serve']['add_headers'] is a function, of which Caddy knows nothing."
     yield from _block("@immutable", "vars {ship_immutable} 1", "not vars {ship_plain} 1")
     yield f"header @immutable Cache-Control {_value(static.immutable)}"
     yield from _block("header", "match status 4xx", "Cache-Control no-store")
@@ -263,12 +263,12 @@ def _preflight(static: StaticPolicy) -> Iterator[str]:
 def _missing(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:
     serve, prefix = static.serve, static.prefix
     if policy.application and prefix != "/":
-        yield "# A hashed name that no release has is nobody else's; all else may be the application's."
         below = f"path_regexp {pattern('^' + re.escape(prefix), 'prefix')}"
-        for name, condition in (
-            ("lost", "vars {ship_immutable} 1"),
-            ("never", f"vars_regexp {{ship_asked}} {HIDDEN}"),
-        ):
+        conditions = {"never": f"vars_regexp {{ship_asked}} {HIDDEN}"}
+        if serve.pull_from is None:
+            yield "# A hashed name that no release has is nobody else's; all else may be the application's."
+            conditions["lost"] = "vars {ship_immutable} 1"
+        for name, condition in conditions.items():
             yield from _block(f"@{name}", below, condition)
             yield from _block(f"route @{name}", "header Cache-Control no-store", 'respond "Not Found" 404')
     elif not policy.application and serve.single_page:
