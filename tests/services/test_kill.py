@@ -86,6 +86,9 @@ def test_random_moments(tmp_path: Path) -> None:
         assert made[str(path.relative_to(root))] == path.read_bytes()
 
 
+TURNS = int(os.environ.get("TURNS", "12"))
+
+
 def test_random_moments_of_every_verb(tmp_path: Path) -> None:
     """Deploys, activations, rollbacks and prunes by turns, each killed: what is recorded is whole, and is served."""
     seed = int(os.environ.get("SEED", "1"))
@@ -127,12 +130,12 @@ def test_random_moments_of_every_verb(tmp_path: Path) -> None:
     stopped: Counter[str] = Counter()
 
     def enough() -> bool:
-        return stopped["collectstatic"] >= 5 and stopped.total() - stopped["collectstatic"] >= 10
+        return stopped["collectstatic"] >= TURNS // 6 and stopped.total() - stopped["collectstatic"] >= TURNS // 3
 
     with visitors.asking():
         number = 0
         # How many are caught depends on what else the machine does: a run that was slow when it was timed ends in time.
-        while number < 30 or (number < 120 and not enough()):
+        while number < TURNS or (number < 8 * TURNS and not enough()):
             verb = chance.choice(VERBS)
             began = time.monotonic()
             run = project.start(*turn(verb))
