@@ -36,6 +36,10 @@ ErrorLog "{folder}/error.log"
 <Directory />
     Require all denied
 </Directory>
+# As Debian's PHP does it.
+<FilesMatch ".+\\.ph(?:ar|p|tml)$">
+    SetHandler "proxy:http://127.0.0.1:9"
+</FilesMatch>
 {given}
 """
 

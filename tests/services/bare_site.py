@@ -1,6 +1,9 @@
-"""An application without files."""
+"""Applications without files."""
 
 from __future__ import annotations
+
+import itertools
+from urllib.parse import parse_qsl
 
 from shipfiles.testing import APPLICATION
 
@@ -10,3 +13,13 @@ def hello(environ, start_response):
     start_response(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(APPLICATION)))])
     # waitress would send it.
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [APPLICATION]
+
+
+COUNT = itertools.count(1)
+
+
+def echo(environ, start_response):
+    """Numbers its answers, and gives them the fields that the query says."""
+    body = str(next(COUNT)).encode()
+    start_response("200 OK", [("Content-Length", str(len(body))), *parse_qsl(environ["QUERY_STRING"])])
+    return [body]

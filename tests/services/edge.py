@@ -25,10 +25,17 @@ EDGES: dict[str, tuple[Callable[[EdgePolicy], str], Callable[..., Any]]] = {
 
 
 @contextlib.contextmanager
-def bare_application(folder: Path) -> Iterator[str]:
-    """The URL of an application without any files: what `shipfiles.testing.APPLICATION` says of it."""
+def bare_application(folder: Path, callable_: str = "hello") -> Iterator[str]:
+    """The URL of an application without any files, one of `bare_site`: what `shipfiles.testing.APPLICATION` says."""
     port, log = free_port(), folder / "application.txt"
-    command = [sys.executable, "-m", "waitress", "--listen", f"127.0.0.1:{port}", "tests.services.bare_site:hello"]
+    command = [
+        sys.executable,
+        "-m",
+        "waitress",
+        "--listen",
+        f"127.0.0.1:{port}",
+        f"tests.services.bare_site:{callable_}",
+    ]
     with log.open("wb") as out, run(command, out, folder) as process:
         wait_until_listening(port, process, log)
         yield f"http://127.0.0.1:{port}"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -71,6 +74,9 @@ def test_a_host_for_static_files_alone(name: str, tmp_path: Path) -> None:
     page = FILES["site-root/app/index.html"]
     with start_edge(name, tmp_path, "dedicated") as server:
         ask, site = server.wire.ask, server.site
+        # No program, whatever the server does with it elsewhere.
+        Path(site.root, "demo.php").write_bytes(b"<?php")
+        assert ask("GET", "/static/demo.php", {}).body == b"<?php"
         for path in Path(site.root).rglob("*"):
             os.utime(path, (1_700_000_000, 1_700_000_000), follow_symlinks=False)
         lost = site.hashed_url("css/site.css").replace("site.", "none.")
@@ -158,6 +164,50 @@ def test_apache_keeps_what_the_application_answers(tmp_path: Path) -> None:
                 assert (answer.status, answer.get("cache-control")) == (404, "no-store")
                 assert not (answer.get("x-cache") or "").startswith("HIT")
             assert wire.ask("GET", "/page", {}).body == APPLICATION
+            wire.close()
+
+
+@pytest.mark.parametrize("prefix", ["/static/", "/"])
+def test_apache_keeps_nothing_that_is_one_visitors(tmp_path: Path, prefix: str) -> None:
+    """RFC 9111 section 3; and what says nothing of keeping is kept by nobody, as in nginx."""
+    port, long_ago = free_port(), format_datetime(datetime(2020, 11, 1, tzinfo=UTC), usegmt=True)
+    uploads = tmp_path / "uploads" / "media"
+    uploads.mkdir(parents=True)
+    with bare_application(tmp_path, "echo") as application:
+        static = static_policy("/srv", prefix, ServeConfig(**OPTIONS), RewriteConfig(), ("br", "gzip"))
+        policy = EdgePolicy("proxy", static, listen=f"127.0.0.1:{port}", application=application)
+        policy = replace(policy, media=policy_for(tmp_path / "uploads", "stream", application).media)
+        with run_apache(tmp_path, EDGES["apache"][0](policy), port):
+            wire = Wire(port)
+
+            def twice(name: str, **said: str) -> tuple[Answer, Answer]:
+                query = urlencode({key.replace("_", "-"): value for key, value in said.items()})
+                first, second = (wire.ask("GET", f"/static/{name}?{query}", {}) for _ in range(2))
+                return first, second
+
+            for number, kept in enumerate(("max-age=60", "public, s-maxage=60", "max-age=60,must-revalidate")):
+                first, second = twice(f"kept{number}", Cache_Control=kept)
+                assert first.body == second.body, kept
+                assert second.get("cache-control") == kept
+            for number, other in enumerate((
+                {"Cache_Control": "max-age=60", "Set_Cookie": "s=me"}, {"Set_Cookie": "s=me"},
+                {"Cache_Control": "public, max-age=60", "Set_Cookie": "s=me", "ETag": '"a"'},
+                {"Last_Modified": long_ago}, {"Last_Modified": long_ago, "Cache_Control": "public"},
+                {"ETag": '"a"'}, {"Cache_Control": "no-store"}, {"Cache_Control": "private, max-age=60"},
+            )):  # fmt: skip
+                first, second = twice(f"other{number}", **other)
+                assert first.body != second.body, other
+                assert second.get("set-cookie") == other.get("Set_Cookie")
+                assert second.get("cache-control") == first.get("cache-control")
+                assert set(other.get("Cache_Control", "private").split(", ")) <= set(
+                    (first.get("cache-control") or "").split(", ")
+                )
+            # Uploads that change are seen at once, and have the fields that they have elsewhere.
+            for text in ("old", "newer"):
+                (uploads / "a.txt").write_text(text)
+                os.utime(uploads / "a.txt", (1_500_000_000, 1_500_000_000))
+                answer = wire.ask("GET", "/media/a.txt", {})
+                assert (answer.body, answer.get("cache-control")) == (text.encode(), None)
             wire.close()
 
 

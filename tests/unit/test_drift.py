@@ -21,6 +21,9 @@ NGINX = "nginx.conf"
         (NGINX, "# by hand\n\nserver {\n\tlisten 80; # here\n}\n", "server {\n  listen 80;\n}"),
         (NGINX, "server {\r\n}\r\n", "server {\n}\n"),
         (NGINX, "", "# nothing\n"),
+        (NGINX, "server { listen 80; }# a\n} # b\n}# c", "server { listen 80; }\n}\n}"),
+        ("apache.conf", "# a \\\n b \\\n c\nListen 80", "Listen 80"),
+        ("function.js", "f();\r\n// a\rg();", "f();\ng();"),
         ("Caddyfile", "example.com # the site\n{\n}", "example.com\n{\n}"),
         ("apache.conf", "  # a\nListen 80\n", "Listen 80\n"),
         ("default.vcl", "/* a\n b */ sub x { } // c\n# d\n", "sub x { }"),
@@ -49,6 +52,23 @@ def test_what_means_the_same(name: str, installed: str, wanted: str) -> None:
         ("apache.conf", "Header set X a#b", "Header set X a#c"),
         ("apache.conf", "Define A b #c", "Define A b #d"),
         ("Caddyfile", "respond `a\n# b`", "respond `a\n# c`"),
+        # Nor where no word begins.
+        (NGINX, "a}# b", "a}# c"),
+        (NGINX, "a\\ # b", "a\\ # c"),
+        (NGINX, "set $a 'b'# c", "set $a 'b'# d"),
+        (NGINX, "a;\u00a0# b", "a;\u00a0# c"),
+        ("Caddyfile", "a {# b", "a {# c"),
+        ("Caddyfile", "a;# b", "a;# c"),
+        # What is blank to Python alone.
+        (NGINX, "\u00a0return 200;", "return 200;"),
+        (NGINX, "return 200;\v", "return 200;"),
+        # A comment goes on behind a backslash, and swallows the next line.
+        ("apache.conf", "# a \\\nRequire all denied", "# a\nRequire all denied"),
+        ("apache.conf", "  # a \\\r\nRequire all denied\nB", "Require all denied\nB"),
+        ("apache.conf", "Require all\\\n# denied", "Require all\\\n# granted"),
+        # A script's lines have other ends, too.
+        ("function.js", "// a\rf();", "// a"),
+        ("function.js", "// a\u2028f();", "// a"),
         ("default.vcl", 'set x = "// a";', 'set x = "// b";'),
         ("default.vcl", 'synthetic({"\n# a\n"});', 'synthetic({"\n# b\n"});'),
         ("default.vcl", 'set x = "\\"; # a\nset y = 1;', 'set x = "\\"; # a\nset y = 2;'),

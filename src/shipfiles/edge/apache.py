@@ -15,6 +15,7 @@ from ..config import ROOT_PREFIX
 from ..manifest import SUFFIXES
 from . import media_apache
 from .apache_text import quoted, section
+from .media_rules import called
 from .notes import notes
 from .policy import HASHED, HIDDEN, WELL_KNOWN, EdgePolicy, Field, StaticPolicy
 from .words import refused
@@ -25,6 +26,10 @@ _NAVIGATES = (
     r"req_novary('Accept') =~ m#(?:^|,)[ \t]*text/html[ \t]*(?:;[ \t]*(?:[^q,][^,]*|q=(?:1|0\.0*[1-9])[^,]*))?(?:,|$)#i"
 )
 _WEIGHT = r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?"
+_SAYS_NOTHING = (
+    "-z resp('Expires') && "
+    r"! resp('Cache-Control') =~ m#(?:^|[ \t,])(?:s-maxage|max-age|no-cache|no-store|private)(?:[ \t=,]|$)#i"
+)
 # What can be said of a tag without counting or digesting: see `shipfiles.http.tags`.
 _PLAIN_TAG = r"^[a-z0-9/._~!$*+=:@-]{1,190}$"
 
@@ -41,7 +46,7 @@ def configuration(policy: EdgePolicy) -> str:
     if uploads := media_apache.blocks(policy):
         inside += ["", *uploads.splitlines()]
     if static is not None and policy.mode == "proxy":
-        inside += ["", *_kept(static)]
+        inside += ["", *_kept(policy, static)]
     elif static is not None:
         inside += ["", *_weights(static), "", *_rules(policy, static), "", *_folder(static), "", *_errors()]
     inside += ["", *_application(policy)] if policy.application else []
@@ -262,7 +267,10 @@ def _inside(static: StaticPolicy) -> Iterator[str]:
     yield "AllowOverride None"
     yield "# No listings, no scripts, and no links that lead elsewhere."
     yield "Options None"
-    yield "SetHandler default-handler"
+    yield "# Whatever PHP's own configuration says of names: what is said of files counts more than of their folder."
+    yield '<FilesMatch "">'
+    yield "    SetHandler default-handler"
+    yield "</FilesMatch>"
     yield "AllowMethods GET HEAD OPTIONS"
     yield "EnableSendfile On"
     yield "# One range; whatever else is asked for is the whole file."
@@ -373,12 +381,20 @@ def _application(policy: EdgePolicy) -> Iterator[str]:
     yield f'ProxyPassReverse "/" "{url}"'
 
 
-def _kept(static: StaticPolicy) -> Iterator[str]:
+def _kept(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:
     yield "# What the application says of static files is kept as long as it says, one time for each coding."
     yield "# CacheRoot is where: Debian has /var/cache/apache2/mod_cache_disk, which htcacheclean keeps small."
     yield f"CacheEnable disk {quoted(static.prefix, 'prefix')}"
+    for media in policy.media:
+        if media.prefix.startswith(static.prefix):
+            yield f"CacheDisable {quoted(media.prefix, called(media))}"
     yield "CacheLock On"
     yield "CacheHeader On"
+    yield "# mod_cache would keep answers with a cookie for everybody, and guess how long where nothing is said of it."
+    yield f"<Location {section(static.prefix, 'prefix')}>"
+    for condition in ("-n resp('Set-Cookie')", _SAYS_NOTHING):
+        yield f"    Header merge Cache-Control private \"expr={condition} && -z reqenv('no-proxy')\""
+    yield "</Location>"
     yield "# Codings as they are usually named, so that not every browser has a copy of its own."
     for coding in static.codings:
         member = rf"^(?:.*,)?[ \t]*{coding}[ \t]*(?:,.*)?$"

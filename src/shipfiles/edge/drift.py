@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,20 +24,28 @@ class _Language(NamedTuple):
     """What begins a comment that ends with its line."""
     block: tuple[tuple[str, str], ...] = ()
     strings: tuple[tuple[str, str], ...] = ()
-    at_word: bool = False
-    """Whether comments and strings begin only where a word does."""
+    ends: str = ""
+    """What ends a word, if comments and strings begin only where one does."""
+    closes: str = ""
+    """What is a word by itself where one begins, and a letter elsewhere."""
     at_line: bool = False
     """Whether comments begin only where a line does."""
     escapes: bool = True
     """Whether a backslash in a string takes its meaning from the character after it."""
+    joins: bool = False
+    """Whether a backslash at the end of a line, a comment's too, joins the next one to it."""
+    breaks: str = "\n"
+    """What ends a line."""
 
 
+# What all of them take for blank; what only some do is left to be seen.
+_BLANK = " \t"
 _QUOTES = (('"', '"'), ("'", "'"))
-_NGINX = _Language(("#",), strings=_QUOTES, at_word=True)
-_APACHE = _Language(("#",), strings=_QUOTES, at_line=True, at_word=True)
-_CADDY = _Language(("#",), strings=(('"', '"'), ("`", "`")), at_word=True)
+_NGINX = _Language(("#",), strings=_QUOTES, ends=f"{_BLANK};{{", closes="}")
+_APACHE = _Language(("#",), strings=_QUOTES, at_line=True, ends=_BLANK, joins=True)
+_CADDY = _Language(("#",), strings=(('"', '"'), ("`", "`")), ends=_BLANK)
 _VCL = _Language(("#", "//"), (("/*", "*/"),), (('{"', '"}'), ('"""', '"""'), ('"', '"')), escapes=False)
-_SCRIPT = _Language(("//",), (("/*", "*/"),), (*_QUOTES, ("`", "`")))
+_SCRIPT = _Language(("//",), (("/*", "*/"),), (*_QUOTES, ("`", "`")), breaks="\n\r\u2028\u2029")
 _PLAIN = _Language()
 
 
@@ -75,21 +84,34 @@ def _meaning(text: str, language: _Language) -> list[_Line]:
     lines: list[_Line] = []
     inside = ""  # what ends the string or the comment in which a line begins
     in_comment = False
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in _lines(text, language):
         begins_inside = bool(inside) and not in_comment
         kept, inside, in_comment = _without_comments(line, language, inside, in_comment=in_comment)
         # White space means something within a string.
-        kept = kept if begins_inside else kept.lstrip()
-        kept = kept if inside and not in_comment else kept.rstrip()
+        kept = kept if begins_inside else kept.lstrip(_BLANK)
+        kept = kept if inside and not in_comment else kept.rstrip(_BLANK)
         if kept or begins_inside:
             lines.append(_Line(number, kept))
     return lines
 
 
+def _lines(text: str, language: _Language) -> Iterator[tuple[int, str]]:
+    """Each line with its number, from 1."""
+    joined: list[str] = []
+    for number, line in enumerate(re.split(f"[{language.breaks}]", text.replace("\r\n", "\n")), 1):
+        joined.append(line)
+        # Before it asks what is a comment: Apache's `ap_cfg_getline`.
+        if not (language.joins and line.endswith("\\")):
+            yield number + 1 - len(joined), "\n".join(joined)
+            joined.clear()
+    if joined:
+        yield number + 1 - len(joined), "\n".join(joined)
+
+
 def _without_comments(line: str, language: _Language, inside: str, *, in_comment: bool) -> tuple[str, str, bool]:
     """``line`` without comments, what ends that in which the next one begins, and whether that is a comment."""
     kept: list[str] = []
-    at, is_blank = 0, not inside
+    at, is_blank, at_word = 0, not inside, True
     while at < len(line):
         if inside:
             end, is_closed = _end_of(line, at, inside, escapes=language.escapes and not in_comment)
@@ -98,8 +120,8 @@ def _without_comments(line: str, language: _Language, inside: str, *, in_comment
             at = end
             if is_closed:
                 inside, in_comment = "", False
+            at_word = not language.ends
             continue
-        at_word = not language.at_word or at == 0 or line[at - 1] in " \t;{}"
         may_be_comment = at_word and (is_blank or not language.at_line)
         if may_be_comment and language.line and line.startswith(language.line, at):
             break
@@ -112,7 +134,8 @@ def _without_comments(line: str, language: _Language, inside: str, *, in_comment
         if not in_comment:
             kept.append(begin)
         at += len(begin)
-        is_blank = is_blank and (in_comment or begin.isspace())
+        at_word = not language.ends or begin in language.ends or (at_word and begin == language.closes)
+        is_blank = is_blank and (in_comment or begin in _BLANK)
     return "".join(kept), inside, in_comment
 
 
