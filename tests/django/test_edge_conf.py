@@ -51,6 +51,13 @@ def test_the_folder_of_this_machine(project: Path) -> None:
     assert (policy.host, policy.application, policy.media) == ("", HERE, ())
 
 
+def test_the_manifest_of_another_name(project: Path) -> None:
+    with site(manifest_name="names.json"):
+        static = found().policy.static
+    assert static is not None
+    assert static.manifest_name == "names.json"
+
+
 def test_codings_best_first(project: Path) -> None:
     with site(compress={"codings": ["gzip", "zstd", "br"]}):
         static = found().policy.static

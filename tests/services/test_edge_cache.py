@@ -6,19 +6,23 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import itertools
 import json
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 import brotli
 import pytest
 
 from shipfiles.config import Coding, CompressConfig, RewriteConfig, ServeConfig
+from shipfiles.edge import nginx as written
 from shipfiles.edge.cdn_rules import varnish
 from shipfiles.edge.policy import EdgePolicy, static_policy
 from shipfiles.edge.varnish import Varnish
@@ -32,6 +36,7 @@ from shipfiles.stores.opening import open_store
 from shipfiles.testing import APPLICATION
 
 from .cdn import Bucket, make_bucket, nginx
+from .nginx import run_nginx
 from .object_servers import S3_KEY
 from .proxy import Proxy, proxied
 from .servers import free_port, launch
@@ -72,6 +77,19 @@ class Answer:
         return self.fields.get("content-encoding")
 
 
+def ask(port: int, path: str, accepted: str | None = None, method: str = "GET", **fields: str) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.putrequest(method, path, skip_accept_encoding=True, skip_host="Host" in fields)
+        for name, value in {**fields, **({} if accepted is None else {"Accept-Encoding": accepted})}.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+    finally:
+        connection.close()
+
+
 @dataclass
 class Edge:
     """Varnish with an origin of which it is told what it is asked."""
@@ -92,16 +110,7 @@ class Edge:
         return f"http://127.0.0.1:{self.port}/static/{quote(path)}"
 
     def get(self, path: str, accepted: str | None = None, method: str = "GET", **fields: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.putrequest(method, path, skip_accept_encoding=True, skip_host="Host" in fields)
-            for name, value in {**fields, **({} if accepted is None else {"Accept-Encoding": accepted})}.items():
-                connection.putheader(name.replace("_", "-"), value)
-            connection.endheaders()
-            answer = connection.getresponse()
-            return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
-        finally:
-            connection.close()
+        return ask(self.port, path, accepted, method, **fields)
 
     def file(self, path: str, accepted: str | None = None, **more: str) -> Answer:
         return self.get(f"/static/{quote(path)}", accepted, **more)
@@ -308,10 +317,10 @@ def test_an_origin_that_fails(edge: Edge) -> None:
 
 
 def test_nginx_as_the_cache(edge: Edge, tmp_path: Path) -> None:
-    """The one of the guide has one copy of each file and packs it for who wants that, before an application, too."""
-    place = Bucket(edge.proxy.url, edge.bucket, None)
-    changes = () if edge.bucket else ((f"{edge.proxy.url}//", f"{edge.proxy.url}/"),)
-    with nginx(tmp_path / "nginx", place, *changes) as port:
+    """The one of the guide has one copy of each file of a bucket and packs it for who wants that."""
+    if edge.origin != "bucket":
+        pytest.skip("before an application there is the written one")
+    with nginx(tmp_path / "nginx", Bucket(edge.proxy.url, edge.bucket, None)) as port:
         through = replace(edge, port=port)
         plain = {name: edge.file(name, "identity").body for name in edge.names["first"].values()}
         edge.asked()
@@ -324,3 +333,107 @@ def test_nginx_as_the_cache(edge: Edge, tmp_path: Path) -> None:
         assert edge.asked() == {quote(name): 1 for name in plain}
         late = through.file("late.0123456789ab.css")
         assert late.status in (403, 404)
+
+
+@contextmanager
+def nginx_before(origin: str, folder: Path) -> Iterator[int]:
+    """nginx as ``--mode proxy`` configures it before the application at ``origin``. Gives its port."""
+    static, port = static_policy("", "/static/", ServeConfig(), RewriteConfig(), BOTH), free_port()
+    text = written.configuration(EdgePolicy("proxy", static, listen=f"127.0.0.1:{port}", application=origin))
+    with run_nginx(folder, text.replace("/var/cache/", f"{folder}/"), port):
+        yield port
+
+
+def test_the_written_nginx_before_the_application(edge: Edge, tmp_path: Path) -> None:
+    """A copy for each Accept-Encoding, which is fetched once; and no 404 of a hashed name is kept."""
+    if edge.origin != "application":
+        pytest.skip("it is for applications")
+    with nginx_before(edge.proxy.url, tmp_path) as port:
+        through = replace(edge, port=port)
+        names = [*edge.names["first"].values()]
+        plain = {name: edge.file(name, "identity").body for name in names}
+        edge.asked()
+        for accepted in [*ACCEPTED, *reversed(ACCEPTED)]:
+            for name in names:
+                answer = through.file(name, accepted, Cookie="session=1", Origin="https://other.example")
+                fields = answer.fields
+                assert (answer.status, fields["cache-control"]) == (200, "max-age=31536000, public, immutable")
+                assert (fields["access-control-allow-origin"], fields["x-content-type-options"]) == ("*", "nosniff")
+                assert answer.coding in {None, *preferred(accepted, BOTH)}, (name, accepted)
+                assert UNDO[answer.coding](answer.body) == plain[name]
+        asked = edge.asked()
+        assert {*asked} == {quote(name) for name in names}
+        # A file without variants does not vary.
+        assert asked[quote(edge.names["first"]["logo.png"])] == 1
+        assert max(asked.values()) <= len(ACCEPTED)
+        name = edge.names["first"]["css/site.css"]
+        for more in ({"Authorization": "Basic eDp5"}, {"Cache_Control": "no-cache"}, {"Range": "bytes=0-0"}):
+            assert through.file(name, "br", **more).status in (200, 206)
+        assert through.file(name, "br", method="HEAD").status == 200
+        assert through.file(name, "br", If_None_Match=through.file(name, "br").fields["etag"]).status == 304
+        assert edge.asked() == {}
+        for _ in range(3):
+            late = through.file("late.0123456789ab.css", "br")
+            assert (late.status, late.fields["cache-control"]) == (404, "no-store")
+        assert edge.asked() == {"late.0123456789ab.css": 3}
+        assert through.get("/page").body == APPLICATION
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the fields that the query names, and with what it was asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        said = [f"{name}={self.headers[name]}" for name in ("Host", "X-Forwarded-Host", "Authorization", "Cookie")]
+        body = "\n".join([str(next(self.server.numbers)), *said]).encode()  # type: ignore[attr-defined]
+        self.send_response(200)
+        for name, value in parse_qsl(self.path.partition("?")[2]):
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+ONE, OTHER = {"Host": "a.example"}, {"Host": "b.example"}
+PERSONAL = {"Authorization": "Basic YTpi"}
+
+
+@pytest.mark.parametrize(("said", "first", "then", "is_kept"), [
+    ({"Cache-Control": "max-age=60"}, {}, {}, True),
+    ({"Cache-Control": "max-age=60"}, ONE, ONE, True),
+    # RFC 9111, section 4: the whole URI is the key, with its host.
+    ({"Cache-Control": "max-age=60"}, ONE, OTHER, False),
+    # Section 3.5.
+    ({"Cache-Control": "max-age=60"}, PERSONAL, {}, False),
+    ({"Cache-Control": "max-age=60, public"}, PERSONAL, {}, True),
+    ({"Cache-Control": "max-age=60, x-public"}, PERSONAL, {}, False),
+    ({"Cache-Control": "max-age=60", "Set-Cookie": "session=1"}, {}, {}, False),
+    ({"Cache-Control": "max-age=60, private"}, {}, {}, False),
+    ({"Cache-Control": "no-store"}, {}, {}, False),
+    ({}, {}, {}, False),
+    ({"Cache-Control": "max-age=60", "Vary": "Cookie"}, {"Cookie": "a=1"}, {"Cookie": "a=2"}, False),
+    ({"Cache-Control": "max-age=60", "Vary": "*"}, {}, {}, False),
+])  # fmt: skip
+def test_what_the_written_nginx_keeps(
+    said: dict[str, str], first: dict[str, str], then: dict[str, str], *, is_kept: bool, echoed: int
+) -> None:
+    path = f"/static/{secrets.token_hex(4)}?{urlencode(said)}"
+    answers = [ask(echoed, path, None, **{"X_Forwarded_Host": "evil.example", **fields}) for fields in (first, then)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert (answers[0].body == answers[1].body) is is_kept
+    assert b"evil" not in answers[0].body
+
+
+@pytest.fixture(scope="module")
+def echoed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of the written nginx before `Echo`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server.numbers = itertools.count()  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with server, nginx_before(f"http://127.0.0.1:{server.server_port}", tmp_path_factory.mktemp("echo")) as port:
+        yield port
+        server.shutdown()

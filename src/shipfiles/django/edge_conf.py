@@ -185,6 +185,7 @@ def _static(config: StaticConfig, mode: Mode, wanted: Wanted) -> tuple[StaticPol
         [coding for coding in _BEST_FIRST if coding in codings],
         config.compress.always,
     )
+    made = replace(made, manifest_name=config.manifest_name)
     # A site's own web server answers under the name that the pages have, whatever CDN is before it.
     host = _host_of(url) if mode == "dedicated" or not wanted.is_server else ""
     return made, host, is_here

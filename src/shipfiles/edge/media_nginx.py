@@ -43,9 +43,10 @@ _NAME = "shipfiles_name"
 _NONE, _REFUSED, _METHOD = "@shipfiles_no_upload", "@shipfiles_no_link", "@shipfiles_upload_method"
 
 
-def blocks(policy: EdgePolicy) -> str:
+def blocks(policy: EdgePolicy, asked: Sequence[str] = ()) -> str:
     """The locations of ``policy.media``, to stand in a ``server``; empty if there are none.
 
+    ``asked`` is what hands a request to the application there: without it each is a connection of its own.
     Raises `ConfigError` for what nginx's language cannot say, and for places of two storages that are one.
     """
     lines: list[str] = []
@@ -53,7 +54,7 @@ def blocks(policy: EdgePolicy) -> str:
     for media in in_order(policy):
         who = way(media, policy, checks_links=True)
         ways.append(who)
-        lines += ["", *_storage(media, policy, who)]
+        lines += ["", *_storage(media, policy, who, asked)]
     for url, root in internal_places(policy):
         lines += ["", *_internal(url, root)]
     if set(ways) - {"application"}:
@@ -61,12 +62,14 @@ def blocks(policy: EdgePolicy) -> str:
     return "\n".join(lines[1:]) + "\n" if lines else ""
 
 
-def _storage(media: MediaPolicy, policy: EdgePolicy, who: Way) -> Iterator[str]:
+def _storage(media: MediaPolicy, policy: EdgePolicy, who: Way, asked: Sequence[str]) -> Iterator[str]:
     prefix = pattern(media.prefix, f"The URLs of {called(media)}")
     head = f"# Uploads of {called(media)}, {media.config.access}"
     if who == "application":
         yield f"{head}: the application says who may have them."
-        yield from _block(f"location ^~ {prefix}", _asked(policy.application))
+        yield from _block(
+            f"location ^~ {prefix}", [*(asked or _asked(policy.application)), f"{_AS_THEY_ARE} proxy_cache off;"]
+        )
     elif who == "nobody":
         yield f"{head}: {why_nobody(media)}"
         yield from _block(f"location ^~ {prefix}", ["return 404;", f"error_page 404 = {_NONE};"])
@@ -82,7 +85,6 @@ def _asked(application: str) -> Iterable[str]:
         "proxy_set_header Host $http_host;",
         "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
         "proxy_set_header X-Forwarded-Proto $scheme;",
-        f"{_AS_THEY_ARE} proxy_cache off;",
     )
 
 

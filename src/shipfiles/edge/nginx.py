@@ -98,7 +98,8 @@ def _server(policy: EdgePolicy, site: Site | None) -> Iterator[str]:
         yield from file_locations(site, MISSING if upstream_of(policy) else "")
         yield from method_location(site)
         yield from root_locations(site)
-    yield from blocks(policy).splitlines()
+    handed_on = [*proxied(policy, variables_of(policy))] if upstream_of(policy) else []
+    yield from blocks(policy, handed_on).splitlines()
 
 
 def _listen(policy: EdgePolicy) -> Iterator[str]:

@@ -8,7 +8,7 @@ from ..errors import ConfigError
 from ..serve.places import checked_prefix
 from .nginx_root import proxied, upstream_of
 from .nginx_text import quoted
-from .nginx_words import indented
+from .nginx_words import indented, mapped, regex
 from .policy import EdgePolicy, StaticPolicy
 
 
@@ -16,6 +16,9 @@ def cache_path(of: str) -> Iterator[str]:
     """Where the files are kept."""
     yield "# A gigabyte at most; what nobody asked for in a month goes."
     yield f"proxy_cache_path /var/cache/{of} keys_zone={of}:10m levels=1:2 max_size=1g inactive=30d use_temp_path=off;"
+    yield "# What one client is sent for its credentials is not for others, unless it is public (RFC 9111 section 3.5)."
+    public = regex(r"*(?:^|[,\s])public(?:[,\s]|$)")
+    yield from mapped("$upstream_http_cache_control", f"${of}_personal", [(public, '""')], "$http_authorization")
 
 
 def cached_locations(policy: EdgePolicy, static: StaticPolicy, of: str) -> Iterator[str]:
@@ -26,6 +29,8 @@ def cached_locations(policy: EdgePolicy, static: StaticPolicy, of: str) -> Itera
     yield f"location ^~ {quoted(static.prefix, 'the prefix')} {{"
     yield "    # Cache-Control and Vary of an answer say whether, how long and for whom it is kept."
     yield f"    proxy_cache {of};"
+    yield '    proxy_cache_key "$scheme://$http_host$request_uri";'
+    yield f"    proxy_no_cache ${of}_personal;"
     yield "    proxy_cache_lock on;"
     yield "    proxy_cache_revalidate on;"
     yield "    proxy_cache_background_update on;"

@@ -146,6 +146,7 @@ def proxied(policy: EdgePolicy, of: str) -> Iterator[str]:
     yield f"proxy_pass {scheme}://{of}_application$request_uri;"
     yield "proxy_http_version 1.1;"
     yield "proxy_set_header Host $http_host;"
+    yield "proxy_set_header X-Forwarded-Host $http_host;"
     yield "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
     yield "proxy_set_header X-Forwarded-Proto $scheme;"
     yield "proxy_set_header Upgrade $http_upgrade;"
