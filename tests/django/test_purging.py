@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,11 +15,14 @@ from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from shipfiles.django.purging import Purging
 from shipfiles.edge.memory import MemoryPurger
 from shipfiles.edge.purger import Purged
 from shipfiles.errors import StoreError
 from shipfiles.http.tags import tag_of
 from shipfiles.release.catalog import pointer_of
+from shipfiles.release.pointing import Pointing
+from shipfiles.release.target import Target
 from shipfiles.stores.memory import MemoryStore
 from tests.bucket import Bucket, running
 
@@ -207,6 +213,126 @@ def test_a_run_that_is_cut_off(site: Path, write, cache: MemoryPurger, way: str)
         assert [*(site / ".cache/shipfiles/purge").iterdir()] == []
 
 
+def in_between(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Let another run do that, from its beginning to its end, when the next one has looked at what is current."""
+    watch = Purging.watch
+
+    def watched(self: Purging, targets: Iterable[Target]) -> None:
+        watch(self, targets)
+        monkeypatch.setattr(Purging, "watch", watch)
+        do()
+
+    monkeypatch.setattr(Purging, "watch", watched)
+
+
+@pytest.mark.parametrize("way", ["collect", "activate"])
+def test_two_runs_at_once(site: Path, write, cache: MemoryPurger, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Who goes back to where it began purges what the other has made current in between, and purged."""
+    collect()
+    first = built()
+    write({"a.txt": "two"})
+    if way == "activate":
+        collect()
+        second = built()
+        ship("activate", first)
+        cache.asked.clear()
+
+    def other() -> None:
+        collect() if way == "collect" else ship("activate", second)
+        assert urls(cache) == ["/static/a.txt"]
+        cache.keep(f"{HOST}/static/a.txt")
+        write({"a.txt": "one"})
+
+    in_between(monkeypatch, other)
+    collect() if way == "collect" else ship("activate", first)
+    assert built() == first
+    assert urls(cache) == ["/static/a.txt"]
+    assert not cache.has(f"{HOST}/static/a.txt")
+    collect()
+    assert urls(cache) == []
+
+
+def test_what_was_in_between_is_gone(site: Path, write, cache: MemoryPurger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then nobody knows what caches have, and it does not pass for nothing."""
+    collect()
+    write({"a.txt": "two"})
+
+    def other() -> None:
+        collect()
+        between = built()
+        (site / f"root/.shipfiles/releases/{between}.json").unlink()
+        write({"a.txt": "one"})
+
+    in_between(monkeypatch, other)
+    _, text = failing()
+    assert "which was current in between, is not there any more. 'manage.py ship purge --all'" in text
+    ship("purge", "--all")
+    cache.asked.clear()
+    collect()
+    assert urls(cache) == []
+
+
+_KILLED = """
+import os, signal, sys
+import django
+from django.conf import settings
+from django.core.management import call_command
+from shipfiles.django.purging import Purging
+from shipfiles.edge.memory import MemoryPurger
+
+class Killer(MemoryPurger):
+    def purge(self, urls, *, reference):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+root, source = sys.argv[1:]
+options = {"purge": {"caches": Killer(), "site_url": "https://www.example.com"}, "workers": 1}
+settings.configure(
+    BASE_DIR=os.path.dirname(root), STATIC_URL="/static/", STATIC_ROOT=root, STATICFILES_DIRS=[source],
+    INSTALLED_APPS=["shipfiles", "django.contrib.staticfiles"],
+    STORAGES={"staticfiles": {"BACKEND": "shipfiles.django.storage.StaticStorage", "OPTIONS": options}},
+)
+django.setup()
+call_command("collectstatic", "--noinput", verbosity=0)
+"""
+
+
+def test_a_run_that_is_killed(site: Path, write, cache: MemoryPurger) -> None:
+    """By the system, between the pointer and the purge: another process, and the next one purges."""
+    collect()
+    first = built()
+    write({"a.txt": "two"})
+    arguments = [sys.executable, "-c", _KILLED, str(site / "root"), str(site / "src")]
+    done = subprocess.run(arguments, check=False, cwd=site, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert built() != first
+    collect()
+    assert urls(cache) == ["/static/a.txt"]
+
+
+@pytest.mark.parametrize("way", ["collect", "activate"])
+def test_a_run_that_ends_before_the_pointer(
+    site: Path, write, cache: MemoryPurger, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Plain names had its bytes for a while, and caches may: whoever puts them right purges."""
+    collect()
+    first = built()
+    write({"a.txt": "two"})
+
+    def point(*_: object) -> None:
+        raise StoreError("current.json", "no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pointing, "point", point)
+        failing()
+    assert ((site / "root/a.txt").read_text(), built()) == ("two", first)
+    write({"a.txt": "one"})
+    collect() if way == "collect" else ship("activate", first)
+    assert ((site / "root/a.txt").read_text(), built()) == ("one", first)
+    assert urls(cache) == ["/static/a.txt"]
+    collect()
+    assert urls(cache) == []
+
+
 def test_one_fails_the_others_do_not(site: Path, write, cache: MemoryPurger) -> None:
     """Whatever it raises; and nothing is shown that may be a secret."""
     collect()
@@ -240,6 +366,47 @@ def test_stores_elsewhere(site: Path, write, cache: MemoryPurger) -> None:
         assert urls(cache) == ["/static/a.txt"]
         assert {pointer_of(store).release for store in (one, two)} == {first}  # type: ignore[union-attr]
         ship("publish", "--to", "memory://")
+        assert urls(cache) == []
+
+
+def test_a_store_that_a_run_does_not_look_at(site: Path, write, cache: MemoryPurger) -> None:
+    """What is left to purge of it stays so, though that run has purged all of its own."""
+    one, two = str(site / "one"), str(site / "two")
+    with options(cache, more={"publish": {"to": [one, two]}}):
+        collect()
+        write({"a.txt": "two"})
+        collect("--build-only")
+        ship("publish", "--to", two)
+        write({"a.txt": "one", "b.txt": "two"})
+        collect("--build-only")
+        cache.refuse(True)
+        with pytest.raises(CommandError, match=r"(?s)static/a\.txt.*static/b\.txt"):
+            ship("publish")
+        cache.refuse(False)
+        cache.asked.clear()
+        ship("publish", "--to", one)
+        assert urls(cache) == ["/static/b.txt"]
+        ship("publish", "--to", two)
+        assert urls(cache) == ["/static/a.txt", "/static/b.txt"]
+        ship("publish")
+        assert urls(cache) == []
+
+
+def test_a_store_that_has_another_name_now(site: Path, write, cache: MemoryPurger) -> None:
+    """Its files have the same URLs, by whatever name it goes."""
+    with options(cache, more={"publish": {"to": [str(site / "one")]}}):
+        collect()
+        write({"a.txt": "two"})
+        cache.refuse(True)
+        with pytest.raises(CommandError):
+            collect()
+        cache.refuse(False)
+    cache.asked.clear()
+    (site / "one").rename(site / "two")
+    with options(cache, more={"publish": {"to": [str(site / "two")]}}):
+        collect()
+        assert urls(cache) == ["/static/a.txt"]
+        collect()
         assert urls(cache) == []
 
 

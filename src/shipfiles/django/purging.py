@@ -6,7 +6,7 @@ The release stays live whatever becomes of that.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,12 +17,21 @@ from ..config import PurgeConfig, StaticConfig
 from ..digest import Digest, digest_bytes
 from ..edge.changed import Addresses, Stale, addresses_of, changed, url_of
 from ..edge.opening import open_purgers
-from ..edge.pending import Pending
+from ..edge.pending import Pending, Was, was
 from ..edge.purging import Outcome, Wish, purge_all_of, reference_of
 from ..errors import ConfigError, ManifestError, ShipfilesError
 from ..events import ignore
 from ..paths import url_quote
-from ..records import Read, now, read_manifest_body, read_pointer, read_record
+from ..records import (
+    Activation,
+    Pointer,
+    Read,
+    manifest_key,
+    now,
+    read_manifest_body,
+    read_pointer,
+    read_record,
+)
 from ..release.kept import Kept
 from ..release.pace import SMALL, heard
 from ..stores.store import Store, read_all, unrepeated
@@ -36,20 +45,32 @@ if TYPE_CHECKING:
 
 _PATIENCE = 20.0
 """For how long a store need not answer. Seconds."""
+_ALL = "'manage.py ship purge --all' purges everything."
+_MOST_BETWEEN = 50
+"""So many releases are read that were current between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
     """A release that is current."""
 
-    release: str
-    at: datetime
-    """Since when."""
-    moves: int
-    """How often the pointer has moved, as far as it tells."""
+    history: tuple[Activation, ...]
+    """Of the pointer: how it became so."""
     manifest: Digest
     body: bytes
     """Of the manifest."""
+    begun: Mapping[Digest, bytes]
+    """The manifests of runs that have begun to change plain names, and have not ended."""
+
+    @property
+    def release(self) -> str:
+        """Its id."""
+        return self.history[-1].release
+
+    @property
+    def at(self) -> datetime:
+        """Since when."""
+        return self.history[-1].at
 
 
 def purging_of(storage: StaticStorage, *, by_hand: bool = False) -> Purging | None:
@@ -116,7 +137,10 @@ class Purging:
         self._pending = Pending(os.path.join(cache, "purge") if cache else "")
         self._stores: dict[str, Store] = {}
         self._states: dict[str, dict[Digest, bytes]] = {}
+        self._were: dict[str, list[Was]] = {}
         self._unread: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._seen: set[str] | None = None
 
     def watch(self, targets: Iterable[Target]) -> None:
         """Note what is current where caches may have it from: in ``targets``, and where releases are built if they are
@@ -129,8 +153,9 @@ class Purging:
             except ShipfilesError as error:
                 self._unread[place] = str(error)
             else:
-                self._states[place] = {current.manifest: current.body} if current else {}
-        self._pending.begin(self._states)
+                history = current.history if current else ()
+                self._add(place, was(history, {current.manifest: current.body, **current.begun} if current else {}))
+        self._pending.begin({place: one for place, (one,) in self._were.items()})
         self._add_left()
 
     def finish(self, also: Sequence[str] = ()) -> Purges | None:
@@ -146,21 +171,20 @@ class Purging:
                 now_ = self._current(store)
                 if now_ is not None:
                     found[place] = now_
+                    faults += self._add_between(place, store, now_)
                     stale |= self._changed(place, now_)
             except ShipfilesError as error:
                 faults.append(f"What caches may still have of {place} cannot be told. {error}")
                 continue
-            if place in self._unread and now_ is not None and now_.moves > 1:
+            if place in self._unread and now_ is not None and len(now_.history) > 1:
                 what = f"What was live in {place} before could not be read, so it is not known what caches have of it"
-                faults.append(
-                    f"{what}: {self._unread[place].rstrip('.')}. 'manage.py ship purge --all' purges everything."
-                )
+                faults.append(f"{what}: {self._unread[place].rstrip('.')}. {_ALL}")
         if also:
             stale |= addresses_of(also, self.addresses)
         moved = any(set(self._states.get(place, ())) - {one.manifest} for place, one in found.items())
         wish = Wish(stale, self.pages if moved or stale else ())
         last = max(found.values(), key=lambda one: one.at, default=None)
-        moment = f"{last.at.isoformat()} {last.moves}" if last else now().isoformat()
+        moment = f"{last.at.isoformat()} {len(last.history)}" if last else now().isoformat()
         return self._purged(wish, last.release if last else "", moment, tuple(faults))
 
     def repeat(self, targets: Iterable[Target]) -> Wish:
@@ -177,6 +201,8 @@ class Purging:
                 continue
             if (before := self._before(store, known=bool(self._states.get(place)))) is not None:
                 self._states.setdefault(place, {})[before[0]] = before[1]
+            if faults := self._add_between(place, store, now_):
+                raise ManifestError(faults[0])
             stale |= self._changed(place, now_)
             moved |= bool(set(self._states.get(place, ())) - {now_.manifest})
         return Wish(stale, self.pages if moved else ())
@@ -203,6 +229,10 @@ class Purging:
         self._pending.left()
         self._pending.done()
 
+    def _add(self, place: str, one: Was) -> None:
+        self._were.setdefault(place, []).append(one)
+        self._states.setdefault(place, {}).update(one.manifests)
+
     def _purged(self, wish: Wish, release: str, moment: str, faults: tuple[str, ...]) -> Purges:
         outcomes: tuple[Outcome, ...] = ()
         if wish:
@@ -217,21 +247,57 @@ class Purging:
         if done.failure:
             self.close()
         else:
-            self._pending.done()
+            self._pending.done(self._seen)
         return done
 
     def _find(self, targets: Iterable[Target]) -> None:
         """Which stores are meant: none that the options do not name."""
-        known = {str(target.store) for target in conf.targets(self._config)}
+        self._known = {str(target.store) for target in conf.targets(self._config)}
         for target in targets:
-            if str(target.store) in known:
+            if str(target.store) in self._known:
                 self._stores[str(target.store)] = target.store
         if not isinstance(self._config, conf.RemoteConfig):
             self._stores[str(self._storage.store)] = self._storage.store
 
     def _add_left(self) -> None:
-        for place, manifests in self._pending.left().items():
-            self._states.setdefault(place, {}).update(manifests)
+        """Add what runs have left. What they say of a store that is not looked at now is left to who looks at it."""
+        left = self._pending.left()
+        self._seen = {*self._stores}
+        if self._known <= self._seen:
+            # Stores that the options named otherwise, or do not name any more: the URLs are the same.
+            self._seen |= {*left}
+        for place, found in left.items():
+            for one in found:
+                if place in self._stores:
+                    self._add(place, one)
+                elif place in self._seen:
+                    for store in self._stores:
+                        self._states.setdefault(store, {}).update(one.manifests)
+
+    def _add_between(self, place: str, store: Store, current: Current) -> list[str]:
+        """Add what has been current since a run has looked, by other runs that may not have purged what caches have of
+        it; and what is wrong if that cannot be told."""
+        self._states.setdefault(place, {}).update(current.begun)
+        were = self._were.get(place, ())
+        # What was current when a run looked need not be read.
+        known = {current.release, *(one.release for one in were)}
+        releases = dict.fromkeys(one.release for old in were for one in old.later(current.history))
+        unknown = [release for release in releases if release not in known]
+        faults = []
+        for release in unknown[:_MOST_BETWEEN]:
+            try:
+                read = _reader(store)
+                record = read_record(read, release)
+                if record is None:
+                    faults.append(f"the release {release}, which was current in between, is not there any more")
+                elif record.manifest not in self._states[place]:
+                    body = self._kept.get(record.manifest) or read_manifest_body(read, record)
+                    self._states[place][record.manifest] = body
+            except ShipfilesError as error:
+                faults.append(str(error).rstrip("."))
+        if unknown[_MOST_BETWEEN:]:
+            faults.append(f"{len(unknown)} releases were current since caches were last purged from here")
+        return [f"What caches have of {store} is not known: {fault}. {_ALL}" for fault in faults]
 
     def _changed(self, place: str, current: Current) -> Stale:
         stale = Stale()
@@ -251,8 +317,17 @@ class Purging:
             if record is None:
                 raise ManifestError(f"{store}: the release {pointer.release} is not recorded there.")
             manifest, body = record.manifest, self._kept.get(record.manifest) or read_manifest_body(read, record)
-        last = pointer.history[-1]
-        return Current(last.release, last.at, len(pointer.history), manifest or digest_bytes(body), body)
+        return Current(pointer.history, manifest or digest_bytes(body), body, self._begun(read, pointer))
+
+    def _begun(self, read: Read, pointer: Pointer) -> dict[Digest, bytes]:
+        """What may be under plain names already, or still, though no pointer tells of it. What was not put is not."""
+        found = {}
+        for note in pointer.unsettled:
+            if note.manifest is not None:
+                body = self._kept.get(note.manifest) or read(manifest_key(note.manifest))
+                if body is not None and digest_bytes(body) == note.manifest:
+                    found[note.manifest] = body
+        return found
 
     def _before(self, store: Store, *, known: bool) -> tuple[Digest, bytes] | None:
         """The manifest of the release that was current before; ``None`` if there was none.

@@ -9,16 +9,53 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
 from .. import json_values
 from ..digest import Digest, digest_bytes, hex_prefix
+from ..records import Activation
 from ..regular import READ_FLAGS, open_regular, read_regular
 from ..stores.file_lock import lock_file
 
-States = Mapping[str, Mapping[Digest, bytes]]
-"""Of each store the manifests that a cache may have files of."""
+
+@dataclass(frozen=True, slots=True)
+class Was:
+    """What a run has found in a store when it began."""
+
+    manifests: Mapping[Digest, bytes]
+    """Those that a cache may have files of; that of the current release first."""
+    moves: int = 0
+    """How often the pointer had moved, as far as its history told."""
+    release: str = ""
+    """That was current; empty if none was."""
+    at: str = ""
+    """Since when, as text that sorts."""
+
+    def later(self, history: Sequence[Activation]) -> Sequence[Activation]:
+        """What of the pointer's ``history`` has come since then."""
+        mine = (self.release, self.at)
+        if not self.moves:
+            return history
+        if len(history) >= self.moves and _moment(history[self.moves - 1]) == mine:
+            return history[self.moves :]
+        # What is longest ago is left out of a history that is full.
+        for number, one in enumerate(history):
+            if _moment(one) == mine:
+                return history[number + 1 :]
+        return [one for one in history if one.at.isoformat() >= self.at]
+
+
+def _moment(one: Activation) -> tuple[str, str]:
+    return one.release, one.at.isoformat()
+
+
+def was(history: Sequence[Activation], manifests: Mapping[Digest, bytes]) -> Was:
+    """What is found where the pointer has this ``history``, and caches may have files of ``manifests``."""
+    return Was(manifests, len(history), *_moment(history[-1])) if history else Was(manifests)
+
 
 _WRITTEN = READ_FLAGS & ~os.O_RDONLY | os.O_RDWR | os.O_CREAT | os.O_EXCL
 _MOST = 64
@@ -51,40 +88,48 @@ class Pending:
         self._folder = folder
         self._own: _Held | None = None
         self._own_path = ""
-        self._read: list[str] = []
+        self._ended: list[str] = []
 
-    def left(self) -> dict[str, dict[Digest, bytes]]:
-        """What the notes of other runs say. Those that cannot be read say nothing."""
-        found: dict[str, dict[Digest, bytes]] = {}
-        self._read = [path for path in self._notes() if path != self._own_path]
-        for path in self._read:
-            for place, manifest in _told(path):
-                body = self._body(manifest)
-                if body is not None:
-                    found.setdefault(place, {})[manifest] = body
+    def left(self) -> dict[str, list[Was]]:
+        """What the notes of other runs say of each store. Those that cannot be read say nothing."""
+        found: dict[str, list[Was]] = {}
+        others = [path for path in self._notes() if path != self._own_path]
+        # A run that ends later may move pointers when nobody looks any more who has read its note now.
+        self._ended = [path for path in others if _has_ended(path)]
+        for path in others:
+            for place, told in _told(path).items():
+                bodies = {one: body for one in told.manifests if (body := self._body(one)) is not None}
+                if bodies:
+                    found.setdefault(place, []).append(replace(told, manifests=bodies))
         return found
 
-    def begin(self, states: States) -> None:
-        """Note ``states``. What cannot be written is done without."""
-        if not self._folder or not any(states.values()):
+    def begin(self, states: Mapping[str, Was]) -> None:
+        """Note ``states``, one for each store. What cannot be written is done without."""
+        if not self._folder or not any(one.manifests for one in states.values()):
             return
         with suppress(OSError):
             os.makedirs(self._folder, exist_ok=True)
             self._let_go()
             path = os.path.join(self._folder, os.urandom(8).hex() + _NOTE)
             self._own, self._own_path = _Held(path), path
-            self._own.write(json.dumps({place: [*manifests] for place, manifests in states.items()}).encode())
+            self._own.write(_dumped(states))
             # Afterwards: where there is no note, what lies there is let go.
-            for manifests in states.values():
-                for manifest, body in manifests.items():
+            for one in states.values():
+                for manifest, body in one.manifests.items():
                     self._put(self._path(manifest), body)
 
-    def done(self) -> None:
-        """All is purged: forget the own note, and those read whose runs have ended; what is left of it is let go."""
+    def done(self, places: Collection[str] | None = None) -> None:
+        """All is purged that caches may have of ``places``, by default of all: forget the own note, and those of runs
+        that had ended when they were read, as far as they tell of these; what is left of it is let go.
+        """
         self.close()
-        for path in (self._own_path, *self._read):
+        for path in (self._own_path, *self._ended):
             with suppress(OSError):
-                if path and _has_ended(path):
+                told = {} if places is None else _told(path)
+                others = {place: one for place, one in told.items() if place not in (places or ())}
+                if path and others:
+                    self._put(path, _dumped(others), anew=True)
+                elif path:
                     os.unlink(path)
         with suppress(OSError):
             if not [*self._notes()] and self._folder:
@@ -96,10 +141,11 @@ class Pending:
         self._own = None
 
     def _let_go(self) -> None:
-        notes = sorted((os.stat(path).st_mtime, path) for path in self._notes())
-        for _, path in notes[: 1 - _MOST]:
-            if _has_ended(path):
-                os.unlink(path)
+        with suppress(OSError):
+            notes = sorted((os.stat(path).st_mtime, path) for path in self._notes())
+            for _, path in notes[: 1 - _MOST]:
+                if _has_ended(path):
+                    os.unlink(path)
 
     def _notes(self) -> Iterator[str]:
         with suppress(OSError):
@@ -115,8 +161,8 @@ class Pending:
             return None
         return body if digest_bytes(body) == manifest else None
 
-    def _put(self, path: str, body: bytes) -> None:
-        if os.path.exists(path):
+    def _put(self, path: str, body: bytes, *, anew: bool = False) -> None:
+        if not anew and os.path.exists(path):
             return
         whole = f"{path}.{os.urandom(8).hex()}"
         with open(whole, "xb") as file:
@@ -124,15 +170,32 @@ class Pending:
         os.replace(whole, path)
 
 
-def _told(path: str) -> Iterator[tuple[str, Digest]]:
+def _dumped(states: Mapping[str, Was]) -> bytes:
+    return json.dumps(
+        {place: [one.moves, one.release, one.at, [*one.manifests]] for place, one in states.items()}
+    ).encode()
+
+
+def _told(path: str) -> dict[str, Was]:
+    """What a note says; of the manifests only which."""
     try:
         raw = json.loads(read_regular(path))
-        yield from [(str(place), json_values.digest(one)) for place, told in raw.items() for one in told]
-    except (OSError, ValueError, TypeError, AttributeError):
-        return
+        return {str(place): _read(*told) for place, told in raw.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _read(moves: Any, release: Any, at: Any, manifests: Any) -> Was:
+    return Was(
+        {json_values.digest(one): b"" for one in json_values.items(manifests)},
+        json_values.count(moves), json_values.text(release), json_values.text(at),
+    )  # fmt: skip
 
 
 def _has_ended(path: str) -> bool:
-    """Whether the run that wrote the note has ended."""
-    with open_regular(path, READ_FLAGS & ~os.O_RDONLY | os.O_RDWR, "r+b") as file:
-        return lock_file(file.fileno(), wait=False)
+    """Whether the run that wrote the note has ended; a note that cannot be opened stays, as that of one under way."""
+    try:
+        with open_regular(path, READ_FLAGS & ~os.O_RDONLY | os.O_RDWR, "r+b") as file:
+            return lock_file(file.fileno(), wait=False)
+    except OSError:
+        return False
