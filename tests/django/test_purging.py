@@ -464,6 +464,9 @@ def test_named(site: Path, cache: MemoryPurger, write) -> None:
         "/static/a.txt": ["/static/a.txt"],
         "https://other.example.com": ["https://other.example.com/"],
         "https://Münster.example:443/A%20ü?b|ü": ["https://xn--mnster-3ya.example/A%20%C3%BC?b|%C3%BC"],
+        "/a/../b/./c/%2e%2E/d/..": ["/b/"],
+        "/../..//[x]|y": ["//[x]|y"],
+        "/a\\b": ["/a/b"],
     }.items():
         ship("purge", named)
         assert urls(cache) == expected
@@ -479,7 +482,7 @@ def test_what_cannot_be_named(site: Path, cache: MemoryPurger) -> None:
     assert "'a.tx' is no static file" in refused("purge", "a.tx")
     assert "Did you mean 'a.txt'?" in refused("purge", "a.tx")
     assert "write %2A" in refused("purge", "/static/*")
-    for wrong in ("https:///a", "https://[a/", "//"):
+    for wrong in ("https:///a", "https://[a/", "//", "/a\nb", "https://u:secret@h/", "https://h\u202e/"):
         assert "is no URL" in refused("purge", wrong)
     with pytest.raises(CommandError, match="no PATH goes with it"):
         ship("purge", "--all", "a.txt")

@@ -58,8 +58,12 @@ class CloudFrontApi(Api):
         parts = urlsplit(url)
         asked = parts.path + (f"?{parts.query}" if parts.query else "")
         if self.is_as_asked:
-            return re.sub(r"[~]", "%7E", asked)
-        return "".join(chr(b) if 0x20 < b < 0x7F and b not in _UNSAFE else f"%{b:02X}" for b in unquote_to_bytes(asked))
+            # No invalidation can have these as they are.
+            return re.sub(r"[][|~]", lambda match: f"%{ord(match[0]):02X}", asked)
+        return "?".join(
+            "".join(chr(b) if 0x20 < b < 0x7F and b not in _UNSAFE else f"%{b:02X}" for b in unquote_to_bytes(part))
+            for part in asked.split("?", 1)
+        )
 
     def told(self, asked: Asked) -> Answer:
         if f"Credential={KEY['AWS_ACCESS_KEY_ID']}/" not in asked.headers.get("authorization", ""):
@@ -114,7 +118,7 @@ class CloudFrontApi(Api):
         unsafe = {chr(byte) for byte in _UNSAFE} - {"%", "?"}
         return (
             item.startswith("/") and len(item) <= 4000 and "*" not in plain and item.isascii() and item.isprintable()
-            and not unsafe & {*plain} and not re.search(r"%(?![0-9A-F]{2})", plain)
+            and not unsafe & {*plain} and not re.search(r"%(?![0-9A-Fa-f]{2})", plain)
         )  # fmt: skip
 
     def _forget(self, items: list[str]) -> None:

@@ -163,6 +163,46 @@ def test_fastly_is_asked_as_its_description_has_it(fastly: FastlyApi) -> None:
     assert fastly.softly == [False] * 3
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/x[1]|.js",
+        "/caf%c3%a9?a=[b]|c",
+        "//x//y",
+        "/caf%C3%A9%zz",
+        "/a;b=1,c~d!$&'()*+:@%40",
+        "/a...b/.c/d..",
+        "/?/../",
+    ],
+)
+def test_what_is_purged_is_what_was_named(fastly: FastlyApi, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte for byte, for a cache knows it by these; through a proxy as well."""
+    to_fastly(fastly).purge([SITE + target], reference="r1")
+    with running(FastlyApi()) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setattr("shipfiles.edge.asking.proxy_bypass", lambda _host: False)
+        with suppress(PurgeError):
+            to_fastly(fastly, time_limit=2).purge([SITE + target], reference="r1")
+    assert [asked.path for asked in fastly.asked] == [f"/purge/www.example.com{target}"]
+    assert [asked.path for asked in proxy.asked] == [f"{fastly.url}/purge/www.example.com{target}"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{SITE}/../../service/{SERVICE}/purge_all", f"{SITE}/a/%2E%2e/b", f"{SITE}/a/.%2e", f"{SITE}/./a",
+        f"{SITE}/a/..?x", f"{SITE}/a%2f..%2Fb", "https://u:p@www.example.com/", f"{SITE}/a b", f"{SITE}/ä",
+        "https://h\u202e/", "https://[::1/", "https:///../x",
+    ],
+)  # fmt: skip
+def test_what_would_be_another_request_is_not_made(fastly: FastlyApi, url: str) -> None:
+    """The API might take it for another of its addresses. What else is named is purged all the same."""
+    fastly.keep(CSS[0])
+    assert failed(to_fastly(fastly), [url, CSS[0]]).left == (url,)
+    assert not fastly.has(CSS[0])
+    assert len(fastly.asked) == 1
+
+
 # --- partial failure
 
 

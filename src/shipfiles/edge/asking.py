@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,9 @@ from ..errors import ConfigError, printable
 from .batches import Refused
 from .patience import Patience
 
+_TARGET = re.compile(r"/[!-~]*")
+_HOST = re.compile(r"[0-9A-Za-z.:_\[\]-]+")
+_DOTS = re.compile(r"(?:/|%2f)(?:\.|%2e){1,2}(?:[/?]|%2f|\Z)", re.IGNORECASE)
 AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 """The answers after which a request is made again."""
 _CONNECT = 5.0
@@ -101,6 +105,42 @@ def from_environment(given: str | None, names: Sequence[str], option: str) -> st
     return found
 
 
+def parted(url: str) -> tuple[str, str]:
+    """The host of ``url``, with its port, and the path with the query: as a browser asks for it, byte for byte.
+
+    Raises `Refused` for what no browser asks for: the segments ``.`` and ``..`` would make it another request.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Refused(f"{printable(url)} is no URL") from None
+    target = _target(url)
+    if not _HOST.fullmatch(parts.netloc) or not _TARGET.fullmatch(target) or _DOTS.search(target.partition("?")[0]):
+        raise Refused(f"{printable(parts.path)} is not asked for by any browser, on a host like that")
+    return parts.netloc, target
+
+
+def _target(url: str) -> str:
+    """Path and query."""
+    rest = url.partition("#")[0].partition("://")[2]
+    start = min((at for char in "/?" if (at := rest.find(char)) >= 0), default=len(rest))
+    return rest[start:] if rest[start : start + 1] == "/" else f"/{rest[start:]}"
+
+
+def _exactly(kind: Any, target: threading.local) -> Any:
+    """Connections of the class ``kind`` that ask for the ``target`` of the thread, as it is written.
+
+    urllib3 would write it anew: with percent signs for brackets, in upper case, without a second slash. A cache knows
+    a file by the bytes that were asked for.
+    """
+
+    def putrequest(self: Any, method: str, url: str, *arguments: Any, **options: Any) -> Any:
+        host = "" if url.startswith("/") else url.removesuffix("/")
+        return kind.putrequest(self, method, f"{host}{target.path}", *arguments, **options)
+
+    return type(kind.__name__, (kind,), {"putrequest": putrequest})
+
+
 class Asker:
     """Who asks, for one purge: keeps connections, counts requests, and hides ``secrets`` in what is said."""
 
@@ -119,6 +159,14 @@ class Asker:
         self._headers = {"User-Agent": "shipfiles", "Accept": "*/*", **headers}
         self._secrets = [secret for secret in secrets if secret]
         self._urllib3: Any = import_module("urllib3")
+        self._target = threading.local()
+        self._kinds = {
+            scheme: type(kind.__name__, (kind,), {"ConnectionCls": _exactly(kind.ConnectionCls, self._target)})
+            for scheme, kind in (
+                ("http", self._urllib3.HTTPConnectionPool),
+                ("https", self._urllib3.HTTPSConnectionPool),
+            )
+        }
         self._options = {"maxsize": connections, "retries": False, "cert_reqs": "CERT_REQUIRED"}
         self._proxied = proxied
         self._pools: dict[str, Any] = {}
@@ -177,9 +225,12 @@ class Asker:
             self.requests += 1
             pool = self._pool(url)
         left = max(0.001, self.patience.left)
+        parts = urlsplit(url)
+        self._target.path = _target(url)
         response = pool.request(
-            method, url, headers={**self._headers, **headers}, body=body or None, redirect=False, retries=False,
-            preload_content=False, timeout=self._urllib3.Timeout(connect=min(_CONNECT, left), read=min(_READ, left)),
+            method, f"{parts.scheme}://{parts.netloc}/", headers={**self._headers, **headers}, body=body or None,
+            redirect=False, retries=False, preload_content=False,
+            timeout=self._urllib3.Timeout(connect=min(_CONNECT, left), read=min(_READ, left)),
         )  # fmt: skip
         found = bytearray()
         try:
@@ -207,7 +258,9 @@ class Asker:
             proxies = getproxies()
             proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
         if proxy not in self._pools:
-            self._pools[proxy] = self._by_proxy(proxy) if proxy else self._urllib3.PoolManager(**self._options)
+            made = self._by_proxy(proxy) if proxy else self._urllib3.PoolManager(**self._options)
+            made.pool_classes_by_scheme = self._kinds
+            self._pools[proxy] = made
         return self._pools[proxy]
 
     def _by_proxy(self, proxy: str) -> Any:

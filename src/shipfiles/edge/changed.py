@@ -11,6 +11,7 @@ answered with ``no-store``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,10 +105,37 @@ def host_of(url: str) -> str:
 
 
 def url_of(text: str) -> str:
-    """The URL ``text`` that people have written, as browsers ask for it."""
+    """The URL ``text`` that people have written, as browsers ask for it. Raises ``ValueError`` if they would not."""
+    if not _ONE_LINE.fullmatch(text):
+        raise ValueError("it has a control character")
     parts = urlsplit(text)
+    if "@" in parts.netloc:
+        raise ValueError("no cache knows a file by a name and a password")
+    if not host_of(text).isascii():
+        raise ValueError("its host cannot be one")
+    # https://url.spec.whatwg.org/#path-state
+    path = quote(_without_dots(parts.path.replace("\\", "/")) or "/", safe=_WRITTEN)
     query = f"?{quote(parts.query, safe=_WRITTEN)}" if parts.query else ""
-    return f"{host_of(text)}{quote(parts.path or '/', safe=_WRITTEN)}{query}"
+    return f"{host_of(text)}{path}{query}"
+
+
+_ONE_LINE = re.compile(r"[^\x00-\x1f\x7f]*")
+
+
+def _without_dots(path: str) -> str:
+    """``path`` without the segments ``.`` and ``..``, as https://url.spec.whatwg.org/#shorten-a-urls-path has it."""
+    found: list[str] = []
+    segments = path.split("/")
+    for number, segment in enumerate(segments):
+        dots = re.sub("%2e", ".", segment, flags=re.IGNORECASE)
+        if dots not in (".", ".."):
+            found.append(segment)
+            continue
+        if dots == ".." and len(found) > 1:
+            found.pop()
+        if number == len(segments) - 1:
+            found.append("")
+    return "/".join(found)
 
 
 def addresses_of(logicals: Iterable[str], addresses: Addresses) -> Stale:
@@ -147,8 +175,8 @@ class _Asked(NamedTuple):
 
 def _as_written(path: str) -> set[str]:
     """A path as our URLs have it, and as browsers write what people have written in HTML."""
-    # https://url.spec.whatwg.org/#path-percent-encode-set leaves these as they are, and RFC 3986 section 3.3 has them.
-    return {url_quote(path), quote(path, safe="/~:@!$&*+,;='()")}
+    # https://url.spec.whatwg.org/#path-percent-encode-set leaves these as they are.
+    return {url_quote(path), quote(path, safe="/~:@!$&*+,;='()[]|")}
 
 
 def _places_of(logical: str, addresses: Addresses) -> Iterator[_Asked]:

@@ -10,10 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import ConfigError, PurgeError
-from .asking import Asker, Reply, check_api, check_installed, from_environment
+from .asking import Asker, Reply, check_api, check_installed, from_environment, parted
 from .batches import Done, Refused, check_left, each_batch, halved, sliced
 from .patience import Patience, check_limit
 from .purger import Purged
@@ -107,10 +106,8 @@ class Fastly:
 
     def _purge_url(self, asker: Asker, urls: Sequence[str]) -> Done:
         (url,) = urls
-        parts = urlsplit(url)
         # It is known by host, path and query alone.
-        known_as = f"{parts.netloc}{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        reply = asker.ask("POST", f"{self.endpoint_url.rstrip('/')}/purge/{known_as}", headers=self._softly)
+        reply = asker.ask("POST", f"{self.endpoint_url.rstrip('/')}/purge/{''.join(parted(url))}", headers=self._softly)
         told = reply.json()
         if reply.status != 200 or not isinstance(told, dict) or told.get("status") != "ok":
             raise self._refused(asker, reply, "purge_select")

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, PurgeError
-from .asking import Asker, check_installed
+from .asking import Asker, check_installed, parted
 from .batches import Done, Refused, check_left, each_batch, sliced
 from .patience import Patience, check_limit
 from .purger import Purged
@@ -75,9 +75,8 @@ class Varnish:
 
         def purge_url(asker: Asker, server: str, some: Sequence[str]) -> Done:
             (url,) = some
-            parts = urlsplit(url)
-            target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-            return _ask(asker, "PURGE", f"{server}{target}", {"Host": parts.netloc})
+            host, target = parted(url)
+            return _ask(asker, "PURGE", f"{server}{target}", {"Host": host})
 
         return self._everywhere(urls, 1, purge_url, "URLs")
 

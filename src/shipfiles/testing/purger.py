@@ -57,12 +57,14 @@ class PurgerContract:
         "/", "/static/", "/robots.txt", "/static/css/app.css", "/static/a%20b.css", "/static/%C3%A9t%C3%A9.svg",
         "/static/%F0%9F%8E%88.png", "/static/it's(1).js", "/static/it%27s%281%29.js", "/static/a%25b%3F%23.css",
         "/static/a+b&c=d,e;f.css", "/static/~$!:@.css", "/static/st*r.css", "/static/%22%3C%3E%7B%7D%5C.css",
-        "/static/%5Ba%5D%7C%5E%60.css", "/static/" + "long/" * 40 + "name.css",
+        "/static/%5Ba%5D%7C%5E%60.css", "/static/[slug]|.js", "/static/caf%c3%a9.css", "//twice.css",
+        "/about/?page=2&x=[a]|b", "/static/" + "long/" * 40 + "name.css",
     )  # fmt: skip
     """Of URLs, with all that names of files may have."""
     neighbours: Sequence[str] = (
         "/static/css/app.css.map", "/static/css/app", "/static/css/", "/static/star.css", "/static/CSS/app.css",
-        "/static/a", "/robots.tx", "/static/css/app.0123456789abcdef0123.css",
+        "/static/a", "/robots.tx", "/about/", "/about/?page=3",
+        "/twice.css", "/static/css/app.0123456789abcdef0123.css",
     )  # fmt: skip
     """Paths that are like some of those, and are kept."""
 
