@@ -19,7 +19,8 @@ COUNT = itertools.count(1)
 
 
 def echo(environ, start_response):
-    """Numbers its answers, and gives them the fields that the query says."""
-    body = str(next(COUNT)).encode()
+    """Numbers its answers, says in them what it was told, and gives them the fields that the query says."""
+    told = sorted(f"{name[5:]}={value}" for name, value in environ.items() if name.startswith("HTTP_"))
+    body = "\n".join([str(next(COUNT)), *told]).encode()
     start_response("200 OK", [("Content-Length", str(len(body))), *parse_qsl(environ["QUERY_STRING"])])
     return [body]

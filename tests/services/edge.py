@@ -32,6 +32,7 @@ def bare_application(folder: Path, callable_: str = "hello") -> Iterator[str]:
         sys.executable,
         "-m",
         "waitress",
+        "--no-clear-untrusted-proxy-headers",
         "--listen",
         f"127.0.0.1:{port}",
         f"tests.services.bare_site:{callable_}",

@@ -211,15 +211,44 @@ def test_apache_keeps_nothing_that_is_one_visitors(tmp_path: Path, prefix: str) 
             wire.close()
 
 
+@pytest.mark.parametrize("name", EDGES)
+def test_what_the_application_is_told(name: str, tmp_path: Path) -> None:
+    """RFC 9110 section 7.6.1: a client names the fields that are for the next hop alone, and ours are not its own."""
+    with (
+        bare_application(tmp_path, "echo") as application,
+        start_edge(name, tmp_path, "static-server", application) as server,
+    ):
+
+        def told(**fields: str) -> dict[str, str]:
+            given = {key.replace("_", "-"): value for key, value in fields.items()}
+            body = server.wire.ask("GET", "/page", given).body.decode()
+            return dict(line.split("=", 1) for line in body.splitlines()[1:])
+
+        for fields in (
+            {}, {"Connection": "X-Forwarded-Proto, x-forwarded-for"}, {"X_Forwarded_Host": "evil.example"},
+            {"X_Forwarded_Proto": "https"}, {"Connection": "Upgrade, X-Forwarded-Proto", "Upgrade": "h2c"},
+        ):  # fmt: skip
+            found = told(**fields)
+            assert (found["HOST"], found["X_FORWARDED_PROTO"]) == ("localhost", "http"), fields
+            assert "evil" not in found.get("X_FORWARDED_HOST", "")
+            assert found["X_FORWARDED_FOR"] == "127.0.0.1"
+            assert "UPGRADE" not in found, fields
+        if name == "caddy":
+            assert told(Connection="Upgrade", Upgrade="WebSocket")["UPGRADE"].lower() == "websocket"
+        assert "UPGRADE" not in told(Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABk")
+        assert told(Connection="close")["X_FORWARDED_PROTO"] == "http"
+
+
+BUNDLED = RewriteConfig(bundled_names=("vendor/*", "[!a]?x-*", 'a"[b"]*'))
 STATICS = [
-    static_policy(root, prefix, ServeConfig(**options), RewriteConfig(bundled_names=("vendor/*", "[!a]?x-*")), codings)
+    static_policy(root, prefix, ServeConfig(**options), BUNDLED, codings)
     for root, prefix, options, codings in (
         ("/srv/static", "/static/", {}, ("br", "gzip")),
         ("/srv/st atic é", "/", OPTIONS, ("br", "zstd", "gzip")),
         ("/srv/static", "/a b+é/", {**OPTIONS, "cache_tags": "Surrogate-Key"}, ()),
         ("/srv/static", "/static/", {
             "cache_tags": "Cache-Tag", "index_file": "in dex.html", "single_page": "a,b.html", "charset": "",
-            "root_files": {"/a,b": "c,d]e", "/static/x": "y"},
+            "root_files": {"/a,b": "c,d]e", "/static/x": "y", '/"q" ': "q"},
             "media_types": {".é": 'text/x; a="b c"', "a b": "text/b"},
             "headers": {"?[!b]é*": {"Report-To": '{"a": "b#c"}', "X-A": "${HOME} 100% \\"}, "*#'\"": {"X-A": None}},
             "add_headers": "os.path.join",

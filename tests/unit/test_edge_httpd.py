@@ -58,6 +58,8 @@ APACHE = frozenset({
     "<Directory", "</Directory>", "<FilesMatch", "</FilesMatch>", "<Location", "</Location>",
 })  # fmt: skip
 _WORD = re.compile(r'"(?:\\.|[^"\\])*"|[^\s"]+')
+_RAW_WORD = re.compile(r'"[^"]*"(?!\S)|[^\s"]+')
+_FLAGS = r"\[(?:(?:[RFLS]=?\d*|PT|OR|E=!?[A-Za-z_-]+(?::[^],]*)?)(?:,|(?=\])))+\]"
 
 
 def directives_of_apache(text: str) -> list[str]:
@@ -68,7 +70,15 @@ def directives_of_apache(text: str) -> list[str]:
             continue
         assert "${" not in line
         assert not line.endswith("\\")
-        assert not _WORD.sub("", line).strip(" >"), line
+        if line.startswith("Rewrite"):
+            # `parseargline`: a backslash escapes no quote.
+            words = _RAW_WORD.findall(line)
+            assert not _RAW_WORD.sub("", line).strip(), line
+            assert all(word[0] == '"' for word in words[1:3] if word not in ("expr", "On", "-f", "!-f")), line
+            assert len(words) < 4 or re.fullmatch(_FLAGS, words[3]), line
+            assert len(words) < 5, line
+        else:
+            assert not _WORD.sub("", line).strip(" >"), line
         found.append(line.split(" ")[0])
     return found
 
@@ -102,6 +112,9 @@ def tokens_of_caddy(text: str) -> list[list[str]]:
 @example('"\nHeader set X-Pwned 1\n#')
 @example("]\\")
 @example("a,E=SHIP_KEY:x]")
+@example('x" "^" [OR] ')
+@example('p" - [F] ')
+@example('x" -d [OR] ')
 @example("#i\" && file('/etc/passwd') =~ m#x")
 @example("{env.HOME}")
 @example("{$HOME}")

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ..config import ROOT_PREFIX
 from ..manifest import SUFFIXES
 from . import media_apache
-from .apache_text import quoted, section
+from .apache_text import quoted, raw, section
 from .media_rules import called
 from .notes import notes
 from .policy import HASHED, HIDDEN, WELL_KNOWN, EdgePolicy, Field, StaticPolicy
@@ -30,6 +30,7 @@ _SAYS_NOTHING = (
     "-z resp('Expires') && "
     r"! resp('Cache-Control') =~ m#(?:^|[ \t,])(?:s-maxage|max-age|no-cache|no-store|private)(?:[ \t=,]|$)#i"
 )
+_PATTERN = "a pattern of file names"
 # What can be said of a tag without counting or digesting: see `shipfiles.http.tags`.
 _PLAIN_TAG = r"^[a-z0-9/._~!$*+=:@-]{1,190}$"
 
@@ -144,7 +145,7 @@ def _rules(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:
     # What is at its own path is left as it is: what is rewritten may have no question mark.
     is_elsewhere = any(path.startswith(prefix) for path in serve.root_files)
     own = f"!^{_escaped(prefix)}.*[^/]$" if not is_elsewhere and (prefix != "/" or serve.root_folder is None) else "^"
-    yield f'RewriteRule {quoted(own, "prefix")} "{_expanded(prefix, "prefix")}{_KEY}" [PT]'
+    yield f'RewriteRule {raw(own, "prefix")} "{_expanded(prefix, "prefix")}{_KEY}" [PT]'
 
 
 def _meant(policy: EdgePolicy, static: StaticPolicy, root: str) -> Iterator[str]:
@@ -153,16 +154,16 @@ def _meant(policy: EdgePolicy, static: StaticPolicy, root: str) -> Iterator[str]
     if serve.root_folder is None and prefix != "/":
         others = "".join(f"|{_escaped(path[1:])}$" for path in serve.root_files)
         flags = "L" if policy.application else "E=SHIP_HIDDEN:1"
-        yield f'RewriteRule {quoted(f"!^/(?:{_escaped(prefix[1:])}{others})", "prefix")} "-" [{flags}]'
+        yield f'RewriteRule {raw(f"!^/(?:{_escaped(prefix[1:])}{others})", "prefix")} "-" [{flags}]'
     elif prefix != "/":
         yield f'RewriteRule "^/(.*)$" "-" [E=SHIP_KEY:{ROOT_PREFIX}$1]'
-    yield f'RewriteRule {quoted(f"^{_escaped(prefix)}(.*)$", "prefix")} "-" [E=SHIP_KEY:$1,E=SHIP_STATIC:1]'
+    yield f'RewriteRule {raw(f"^{_escaped(prefix)}(.*)$", "prefix")} "-" [E=SHIP_KEY:$1,E=SHIP_STATIC:1]'
     if serve.root_folder is not None and prefix == "/":
         index = _expanded(serve.index_file, "serve.index_file")
         yield from [f'RewriteCond "{root}/{_KEY}{name}" !-f' for name in dict.fromkeys(("", index))]
         yield f'RewriteRule "^/(.*)$" "-" [E=SHIP_KEY:{ROOT_PREFIX}$1]'
     for path, logical in serve.root_files.items():
-        pattern = quoted(f"^{_escaped(path)}$", "serve.root_files")
+        pattern = raw(f"^{_escaped(path)}$", "serve.root_files")
         if re.fullmatch(r"[\w./-]+", logical, re.ASCII):
             yield f'RewriteRule {pattern} "-" [E=SHIP_KEY:{logical},E=SHIP_PLAIN:1]'
         else:
@@ -191,7 +192,7 @@ def _index(static: StaticPolicy, root: str) -> Iterator[str]:
     yield 'RewriteRule "[^/]$" "%{REQUEST_URI}/" [R=302,L,E=SHIP_STATIC:1]'
     yield from (_READS, _SHOWN, 'RewriteCond "%{ENV:SHIP_PLAIN}" "!1"')
     yield f'RewriteCond "{root}/{_KEY}" -f'
-    itself = quoted(f"^(.*/){_escaped(name)}$", "serve.index_file")
+    itself = raw(f"^(.*/){_escaped(name)}$", "serve.index_file")
     yield f'RewriteRule {itself} "$1" [R=302,L,E=SHIP_STATIC:1]'
     yield f'RewriteCond "{_KEY}" "^(|.*/)$"'
     yield f'RewriteCond "{root}/%1{index}" -f'
@@ -222,7 +223,7 @@ def _nowhere(static: StaticPolicy, root: str) -> Iterator[str]:
         yield from (_LOST, _READS, f'RewriteCond expr "{_NAVIGATES}"')
         yield f'RewriteCond "{root}/{page}" -f'
         yield f'RewriteCond "{page}" "^(.*)$"'
-        yield f'RewriteRule {quoted(below, "prefix")} "-" [E=SHIP_KEY:%1,{_AS_IT_IS},E=SHIP_PLAIN:1,E=SHIP_PAGE:1]'
+        yield f'RewriteRule {raw(below, "prefix")} "-" [E=SHIP_KEY:%1,{_AS_IT_IS},E=SHIP_PLAIN:1,E=SHIP_PAGE:1]'
     yield _LOST
     yield 'RewriteRule "^" "-" [R=404,L,E=SHIP_STATIC:1]'
 
@@ -374,7 +375,10 @@ def _application(policy: EdgePolicy) -> Iterator[str]:
     yield "ProxyPreserveHost On"
     yield "# It cuts its answers itself."
     yield "MaxRanges none"
+    yield "# Who is asked, and how, is for us to say, not for clients, nor which fields are left out."
     yield 'RequestHeader set X-Forwarded-Proto "expr=%{REQUEST_SCHEME}"'
+    yield "RequestHeader unset X-Forwarded-Host"
+    yield 'RequestHeader edit* Connection "(?i)X-Forwarded-[A-Za-z]+" "-"'
     if policy.max_upload:
         yield f"LimitRequestBody {policy.max_upload}"
     yield f'ProxyPass "/" "{url}" nocanon'
@@ -415,22 +419,35 @@ def _value(text: str) -> str:
 def _literal(pattern: str) -> str:
     """A regular expression within an expression, in a quoted word: nothing but the next ``#`` ends it."""
     written = re.sub(r"\\?#", r"\\x23", pattern)
-    return f"m#{_pattern(written)[1:-1]}#"
+    return f"m#{quoted(_by_letters(written), _PATTERN)[1:-1]}#"
 
 
 def _pattern(pattern: str) -> str:
-    """A regular expression as a word. mod_rewrite shall not take its beginning for a comparison or a "not"."""
+    """The same as a word of mod_rewrite."""
+    return raw(_unquoted(_by_letters(pattern)), _PATTERN)
+
+
+def _by_letters(pattern: str) -> str:
+    """A regular expression for letters, not bytes, where that makes a difference.
+
+    mod_rewrite shall not take its beginning for a comparison or a "not".
+    """
     # Else a dot, and all that is not in brackets, is a byte.
     bare = re.sub(r"\\.", "", pattern).replace("[^./]", "")
     without_classes = re.sub(r"\[[^\]]*\]", "", bare)
     letters = re.search(r"\.(?!\*)", without_classes) or ("[" in bare and (not pattern.isascii() or "[^" in bare))
     before = "(*UTF)" if letters else "(?:)" if pattern[:1] in "!=<>-" else ""
-    return quoted(before + pattern, "a pattern of file names")
+    return before + pattern
+
+
+def _unquoted(pattern: str) -> str:
+    """The same regular expression without quotes."""
+    return re.sub(r'\\?"|\\.', lambda found: r"\x22" if found[0][-1] == '"' else found[0], pattern, flags=re.DOTALL)
 
 
 def _escaped(text: str) -> str:
     """What fits ``text`` alone."""
-    return re.escape(text)
+    return _unquoted(re.escape(text))
 
 
 def _expanded(text: str, what: str) -> str:
@@ -439,4 +456,4 @@ def _expanded(text: str, what: str) -> str:
 
 
 def _quoted_expanded(text: str, what: str) -> str:
-    return quoted(re.sub(r"[\\$%]", r"\\\g<0>", text), what)
+    return raw(re.sub(r"[\\$%]", r"\\\g<0>", text), what)

@@ -20,9 +20,22 @@ def quoted(text: str, what: str) -> str:
     Raises `ConfigError` for control characters, and for ``${``, with which names of Define and of the environment
     begin. In values of ``Header`` a percent sign is written twice besides: that is for the caller.
     """
+    return '"' + _ESCAPE.sub(r"\\\\", _checked(text, what)).replace('"', r"\"") + '"'
+
+
+def raw(text: str, what: str) -> str:
+    """The same for a word of mod_rewrite, which reads its line itself (``parseargline``): all up to the next quote
+    with its backslashes. So it has no quotes.
+    """
+    if '"' in text:
+        raise refused(text, what, "Apache", "a quote, which ends a word of mod_rewrite")
+    return f'"{_checked(text, what)}"'
+
+
+def _checked(text: str, what: str) -> str:
     if "${" in text:
         raise refused(text, what, "Apache", "'${', which begins a variable")
-    return '"' + _ESCAPE.sub(r"\\\\", sound(text, what, "Apache")).replace('"', r"\"") + '"'
+    return sound(text, what, "Apache")
 
 
 def section(path: str, what: str) -> str:

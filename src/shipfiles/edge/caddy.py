@@ -36,7 +36,8 @@ def configuration(policy: EdgePolicy) -> str:
         f"{_address(policy)} {{",
         *_indented(_site(policy)),
     ]
-    inside: list[str] = media_caddy.blocks(policy).splitlines()
+    inside = [*_upgrades()] if application else []
+    inside += media_caddy.blocks(policy).splitlines()
     if static is not None and policy.mode != "proxy":
         lines += _indented(_placeholders(static))
         inside += _files(static)
@@ -296,6 +297,12 @@ def _page(static: StaticPolicy) -> Iterator[str]:
     yield "rewrite * {file_match.relative}"
     yield "header Content-Type {ship_type}"
     yield from _server(static)
+
+
+def _upgrades() -> Iterator[str]:
+    yield "# WebSockets alone: another protocol, h2c for one, would go past all that is said here."
+    yield from _block("@upgrade", "header Upgrade *", "not header_regexp Upgrade (?i)^websocket$")
+    yield "request_header @upgrade -Upgrade"
 
 
 def _application(policy: EdgePolicy) -> list[str]:
