@@ -191,7 +191,7 @@ def test_private_files_that_no_view_gives_out(tmp_path: Path, monkeypatch: pytes
 def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     from shipfiles.django.checks import extras
 
-    monkeypatch.setattr(extras, "_is_installed", lambda name: name not in ("obstore", "cryptography"))
+    monkeypatch.setattr(extras, "is_installed", lambda name: name not in ("obstore", "cryptography"))
     options = {**BUCKET, "custom_domain": "cdn.example.com", "cloudfront_key_id": "K", "cloudfront_key": "pem"}
     found = told(deploy=True, default=("S3MediaStorage", options))
     assert [m.id for m in found] == ["shipfiles.E046"] * 2
