@@ -354,10 +354,10 @@ class PurgeConfig:
                 raise ConfigError(f"purge.caches[{i}] needs the key 'purger', such as 'cloudfront'")
             if not isinstance(given, Mapping) and not callable(getattr(given, "purge", None)):
                 raise ConfigError(f"purge.caches[{i}] must be a dict with 'purger', or an object that purges")
-        if self.site_url and not re.fullmatch(r"https?://[^/?#\s]+/?", self.site_url):
+        if self.site_url and not re.fullmatch(r"https?://[^/?#\s@*]+/?", self.site_url):
             raise ConfigError("purge.site_url must be a scheme and a host, such as 'https://www.example.com'")
         for page in self.pages:
-            if not re.fullmatch(r"https?://[^/?#\s]+(?:/[^#\s]*)?|/[^#\s]*", page):
+            if not re.fullmatch(r"https?://[^/?#\s@*]+(?:/[^#\s*]*)?|/[^#\s*]*", page):
                 raise ConfigError(f"purge.pages: {page!r} is neither a path that begins with a slash nor a URL")
         for name, url in (("site_url", self.site_url), *(("pages", page) for page in self.pages)):
             try:

@@ -348,6 +348,50 @@ def test_one_fails_the_others_do_not(site: Path, write, cache: MemoryPurger) -> 
         assert urls(cache) == ["/static/a.txt"]
 
 
+@pytest.mark.parametrize("way", ["nothing", "exit"])
+def test_a_class_of_ones_own_that_is_wrong(site: Path, write, cache: MemoryPurger, way: str) -> None:
+    """It has purged nothing, as far as anybody knows."""
+    collect()
+    write({"a.txt": "two"})
+    broken = Broken(SystemExit(0) if way == "exit" else ValueError())
+    if way == "nothing":
+        broken.__class__ = type("Silent", (Broken,), {"purge": lambda self, urls, reference: None})
+    with options(broken, cache):
+        facts, text = failing("--json")
+    what = {"exit": "it raised SystemExit, where", "nothing": "it returned NoneType, where"}[way]
+    assert f"broken: {what} a purger" in text
+    assert [one["left"] for one in json.loads(facts)["purge"]["caches"]] == [[f"{HOST}/static/a.txt"], []]
+    assert urls(cache) == ["/static/a.txt"]
+
+
+def test_each_purge_is_another(site: Path, write, cache: MemoryPurger) -> None:
+    """Where no pointer moves, too: CloudFront takes a reference that it knows for what it has done."""
+    collect()
+    for text in ("two", "three", "four"):
+        write({"a.txt": text})
+        collect("--no-post-process")
+    assert [one.of for one in cache.asked] == [{f"{HOST}/static/a.txt"}] * 3
+    assert len({one.reference for one in cache.asked}) == 3
+
+
+def test_a_note_that_cannot_be_read(site: Path, write, cache: MemoryPurger) -> None:
+    """Does not pass for one that says nothing."""
+    collect()
+    write({"a.txt": "two"})
+    cache.refuse(True)
+    failing()
+    cache.refuse(False)
+    (note,) = (site / ".cache/shipfiles/purge").glob("*.note.json")
+    note.write_bytes(note.read_bytes()[:-5])
+    _, text = failing()
+    assert "cannot be read. 'manage.py ship purge --all'" in text
+    assert "cannot be read. 'manage.py ship purge --all'" in refused("purge")
+    ship("purge", "--all")
+    cache.asked.clear()
+    collect()
+    assert urls(cache) == []
+
+
 def test_stores_elsewhere(site: Path, write, cache: MemoryPurger) -> None:
     """All that caches may have from any of them, once, when the last has been moved."""
     one, two = MemoryStore(), MemoryStore()
@@ -516,6 +560,9 @@ def test_checks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not ours & checked().keys()
     with options(MemoryPurger(), site_url=None):
         assert "static files are at '/static/', which names no host" in checked()["E049"]
+    with options(MemoryPurger(), more={"base_url": "https://u:s3cret@cdn.example.com/"}):
+        assert "holds a name or a password" in checked()["E049"]
+        assert "s3cret" not in checked()["E049"]
     with options({"purger": "varnsh"}):
         assert "Did you mean 'varnish'?" in checked()["E049"]
     with options(MemoryPurger(), by_tag=True):

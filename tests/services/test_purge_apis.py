@@ -370,6 +370,28 @@ def test_an_answer_by_drops_ends_in_time() -> None:
         assert "time limit of 0.5 s" in str(error)
 
 
+def test_everything_ends_in_time(cloudflare: CloudflareApi) -> None:
+    """Also where the answer comes by drops, and where nobody says when to come again."""
+    slow = (b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", *[b" "] * 200)
+    with speaking(*slow, pause=0.05) as url:
+        for purger in (
+            Cloudflare(ZONE, TOKEN, endpoint_url=url, time_limit=0.4),
+            Fastly(SERVICE, TOKEN, endpoint_url=url, time_limit=0.4),
+        ):
+            before = time.monotonic()
+            with pytest.raises(PurgeError, match=r"time limit of 0\.4 s is over. Nothing may be purged"):
+                purger.purge_all(reference="r1")
+            assert time.monotonic() - before < 3
+    cloudflare.fault = first(*[Answer(429, b"", {"Retry-After": "0"})] * 2)
+    assert to_cloudflare(cloudflare).purge(CSS[:1], reference="r1").requests == 3
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e10, 0])
+def test_a_limit_is_some_time(seconds: float) -> None:
+    with pytest.raises(ConfigError, match="time_limit"):
+        Fastly(SERVICE, TOKEN, time_limit=seconds)
+
+
 def test_nobody_there() -> None:
     """Neither at the port, nor behind the name."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -344,7 +344,7 @@ def test_what_is_no_tag_is_no_part_of_a_ban(cache: Cache, tag: str) -> None:
     [
         {"servers": ()}, {"servers": ("10.0.0.5:6081",)}, {"servers": ("ftp://10.0.0.5",)},
         {"servers": ("http://user:hidden@10.0.0.5",)}, {"servers": ("http://10.0.0.5/folder?",)},
-        {"servers": ("http://[::1",)}, {"servers": ("http://a:b",)},
+        {"servers": ("http://a#x",)}, {"servers": ("http://a b",)}, {"servers": ("http://[::1",)}, {"servers": ("http://a:b",)},
         {"servers": ("http://a",), "headers": {"Host": "hidden"}}, {"servers": ("http://a",), "headers": "hidden"},
         {"servers": ("http://a",), "headers": {"X": "hidden\r\nY: 1"}}, {"servers": ("http://a",), "headers": {"X": 5}},
         {"servers": ("http://a",), "headers": {"X Y": ""}},

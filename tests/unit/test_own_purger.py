@@ -10,8 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
+import pytest
+
 from shipfiles.config import PurgeConfig
 from shipfiles.edge.opening import open_purgers
+from shipfiles.errors import PurgeError
 from shipfiles.testing.purger import PurgerContract
 from tests.guides import FOLDER, blocks
 
@@ -24,19 +27,28 @@ class Api:
     def __init__(self, token: str) -> None:
         self._kept: set[str] = set()
         self._refuses = False
+        self.moved = ""
+        """Where requests are sent, if so."""
+        self.asked: list[str] = []
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 wish = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 known = self.path == "/zones/www/purge" and self.headers["Authorization"] == f"Bearer {token}"
-                status = 500 if api._refuses else 403 if not known else 200
+                status = 500 if api._refuses else 403 if not known else 302 if api.moved else 200
                 if len(wish.get("urls", ())) > 1000:
                     status = 413
                 if status == 200:
                     api._kept = set() if wish.get("everything") else api._kept - {*wish["urls"]}
                 self.send_response(status)
+                self.send_header("Location", api.moved)
                 self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                api.asked.append(self.path)
+                self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *arguments: Any) -> None:
@@ -89,3 +101,13 @@ def test_named_in_the_options() -> None:
     assert str(found) == "example cdn www"
     assert "secret" not in repr(found)
     assert TestExampleCdn.__name__ == "TestExampleCdn"
+
+
+def test_redirects_are_not_followed() -> None:
+    """The token would go along, and what answers there has purged nothing."""
+    with Api("the-token") as api, Api("other") as elsewhere:
+        api.moved = f"{elsewhere.url}/login"
+        purger = sys.modules["example.purging"].__dict__["ExampleCdn"]("www", "the-token", api.url)
+        with pytest.raises(PurgeError, match="it answered 302"):
+            purger.purge(["https://www.example.com/"], reference="r1")
+        assert api.asked == elsewhere.asked == []

@@ -90,6 +90,8 @@ def test_what_options_cannot_name(given: object, text: str) -> None:
     ("given", "text"),
     [
         ({"site_url": "https://[a"}, "no URL"), ({"pages": ("http://a:b/",)}, "no URL"),
+        ({"pages": ("/a*",)}, "begins"), ({"site_url": "https://*.example.com"}, "a scheme and a host"),
+        ({"site_url": "https://u:p@h"}, "a scheme and a host"), ({"pages": ("https://u:p@h/",)}, "nor a URL"),
         ({"pages": ("about",)}, "begins"), ({"site_url": "https://a/b"}, "a scheme and a host"),
     ],
 )  # fmt: skip

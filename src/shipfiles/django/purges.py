@@ -67,7 +67,7 @@ class Purges:
         }  # fmt: skip
 
     @property
-    def cause(self) -> Exception | None:
+    def cause(self) -> BaseException | None:
         """What raised the first failure."""
         return next((one.error for one in self.outcomes if one.error is not None), None)
 

@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 _PATIENCE = 20.0
 """For how long a store need not answer. Seconds."""
 _ALL = "'manage.py ship purge --all' purges everything."
+_UNCLEAR = (
+    "A note of what caches may have, left by a run that did not end, cannot be read. 'manage.py ship purge --all' "
+    "purges everything."
+)
 _MOST_BETWEEN = 50
 """So many releases are read that were current between two looks."""
 
@@ -87,6 +91,8 @@ def addresses_for(config: StaticConfig) -> Addresses:
     """Where browsers find what. Raises `ConfigError` if the options do not tell the host."""
     site = config.purge.site_url.rstrip("/")
     base = static_urls.base_url(config) or ""
+    if "@" in urlsplit(base).netloc:
+        raise ConfigError("The URL of static files holds a name or a password: no cache knows files by such URLs.")
     if base.startswith("//"):
         base = f"{urlsplit(site).scheme or 'https'}:{base}"
     elif not urlsplit(base).netloc:
@@ -183,9 +189,10 @@ class Purging:
             stale |= addresses_of(also, self.addresses)
         moved = any(set(self._states.get(place, ())) - {one.manifest} for place, one in found.items())
         wish = Wish(stale, self.pages if moved or stale else ())
+        if self._pending.unclear:
+            faults.append(_UNCLEAR)
         last = max(found.values(), key=lambda one: one.at, default=None)
-        moment = f"{last.at.isoformat()} {len(last.history)}" if last else now().isoformat()
-        return self._purged(wish, last.release if last else "", moment, tuple(faults))
+        return self._purged(wish, last.release if last else "", tuple(faults))
 
     def repeat(self, targets: Iterable[Target]) -> Wish:
         """What differs now from the release that was current before, and from what runs have left that did not end.
@@ -194,6 +201,8 @@ class Purging:
         """
         self._find(targets)
         self._add_left()
+        if self._pending.unclear:
+            raise ManifestError(_UNCLEAR)
         stale, moved = Stale(), False
         for place, store in self._stores.items():
             now_ = self._current(store)
@@ -209,7 +218,7 @@ class Purging:
 
     def purge(self, wish: Wish) -> Purges:
         """Purge by hand: whatever was purged before, it is purged again."""
-        return self._purged(wish, "", f"by hand {now().isoformat()} {os.urandom(8).hex()}", ())
+        return self._purged(wish, "", ())
 
     def manifests(self, targets: Iterable[Target]) -> Iterator[bytes]:
         """Of the current releases, and of those before them that are there."""
@@ -233,9 +242,11 @@ class Purging:
         self._were.setdefault(place, []).append(one)
         self._states.setdefault(place, {}).update(one.manifests)
 
-    def _purged(self, wish: Wish, release: str, moment: str, faults: tuple[str, ...]) -> Purges:
+    def _purged(self, wish: Wish, release: str, faults: tuple[str, ...]) -> Purges:
         outcomes: tuple[Outcome, ...] = ()
         if wish:
+            # The pointer need not have moved since the same was purged last, and bytes may have changed all the same.
+            moment = f"{now().isoformat()} {os.urandom(8).hex()}"
             reference = reference_of(release, moment, wish)
             try:
                 outcomes = purge_all_of(self.purgers, wish, reference=reference, by_tag=self._config.purge.by_tag)
@@ -321,7 +332,7 @@ class Purging:
 
     def _begun(self, read: Read, pointer: Pointer) -> dict[Digest, bytes]:
         """What may be under plain names already, or still, though no pointer tells of it. What was not put is not."""
-        found = {}
+        found: dict[Digest, bytes] = {}
         for note in pointer.unsettled:
             if note.manifest is not None:
                 body = self._kept.get(note.manifest) or read(manifest_key(note.manifest))

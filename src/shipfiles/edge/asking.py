@@ -12,7 +12,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -23,9 +23,10 @@ from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ..errors import ConfigError, printable
-from .batches import Refused
+from ..errors import ConfigError, PurgeError, printable
+from .batches import Done, Refused, each_batch
 from .patience import Patience
+from .purger import Purged
 
 _TARGET = re.compile(r"/[!-~]*")
 _HOST = re.compile(r"[0-9A-Za-z.:_\[\]-]+")
@@ -75,10 +76,21 @@ def check_api(url: str, option: str = "endpoint_url") -> None:
         raise ConfigError(f"{option} is no URL.") from None
     if parts.username or parts.password:
         raise ConfigError(f"{option} must not hold credentials.")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    if not is_http(url) or parts.query or parts.fragment:
         raise ConfigError(f"{option} must be the address of an API, such as 'https://api.example.com'.")
-    if parts.scheme == "http" and not _is_here(parts.hostname):
+    if parts.scheme == "http" and not _is_here(parts.hostname or ""):
         raise ConfigError(f"{option} must begin with https://: credentials are sent there.")
+
+
+def is_http(url: str) -> bool:
+    """Whether ``url``, which can be split, begins with a scheme and a host that can be asked, and has no blanks."""
+    parts = urlsplit(url)
+    return (
+        parts.scheme in ("http", "https")
+        and bool(_HOST.fullmatch(parts.netloc))
+        and url.isprintable()
+        and " " not in url
+    )
 
 
 def _is_here(host: str) -> bool:
@@ -199,7 +211,8 @@ class Asker:
                     self._check_direct(reply, url)
                     return reply
                 what = f"{_server(url)} answered {self.said(reply)}"
-                asked = retry_after(reply.headers)
+                # Who asks for no wait has not said when it helps.
+                asked = retry_after(reply.headers) or None
             if not self.patience.wait(attempt, asked):
                 if asked is not None:
                     what += f" and asks to wait {asked:.0f} s, which the time limit does not allow"
@@ -306,6 +319,22 @@ class Asker:
         if isinstance(error, kinds.LocationValueError):
             return f"{server} is no address", False
         return f"{server} broke off, or its answer is none of HTTP", True
+
+
+def everything(purger: object, patience: Patience, opened: Callable[[], Asker], do: Callable[[Asker], Done]) -> Purged:
+    """What comes of one request, ``do``, for all that a cache has: in time, however slowly the answer comes.
+
+    Raises `PurgeError`.
+    """
+    try:
+        with opened() as asker:
+            found = each_batch([("everything",)], lambda _all: do(asker), patience)
+            requests = asker.requests
+    except Refused as error:
+        found, requests = Done(left={"everything": error.what}), 0
+    if found.left:
+        raise PurgeError(str(purger), f"{'; '.join(found.left.values())}. Nothing may be purged")
+    return Purged(requests, tuple(found.ids))
 
 
 def _server(url: str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigError, PurgeError
-from .asking import Asker, Reply, check_api, check_installed, from_environment
+from ..errors import ConfigError
+from .asking import Asker, Reply, check_api, check_installed, everything, from_environment
 from .batches import Done, Refused, check_left, each_batch, halved, sliced
 from .patience import Patience, check_limit
 from .purger import Purged
@@ -69,12 +69,10 @@ class Cloudflare:
     def purge_all(self, *, reference: str) -> Purged:  # noqa: ARG002
         """Everything in the zone, whatever host it has."""
         patience = Patience(self.time_limit)
-        try:
-            with self._asker(patience) as asker:
-                found = self._ask(asker, {"purge_everything": True})
-                return Purged(asker.requests, tuple(found.ids))
-        except Refused as error:
-            raise PurgeError(str(self), f"{error.what}. Nothing may be purged") from None
+        return everything(self, patience, lambda: self._asker(patience), self._ask_all)
+
+    def _ask_all(self, asker: Asker) -> Done:
+        return self._ask(asker, {"purge_everything": True})
 
     def _files(self, urls: Sequence[str]) -> list[Any]:
         by_origin = [{"url": url, "headers": {"Origin": origin}} for origin in self.origins for url in urls]

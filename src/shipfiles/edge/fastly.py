@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigError, PurgeError
-from .asking import Asker, Reply, check_api, check_installed, from_environment, parted
+from ..errors import ConfigError
+from .asking import Asker, Reply, check_api, check_installed, everything, from_environment, parted
 from .batches import Done, Refused, check_left, each_batch, halved, sliced
 from .patience import Patience, check_limit
 from .purger import Purged
@@ -66,15 +66,15 @@ class Fastly:
 
     def purge_all(self, *, reference: str) -> Purged:  # noqa: ARG002
         """Everything of the service, never softly."""
-        try:
-            with self._asker(Patience(self.time_limit), 1) as asker:
-                reply = asker.ask("POST", f"{self._service()}/purge_all")
-                told = reply.json()
-                if reply.status != 200 or not isinstance(told, dict) or told.get("status") != "ok":
-                    raise self._refused(asker, reply, "purge_all")
-                return Purged(asker.requests)
-        except Refused as error:
-            raise PurgeError(str(self), f"{error.what}. Nothing may be purged") from None
+        patience = Patience(self.time_limit)
+        return everything(self, patience, lambda: self._asker(patience, 1), self._ask_all)
+
+    def _ask_all(self, asker: Asker) -> Done:
+        reply = asker.ask("POST", f"{self._service()}/purge_all")
+        told = reply.json()
+        if reply.status != 200 or not isinstance(told, dict) or told.get("status") != "ok":
+            raise self._refused(asker, reply, "purge_all")
+        return Done()
 
     def _batches(
         self, items: Sequence[str], size: int, workers: int, do: Callable[[Asker, Sequence[str]], Done], noun: str

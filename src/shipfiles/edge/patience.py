@@ -9,6 +9,7 @@ from ..errors import ConfigError
 
 ATTEMPTS = 6
 """How often a request is made at most, where nobody says when to come again."""
+_LONGEST = 86_400
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 8.0
 # Other processes that were turned away at the same moment shall not come again at one moment.
@@ -17,8 +18,8 @@ _CHANCE = random.SystemRandom()
 
 def check_limit(seconds: float) -> None:
     """Raise `ConfigError` unless a purge may take so long."""
-    if not seconds > 0:
-        raise ConfigError(f"time_limit must be more than 0 seconds, not {seconds}.")
+    if not 0 < seconds <= _LONGEST:
+        raise ConfigError(f"time_limit must be more than 0 seconds, and at most {_LONGEST:,}, not {seconds}.")
 
 
 class Patience:

@@ -89,16 +89,22 @@ class Pending:
         self._own: _Held | None = None
         self._own_path = ""
         self._ended: list[str] = []
+        self.unclear = False
+        """Whether a note was `left` that cannot be read, or one whose manifests cannot."""
 
     def left(self) -> dict[str, list[Was]]:
-        """What the notes of other runs say of each store. Those that cannot be read say nothing."""
+        """What the notes of other runs say of each store. Those that cannot be read say nothing; see `unclear`."""
         found: dict[str, list[Was]] = {}
         others = [path for path in self._notes() if path != self._own_path]
         # A run that ends later may move pointers when nobody looks any more who has read its note now.
         self._ended = [path for path in others if _has_ended(path)]
         for path in others:
-            for place, told in _told(path).items():
+            notes = _told(path)
+            # Who has not written a line has done nothing yet.
+            self.unclear |= not notes and path in self._ended and _size(path) > 0
+            for place, told in notes.items():
                 bodies = {one: body for one in told.manifests if (body := self._body(one)) is not None}
+                self.unclear |= len(bodies) < len(told.manifests) and path in self._ended
                 if bodies:
                     found.setdefault(place, []).append(replace(told, manifests=bodies))
         return found
@@ -132,8 +138,10 @@ class Pending:
                 elif path:
                     os.unlink(path)
         with suppress(OSError):
-            if not [*self._notes()] and self._folder:
-                for name in os.listdir(self._folder):
+            # What another run puts there meanwhile is not among these.
+            names = os.listdir(self._folder) if self._folder else []
+            if not any(name.endswith(_NOTE) for name in names):
+                for name in names:
                     os.unlink(os.path.join(self._folder, name))
 
     def close(self) -> None:
@@ -190,6 +198,13 @@ def _read(moves: Any, release: Any, at: Any, manifests: Any) -> Was:
         {json_values.digest(one): b"" for one in json_values.items(manifests)},
         json_values.count(moves), json_values.text(release), json_values.text(at),
     )  # fmt: skip
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _has_ended(path: str) -> bool:

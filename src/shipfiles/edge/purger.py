@@ -30,7 +30,7 @@ class Purger(Protocol):
     def purge(self, urls: Sequence[str], *, reference: str) -> Purged:
         """Forget these: whole URLs as browsers ask them, percent-encoded, none of them twice; in no order.
 
-        ``reference`` stands for this purge: the same when it is tried again, another for every other one. Letters,
+        ``reference`` stands for this purge: the same for all of its requests, another for every other one. Letters,
         digits and dashes, at most 64.
         """
 

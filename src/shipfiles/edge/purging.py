@@ -43,7 +43,7 @@ class Outcome:
     """Whether files were purged by their tags."""
     done: Purged = field(default_factory=Purged)
     seconds: float = 0.0
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
 
     @property
     def fault(self) -> str:
@@ -86,15 +86,20 @@ def _purged(purger: Purger, wish: Wish, reference: str, *, by_tag: bool) -> Outc
         steps.append((wish.pages, lambda: purger.purge(wish.pages, reference=reference)))
     else:
         steps.append((wish.urls, lambda: purger.purge(wish.urls, reference=reference)))
-    began, done, left, error = time.monotonic(), Purged(), list[str](), None
+    error: Exception | SystemExit | None = None
+    began, done, left = time.monotonic(), Purged(), list[str]()
     for wanted, step in steps:
         if not (wanted or wish.everything):
             continue
         try:
-            one = step()
-        except Exception as fault:  # noqa: BLE001 - a class of the project's own may raise anything
+            one: object = step()
+        except (Exception, SystemExit) as fault:  # noqa: BLE001 - a class of the project's own may raise anything
             error = error or fault
             left += fault.left if isinstance(fault, PurgeError) and fault.left else wanted
+            continue
+        if not isinstance(one, Purged):
+            told = f"it returned {type(one).__name__}, where a purger returns Purged"
+            error, left = error or PurgeError(str(purger), told), [*left, *wanted]
         else:
             done = Purged(done.requests + one.requests, (*done.ids, *one.ids), (*done.notes, *one.notes))
     if isinstance(error, PurgeError):

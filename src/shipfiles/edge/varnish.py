@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, PurgeError
-from .asking import Asker, check_installed, parted
+from .asking import Asker, check_installed, is_http, parted
 from .batches import Done, Refused, check_left, each_batch, sliced
 from .patience import Patience, check_limit
 from .purger import Purged
@@ -56,7 +56,7 @@ class Varnish:
                 raise ConfigError("servers: one of them is no URL.") from None
             if parts.username or parts.password:
                 raise ConfigError("servers must not hold credentials.")
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            if not is_http(server) or parts.path.strip("/") or parts.query or parts.fragment:
                 raise ConfigError(f"servers: {server!r} must be a scheme and a host, such as 'http://127.0.0.1:6081'.")
         if not isinstance(self.headers or {}, Mapping):
             raise ConfigError("headers must be a dict.")
