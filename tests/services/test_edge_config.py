@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from shipfiles.doctor.public import NotReached, fetch
+from tests.bucket import running as running_bucket
 from tests.django.project_files import in_project, make_project, uploads
 
 from .apache import run_apache
@@ -70,3 +72,27 @@ def test_one_that_is_written_by_hand(project: Path, tmp_path: Path) -> None:
     wrong = {answer["name"] for answer in facts["answers"] if answer["state"] == "wrong" and answer["needed"]}
     assert not well
     assert wrong >= {"hashed", "plain", "cors", "missing", "pointer", "manifest", "record", "outside", "root"}
+
+
+def test_a_certificate_for_the_host_that_is_asked_for(
+    certificates: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9110 section 4.3.4: it is for the host that is meant, whatever the address."""
+    own, root = certificates
+    with running_bucket(own) as bucket:
+        url = bucket.url.replace("127.0.0.1", "localhost")
+        with pytest.raises(NotReached, match="its certificate is not trusted") as told:
+            fetch(url, {})
+        assert "SSL_CERT_FILE" in told.value.todo
+        monkeypatch.setenv("SSL_CERT_FILE", str(root))
+        with pytest.raises(NotReached, match="its certificate is not trusted") as told:
+            fetch(url, {})
+        assert "--server-name" in told.value.todo
+        for url, host in ((url, "127.0.0.1"), (bucket.url, "127.0.0.1.")):
+            assert fetch(url, {"Host": host}).status in range(400, 500)
+        assert fetch(bucket.url, {}).status in range(400, 500)
+        with pytest.raises(NotReached, match="its certificate is not trusted"):
+            fetch(bucket.url, {"Host": "www.example.com"})
+    with pytest.raises(NotReached, match="no name server knows its name") as told:
+        fetch("https://nobody.invalid/", {})
+    assert "--server-name" in told.value.todo

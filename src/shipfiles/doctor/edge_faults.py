@@ -58,7 +58,9 @@ def faults_of(page: Page, wanted: Response, body: bytes, accepted: str) -> list[
     found = [*_body(page, expected, body, accepted)] if has_body else []
     if page.status < 400:  # of an error nothing counts but that it is one, and that nobody keeps it
         found += _fields(page, expected)
-    return [*found, *_kept(page, expected)]
+    kept = [*_kept(page, expected)]
+    # Servers and caches make it themselves, of the file's fields, and no cache keeps it for those who ask for the file.
+    return [*found, *(fault._replace(todo="", needed=False) if page.status == 416 else fault for fault in kept)]
 
 
 def _status(page: Page, wanted: int) -> Fault:
@@ -73,7 +75,7 @@ def _status(page: Page, wanted: int) -> Fault:
             "let the web server have the folder of the current release and the path of its URLs (--root, --prefix); "
             "and see that a cache has not kept it from before",
         )
-    if wanted == 206:
+    if wanted in (206, 416):  # who answers with all of it is right, and slow
         return Fault(f"{why}: films cannot be wound on", "let requests with Range through", needed=page.status != 200)
     return Fault(why, _INSTALL)
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote, urlsplit
 
 from ..errors import ShipfilesError, fit_to_show
@@ -17,14 +17,37 @@ _TIMEOUT = 15.0  # seconds without a byte
 _LONGEST_ANSWER = 45.0  # seconds
 _MOST = 1 << 20
 _LONGEST = 200
+# X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
+_OTHER_NAME = frozenset({62, 64})
 # Header fields by which the caches of CDNs make themselves known.
 _OF_CDNS = (
     "via", "x-cache", "cf-cache-status", "x-served-by", "age", "x-cdn", "x-amz-cf-pop", "x-azure-ref", "x-hw",
 )  # fmt: skip
 
 
+_RUNS = "see that it runs, and is reached from here"
+
+
 class NotReached(ShipfilesError):
-    """Nobody answers at the public address."""
+    """Nobody answers at the public address; ``todo`` is what helps."""
+
+    def __init__(self, text: str, todo: str = _RUNS) -> None:
+        self.todo = todo
+        super().__init__(text)
+
+
+class _Secure(HTTPConnection):
+    """HTTPS for ``name``, whatever the address is that is asked."""
+
+    default_port = 443
+
+    def __init__(self, host: str, port: int | None, name: str) -> None:
+        self._name = name
+        super().__init__(host, port, timeout=_TIMEOUT)
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self._name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +96,14 @@ def url_of(base: str, key: str) -> str:
 def fetch(url: str, headers: Mapping[str, str], method: str = "GET") -> Page:
     """Ask for ``url``, of at most 1 MiB; redirects are not followed, proxies not used. Raises `NotReached`.
 
-    A path is sent as it is, with its dots.
+    A path is sent as it is, with its dots. The certificate must be for the host of the field ``Host``, if that is in
+    ``headers``.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
     made: HTTPConnection
     if parts.scheme == "https":
-        made = HTTPSConnection(host, parts.port, timeout=_TIMEOUT, context=ssl.create_default_context())
+        made = _Secure(host, parts.port, headers.get("Host", host).strip("[]").rstrip("."))
     else:
         made = HTTPConnection(host, parts.port, timeout=_TIMEOUT)
     late = threading.Event()
@@ -103,7 +127,7 @@ def fetch(url: str, headers: Mapping[str, str], method: str = "GET") -> Page:
     finally:
         watch.cancel()
         made.close()
-    raise NotReached(f"{parts.scheme}://{parts.netloc} does not answer: {shown(_reason(error))}")
+    raise NotReached(f"{parts.scheme}://{parts.netloc} does not answer: {shown(_reason(error))}", _todo(error))
 
 
 def _hang_up(connection: HTTPConnection, late: threading.Event) -> None:
@@ -119,7 +143,23 @@ def _reason(error: Exception) -> str:
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, TimeoutError):
         return "not in time"
+    if isinstance(error, socket.gaierror):
+        return "no name server knows its name"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     return str(error) or type(error).__name__
+
+
+def _todo(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _OTHER_NAME:
+            return (
+                "ask by a name that the certificate is for; if the DNS does not know it yet, say it with --server-name"
+            )
+        return "let the variable SSL_CERT_FILE name the file with the certificate of who signed it"
+    if isinstance(error, socket.gaierror):
+        return "ask its address instead, https://192.0.2.1, and say the name with --server-name"
+    return _RUNS
 
 
 def cdn_of(page: Page) -> str:

@@ -15,7 +15,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...doctor.edge import EdgeQuestion, examine_edge
+from ...doctor.edge import NO_ANSWER, EdgeQuestion, examine_edge
 from ...doctor.edge_asking import Finding
 from ...doctor.public import public_fault
 from ...edge.drift import drift
@@ -311,20 +311,25 @@ def _show(command: BaseCommand, url: str | None, findings: Sequence[Finding]) ->
     rows = [(finding.what, _answer(finding)) for finding in findings]
     print_table(command, (Column("Asked for"), Column("Answer")), rows)
     command.stdout.write("")
-    # What is needed and wrong stands last, next to the outcome.
+    # What has one cause is told once, by its first request. What is needed and wrong stands last, next to the outcome.
+    causes: dict[tuple[str, ...], list[Finding]] = {}
     for finding in sorted(findings, key=lambda finding: finding.failed):
-        if not finding.why:
-            continue
-        style = command.style.ERROR if finding.failed else str
-        command.stdout.write(style(f"{_answer(finding)}: {finding.what}"))
-        lines = [("asked", finding.request), ("answer", finding.answer), ("expected", finding.expected)]
+        if finding.why:
+            causes.setdefault((_answer(finding), *finding.why, "", *finding.todo), []).append(finding)
+    for (answer, *_), alike in causes.items():
+        first = alike[0]
+        style = command.style.ERROR if first.failed else str
+        command.stdout.write(style(f"{answer}: {'; '.join(finding.what for finding in alike)}"))
+        lines = [("asked", first.request), ("answer", first.answer), ("expected", first.expected)]
         lines = [(title, text) for title, text in lines if text]
-        lines += [("why", text) for text in finding.why] + [("To do", text) for text in finding.todo]
+        lines += [("why", text) for text in first.why] + [("To do", text) for text in first.todo]
         for title, text in lines:
             command.stdout.write(f"  {title}: {text}")
 
 
 def _answer(finding: Finding) -> str:
+    if finding.name == NO_ANSWER:
+        return "none"
     return "could be better" if finding.state == "wrong" and not finding.needed else finding.state
 
 
@@ -336,7 +341,9 @@ def _failures(options: Mapping[str, Any], drifted: Mapping[str, str], findings: 
             f"{', '.join(map(printable, drifted))}: not what 'ship config {options['server']}' would write now with "
             "these settings and options."
         )
-    if failed := sum(finding.failed for finding in findings):
+    if findings and findings[-1].name == NO_ANSWER:
+        told.append(f"{fit_to_show(options['url'])} does not answer.")
+    elif failed := sum(finding.failed for finding in findings):
         told.append(f"{fit_to_show(options['url'])}: {failed} of {count(len(findings), 'answer')} wrong.")
     return told
 
