@@ -88,8 +88,8 @@ def test_a_certificate_for_the_host_that_is_asked_for(
         with pytest.raises(NotReached, match="its certificate is not trusted") as told:
             fetch(url, {})
         assert "--server-name" in told.value.todo
-        for url, host in ((url, "127.0.0.1"), (bucket.url, "127.0.0.1.")):
-            assert fetch(url, {"Host": host}).status in range(400, 500)
+        for other, host in ((url, "127.0.0.1"), (bucket.url, "127.0.0.1.")):
+            assert fetch(other, {"Host": host}).status in range(400, 500)
         assert fetch(bucket.url, {}).status in range(400, 500)
         with pytest.raises(NotReached, match="its certificate is not trusted"):
             fetch(bucket.url, {"Host": "www.example.com"})
