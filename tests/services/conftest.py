@@ -92,6 +92,23 @@ def certificates(tmp_path: Path) -> tuple[Path, Path]:
             named("root"), named(name), own.public_key(), x509.random_serial_number(),
             now - timedelta(hours=1), now + timedelta(hours=1), [],
         )  # fmt: skip
+        # RFC 5280 section 4.2.1: without these Python takes none from 3.13 on.
+        for more in (
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+            x509.SubjectKeyIdentifier.from_public_key(own.public_key()),
+            x509.KeyUsage(
+                digital_signature=True,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=own is signer,
+                crl_sign=False,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+        ):
+            builder = builder.add_extension(more, critical=isinstance(more, x509.KeyUsage))
         certificate = builder.add_extension(extension, critical=True).sign(signer, hashes.SHA256())
         return certificate.public_bytes(serialization.Encoding.PEM)
 

@@ -1,6 +1,6 @@
 """Kill -9 before every single change that a command makes: what is published is whole after each, and served.
 
-Before one of ten and those that matter most, unless STRIDE=1 has all tried.
+Before one of sixteen and those that matter most, unless STRIDE=1 has all tried.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ STEPS = {
 AFTER = {"collectstatic": 3, "activate": 0, "rollback": 1, "prune": 2, "import": 2}
 
 
-STRIDE = int(os.environ.get("STRIDE", "10"))
+STRIDE = int(os.environ.get("STRIDE", "16"))
 """Of so many steps of a command one is tried, beside those that it must have been stopped before; 1 tries all."""
 
 

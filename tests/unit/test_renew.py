@@ -458,7 +458,7 @@ def body_of(name: str, targets: list[str], salt: int) -> str:
 EDIT = st.tuples(st.sampled_from(NAMES), st.lists(st.sampled_from([*NAMES, "lost.css"]), max_size=3), st.integers(0, 2))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=st.lists(EDIT, min_size=12, max_size=30), rounds=st.lists(st.lists(EDIT, max_size=4), min_size=1, max_size=4)
 )
@@ -481,7 +481,7 @@ SCRIPTS = ["a/w.js", "a/x.js", "b/x.js", "b/y.js", "b/z.js"]
 IMPORT = st.tuples(st.sampled_from(SCRIPTS), st.lists(st.sampled_from([*SCRIPTS, "b/lost.js"]), max_size=2))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=st.lists(IMPORT, max_size=6),
     rounds=st.lists(st.lists(IMPORT, min_size=1, max_size=2), min_size=1, max_size=4),
