@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncssh
 import pytest
@@ -134,6 +134,37 @@ def test_faults(error: Exception, text: str) -> None:
     # To ask again helps where there was no answer.
     passing = ("broke", "refuses the connection", "no server of that name", "did not answer in time")
     assert isinstance(found, NoAnswer) == any(words in text for words in passing)
+
+
+@pytest.mark.parametrize(
+    ("number", "reached", "passes"),
+    [
+        (socket.EAI_NONAME, False, False),
+        (socket.EAI_NONAME, True, True),
+        # RFC 3493 section 6.1: the name could not be resolved at this time; future attempts may succeed.
+        (socket.EAI_AGAIN, False, True),
+    ],
+)
+def test_a_name_that_nobody_has(number: int, reached: bool, passes: bool) -> None:
+    """Where the server has never been reached it is a slip of the pen, which is not asked for over minutes."""
+    found = fault(socket.gaierror(number, "secret"), "a", "ssh://web/srv", asyncssh, reached=reached)
+    assert isinstance(found, NoAnswer) == passes
+    assert "no server of that name" in str(found)
+
+
+def test_a_server_whose_name_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text("")
+
+    def unknown(*_: object, **__: object) -> NoReturn:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    store = open_store("ssh://me@web.invalid/srv", "STORE", {"config_file": str(tmp_path / "config")})
+    assert isinstance(store, SshStore)
+    with pytest.raises(StoreError, match="no server of that name") as raised:
+        store.head("a")
+    assert not isinstance(raised.value, NoAnswer)
+    store.close()
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:

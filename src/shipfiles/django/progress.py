@@ -133,7 +133,8 @@ class Retries:
         self._told = now
         number = "" if self._number == 1 else f"{self._number:,} times so far, last "
         if not event.at_once:
-            return f"Asking again for {number}{printable(event.key)}: {printable(event.why)}"
+            again = f"Asking again, {number}" if number else "Asking again for "
+            return f"{again}{printable(event.key)}: {printable(event.why)}"
         paced = f"{event.at_once:,} at once from now on"
         return f"Asked again, {number}{printable(event.key)}: {printable(event.why)}; {paced}"
 

@@ -156,6 +156,7 @@ class SshConnection:
         self._way = way
         # What a parent has opened is kept: to let go of it would end it there.
         self._of_parents: list[_Process] = []
+        self._reached = False
         self._begin()
         _all.add(self)
 
@@ -223,7 +224,7 @@ class SshConnection:
             raise
         except Exception as error:  # noqa: BLE001
             # Without the cause, whose text is others' and may show what they were told.
-            raise fault(error, key, self._way.name, module) from None
+            raise fault(error, key, self._way.name, module, reached=self._reached) from None
 
     async def _watched(self, line: Line, work: Callable[[Line], Awaitable[_T]]) -> _T:
         """What ``work`` gives. Raises `Stalled` if no question of anybody is answered any more."""
@@ -262,6 +263,7 @@ class SshConnection:
             for hop in reversed(hops):
                 hop.abort()
             raise
+        self._reached = True
         return Line(module, hops, sftp, self._this.behind)
 
     async def _hop(self, host: str, port: int | None, user: str | None, hops: list[Any]) -> Any:

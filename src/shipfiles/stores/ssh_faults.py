@@ -10,6 +10,8 @@ from typing import Any
 
 from ..errors import Denied, NoAnswer, StoreError, os_reason, printable
 
+_NO_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+"""RFC 3493 section 6.1: nobody has that name, which asking again does not change, as it may with EAI_AGAIN."""
 _OTHER = "the server, or what OpenSSH's configuration says of it, cannot be used: {}"
 
 
@@ -58,16 +60,21 @@ def is_lost(error: BaseException, module: Any) -> bool:
     )
 
 
-def fault(error: BaseException, key: str, place: str, module: Any) -> StoreError:
-    """The error of ours for what asyncssh's ``module`` raised when the store ``place`` was asked about ``key``."""
-    made: type[StoreError] = Broken if is_lost(error, module) else NoAnswer if _passes(error) else StoreError
+def fault(error: BaseException, key: str, place: str, module: Any, *, reached: bool = True) -> StoreError:
+    """The error of ours for what asyncssh's ``module`` raised when the store ``place`` was asked about ``key``.
+
+    ``reached``: whether the server has ever been. Its name is a wrong one, perhaps, where it has not.
+    """
+    made: type[StoreError] = Broken if is_lost(error, module) else NoAnswer if _passes(error, reached) else StoreError
     if isinstance(error, module.SFTPPermissionDenied):
         made = Denied
     return made(key or ".", f"{_meaning(error, module)} ({place})")
 
 
-def _passes(error: BaseException) -> bool:
+def _passes(error: BaseException, reached: bool) -> bool:
     """Whether the server may be reached later: it does not answer, or there is no way to it. A file is here."""
+    if isinstance(error, socket.gaierror) and error.errno in _NO_NAME and not reached:
+        return False
     return isinstance(error, (Stalled, OSError)) and not getattr(error, "filename", None)
 
 
