@@ -307,6 +307,19 @@ def test_uploads_need_a_path_of_their_own(project: Path) -> None:
         assert "no path of its own" in refused(include_media=True)
 
 
+@pytest.mark.parametrize("location", ["m", "m/../m/", "link"])
+def test_a_public_folder_that_is_a_private_one(project: Path, tmp_path: Path, location: str) -> None:
+    """`shipfiles.E044` says it too, but no check is run for a configuration."""
+    (tmp_path / "m").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "m")
+    media = {
+        "default": {"BACKEND": MEDIA, "OPTIONS": {"location": str(tmp_path / "m"), "base_url": "/media/"}},
+        "private": {"BACKEND": MEDIA, "OPTIONS": {"location": str(tmp_path / location), "access": "private"}},
+    }
+    with site(media=media):
+        assert "is public, and its folder" in refused(include_media=True)
+
+
 def test_the_largest_request(project: Path) -> None:
     def options(size: int | None) -> dict[str, Any]:
         return {"default": {"BACKEND": MEDIA, "OPTIONS": {"location": str(project), "safety": {"max_size": size}}}}

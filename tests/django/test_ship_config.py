@@ -393,6 +393,18 @@ def test_it_is_shown(released: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "why: http://127.0.0.1:9 does not answer" in out.getvalue()
 
 
+def test_a_404_at_the_root_of_a_site_is_the_applications(released: Path) -> None:
+    def lost(method: str, path: str, asked: Mapping[str, str], page: Page) -> Page:
+        return Page(404, {"content-type": "text/html"}, b"Not Found") if page.status == 404 else page
+
+    policy = edge_policy(staticfiles_storage.config, Wanted()).policy
+    assert "missing" in wrong(live(lost))
+    assert policy.static is not None
+    at_root = replace(policy.static, prefix="/")
+    assert "missing" not in wrong(live(lost, static=at_root))
+    assert "missing" in wrong(live(lost, static=at_root, mode="dedicated"))
+
+
 def test_one_cause_is_told_once(released: Path) -> None:
     """A server that has none of the files, as one that reads another folder."""
     out = io.StringIO()

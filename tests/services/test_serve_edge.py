@@ -17,6 +17,7 @@ from shipfiles.digest import digest_bytes, hashed_name
 from shipfiles.edge.policy import EdgePolicy, static_policy
 from shipfiles.testing import APPLICATION, CONFIGURED_CASES, HTTP_CASES, OPTIONS, PREFIX, Answer, HttpContract, Site
 from shipfiles.testing.site import FILES
+from tests.bucket import running as running_bucket
 from tests.conformance import hostile
 from tests.conformance.differences import expected
 
@@ -237,6 +238,21 @@ def test_what_the_application_is_told(name: str, tmp_path: Path) -> None:
             assert told(Connection="Upgrade", Upgrade="WebSocket")["UPGRADE"].lower() == "websocket"
         assert "UPGRADE" not in told(Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABk")
         assert told(Connection="close")["X_FORWARDED_PROTO"] == "http"
+
+
+def test_an_application_behind_tls(tmp_path: Path, certificates: tuple[Path, Path]) -> None:
+    """What nobody has signed that Apache knows of."""
+    port, media = free_port(), policy_for(tmp_path / "uploads", "stream", "").media
+    with running_bucket(certificates[0]) as application:
+        policy = EdgePolicy("static-server", STATICS[0], media, "", f"127.0.0.1:{port}", application.url)
+        text = EDGES["apache"][0](policy)
+        assert " ssl" in text.splitlines()[1]
+        with run_apache(tmp_path, text, port, (*USUAL, "ssl")):
+            wire = Wire(port)
+            for path in ("/page", "/media/private/x"):
+                assert wire.ask("GET", path, {}).status == 404
+                assert application.asked[-1].path == path
+            wire.close()
 
 
 BUNDLED = RewriteConfig(bundled_names=("vendor/*", "[!a]?x-*", 'a"[b"]*'))

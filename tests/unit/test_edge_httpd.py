@@ -54,7 +54,8 @@ APACHE = frozenset({
     "MergeSlashes", "SetEnvIfNoCase", "RewriteEngine", "RewriteRule", "RewriteCond", "Alias", "Require",
     "AllowOverride", "Options", "SetHandler", "AllowMethods", "EnableSendfile", "MaxRanges", "RequestHeader", "Header",
     "AcceptPathInfo", "ModMimeUsePathInfo", "AddType", "AddEncoding", "ForceType", "ProxyPreserveHost", "ProxyPass",
-    "ProxyPassReverse", "CacheEnable", "CacheLock", "CacheHeader", "Listen", "<VirtualHost", "</VirtualHost>",
+    "ProxyPassReverse", "SSLProxyEngine", "SSLProxyCheckPeerName",
+    "CacheEnable", "CacheLock", "CacheHeader", "Listen", "<VirtualHost", "</VirtualHost>",
     "<Directory", "</Directory>", "<FilesMatch", "</FilesMatch>", "<Location", "</Location>",
 })  # fmt: skip
 _WORD = re.compile(r'"(?:\\.|[^"\\])*"|[^\s"]+')

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shipfiles.edge import media_apache, media_caddy, media_nginx
+from shipfiles.edge.generators import configuration
 from shipfiles.edge.media_rules import rules
 from shipfiles.edge.policy import EdgePolicy, MediaPolicy
 from shipfiles.errors import ConfigError
@@ -152,3 +153,17 @@ def test_what_nothing_is_known_of_is_the_strictest() -> None:
     ends = {end for _, known in given.types for end in known}
     assert not {"", "a.b"} & ends
     assert {"html", "svg", "js"} <= ends
+
+
+@pytest.mark.parametrize("server", GENERATORS)
+def test_words_that_a_server_does_not_know_hand_nothing_over(server: str) -> None:
+    """Neither nginx nor Caddy knows X-Sendfile, nor mod_xsendfile X-Accel-Redirect: the answer has no bytes then."""
+    theirs = {"nginx": "x-sendfile", "apache": "x-accel-redirect", "caddy": "x-sendfile"}[server]
+    for access in ("private", "signed"):
+        media = private(access=access, delivery=DeliveryConfig(theirs))
+        with pytest.raises(ConfigError, match="would come empty"):
+            configuration(server, of(media))
+        # Nobody is asked, or the application sends them.
+        assert configuration(server, of(media, application=""))
+        assert configuration(server, of(private(access=access, delivery=DeliveryConfig("stream"))))
+    assert configuration(server, of(public(delivery=DeliveryConfig(theirs))))

@@ -369,6 +369,11 @@ def _upload(alias: str, storage: MediaStorage, closed: Iterable[str]) -> MediaPo
             f"STORAGES[{alias!r}] has no path of its own in MEDIA_URL or OPTIONS['base_url'], such as /media/: all "
             "addresses of the site would be those of uploads."
         )
+    if storage.config.access == "public" and os.path.realpath(root) in map(os.path.realpath, closed):
+        raise ConfigError(
+            f"STORAGES[{alias!r}] is public, and its folder {root} is that of another storage, of which not everybody "
+            "may see everything. Give one of them another OPTIONS['location']."
+        )
     return MediaPolicy(
         alias=alias,
         root=_checked_path(root, f"STORAGES[{alias!r}]: the folder"),

@@ -191,11 +191,13 @@ class _Visit:
         page = self._asker.get(path, {})
         # A bucket says 403 to who may not list it, and how long a CDN keeps that is the CDN's own affair.
         of_bucket = bool(self._question.policy.bucket)
+        # At the root of the site it may be a page of the application, which says what it likes of a 404.
+        may_be_page = self._static.prefix == "/" and self._question.policy.mode != "dedicated"
         why, todo = [], []
         if page.status not in ((403, 404, 410) if of_bucket else (404, 410)):
             why.append(f"the answer is {page.status} instead of 404: nobody notices that a file is missing")
             todo.append("answer 404 below the path of static files, with no page instead")
-        if "no-store" not in page.headers.get("cache-control", "").lower() and not of_bucket:
+        if "no-store" not in page.headers.get("cache-control", "").lower() and not (of_bucket or may_be_page):
             control = page.shown("cache-control")
             why.append(
                 f"Cache-Control is {control!r} instead of 'no-store'" if control else "no Cache-Control: no-store"
@@ -210,9 +212,10 @@ class _Visit:
             "wrong" if why else "ok",
             request=f"{self._asker.request(path)}, twice",
             answer=shown_fields(page.status, page.headers),
-            expected="404" if of_bucket else "404, Cache-Control: no-store",
+            expected="404" if of_bucket or may_be_page else "404, Cache-Control: no-store",
             why=tuple(why),
             todo=tuple(dict.fromkeys(todo)),
+            needed=not may_be_page,
         )
 
     def _hidden(self, asked: Entry | None) -> None:

@@ -69,7 +69,9 @@ def _head(policy: EdgePolicy) -> Iterator[str]:
     handing = any(media.config.delivery.mechanism == "x-sendfile" for media in policy.media)
     modules += ["xsendfile"] * handing
     modules += ["proxy_http"] * bool(policy.application)
-    modules += ["cache_disk"] * (policy.mode == "proxy") + ["ssl"] * (policy.certificate is not None)
+    modules += ["cache_disk"] * (policy.mode == "proxy") + ["ssl"] * (
+        policy.certificate is not None or _is_secure(policy)
+    )
     yield "# Made by `ship config apache`, for Apache httpd 2.4.49 and newer. It is the same for every release."
     yield f"# a2enmod {' '.join(modules)}"
     yield from (f"# {note}" for note in notes(policy, _SERVER))
@@ -373,6 +375,10 @@ def _application(policy: EdgePolicy) -> Iterator[str]:
         raise refused(policy.application, "application", _SERVER, "more than a scheme, a host and a port")
     yield "# The application. Its 404 and OPTIONS['serve']['single_page'] are its own."
     yield "ProxyPreserveHost On"
+    if _is_secure(policy):
+        yield "# Its certificate is not looked at: SSLProxyVerify and SSLProxyCACertificateFile would do that."
+        yield "SSLProxyEngine On"
+        yield "SSLProxyCheckPeerName Off"
     yield "# It cuts its answers itself."
     yield "MaxRanges none"
     yield "# Who is asked, and how, is for us to say, not for clients, nor which fields are left out."
@@ -383,6 +389,10 @@ def _application(policy: EdgePolicy) -> Iterator[str]:
         yield f"LimitRequestBody {policy.max_upload}"
     yield f'ProxyPass "/" "{url}" nocanon'
     yield f'ProxyPassReverse "/" "{url}"'
+
+
+def _is_secure(policy: EdgePolicy) -> bool:
+    return policy.application.startswith("https:")
 
 
 def _kept(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
+from .media_rules import check_handed_over
 from .policy import EdgePolicy
 
 SERVERS = ("nginx", "apache", "caddy")
@@ -23,6 +24,7 @@ def configuration(name: str, policy: EdgePolicy) -> Mapping[str, str]:
     Raises `ConfigError` for what cannot be said in its language.
     """
     if name in SERVERS:
+        check_handed_over(policy, name)
         text: str = import_module(f".{name}", __package__).configuration(policy)
         return {_FILES[name]: text}
     texts: Mapping[str, str] = import_module(f".cdn_rules.{name}", __package__).texts(policy)

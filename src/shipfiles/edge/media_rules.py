@@ -176,6 +176,24 @@ def internal_places(policy: EdgePolicy) -> Sequence[tuple[str, str]]:
     return [(url, _folder(media.root)) for url, media in found.items()]
 
 
+_HANDS_OVER = {"nginx": "x-accel-redirect", "caddy": "x-accel-redirect", "apache": "x-sendfile"}
+
+
+def check_handed_over(policy: EdgePolicy, server: str) -> None:
+    """Raises `ConfigError` for uploads that the application hands over in words that ``server`` does not know: each
+    would come empty, with the place of the file in a field that everybody sees.
+    """
+    ours = _HANDS_OVER[server]
+    for media in policy.media:
+        mechanism = media.config.delivery.mechanism
+        is_asked = media.config.access != "public" and policy.application and not media.config.signed.secure_link
+        if is_asked and mechanism in _HANDS_OVER.values() and mechanism != ours:
+            raise ConfigError(
+                f"{called(media)} hands files over with delivery.mechanism {mechanism!r}, of which {server} knows "
+                f"nothing: they would come empty. Say {ours!r}, or 'stream', with which the application sends them."
+            )
+
+
 def closed_below(media: MediaPolicy, policy: EdgePolicy) -> Sequence[str]:
     """Folders below the root of ``media`` that are not to be seen there: paths from it, without slashes around."""
     others = [other.root for other in policy.media if other.config.access != "public"]
