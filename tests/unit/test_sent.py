@@ -100,6 +100,7 @@ def test_back_where_a_source_is_gone(built: LocalStore, store: Store, shape: Sha
     assert now.entries["css/app.css"].plain is None
     assert read_all(store, "css/app.css") == read_all(store, now.entries["css/app.css"].name)
     assert [text for text in told if text.startswith("css/app.css: this store keeps no sources")]
+    assert [text for text in told if "nothing needs to be done" in text]
     # The script, whose source is the same, has it.
     assert now.entries["js/a.js"] == sent["two"].entries["js/a.js"]
     # The same once more finds nothing to do.

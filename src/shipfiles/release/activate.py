@@ -264,8 +264,8 @@ class _Activation:
         had = self._wanted.parsed([line for line in self._new if logical_of(line) in fixed]).entries
         bare = [logical for logical in sorted(fixed) if had[logical].plain is not None and fixed[logical].plain is None]
         if bare:
-            what = "this store keeps no sources of rewritten files, so what lies under the plain name is rewritten, too"
-            self._listener(Notice(f"{_shown(bare)}: {what}. To publish that release again brings the source back."))
+            what = "this store keeps no sources of rewritten files, so under the plain name is what the hashed name has"
+            self._listener(Notice(f"{_shown(bare)}: {what}. It works as well; nothing needs to be done."))
         encoded = [name for name in sorted(fixed) if _codings_of(fixed[name]) != _codings_of(had[name], fixed[name])]
         if encoded:
             what = "are missing, or were made anew with other settings: the release goes on with those that are there"
