@@ -248,6 +248,18 @@ def test_what_no_configuration_says(project: Path) -> None:
     ]  # fmt: skip
 
 
+def test_paths_that_are_changed_on_the_way(project: Path) -> None:
+    """Nobody can tell by whom: it is said."""
+    cdn = {"is_server": False, "mode": "proxy", "application": HERE}
+    with site(url="https://cdn.example.com/s/", served_prefix="/static/"):
+        (note,) = found(**cdn).notes
+        assert "below /s/, and the application answers them below /static/ (served_prefix)" in note
+        assert found(**cdn, prefix="/static/").notes == []
+        assert found(application=HERE).notes == []
+    with site(url="https://cdn.example.com/static/", served_prefix="/static/"):
+        assert found(**cdn).notes == []
+
+
 # Uploads.
 
 

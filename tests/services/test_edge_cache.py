@@ -234,7 +234,8 @@ def test_a_crowd_makes_one_request(edge: Edge) -> None:
 
 def test_what_nobody_may_see(edge: Edge) -> None:
     for path in ("/static/.shipfiles/current.json", "/static/%2eshipfiles/current.json", "/static/css/.env",
-                 "/static/staticfiles.json"):  # fmt: skip
+                 "/static/staticfiles.json", "/static/%73taticfiles%2Ejson", "/static//staticfiles.json",
+                 "/static/site-root/.well-known/..%2f..%2f.shipfiles/current.json"):  # fmt: skip
         answer = edge.get(path)
         if edge.origin == "bucket":
             assert (answer.status, answer.fields["cache-control"]) == (404, "no-store"), path

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from shipfiles.config import Coding, RewriteConfig, ServeConfig
 from shipfiles.edge.cdn_rules import cloudflare, cloudfront, fastly, varnish
+from shipfiles.edge.cdn_rules.vcl import hidden
 from shipfiles.edge.policy import EdgePolicy, static_policy
 from shipfiles.errors import ConfigError
 from shipfiles.http.negotiation import preferred
@@ -85,7 +86,6 @@ def test_which_names_the_function_changes(tmp_path: Path) -> None:
         # Another extension, no hash or one of another form, and what is not below the prefix.
         "/static/app.0123456789ab.svg": "", "/static/app.js": "", "/static/app.0123456789AB.js": "",
         "/static/app.0123456789abc.js": "", "/static/app.0123456789ab.js.br": "", "/static/app.0123456789ab.JS": "",
-        "/app.0123456789ab.js": "", "/": "", "/other/static/app.0123456789ab.js": "",
         "/static/a%20b.0123456789ab.css": ".br", "/static/site-root/.well-known/a.0123456789ab.js": ".br",
     }  # fmt: skip
     found = ask_function(policy(), [(uri, both) for uri in rows], tmp_path)
@@ -98,10 +98,57 @@ def test_which_names_the_function_changes(tmp_path: Path) -> None:
 
 
 def test_the_function_hides_records(tmp_path: Path) -> None:
-    hidden = ["/static/.shipfiles/current.json", "/static/%2Eshipfiles/current.json", "/static/a/.env",
-              "/static/a%2f%2egit/config", "/static/site-root/.env"]  # fmt: skip
-    for answer in ask_function(policy(), [(uri, {}) for uri in hidden], tmp_path):
+    # Whatever the bucket, which undoes percent signs, takes for them; and what is not below the prefix at all.
+    others = ["/%73tatic/.shipfiles/current.json", "/static%2F.shipfiles/current.json", "/other/x", "/", "/static/%ff",
+              "/app.0123456789ab.js"]  # fmt: skip
+    for answer in ask_function(policy(), [(uri, {}) for uri in [*HIDDEN, *others]], tmp_path):
         assert (answer["statusCode"], answer["headers"]["cache-control"]["value"]) == (404, "no-store")
+    shown = [*SHOWN, "/%73tatic/a.css"]
+    assert [answer["uri"] for answer in ask_function(policy(), [(uri, {}) for uri in shown], tmp_path)] == shown
+
+
+HIDDEN = [
+    "/static/.shipfiles/current.json", "/static/%2Eshipfiles/current.json", "/static/a/.env",
+    "/static/a%2f%2egit/config", "/static/site-root/.env", "/static/staticfiles.json", "/static//staticfiles.json",
+    "/static/%2fstaticfiles.json", "/static/staticfiles%2Ejson", "/static/%73taticfiles.json",
+    "/static/site-root/.well-known/..%2f..%2f.shipfiles%2Fcurrent.json",
+    "/static/site-root/.well-known/a/%2e%2E%2f%2e/x",
+]  # fmt: skip
+"""Nobody may see these in a bucket."""
+SHOWN = [
+    "/static/a.css", "/static/site-root/.well-known/security.txt", "/static/site-root/.well-known/.a/b..c",
+    "/static/css/staticfiles.json", "/static/staticfiles.json.txt", "/static/a..b", "/static/xstaticfiles.json",
+    "/static/staticfiles-json",
+]  # fmt: skip
+
+
+def test_the_worker_hides_records(tmp_path: Path) -> None:
+    asked = [[f"https://static.example.com{path}", "br", "GET"] for path in [*HIDDEN, "/%73tatic/a", "/", *SHOWN]]
+    found = ask_worker(policy(always=()), {}, asked, tmp_path)
+    assert [bool(answer[3]) for answer in found] == [False] * (len(HIDDEN) + 2) + [True] * len(SHOWN)
+    assert {answer[0] for answer in found} == {404}
+
+
+def test_the_vcl_hides_records() -> None:
+    """The condition by Python's own expressions, of which these have nothing else."""
+    static = policy().static
+    assert static is not None
+    written = re.sub(r'URL (!?~) \{"(.*?)"\}', r"(\1 r'\2')", hidden(static, "URL"))
+    told = re.sub(r"\((!?)~ (r'.*?')\)", r"(\1bool(re.search(\2, url)))", written)
+    told = " ".join(told.replace("(!bool", "(not bool").replace("||", " or ").replace("&&", " and ").split())
+    for url in [*HIDDEN, *SHOWN]:
+        assert bool(eval(told, {"re": re, "url": url})) is (url in HIDDEN), url
+    for name in ("varnish", "fastly"):
+        assert hidden(static, "req.url" if name == "varnish" else "req.url.path") in "".join(
+            MODULES[name].texts(policy()).values()
+        )
+
+
+@pytest.mark.parametrize("name", ["fastly", "varnish"])
+def test_pages_do_not_pass_for_static_files(name: str) -> None:
+    with pytest.raises(ConfigError, match="the root of its host"):
+        MODULES[name].texts(policy(bucket="", application="http://127.0.0.1:8000", prefix="/"))
+    assert MODULES[name].texts(policy(prefix="/"))
 
 
 WORKED = """

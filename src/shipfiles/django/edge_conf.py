@@ -80,6 +80,14 @@ def edge_policy(config: StaticConfig | None, wanted: Wanted) -> Found:
         if mode == "dedicated" and not wanted.is_server:
             bucket = _bucket_url(config, wanted)
         notes += _unsaid(static)
+        if mode == "proxy" and not wanted.is_server and config.served_prefix and not wanted.prefix:
+            arrives = _checked_prefix(config.served_prefix, "OPTIONS['served_prefix']")
+            if arrives != static.prefix:
+                notes.append(
+                    f"Browsers ask for static files below {static.prefix}, and the application answers them below "
+                    f"{arrives} (served_prefix): these texts change no paths, so that the CDN, or what is between the "
+                    "two, must."
+                )
         if wanted.include_media and mode == "dedicated" and not is_here:
             raise ConfigError(
                 "--include-media: uploads are on the disk of this machine, and --mode dedicated is for a server that "

@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from ...errors import ConfigError
 from ..policy import EdgePolicy, StaticPolicy
 from .common import (
-    HIDDEN,
     PREFERRED,
     WITH_HASH,
     extensions,
+    hidden,
     host_of,
     js,
     sent_by_edge,
@@ -116,10 +116,9 @@ const CODINGS = {js(picked)};
 const SUFFIXES = {js({coding: static.suffixes[coding] for coding in picked})};
 const VARIED = /{variant_pattern(static, some)}/;
 const WITH_HASH = /{WITH_HASH.replace("/", chr(92) + "/")}/;
-const HIDDEN = /{HIDDEN}/i;
 // Name, what files whose logical path fits get, and what all others get; null for no such field.
 const FIELDS = {js(fields)};
-{PREFERRED}
+{hidden(static)}{PREFERRED}
 function finished(answer, path, varies) {{
     const made = new Response(answer.body, answer);
     if (answer.status >= 400) made.headers.set('Cache-Control', 'no-store');
@@ -149,16 +148,15 @@ function ask(request, path, forever) {{
 export default {{
     async fetch(request, env, context) {{
         const url = new URL(request.url);
-        let path = url.pathname.slice(PREFIX.length), logical = '';
+        const path = url.pathname.slice(PREFIX.length);
+        let logical = '.';
         try {{
             logical = decodeURIComponent(path);
-        }} catch {{
-            path = '.';
-        }}
+        }} catch {{}}
         if (request.method !== 'GET' && request.method !== 'HEAD') {{
             return new Response('', {{ status: 405, headers: {{ Allow: 'GET, HEAD', 'Cache-Control': 'no-store' }} }});
         }}
-        if (!url.pathname.startsWith(PREFIX) || (HIDDEN.test(path) && !path.startsWith('site-root/.well-known/'))) {{
+        if (!url.pathname.startsWith(PREFIX) || hidden(logical)) {{
             return new Response('', {{ status: 404, headers: {{ 'Cache-Control': 'no-store' }} }});
         }}
         const varies = CODINGS.length > 0 && VARIED.test(url.pathname);

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from ...errors import ConfigError
 from ..policy import EdgePolicy, StaticPolicy
-from .common import HIDDEN, PREFERRED, js, sent_by_edge, static_of, url_prefix, variant_pattern
+from .common import PREFERRED, hidden, js, sent_by_edge, static_of, variant_pattern
 
 _LONGEST = 10_000
 """Bytes of a function's code ("Quotas on CloudFront Functions")."""
@@ -60,13 +60,15 @@ def _function(static: StaticPolicy) -> str:
 var CODINGS = {js([*picked])};
 var SUFFIXES = {js(dict(static.suffixes))};
 var VARIED = /{pattern}/;
-var HIDDEN = /{HIDDEN}/i;
-var PREFIX = {js(url_prefix(static))};
-{PREFERRED}
+var PREFIX = {js(static.prefix)};
+{hidden(static)}{PREFERRED}
 function handler(event) {{
-    var request = event.request;
-    var inside = request.uri.indexOf(PREFIX) === 0 ? request.uri.slice(PREFIX.length) : '';
-    if (HIDDEN.test(inside) && inside.indexOf('site-root/.well-known/') !== 0) {{
+    var request = event.request, path = '';
+    // CloudFront goes by what the percent signs stand for, and so does the bucket, which gets them as they are.
+    try {{
+        path = decodeURIComponent(request.uri);
+    }} catch (error) {{}}
+    if (path.indexOf(PREFIX) !== 0 || hidden(path.slice(PREFIX.length))) {{
         return {{
             statusCode: 404,
             statusDescription: 'Not Found',

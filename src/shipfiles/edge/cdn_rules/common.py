@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from ...errors import ConfigError
 from ...media_types import is_compressible
-from ..policy import EdgePolicy, Field, StaticPolicy
+from ..policy import WELL_KNOWN, EdgePolicy, Field, StaticPolicy
 
 HOST = "static.example.com"
 """Stands where a policy names no host."""
@@ -32,6 +32,16 @@ def host_of(policy: EdgePolicy) -> str:
 def url_prefix(static: StaticPolicy) -> str:
     """The path of the files' URLs as browsers ask for it, with percent signs."""
     return quote(static.prefix, safe="/-._~!$&'()*+,;=:@")
+
+
+def check_prefix(policy: EdgePolicy) -> None:
+    """Raise `ConfigError` where an application's pages would pass for static files."""
+    if not policy.bucket and url_prefix(static_of(policy)) == "/":
+        raise ConfigError(
+            "The URL of static files is the root of its host, and these rules tell them from an application's pages by "
+            "the path. Give them one of their own (STATIC_URL), or name with --prefix that below which the CDN asks "
+            "the application for them."
+        )
 
 
 def origin_of(policy: EdgePolicy) -> tuple[str, int, str]:
@@ -103,6 +113,34 @@ function preferred(field) {
     return best;
 }
 """
-HIDDEN = r"(^|\/|%2f)(\.|%2e)"
+HIDDEN = r"(^|/|%2f)(\.|%2e)"
 """Paths of URLs that name a record, or whatever else begins with a dot; compared without regard to case."""
+DOTS = r"(^|/|%2f)(\.|%2e){1,2}(/|%2f|$)"
+"""Those with a segment that leads elsewhere, where somebody heeds it."""
+
+
+def spelled(text: str) -> str:
+    """A regular expression of all that a server takes for ``text`` in a path: each byte as it is or with a percent
+    sign, slashes repeated; to be compared without regard to case."""
+    return "".join(
+        f"({re.escape(chr(byte))}|%{byte:02x}){'+' if byte == 0x2F else ''}" if 0x20 < byte < 0x7F else f"%{byte:02x}"
+        for byte in text.encode()
+    )
+
+
+def hidden(static: StaticPolicy) -> str:
+    """A function in JavaScript that says of a path below the prefix, percent signs undone, whether it is hidden."""
+    return f"""
+var MANIFEST = {js(static.manifest_name)};
+
+// Records of releases, the names that stock Django reads, and whatever else begins with a dot.
+function hidden(path) {{
+    path = path.replace(/\\/+/g, '/').replace(/^\\//, '');
+    if (path === MANIFEST) return true;
+    if (path.indexOf({js(WELL_KNOWN)}) === 0 && !/(^|\\/)\\.\\.?(\\/|$)/.test(path)) return false;
+    return /(^|\\/)\\./.test(path);
+}}
+"""
+
+
 WITH_HASH = r"\.[0-9a-f]{12}(\.[^./]*)?$"

@@ -9,11 +9,12 @@ does not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from ..policy import EdgePolicy, StaticPolicy
-from .common import host_of, origin_of, static_of, url_prefix
-from .vcl import HASH, HIDDEN_PATHS, at_start, fields, indented, quoted, varied
+from .common import check_prefix, host_of, origin_of, static_of, url_prefix
+from .vcl import HASH, at_start, fields, hidden, indented, quoted, varied
 
 _CODING = "X-Static-Coding"
 _MISSING = "X-Static-Missing"
@@ -22,6 +23,7 @@ _MISSING = "X-Static-Missing"
 def texts(policy: EdgePolicy) -> Mapping[str, str]:
     """File name → text: each is the snippet of the subroutine that its name says."""
     static = static_of(policy)
+    check_prefix(policy)
     found = {
         "recv.vcl": _recv(policy, static),
         "fetch.vcl": _fetch(policy, static),
@@ -59,10 +61,9 @@ def _recv(policy: EdgePolicy, static: StaticPolicy) -> str:
         "set req.url = req.url.path;",
     ]
     if policy.bucket:
-        known = quoted(at_start(f"{url_prefix(static)}site-root/.well-known/"))
         lines += [
-            "# Records of releases, and whatever else begins with a dot.",
-            f"if (req.url.path ~ {quoted(HIDDEN_PATHS)} && req.url.path !~ {known}) {{",
+            "# Records of releases, the names that stock Django reads, and whatever else begins with a dot.",
+            f"if ({hidden(static, 'req.url.path')}) {{",
             "    error 604;",
             "}",
         ]
@@ -80,7 +81,12 @@ def _recv(policy: EdgePolicy, static: StaticPolicy) -> str:
             f"    set req.http.Accept-Encoding = req.http.{_CODING};",
             "}",
         ]
-    return f'if ({_below(static)} && (req.method == "GET" || req.method == "HEAD")) {{\n{indented(lines, 1)}}}\n'
+    own = ""
+    if policy.bucket:
+        # The bucket undoes percent signs: what is below the prefix by another spelling is not looked at above.
+        host = f"req.http.host ~ {quoted(f'(?i)^{re.escape(policy.host)}(:[0-9]+)?$')} && " if policy.host else ""
+        own = f"if ({host}req.url.path !~ {quoted(at_start(url_prefix(static)))}) {{\n    error 604;\n}}\n"
+    return f'{own}if ({_below(static)} && (req.method == "GET" || req.method == "HEAD")) {{\n{indented(lines, 1)}}}\n'
 
 
 def _to_bucket(policy: EdgePolicy, static: StaticPolicy) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..policy import EdgePolicy, StaticPolicy
-from .common import origin_of, static_of, url_prefix
-from .vcl import HASH, HIDDEN_PATHS, TYPES, accepted, at_start, fields, indented, quoted, varied
+from .common import check_prefix, origin_of, static_of, url_prefix
+from .vcl import HASH, TYPES, accepted, at_start, fields, hidden, indented, quoted, varied
 
 _CODING = "X-Static-Coding"
 
@@ -28,6 +28,7 @@ sub vcl_pipe {
 
 def texts(policy: EdgePolicy) -> Mapping[str, str]:
     """File name → text."""
+    check_prefix(policy)
     return {"default.vcl": _vcl(policy, static_of(policy))}
 
 
@@ -146,11 +147,8 @@ sub vcl_deliver {{
 def _hidden(policy: EdgePolicy, static: StaticPolicy) -> Iterator[str]:
     if not policy.bucket:
         return
-    prefix = url_prefix(static)
-    known = quoted(at_start(f"{prefix}site-root/.well-known/"))
-    manifest = quoted(at_start(f"{prefix}staticfiles.json") + "$")
-    yield "# Records of releases, and whatever else begins with a dot."
-    yield f"if (req.url ~ {manifest} || (req.url ~ {quoted(HIDDEN_PATHS)} && req.url !~ {known})) {{"
+    yield "# Records of releases, the names that stock Django reads, and whatever else begins with a dot."
+    yield f"if ({hidden(static, 'req.url')}) {{"
     yield "    return (synth(404));"
     yield "}"
 

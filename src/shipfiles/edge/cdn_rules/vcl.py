@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 from ...config import Coding
 from ...errors import ConfigError
-from ..policy import StaticPolicy
-from .common import HIDDEN, WITH_HASH, extensions, sent_by_edge, url_prefix
+from ..policy import WELL_KNOWN, StaticPolicy
+from .common import DOTS, HIDDEN, WITH_HASH, extensions, sent_by_edge, spelled, url_prefix
 
-HIDDEN_PATHS = rf"(?i){HIDDEN}".replace(r"\/", "/")
 HASH = WITH_HASH
 _TYPES = "^(text/|image/(svg|x-icon|bmp)|font/(ttf|otf)|application/([a-z.+-]*(json|xml)|wasm))"
 """Types that are worth compressing, where the cache itself does that."""
@@ -26,6 +25,17 @@ def quoted(text: str) -> str:
 def at_start(path: str) -> str:
     """A regular expression of paths that begin with ``path``."""
     return f"^{re.escape(path)}"
+
+
+def hidden(static: StaticPolicy, path: str) -> str:
+    """A condition: what is at ``path``, below the prefix, is a record, the names that stock Django reads, or whatever
+    else begins with a dot. A bucket undoes percent signs, and VCL does not."""
+    prefix = re.escape(url_prefix(static))
+    manifest = quoted(f"(?i)^{prefix}(/|%2f)*{spelled(static.manifest_name)}$")
+    known = quoted(at_start(f"{url_prefix(static)}{WELL_KNOWN}"))
+    dot, dots = quoted(f"(?i){HIDDEN}"), quoted(f"(?i){DOTS}")
+    within = "\n        "
+    return f"{path} ~ {manifest}{within}|| ({path} ~ {dot}{within}&& ({path} !~ {known} || {path} ~ {dots}))"
 
 
 def varied(static: StaticPolicy) -> str:
