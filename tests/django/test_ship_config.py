@@ -43,6 +43,7 @@ from .shipping import refused, ship
 from .test_edge_conf import MEDIA, S3, bucket, site
 
 URL = "https://www.example.com"
+APP = ("--app", "http://127.0.0.1:8000")
 Change = Callable[[str, str, Mapping[str, str], Page], Page]
 
 
@@ -66,14 +67,17 @@ def released(made: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_it_is_printed(released: Path) -> None:
-    out, err = ship("config", "nginx", "--server-name", "www.example.com")
+    out, err = ship("config", "nginx", "--server-name", "www.example.com", *APP)
     assert str(released / "root") in out
     assert "www.example.com" in out
     assert err == ""
+    out, err = ship("config", "nginx")
+    assert "No application is named" in err
+    assert "No application" not in out
 
 
 def test_json(released: Path) -> None:
-    facts = json.loads(ship("config", "nginx", "--json")[0])
+    facts = json.loads(ship("config", "nginx", *APP, "--json")[0])
     assert (facts["server"], facts["mode"], facts["notes"], facts["secret"]) == ("nginx", "static-server", [], False)
     assert facts["files"].keys() == {"nginx.conf"}
 
@@ -82,6 +86,10 @@ def test_several_texts(project: Path) -> None:
     with site(S3, **bucket(publish={"variants": True}, compress={"always": [".js"]})):
         out, _ = ship("config", "cloudfront")
         assert "// function.js\n" in out
+        (project / "file").touch()
+        for wrong, why in (("none/cdn", "cannot be made: no such file"), ("file", "is a file: this is several")):
+            with pytest.raises(CommandError, match=why):
+                ship("config", "cloudfront", "--output", str(project / wrong))
         told = ship("config", "cloudfront", "--output", str(project / "cdn"))[0]
         written = {path.name for path in (project / "cdn").iterdir()}
         assert "function.js" in written
@@ -95,6 +103,11 @@ def test_several_texts(project: Path) -> None:
 
 def test_drift(released: Path) -> None:
     file = released / "conf" / "site.conf"
+    # A folder that is not there is one that was not meant.
+    with pytest.raises(CommandError, match="cannot be written: no such file"):
+        ship("config", "nginx", "--output", str(file))
+    assert not file.parent.exists()
+    file.parent.mkdir()
     assert ship("config", "nginx", "--output", str(file))[0] == f"Written: {file}."
     text = file.read_text()
     file.write_text(f"# by hand\n\n{text}")
@@ -179,6 +192,7 @@ def test_nothing_is_left_of_a_file_that_cannot_be_written(released: Path) -> Non
     [
         (["--certificate", "/c.pem"], "belong together"),
         (["--output", "a", "--check", "b"], "say one of them"),
+        (["--server-name", "a.example.com", "--server-name", "b.example.com"], "say one host"),
         (["--url", "/static/"], "--url: it has no host"),
         (["--url", "https://u:p@host/"], "--url: it has credentials"),
         (["--mode", "dedicated"], "no server gets the releases"),

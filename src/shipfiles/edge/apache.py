@@ -291,8 +291,6 @@ def _inside(static: StaticPolicy) -> Iterator[str]:
         yield 'Header set Vary "Accept-Encoding" env=SHIP_VARIES'
     if serve.single_page:
         yield 'Header merge Vary "Accept" env=SHIP_PAGE'
-    yield "# mod_mime says a language where a part of the name is one's."
-    yield "Header unset Content-Language"
     for field in static.fields:
         yield from _field(field)
     if serve.cache_tags:

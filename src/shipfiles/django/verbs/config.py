@@ -31,6 +31,7 @@ from .shared import Column, add_json, errors_as_json, place_of, print_json, prin
 HELP = "Write the configuration of a web server or a CDN in front, or say whether an installed one is still the same."
 
 _LARGEST = 4 << 20
+_NO_APPLICATION = "No application is named with --app: what is no file is answered with 404, pages too."
 _HIDDEN = "(a key of OPTIONS['signed'])"
 _KEYED = re.compile(r"(\bsecure_link_md5)\b.*")
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
@@ -54,6 +55,7 @@ def add_arguments(parser: CommandParser) -> None:
     )
     parser.add_argument(
         "--server-name",
+        action="append",
         metavar="HOST",
         help="The name of the host. Default: any; for a host of static files alone, that of their URLs.",
     )
@@ -108,6 +110,7 @@ def run(command: BaseCommand, options: dict[str, Any]) -> str | None:
     """Write it, or compare it. Raises ``CommandError``, with status 1 if they differ, and `ShipfilesError`."""
     with errors_as_json(command, options):
         _check(options)
+        options = {**options, "server_name": (options["server_name"] or [None])[0]}
         found = _found(options)
         if options["check"] is None and options["url"] is None:
             return _make(command, options, found)
@@ -138,6 +141,8 @@ def _check(options: Mapping[str, Any]) -> None:
     fault = ""
     if bool(options["certificate"]) != bool(options["certificate_key"]):
         fault = "--certificate and --certificate-key belong together: give both, or none."
+    elif len(options["server_name"] or ()) > 1:
+        fault = "--server-name: say one host; others are sent to it with a redirect of your own."
     elif options["output"] is not None and (options["check"] is not None or options["url"] is not None):
         fault = "--output writes, --check and --url compare: say one of them."
     elif options["url"] is not None and (why := public_fault(options["url"])):
@@ -193,6 +198,8 @@ def _secrets(policy: EdgePolicy, files: Mapping[str, str]) -> list[str]:
 
 def _make(command: BaseCommand, options: Mapping[str, Any], found: Found) -> str | None:
     files = configuration(options["server"], found.policy)
+    if found.policy.mode == "static-server" and not found.policy.application:
+        found = Found(found.policy, [*found.notes, _NO_APPLICATION])
     secret = bool(_secrets(found.policy, files))
     facts: dict[str, Any] = {"server": options["server"], "mode": found.policy.mode}
     if options["output"] is not None:
@@ -233,17 +240,29 @@ def _write(output: str, files: Mapping[str, str], *, is_secret: bool) -> list[st
     place = os.path.abspath(output)
     if len(files) == 1 and os.path.isdir(place):
         raise CommandError(f"--output {printable(output)} is a folder: say the file in it.")
+    if len(files) > 1:
+        _make_folder(place)
     paths = {place if len(files) == 1 else os.path.join(place, name): text for name, text in files.items()}
     for path, text in paths.items():
         _write_file(path, text, 0o600 if is_secret else 0o644)
     return [*paths]
 
 
+def _make_folder(path: str) -> None:
+    """One, but not those above it, in whose name there may be a mistake. Raises ``CommandError``."""
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(path)
+    except OSError as error:
+        raise CommandError(f"--output {printable(path)} cannot be made: {os_reason(error)}.") from error
+    if not os.path.isdir(path):
+        raise CommandError(f"--output {printable(path)} is a file: this is several, so say a folder.")
+
+
 def _write_file(path: str, text: str, mode: int) -> None:
     """The file whole or as it was, with ``mode`` less the umask. Raises ``CommandError``."""
     temporary = f"{path}.new"
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
