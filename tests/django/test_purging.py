@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles.management.commands.collectstatic import Command as DjangoCommand
@@ -565,6 +566,19 @@ def test_checks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "s3cret" not in checked()["E049"]
     with options({"purger": "varnsh"}):
         assert "Did you mean 'varnish'?" in checked()["E049"]
+    with override_settings(MIDDLEWARE=["shipfiles.django.middleware.ShipfilesMiddleware"]):
+        with options(MemoryPurger()):
+            assert "before its restart" in checked()["W053"]
+            assert "W053" not in checked(deploy=False)
+        fine: tuple[dict[str, Any], ...] = (
+            {"automatic": False}, {"caches": []}, {"more": {"serve": {"follow_current": True}}},
+            {"more": {"publish": {"to": [str(project / "web")]}}},
+        )  # fmt: skip
+        with options(MemoryPurger()), override_settings(MIDDLEWARE=[]):
+            assert "W053" not in checked()
+        for given in fine:
+            with options(*given.pop("caches", [MemoryPurger()]), **given):
+                assert "W053" not in checked()
     with options(MemoryPurger(), by_tag=True):
         assert "cache_tags" in checked()["W050"]
     with options(MemoryPurger(), by_tag=True, more={"serve": {"cache_tags": "Cache-Tag"}}):

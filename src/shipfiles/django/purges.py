@@ -37,8 +37,8 @@ class Purges:
         failed = [one for one in self.outcomes if one.error is not None]
         if not failed and not self.faults:
             return ""
-        live = f"The release {self.release} is live, and stays so; but" if self.release else "But"
-        told = [f"{live} caches were not all purged, and may answer with old files."]
+        live = f"The release {self.release} is live, and stays so; but caches" if self.release else "Caches"
+        told = [f"{live} were not all purged, and may answer with old files."]
         for one in failed:
             told.append(f"{one.fault}.".replace("..", "."))
             told += [f"  {url}" for url in one.left[:_SHOWN]]
@@ -58,7 +58,8 @@ class Purges:
             "caches": [
                 {
                     "cache": one.purger, "ok": one.error is None, "by_tag": one.by_tag, "urls": _urls_of(one),
-                    "tags": len(one.wish.stale.tags) if one.by_tag else 0, "requests": one.done.requests,
+                    "tags": len(one.wish.stale.tags) if one.by_tag else 0,
+                    "requests": one.done.requests if one.error is None else None,
                     "ids": list(one.done.ids), "notes": list(one.done.notes), "seconds": round(one.seconds, 3),
                     "left": list(one.left), "error": one.fault or None,
                 }

@@ -217,7 +217,7 @@ class Asker:
                 if asked is not None:
                     what += f" and asks to wait {asked:.0f} s, which the time limit does not allow"
                 elif attempt > 1:
-                    what += f"; so ended the last of {attempt} requests"
+                    what += f", {attempt} times"
                 raise Refused(what, status=reply.status if reply else 0, for_all=True)
 
     def said(self, reply: Reply, text: str = "") -> str:
@@ -333,7 +333,7 @@ def everything(purger: object, patience: Patience, opened: Callable[[], Asker], 
     except Refused as error:
         found, requests = Done(left={"everything": error.what}), 0
     if found.left:
-        raise PurgeError(str(purger), f"{'; '.join(found.left.values())}. Nothing may be purged")
+        raise PurgeError(str(purger), f"{'; '.join(found.left.values())}. It may still have everything")
     return Purged(requests, tuple(found.ids))
 
 

@@ -114,5 +114,5 @@ def check_left(purger: object, asked: Sequence[str], left: Mapping[str, str], no
     text = "; ".join(reasons[:_MOST_REASONS])
     if (more := len(reasons) - _MOST_REASONS) > 0:
         text += f"; and {more} other reasons"
-    text += f". {len(left)} of {len(asked)} {noun} may not be purged"
+    text += f". It may still have {len(left)} of {len(asked)} {noun}"
     raise PurgeError(str(purger), text, [one for one in asked if one in left])

@@ -233,7 +233,7 @@ class _Service:
             except errors.BotoCoreError as error:
                 raise Refused(_words(error), for_all=True) from None
             if not self._patience.wait(attempt, asked):
-                raise Refused(f"{what}; so ended {attempt} requests" if attempt > 1 else what, for_all=True)
+                raise Refused(f"{what}, {attempt} times" if attempt > 1 else what, for_all=True)
 
     def _hidden(self, text: str) -> str:
         for secret in self._secrets:

@@ -98,7 +98,7 @@ class Varnish:
 
         requests, found = self._each(["everything"], 1, ban)
         if found.left:
-            raise PurgeError(str(self), f"{'; '.join(found.left.values())}. Not everything may be purged")
+            raise PurgeError(str(self), f"{'; '.join(found.left.values())}. It may still have some of it")
         return Purged(requests)
 
     @property

@@ -53,7 +53,7 @@ from .places import (
     check_static_root_ready,
     check_static_url,
 )
-from .purge import check_purge, check_purge_extras, check_purge_hosts, check_purge_tags
+from .purge import check_purge, check_purge_extras, check_purge_hosts, check_purge_tags, check_purge_too_soon
 
 Check = Callable[[], Iterable[CheckMessage]]
 
@@ -84,6 +84,7 @@ ON_DEPLOY: tuple[Check, ...] = (
     check_pull_from,
     check_extras,
     check_purge_extras,
+    check_purge_too_soon,
     check_whitenoise_options,
     check_middleware_there,
     check_middleware_in_vain,

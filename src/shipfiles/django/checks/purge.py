@@ -12,7 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ...config import StaticConfig
 from ...errors import ShipfilesError
-from .. import static_urls
+from .. import conf, static_urls
+from ..conf import MIDDLEWARE
+from ..static_apps import has_static_app
 from .entry import backend_is_ours, storage_config
 from .extras import is_installed
 
@@ -84,6 +86,25 @@ def check_purge_hosts() -> Iterator[CheckMessage]:
             "Files at the root of the site are not purged: OPTIONS['purge']['site_url'] does not say where that is.",
             hint="Set it, as in 'https://www.example.com'; or purge them with 'manage.py ship purge URL'.",
             id="shipfiles.W051",
+        )
+
+
+def check_purge_too_soon() -> Iterator[CheckMessage]:
+    """W053 (deploy): caches are purged before the processes that answer them have the new files."""
+    config = _config()
+    if config is None or not config.purge.automatic or config.serve.follow_current:
+        return
+    if isinstance(config, conf.RemoteConfig) or config.publish.to:
+        return  # browsers have them from there
+    is_middleware = MIDDLEWARE in (settings.MIDDLEWARE or [])
+    if is_middleware or has_static_app():
+        yield CheckWarning(
+            "Caches are purged as soon as there is a new release, and processes of this project "
+            f"({'the middleware' if is_middleware else 'a StaticApp'}) answer with the files of the one that they "
+            "began with: a cache that asks one before its restart keeps an old file once more.",
+            hint="Set OPTIONS['purge']['automatic'] to False, and run 'manage.py ship purge' when they have been "
+            "restarted. If a web server answers from STATIC_ROOT, remove what serves them here.",
+            id="shipfiles.W053",
         )
 
 
