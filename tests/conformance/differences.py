@@ -114,6 +114,10 @@ _NGINX: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("plain names are not immutable, whatever they look like",),
     ),
     (
+        "It repeats the coding in a 304, where it should not be (15.4.5): to know the status costs each answer time.",
+        ("a 304 has the headers that it needs and no others of the file",),
+    ),
+    (
         "It tells a file's fields before it sees that a range is beyond its end; `no-store` comes on top and wins.",
         ("errors are not kept",),
     ),

@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from .media_nginx import blocks
 from .nginx_cache import cache_path, cached_locations
 from .nginx_codings import maps_of_codings
-from .nginx_files import file_locations, file_maps, method_location, method_maps
+from .nginx_files import file_locations, file_maps, method_location, method_maps, other_location
 from .nginx_root import MISSING, proxied, root_locations, root_maps, upstream, upstream_of
 from .nginx_site import Site, variables_of
 from .nginx_text import quoted
@@ -96,6 +96,7 @@ def _server(policy: EdgePolicy, site: Site | None) -> Iterator[str]:
             yield 'set $ship_instead "";'
         yield ""
         yield from file_locations(site, MISSING if upstream_of(policy) else "")
+        yield from other_location(site)
         yield from method_location(site)
         yield from root_locations(site)
     handed_on = [*proxied(policy, variables_of(policy))] if upstream_of(policy) else []

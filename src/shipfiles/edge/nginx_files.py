@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..http.headers import ALLOWED_METHODS
 from ..http.tags import EVERY_FILE
+from ..media_types import is_compressible
 from .nginx_site import PART, Site, short
 from .nginx_text import pattern, quoted
 from .nginx_words import indented, mapped, regex
@@ -22,6 +23,9 @@ _BUCKET = 40
 # As `http.tags` has it: longer tags are made from digests, which nginx cannot make.
 _TAG = 200 - len(f"{EVERY_FILE}:")
 _HASH = HASHED.partition("(")[0]
+# What pages have most of. Each of a pattern's words costs time: all other files take a second step.
+_SHRINKING = ("css", "js", "svg", "mjs", "json", "html")
+_PACKED = ("png", "webp", "jpg", "woff2", "gif", "avif", "jpeg", "woff", "mp4", "webm")
 _EXTENSION = r"(?:\.[^./]*)?"
 _NAMES = "a pattern of names"
 
@@ -43,9 +47,11 @@ def file_maps(site: Site) -> Iterator[str]:
         if field.rules:
             yield from _ruled(field, of)
     yield from _types_by_name(site)
-    yield "# The coding is that of the variant; a 304 does not repeat it (15.4.5)."
-    codings = [(f"200{end}", coding) for coding, end in static.suffixes.items()]
-    yield from mapped('"$status$ship_end"', f"${of}_encoding", codings, volatile=True)
+    if static.codings:
+        yield "# The coding is that of the variant."
+        codings = [(f'"{end}"', coding) for coding, end in static.suffixes.items()]
+        yield from mapped("$ship_end", f"${of}_encoding", codings)
+        yield from mapped(site.candidates[0], f"${of}_best", codings)
     yield "# A packed file has the type of its contents (SVG 2, 13.3)."
     yield from mapped('"$status$ship_name"', f"${of}_packed", [(regex(r"*^200.*\.svgz$"), "gzip")], volatile=True)
     if static.serve.cache_tags:
@@ -133,7 +139,7 @@ def file_locations(site: Site, missing: str) -> Iterator[str]:
 
 def _shared(site: Site, missing: str) -> Iterator[str]:
     static = site.static
-    yield f"disable_symlinks on {quoted('from=' + site.root, 'the folder of the releases')};"
+    yield f"alias {site.file()};"
     yield "open_file_cache max=20000 inactive=10m;"
     yield "open_file_cache_valid 0;"
     yield "log_not_found off;"
@@ -141,14 +147,9 @@ def _shared(site: Site, missing: str) -> Iterator[str]:
     yield "tcp_nopush on;"
     yield "max_ranges 1;"
     yield "gzip off;"
-    if missing:
-        yield f"error_page 403 404 = {missing};"
-        yield "error_page 412 @ship_error;"
-    else:
-        yield "error_page 403 =404 @ship_error;"
-        yield "error_page 404 412 @ship_error;"
-    yield "error_page 405 = @ship_method;"
-    yield "error_page 416 = @ship_range;"
+    yield f"error_page 403 404 = {missing};" if missing else "error_page 403 404 =404 @ship_error;"
+    yield from _refusals()
+    yield f"default_type {quoted(static.default_type, 'a type')};"
     taken = _taken_from_types(site)
     by_type: dict[str, list[str]] = {}
     for extension, type_ in static.types.items():
@@ -160,18 +161,28 @@ def _shared(site: Site, missing: str) -> Iterator[str]:
     yield "}"
 
 
+def _refusals() -> Iterator[str]:
+    yield "error_page 405 = @ship_method;"
+    yield "error_page 412 @ship_error;"
+    yield "error_page 416 = @ship_range;"
+
+
 def _fields(site: Site) -> Iterator[str]:
-    """Those that say what is sent and who may use it."""
+    """Those that say who may use what is sent."""
     of, static = site.of, site.static
-    if static.codings:
-        yield f"add_header Content-Encoding ${of}_encoding;"
-        yield "add_header Vary $ship_vary;"
     for field in static.fields:
         value = variable(field, of) if field.rules else _value(field)
         if field.name.lower() != "cache-control" and value != '""':
             yield f"add_header {field.name} {value};"
     if static.serve.cache_tags:
         yield f"add_header {static.serve.cache_tags} ${of}_tags;"
+
+
+def _coded(site: Site) -> Iterator[str]:
+    """Those of the coding that `_chosen` finds."""
+    if site.static.codings:
+        yield f"add_header Content-Encoding ${site.of}_encoding;"
+        yield "add_header Vary $ship_vary;"
 
 
 def error_fields(site: Site) -> Iterator[str]:
@@ -184,19 +195,58 @@ def error_fields(site: Site) -> Iterator[str]:
 
 def _immutable(site: Site) -> Iterator[str]:
     """Names of our form, with an extension that says their type."""
-    others = ["svgz", *(re.escape(extension) for extension in _taken_from_types(site))]
-    ends = "|".join([*others, *(end[1:] for end in site.static.suffixes.values())])
-    name = rf"{site.beginning()}{site.name}{_HASH}\.(?!(?:{ends})$)[^./]+)$"
-    yield f"location ~ {pattern(name, 'the prefix')} {{"
+    of = site.of
+    # From dot to dot, none of which begins a part, is the quickest way through a name: patterns cost the most here.
+    name = rf"{site.beginning()}(?<ship_name>{site.well_known}[^/.][^.]*+(?:(?<!/)\.[^.]*+)*?(?<!/){_HASH}\."
+    if shrinking := _usual(site, _SHRINKING, shrinks=True):
+        yield "# Those with variants: the best is nearly always there."
+        yield f"location ~ {pattern(f'{name}(?:{shrinking}))$', 'the prefix')} {{"
+        yield f"    alias {site.file('$ship_name' + site.candidates[0])};"
+        yield "    recursive_error_pages on;"
+        yield "    error_page 403 404 = @ship_other;"
+        yield from indented(_refusals())
+        yield from indented(_kept(site))
+        yield f"    add_header Content-Encoding ${of}_best;"
+        yield "    add_header Vary Accept-Encoding;"
+        yield "}"
+    if packed := _usual(site, _PACKED, shrinks=False):
+        yield "# Those without."
+        yield f"location ~ {pattern(f'{name}(?:{packed}))$', 'the prefix')} {{"
+        yield from indented(_kept(site))
+        yield "}"
+    others = "|".join(rf"\.{re.escape(extension)}" for extension in ("svgz", *_taken_from_types(site)))
+    yield "# All others, which may have some. No file has two slashes in its address."
+    yield f"location ~ {pattern(f'{name}[^/.]++(?<!{others}))$', 'the prefix')} {{"
+    yield f"    rewrite ^ {site.address('/', '$ship_name')} last;"
+    yield "}"
+    yield f"location ~ {pattern(f'{site.beginning()}/(?<ship_name>.+)$', 'the prefix')} {{"
+    yield "    internal;"
     yield f"    alias {site.file('$ship_name$ship_end')};"
-    yield f"    default_type {quoted(site.static.default_type, 'a type')};"
-    yield f"    open_file_cache_valid {_FRESH}s;"
-    yield "    open_file_cache_errors on;"
-    yield "    if_modified_since before;"
-    yield f"    add_header Cache-Control {quoted(site.static.immutable, 'serve.immutable_max_age')};"
-    yield from indented(_fields(site))
+    yield from indented(_kept(site))
+    yield from indented(_coded(site))
     yield from indented(_chosen(site))
     yield "}"
+
+
+def _usual(site: Site, usual: Iterable[str], *, shrinks: bool) -> str:
+    """The pattern of those extensions that may have variants, or of those that have none."""
+    static, taken = site.static, _taken_from_types(site)
+
+    def may_have(extension: str) -> bool:
+        return bool(static.codings) and (
+            extension in static.always or is_compressible(static.types[extension].partition(";")[0])
+        )
+
+    found = (one for one in usual if one in static.types and one not in taken and may_have(one) is shrinks)
+    return "|".join(found)
+
+
+def _kept(site: Site) -> Iterator[str]:
+    yield f"open_file_cache_valid {_FRESH}s;"
+    yield "open_file_cache_errors on;"
+    yield "if_modified_since before;"
+    yield f"add_header Cache-Control {quoted(site.static.immutable, 'serve.immutable_max_age')};"
+    yield from _fields(site)
 
 
 def _changing(site: Site) -> Iterator[str]:
@@ -228,6 +278,7 @@ def _told_of_changing(site: Site) -> Iterator[str]:
     yield 'default_type "";'
     yield f"add_header Content-Type ${of}_type;"
     yield f"add_header Cache-Control ${of}_lifetime;"
+    yield from _coded(site)
     yield from _fields(site)
     yield f"add_header Content-Encoding ${of}_packed;"
     if site.static.serve.single_page:
@@ -284,6 +335,13 @@ def _records(site: Site) -> Iterator[str]:
     yield "# The manifest that stock Django can read."
     yield f"location = {pattern(site.static.prefix + site.static.manifest_name, 'manifest_name')} {{"
     yield "    return 404;"
+    yield "}"
+
+
+def other_location(site: Site) -> Iterator[str]:
+    """Where a hashed file is looked for without its best variant."""
+    yield "location @ship_other {"
+    yield f"    rewrite ^ {site.address('/', '$ship_name')} last;"
     yield "}"
 
 

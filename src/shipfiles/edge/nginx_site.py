@@ -49,7 +49,12 @@ class Site:
     @property
     def names(self) -> str:
         """The pattern of the names of files below the prefix."""
-        return (_WELL_KNOWN if self.static.serve.root_folder is not None else "") + NAME
+        return self.well_known + NAME
+
+    @property
+    def well_known(self) -> str:
+        """The pattern of the one folder that begins with a dot."""
+        return _WELL_KNOWN if self.static.serve.root_folder is not None else ""
 
     @property
     def name(self) -> str:
