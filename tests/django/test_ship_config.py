@@ -94,11 +94,14 @@ def test_several_texts(project: Path) -> None:
         written = {path.name for path in (project / "cdn").iterdir()}
         assert "function.js" in written
         assert all(name in told for name in written)
+        assert "cache-policy.json: aws cloudfront create-cache-policy" in told
         assert "is as it should be" in ship("config", "cloudfront", "--check", str(project / "cdn"))[0]
         (project / "cdn" / "function.js").unlink()
+        (project / "cdn" / "cache-policy.json").write_text("{}")
         with pytest.raises(CommandError, match=r"function\.js: cannot be read") as failed:
             ship("config", "cloudfront", "--check", str(project / "cdn"))
         assert failed.value.returncode == 2
+        assert f"{project / 'cdn' / 'cache-policy.json'} has changed." in str(failed.value)
 
 
 def test_drift(released: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from shipfiles.config import Coding, RewriteConfig, ServeConfig
 from shipfiles.edge.cdn_rules import cloudflare, cloudfront, fastly, varnish
 from shipfiles.edge.cdn_rules.vcl import hidden
+from shipfiles.edge.drift import drift
 from shipfiles.edge.policy import EdgePolicy, static_policy
 from shipfiles.errors import ConfigError
 from shipfiles.http.negotiation import preferred
@@ -357,3 +358,23 @@ def made_plain(hostile: EdgePolicy) -> EdgePolicy:
 def bare(text: str) -> str:
     text = re.sub(r'\{"(?:(?!"\}).)*"\}|"[^"\n]*"', "S", text)
     return re.sub(r"#.*", "", text)
+
+
+@pytest.mark.parametrize("server", ["cloudfront", "cloudflare"])
+def test_a_comment_by_hand_is_no_change(server: str) -> None:
+    """Between any two lines, in the scripts: no quote in a pattern passes for the begin of a string."""
+    for name, text in MODULES[server].texts(policy()).items():
+        if name.endswith(".js"):
+            lines = text.split("\n")
+            for number in range(len(lines)):
+                assert drift("\n".join([*lines[:number], "// by hand", *lines[number:]]), text, name) == ""
+
+
+def test_why_nothing_is_asked_for_compressed() -> None:
+    """As the text says it."""
+    bare: dict[str, Any] = {"codings": ()}
+    assert "OPTIONS['publish']['variants']" in cloudflare.texts(policy(**bare))["worker.js"]
+    assert "No file is asked for compressed" not in cloudflare.texts(policy())["worker.js"]
+    for given_, option in ((bare, '["publish"]["variants"]'), ({"always": ()}, '["compress"]["always"]')):
+        assert f"No file is asked for compressed: OPTIONS{option}" in cloudfront.texts(policy(**given_))["function.js"]
+    assert "No file is asked for compressed" not in cloudfront.texts(policy())["function.js"]

@@ -18,6 +18,23 @@ NAMES = (*SERVERS, *CDNS)
 _FILES = {"nginx": "nginx.conf", "apache": "apache.conf", "caddy": "Caddyfile"}
 
 
+_FIRST_LINES = "its first lines say how"
+INSTALL: Mapping[str, str] = {
+    "function.js": _FIRST_LINES,
+    "cache-policy.json": "aws cloudfront create-cache-policy --cache-policy-config file://cache-policy.json",
+    "response-headers-policy.json": "aws cloudfront create-response-headers-policy "
+    "--response-headers-policy-config file://response-headers-policy.json",
+    "error-responses.json": "CustomErrorResponses of the distribution",
+    "cache-rules.json": "PUT it to /zones/ZONE/rulesets/phases/http_request_cache_settings/entrypoint of Cloudflare's "
+    "API; it replaces all rules there",
+    "header-rules.json": "PUT it to /zones/ZONE/rulesets/phases/http_response_headers_transform/entrypoint of "
+    "Cloudflare's API; it replaces all rules there",
+    "worker.js": _FIRST_LINES,
+    **dict.fromkeys(("recv.vcl", "fetch.vcl", "deliver.vcl", "miss.vcl", "pass.vcl", "error.vcl"), _FIRST_LINES),
+}
+"""File name → how it comes to a CDN."""
+
+
 def configuration(name: str, policy: EdgePolicy) -> Mapping[str, str]:
     """File name → text, of one of `NAMES`.
 

@@ -19,7 +19,7 @@ from ...doctor.edge import NO_ANSWER, EdgeQuestion, examine_edge
 from ...doctor.edge_asking import Finding
 from ...doctor.public import public_fault
 from ...edge.drift import drift
-from ...edge.generators import NAMES, SERVERS, configuration
+from ...edge.generators import INSTALL, NAMES, SERVERS, configuration
 from ...edge.policy import EdgePolicy
 from ...errors import fit_to_show, os_reason, printable
 from ...regular import open_regular, read_at_most
@@ -212,7 +212,9 @@ def _make(command: BaseCommand, options: Mapping[str, Any], found: Found) -> str
     _tell_notes(command, found)
     if options["output"] is not None:
         told = " It has a key of OPTIONS['signed'], and only you can read it." if secret else ""
-        return f"Written: {', '.join(map(printable, written))}.{told}" if options["verbosity"] else None
+        steps = [f"{name}: {INSTALL[name]}." for name in files if name in INSTALL]
+        said = "\n".join([f"Written: {', '.join(map(printable, written))}.{told}", *steps])
+        return said if options["verbosity"] else None
     if secret:
         command.stderr.write(
             "note: this has a key of OPTIONS['signed'], with which anybody can sign links. Let nobody else read it; "
@@ -282,10 +284,21 @@ def _write_file(path: str, text: str, mode: int) -> None:
 
 
 def _drifted(place: str, files: Mapping[str, str], secrets: list[str]) -> dict[str, str]:
-    """File → how it differs, for those that do. Raises ``CommandError`` for one that cannot be read."""
-    paths = {name: place if len(files) == 1 else os.path.join(place, name) for name in files}
-    found = {path: drift(_read(path), files[name], name, printable(path)) for name, path in paths.items()}
-    return {path: _masked(text, secrets) for path, text in found.items() if text}
+    """File → how it differs, for those that do. Raises ``CommandError`` if any cannot be read."""
+    found: dict[str, str] = {}
+    faults: list[CommandError] = []
+    for name, wanted in files.items():
+        path = place if len(files) == 1 else os.path.join(place, name)
+        try:
+            text = drift(_read(path), wanted, name, printable(path))
+        except CommandError as error:
+            faults.append(error)
+        else:
+            found |= {path: _masked(text, secrets)} if text else {}
+    if faults:
+        told = [*map(str, faults), *(f"{printable(path)} has changed." for path in found)]
+        raise CommandError(" ".join(told), returncode=_UNREADABLE)
+    return found
 
 
 def _masked(text: str, secrets: list[str]) -> str:

@@ -98,7 +98,10 @@ def _header_rules(policy: EdgePolicy, static: StaticPolicy) -> str:
 
 def _worker(policy: EdgePolicy, static: StaticPolicy) -> str:
     picked = [coding for coding in static.codings if coding in _PICKED]
-    some = extensions(static)
+    if picked:
+        how = "A hashed name is answered with its .br or .gz where the bucket has one, else with the file itself."
+    else:
+        how = "No file is asked for compressed: the bucket gets no .br or .gz (OPTIONS['publish']['variants'])."
     fields = [
         [field.name, [[rule.pattern, rule.value] for rule in field.rules], field.value]
         for field in sent_by_edge(static)
@@ -109,12 +112,12 @@ def _worker(policy: EdgePolicy, static: StaticPolicy) -> str:
 //   npx wrangler deploy worker.js --name shipfiles-static --compatibility-date 2024-09-23 \\
 //       --route '{host_of(policy)}{url_prefix(static)}*'
 //
-// A hashed name is answered with its .br or .gz where the bucket has one, and with the file itself where it has none.
+// {how}
 const BUCKET = {js(policy.bucket.rstrip("/") + "/")};
 const PREFIX = {js(url_prefix(static))};
 const CODINGS = {js(picked)};
 const SUFFIXES = {js({coding: static.suffixes[coding] for coding in picked})};
-const VARIED = /{variant_pattern(static, some)}/;
+const VARIED = /{variant_pattern(static, extensions(static)) if picked else "[]"}/;
 const WITH_HASH = /{WITH_HASH.replace("/", chr(92) + "/")}/;
 // Name, what files whose logical path fits get, and what all others get; null for no such field.
 const FIELDS = {js(fields)};

@@ -46,7 +46,8 @@ def _function(static: StaticPolicy) -> str:
     if picked:
         why = '// Every file of these extensions has a variant in each coding (OPTIONS["compress"]["always"]).'
     else:
-        why = '// OPTIONS["compress"]["always"] names no extension: which files have variants cannot be told by a name.'
+        unset = '"compress"]["always' if static.codings else '"publish"]["variants'
+        why = f'// No file is asked for compressed: OPTIONS[{unset}"] says of none that it has variants.'
     return f"""\
 // Viewer request, runtime cloudfront-js-2.0. It is the same for every release.
 //
@@ -55,7 +56,7 @@ def _function(static: StaticPolicy) -> str:
 //       --function-code fileb://function.js
 //   aws cloudfront publish-function --name {_NAME} --if-match ETAG_OF_THE_ANSWER
 //
-// The rest is told in docs/cdn.md.
+// Then it is the viewer request's in FunctionAssociations of the cache behaviour.
 {why}
 var CODINGS = {js([*picked])};
 var SUFFIXES = {js(dict(static.suffixes))};

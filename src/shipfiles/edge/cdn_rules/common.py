@@ -88,7 +88,8 @@ def js(value: object) -> str:
 
 # As `shipfiles.http.negotiation.preferred`: RFC 9110, sections 12.4.2 and 12.5.3. Nothing that ECMAScript 5 lacks.
 PREFERRED = r"""
-var MEMBER = /^[ \t]*([!#$%&'*+\-.^_`|~0-9a-z]+)([ \t]*;[ \t]*q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?))?[ \t]*(.*)$/;
+// \x27 and \x60 are the quotes: where they stand, what looks for comments would take them for the begin of a string.
+var MEMBER = /^[ \t]*([!#$%&\x27*+\-.^_\x60|~0-9a-z]+)([ \t]*;[ \t]*q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?))?[ \t]*(.*)$/;
 
 // Which of CODINGS the client likes best (RFC 9110, section 12.5.3); empty for none. What cannot be read is refused.
 function preferred(field) {
