@@ -23,6 +23,7 @@ NGINX = "nginx.conf"
         (NGINX, "", "# nothing\n"),
         (NGINX, "server { listen 80; }# a\n} # b\n}# c", "server { listen 80; }\n}\n}"),
         ("apache.conf", "# a \\\n b \\\n c\nListen 80", "Listen 80"),
+        ("function.js", "f(/'/); // a", "f(/'/);"),
         ("function.js", "f();\r\n// a\rg();", "f();\ng();"),
         ("Caddyfile", "example.com # the site\n{\n}", "example.com\n{\n}"),
         ("apache.conf", "  # a\nListen 80\n", "Listen 80\n"),
@@ -75,6 +76,10 @@ def test_what_means_the_same(name: str, installed: str, wanted: str) -> None:
         ("function.js", "f('//a')", "f('//b')"),
         ("function.js", "f(`\n// a\n`)", "f(`\n// b\n`)"),
         ("function.js", "a / b /* c */ + 1", "a / b /* c */ + 2"),
+        # A quote in a regular expression opens nothing; what divides begins none.
+        ("function.js", "f(/'/); g('//a')", "f(/'/); g('//b')"),
+        ("function.js", "x = /[/'\\]]/; g('//a')", "x = /[/'\\]]/; g('//b')"),
+        ("function.js", "x = a / 2; g('//a') / 3", "x = a / 2; g('//b') / 3"),
         ("rules.json", '{"a": 1}', '{"a": 1.5}'),
         ("rules.json", '{"a": true}', '{"a": 1}'),
         ("rules.json", "[" * 100_000, '{"a": 1}'),

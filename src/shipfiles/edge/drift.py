@@ -36,6 +36,8 @@ class _Language(NamedTuple):
     """Whether a backslash at the end of a line, a comment's too, joins the next one to it."""
     breaks: str = "\n"
     """What ends a line."""
+    patterns: bool = False
+    """Whether there are regular expressions between slashes, in which quotes and slashes mean nothing."""
 
 
 # What all of them take for blank; what only some do is left to be seen.
@@ -45,8 +47,11 @@ _NGINX = _Language(("#",), strings=_QUOTES, ends=f"{_BLANK};{{", closes="}")
 _APACHE = _Language(("#",), strings=_QUOTES, at_line=True, ends=_BLANK, joins=True)
 _CADDY = _Language(("#",), strings=(('"', '"'), ("`", "`")), ends=_BLANK)
 _VCL = _Language(("#", "//"), (("/*", "*/"),), (('{"', '"}'), ('"""', '"""'), ('"', '"')), escapes=False)
-_SCRIPT = _Language(("//",), (("/*", "*/"),), (*_QUOTES, ("`", "`")), breaks="\n\r\u2028\u2029")
+_SCRIPT = _Language(("//",), (("/*", "*/"),), (*_QUOTES, ("`", "`")), breaks="\n\r\u2028\u2029", patterns=True)
 _PLAIN = _Language()
+# ECMA-262 section 12.9.5, of bounded length; and behind what a slash divides nothing.
+_PATTERN = re.compile(r"/(?>(?:[^/\\\[]|\\.|\[(?>(?:[^\]\\]|\\.){0,100})\]){1,300})/")
+_OPERATORS = frozenset("(,=:[!&|?{};")
 
 
 def drift(installed: str, wanted: str, name: str, shown_as: str = "") -> str:
@@ -111,7 +116,7 @@ def _lines(text: str, language: _Language) -> Iterator[tuple[int, str]]:
 def _without_comments(line: str, language: _Language, inside: str, *, in_comment: bool) -> tuple[str, str, bool]:
     """``line`` without comments, what ends that in which the next one begins, and whether that is a comment."""
     kept: list[str] = []
-    at, is_blank, at_word = 0, not inside, True
+    at, is_blank, at_word, may_be_pattern = 0, not inside, True, language.patterns
     while at < len(line):
         if inside:
             end, is_closed = _end_of(line, at, inside, escapes=language.escapes and not in_comment)
@@ -127,14 +132,19 @@ def _without_comments(line: str, language: _Language, inside: str, *, in_comment
             break
         opening = [(*pair, True) for pair in language.block if line.startswith(pair[0], at)]
         opening += [(*pair, False) for pair in language.strings if at_word and line.startswith(pair[0], at)]
+        pattern = _PATTERN.match(line, at) if may_be_pattern and not opening else None
         if opening:
             begin, inside, in_comment = opening[0]
+        elif pattern:
+            begin = pattern[0]
         else:
             begin = line[at : at + 2] if line[at] == "\\" and language.escapes else line[at]
         if not in_comment:
             kept.append(begin)
         at += len(begin)
         at_word = not language.ends or begin in language.ends or (at_word and begin == language.closes)
+        if begin not in _BLANK and not in_comment:
+            may_be_pattern = language.patterns and begin in _OPERATORS
         is_blank = is_blank and (in_comment or begin in _BLANK)
     return "".join(kept), inside, in_comment
 
