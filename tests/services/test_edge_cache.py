@@ -380,13 +380,16 @@ def test_the_written_nginx_before_the_application(edge: Edge, tmp_path: Path) ->
         assert through.get("/page").body == APPLICATION
 
 
+_TOLD = ("Host", "Upgrade", "Connection")
+
+
 class Echo(BaseHTTPRequestHandler):
     """Answers with the fields that the query names, and with what it was asked."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        said = [f"{name}={self.headers[name]}" for name in ("Host", "X-Forwarded-Host", "Authorization", "Cookie")]
+        said = [f"{name}={self.headers[name]}" for name in (*_TOLD, "X-Forwarded-Host", "Authorization", "Cookie")]
         body = "\n".join([str(next(self.server.numbers)), *said]).encode()  # type: ignore[attr-defined]
         self.send_response(200)
         for name, value in parse_qsl(self.path.partition("?")[2]):
@@ -427,6 +430,19 @@ def test_what_the_written_nginx_keeps(
     assert [answer.status for answer in answers] == [200, 200]
     assert (answers[0].body == answers[1].body) is is_kept
     assert b"evil" not in answers[0].body
+
+
+def test_what_the_written_nginx_hands_on(echoed: int) -> None:
+    """WebSockets and no other protocol; and the host of the request's target (RFC 9112, section 3.2.2)."""
+    for path in ("/page", "/static/x"):
+        for protocol, told in (("h2c", ["None", "None"]), ("WebSocket", ["websocket", "upgrade"])):
+            answer = ask(echoed, path, None, Connection="Upgrade", Upgrade=protocol)
+            assert answer.body.decode().split("\n")[2:4] == [f"Upgrade={told[0]}", f"Connection={told[1]}"], protocol
+    for target, host, told in (
+        ("/page", "a.example:81", "a.example:81"),
+        ("http://a.example/", "b.example", "a.example"),
+    ):
+        assert ask(echoed, target, None, Host=host).body.decode().split("\n")[1] == f"Host={told}"
 
 
 @pytest.fixture(scope="module")

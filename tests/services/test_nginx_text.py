@@ -76,6 +76,7 @@ def shapes() -> Iterator[EdgePolicy]:
     yield EdgePolicy("dedicated", static(rich, prefix="/"), listen="[::1]:8080", host="*.example.com", max_upload=1)
     yield EdgePolicy("proxy", static(), listen="8080", application="http://127.0.0.1:8000")
     yield EdgePolicy("proxy", static(prefix="/"), listen="8080", application="http://127.0.0.1:8000/")
+    yield EdgePolicy("dedicated", static(ServeConfig(default_headers={"#x": "1", "'": "2"})), listen="8080")
     yield EdgePolicy("static-server", None, listen="8080", application="http://127.0.0.1:8000")
 
 

@@ -76,7 +76,7 @@ def _server(policy: EdgePolicy, site: Site | None) -> Iterator[str]:
         yield f"ssl_certificate {quoted(certificate, 'the certificate')};"
         yield f"ssl_certificate_key {quoted(key, 'its key')};"
         yield "ssl_protocols TLSv1.2 TLSv1.3;"
-        yield "ssl_session_cache shared:ship:10m;"
+        yield f"ssl_session_cache shared:{variables_of(policy)}_tls:10m;"
     if policy.max_upload:
         yield f"client_max_body_size {policy.max_upload};"
     yield "# Two slashes are not one, and redirects stay with the host and scheme that the browser knows."

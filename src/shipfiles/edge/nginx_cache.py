@@ -29,12 +29,12 @@ def cached_locations(policy: EdgePolicy, static: StaticPolicy, of: str) -> Itera
     yield f"location ^~ {quoted(static.prefix, 'the prefix')} {{"
     yield "    # Cache-Control and Vary of an answer say whether, how long and for whom it is kept."
     yield f"    proxy_cache {of};"
-    yield '    proxy_cache_key "$scheme://$http_host$request_uri";'
-    yield f"    proxy_no_cache ${of}_personal;"
+    yield f'    proxy_cache_key "$scheme://${of}_host$request_uri";'
+    yield f"    proxy_no_cache ${of}_personal ${of}_upgrade;"
+    yield f"    proxy_cache_bypass ${of}_upgrade;"
     yield "    proxy_cache_lock on;"
     yield "    proxy_cache_revalidate on;"
-    yield "    proxy_cache_background_update on;"
-    yield "    proxy_cache_use_stale error timeout updating;"
+    yield "    proxy_cache_use_stale error timeout;"
     yield from indented(proxied(policy, of))
     yield "}"
     if static.prefix != "/":

@@ -74,6 +74,11 @@ def _ruled(field: Field, of: str) -> Iterator[str]:
     yield from mapped(f"${of}_logical", name, entries, _value(field))
 
 
+def _name(field: Field) -> str:
+    plain = re.fullmatch("[A-Za-z0-9-]+", field.name)
+    return field.name if plain else quoted(field.name, "the name of a field")
+
+
 def _value(field: Field) -> str:
     return quoted(field.value or "", f"the value of {field.name}")
 
@@ -146,7 +151,8 @@ def _shared(site: Site, missing: str) -> Iterator[str]:
     yield "sendfile on;"
     yield "tcp_nopush on;"
     yield "max_ranges 1;"
-    yield "gzip off;"
+    yield "# Whatever nginx.conf has on."
+    yield "gzip off; gzip_static off; charset off; expires off; ssi off;"
     yield f"error_page 403 404 = {missing};" if missing else "error_page 403 404 =404 @ship_error;"
     yield from _refusals()
     yield f"default_type {quoted(static.default_type, 'a type')};"
@@ -173,7 +179,7 @@ def _fields(site: Site) -> Iterator[str]:
     for field in static.fields:
         value = variable(field, of) if field.rules else _value(field)
         if field.name.lower() != "cache-control" and value != '""':
-            yield f"add_header {field.name} {value};"
+            yield f"add_header {_name(field)} {value};"
     if static.serve.cache_tags:
         yield f"add_header {static.serve.cache_tags} ${of}_tags;"
 
@@ -355,11 +361,11 @@ def method_location(site: Site) -> Iterator[str]:
     yield f'    add_header Allow "{ALLOWED_METHODS}" always;'
     yield "    add_header Cache-Control no-store always;"
     if origin is not None and origin.rules:
-        yield f"    add_header {origin.name} {variable(origin, of)} always;"
+        yield f"    add_header {_name(origin)} {variable(origin, of)} always;"
         yield f"    add_header Access-Control-Allow-Methods ${of}_methods;"
         yield f"    add_header Access-Control-Allow-Headers ${of}_headers;"
     elif origin is not None and origin.value:
-        yield f"    add_header {origin.name} {_value(origin)} always;"
+        yield f"    add_header {_name(origin)} {_value(origin)} always;"
         yield f'    add_header Access-Control-Allow-Methods "{ALLOWED_METHODS}";'
         yield '    add_header Access-Control-Allow-Headers "*";'
     yield "    add_header X-Content-Type-Options nosniff always;"

@@ -52,12 +52,18 @@ def root_maps(site: Site) -> Iterator[str]:
         yield from mapped(f'"${of}_changes$http_accept"', f"${of}_page", pages)
     if not upstream_of(site.policy):
         return
-    yield "# A hashed name that is not here: no application has it, and no cache may keep that."
-    lost = ((regex(one.pattern), "1" if one.immutable else '""') for one in site.static.lifetimes)
-    yield from mapped("$ship_name", f"${of}_lost", lost)
+    if _is_apart(site):
+        yield "# A hashed name that is not here: no application has it, and no cache may keep that."
+        lost = ((regex(one.pattern), "1" if one.immutable else '""') for one in site.static.lifetimes)
+        yield from mapped("$ship_name", f"${of}_lost", lost)
     if serve.single_page:
         yield "# A 404 is no page to some, and to others it is: caches must tell them apart."
         yield from mapped("$status", f"${of}_varies", [("404", "Accept")], volatile=True)
+
+
+def _is_apart(site: Site) -> bool:
+    """Whether no address below the prefix is the application's."""
+    return site.static.prefix != "/"
 
 
 def upstream(policy: EdgePolicy, of: str) -> Iterator[str]:
@@ -71,7 +77,12 @@ def upstream(policy: EdgePolicy, of: str) -> Iterator[str]:
     yield f"    server {address.removesuffix(':')};"
     yield "    keepalive 16;"
     yield "}"
-    yield from mapped("$http_upgrade", f"${of}_connection", [('""', '""')], "upgrade")
+    yield "# WebSockets alone: another protocol, h2c for one, would go past all that is said here."
+    yield from mapped("$http_upgrade", f"${of}_upgrade", [(regex("*^websocket$"), "websocket")])
+    yield from mapped(f"${of}_upgrade", f"${of}_connection", [("websocket", "upgrade")])
+    yield "# The host that was asked, with its port: that of the request's target counts (RFC 9112 section 3.2.2)."
+    same = regex(r"*^(\S+) \1(?::[0-9]+)?$")
+    yield from mapped('"$host $http_host"', f"${of}_host", [(same, "$http_host")], "$host")
 
 
 def root_locations(site: Site) -> Iterator[str]:
@@ -90,10 +101,11 @@ def root_locations(site: Site) -> Iterator[str]:
         yield from _page(site)
     if upstream_of(site.policy):
         yield f"location {MISSING} {{"
-        yield f"    if (${site.of}_lost) {{"
-        yield from indented(error_fields(site), 2)
-        yield "        return 404;"
-        yield "    }"
+        if _is_apart(site):
+            yield f"    if (${site.of}_lost) {{"
+            yield from indented(error_fields(site), 2)
+            yield "        return 404;"
+            yield "    }"
         yield from indented(_proxied(site))
         yield "}"
 
@@ -145,11 +157,13 @@ def proxied(policy: EdgePolicy, of: str) -> Iterator[str]:
     scheme = upstream_of(policy).partition("://")[0]
     yield f"proxy_pass {scheme}://{of}_application$request_uri;"
     yield "proxy_http_version 1.1;"
-    yield "proxy_set_header Host $http_host;"
-    yield "proxy_set_header X-Forwarded-Host $http_host;"
+    yield f"proxy_set_header Host ${of}_host;"
+    yield f"proxy_set_header X-Forwarded-Host ${of}_host;"
     yield "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
     yield "proxy_set_header X-Forwarded-Proto $scheme;"
-    yield "proxy_set_header Upgrade $http_upgrade;"
+    yield f"proxy_set_header Upgrade ${of}_upgrade;"
     yield f"proxy_set_header Connection ${of}_connection;"
     if scheme == "https":
+        yield "# nginx does not check the certificate unless proxy_ssl_verify and proxy_ssl_trusted_certificate say so."
         yield "proxy_ssl_server_name on;"
+        yield f"proxy_ssl_name {re.sub(':[0-9]+$', '', upstream_of(policy).partition('://')[2])};"
