@@ -357,7 +357,11 @@ class PurgeConfig:
         if self.site_url and not re.fullmatch(r"https?://[^/?#\s@*]+/?", self.site_url):
             raise ConfigError("purge.site_url must be a scheme and a host, such as 'https://www.example.com'")
         for page in self.pages:
-            if not re.fullmatch(r"https?://[^/?#\s@*]+(?:/[^#\s*]*)?|/[^#\s*]*", page):
+            if re.match(r"[^/?#]*//[^/?#]*@", page):
+                raise ConfigError(
+                    "purge.pages: one of them holds a name or a password: no cache knows pages by such URLs"
+                )
+            if not re.fullmatch(r"https?://[^/?#\s@*]+(?:/[^#\s*]*)?|/(?!/)[^#\s*]*", page):
                 raise ConfigError(f"purge.pages: {page!r} is neither a path that begins with a slash nor a URL")
         for name, url in (("site_url", self.site_url), *(("pages", page) for page in self.pages)):
             try:

@@ -527,7 +527,7 @@ def test_what_cannot_be_named(site: Path, cache: MemoryPurger) -> None:
     assert "'a.tx' is no static file" in refused("purge", "a.tx")
     assert "Did you mean 'a.txt'?" in refused("purge", "a.tx")
     assert "write %2A" in refused("purge", "/static/*")
-    for wrong in ("https:///a", "https://[a/", "//", "/a\nb", "https://u:secret@h/", "https://h\u202e/"):
+    for wrong in ("https:///a", "https://[a/", "//", "//h/x", "/a\nb", "https://u:secret@h/", "https://h\u202e/"):
         assert "is no URL" in refused("purge", wrong)
     with pytest.raises(CommandError, match="no PATH goes with it"):
         ship("purge", "--all", "a.txt")

@@ -109,6 +109,8 @@ def url_of(text: str) -> str:
     if not _ONE_LINE.fullmatch(text):
         raise ValueError("it has a control character")
     parts = urlsplit(text)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("it does not begin with http:// or https://")
     if "@" in parts.netloc:
         raise ValueError("no cache knows a file by a name and a password")
     if not host_of(text).isascii():
