@@ -27,7 +27,8 @@ def mapped(
     yield f"map {source} {variable} {{"
     if volatile:
         yield "    volatile;"
-    if default:
+    # Without one it is empty.
+    if default != '""':
         yield f"    default {default};"
     for key, value in entries:
         yield f"    {key} {value};"
