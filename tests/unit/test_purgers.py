@@ -91,7 +91,8 @@ def test_what_options_cannot_name(given: object, text: str) -> None:
     [
         ({"site_url": "https://[a"}, "no URL"), ({"pages": ("http://a:b/",)}, "no URL"),
         ({"pages": ("/a*",)}, "begins"), ({"site_url": "https://*.example.com"}, "a scheme and a host"),
-        ({"site_url": "https://u:p@h"}, "a scheme and a host"), ({"pages": ("//h/x",)}, "begins"), ({"pages": ("https://[a/",)}, "no URL"),
+        ({"site_url": "https://u:p@h"}, "a scheme and a host"), ({"pages": ("//h/x",)}, "begins"),
+        ({"pages": ("https://[a/",)}, "no URL"),
         ({"pages": ("https://u:p@h/",)}, "one of them holds a name or a password"),
         ({"pages": ("about",)}, "begins"), ({"site_url": "https://a/b"}, "a scheme and a host"),
     ],
