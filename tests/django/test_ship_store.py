@@ -78,6 +78,16 @@ def test_what_is_missing(bucket: Bucket) -> None:
         assert "id-of-the-key" not in text
 
 
+def test_one_cause_is_told_once(bucket: Bucket) -> None:
+    bucket.denied = {"s3:PutObject"}
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("ship", "store", "check", "s3://bucket", stdout=out, stderr=io.StringIO(), no_color=True)
+    told = out.getvalue().splitlines()
+    assert told.count("  needs: put an object that is not there") == 1
+    assert [line for line in told if line.startswith("not tried: ") and "; " in line]
+
+
 def test_credentials_that_are_not_to_delete(bucket: Bucket) -> None:
     """That the check's own keys stay is said, and no fault of theirs."""
     bucket.denied = {"s3:DeleteObject"}

@@ -144,10 +144,14 @@ def _show(command: BaseCommand, examined: Examined) -> None:
     told = [step for step in examined.steps if step.why]
     if told:
         command.stdout.write("")
-    # What is needed and missing stands last, next to the outcome.
+    # What has one cause is told once. What is needed and missing stands last, next to the outcome.
+    causes: dict[tuple[str, str, str], list[Step]] = {}
     for step in sorted(told, key=lambda step: step.failed):
+        causes.setdefault((_answer(step), step.why, step.grant), []).append(step)
+    for alike in causes.values():
+        step = alike[0]
         style = command.style.ERROR if step.failed else str
-        command.stdout.write(style(f"{_answer(step)}: {step.what}"))
+        command.stdout.write(style(f"{_answer(step)}: {'; '.join(step.what for step in alike)}"))
         command.stdout.write(f"  {step.why}")
         if step.grant:
             command.stdout.write(f"  To do: {step.grant}")
