@@ -102,6 +102,22 @@ def test_a_host_for_static_files_alone(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", EDGES)
+def test_a_manifest_of_another_name(name: str, tmp_path: Path) -> None:
+    site, port = Site(str(tmp_path)), free_port()
+    for key in ("na+mes.json", "naames.json"):
+        Path(site.path(key)).write_bytes(b"{}")
+    static = replace(
+        static_policy(site.root, PREFIX, ServeConfig(), RewriteConfig(), ("br",)), manifest_name="na+mes.json"
+    )
+    write, launch_edge = EDGES[name]
+    with launch_edge(tmp_path, write(EdgePolicy("dedicated", static, listen=f"127.0.0.1:{port}")), port):
+        wire = Wire(port)
+        assert wire.ask("GET", "/static/na+mes.json", {}).status == 404
+        assert wire.ask("GET", "/static/naames.json", {}).status == 200
+        wire.close()
+
+
+@pytest.mark.parametrize("name", EDGES)
 def test_uploads_beside_static_files(name: str, tmp_path: Path) -> None:
     uploads = {"media/a.svg": "/media/a.svg", "shown/x.css": "/media/sh%20own/%C3%A9/x.css",
                "media/b.jpg": "/media/b.jpg", "streamed/logos/l.png": "/streamed/logos/l.png"}  # fmt: skip

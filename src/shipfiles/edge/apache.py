@@ -176,7 +176,8 @@ def _meant(policy: EdgePolicy, static: StaticPolicy, root: str) -> Iterator[str]
 def _hidden(static: StaticPolicy, root: str) -> Iterator[str]:
     yield ""
     yield "# Of these nothing is shown: what begins with a dot, manifests, and compressed siblings by their own names."
-    yield f'RewriteCond "{_KEY}" "{HIDDEN}|(^|/)/|^staticfiles\\.json$"'
+    hidden = raw(f"{HIDDEN}|(^|/)/|^{_escaped(static.manifest_name)}$", "manifest_name")
+    yield f'RewriteCond "{_KEY}" {hidden}'
     yield f'RewriteCond "{_KEY}" "!^{re.escape(WELL_KNOWN)}(?![./]|.*/[./])"'
     yield 'RewriteRule "^" "-" [E=SHIP_HIDDEN:1]'
     if static.codings:

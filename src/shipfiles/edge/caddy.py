@@ -100,7 +100,8 @@ def _placeholders(static: StaticPolicy) -> Iterator[str]:
     yield from _block(f"map {_ASKED} {{ship_asked}} {{ship_plain}}", *rows, 'default "" ""')
     yield "# Of the others nothing is shown: what begins with a dot, and manifests."
     shown = rf"^({re.escape(WELL_KNOWN)})?[^./][^/]*(/[^./][^/]*)*$"
-    yield from _block("map {ship_asked} {ship_key}", "staticfiles.json .none", _row(shown, "`${0}`"), "default .none")
+    manifest = _row(f"^{re.escape(static.manifest_name)}$", ".none", "manifest_name")
+    yield from _block("map {ship_asked} {ship_key}", manifest, _row(shown, "`${0}`"), "default .none")
     yield "# The same without the hash, by which the options know it."
     yield from _block("map {ship_key} {ship_logical}", _row(f"^(.+){HASHED}", "`${1}${2}`"), "default {ship_key}")
     yield "# Names that are for ever: those that have a hash, by their form."
