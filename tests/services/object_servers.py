@@ -157,8 +157,8 @@ def _seaweed(folder: Path, *options: str) -> tuple[int, str, tuple[int, int]]:
     command = [
         str(_weed()), "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3",
         f"-s3.config={folder / 'identities.json'}", "-s3.port.iceberg=0", "-s3.port.lance=0", *arguments,
-        # A bucket reserves several volumes.
-        "-volume.max=100", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", *options,
+        # A bucket reserves several volumes, and there are a hundred buckets in a run.
+        "-volume.max=2000", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", *options,
     ]  # fmt: skip
     pid = spawned(command, folder / "log.txt")
     return pid, f"http://127.0.0.1:{ports['s3'][0]}", ports["master"]
