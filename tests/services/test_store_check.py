@@ -23,7 +23,7 @@ from shipfiles.stores.store import Store
 from tests.guides import block, policy
 
 from .nginx import run_nginx
-from .object_servers import S3_KEY, azure_store, end, google_store, s3_store, start_moto
+from .object_servers import S3_KEY, azure_store, end, google_store, s3_store, start_moto, start_seaweed
 from .servers import free_port
 from .sites import sent
 from .ssh_server import SshServer, started
@@ -59,13 +59,18 @@ def at(url: str, key: dict[str, str]) -> Store:
 
 
 @pytest.fixture(scope="module")
-def bucket(seaweed: str) -> str:
-    """The address of SeaweedFS, which has a bucket as the guide makes one."""
-    admin = client("s3", seaweed, S3_KEY)
-    admin.create_bucket(Bucket=BUCKET)
-    admin.put_bucket_policy(Bucket=BUCKET, Policy=block("minio.md", "public"))
-    admin.put_bucket_cors(Bucket=BUCKET, CORSConfiguration=policy("minio.md", "cors"))
-    return seaweed
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a SeaweedFS that nobody else has, with a bucket as the guide makes one."""
+    told = start_seaweed(tmp_path_factory.mktemp("seaweed"))
+    try:
+        admin = client("s3", told["url"], S3_KEY)
+        admin.create_bucket(Bucket=BUCKET)
+        admin.put_bucket_policy(Bucket=BUCKET, Policy=block("minio.md", "public"))
+        admin.put_bucket_cors(Bucket=BUCKET, CORSConfiguration=policy("minio.md", "cors"))
+        yield told["url"]
+    finally:
+        for pid in told["pids"]:
+            end(pid)
 
 
 def identity(name: str) -> dict[str, str]:
