@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shipfiles.config import RewriteConfig, ServeConfig
-from shipfiles.edge.policy import StaticPolicy, pattern_of, static_policy
+from shipfiles.edge import apache, caddy, nginx
+from shipfiles.edge.policy import EdgePolicy, StaticPolicy, pattern_of, static_policy
 from shipfiles.http.headers import file_headers
 from shipfiles.http.tags import tag_of
 from shipfiles.media_types import media_type
@@ -74,6 +77,36 @@ def test_types() -> None:
     assert found.types["foo"] == "application/x-foo"
     assert found.names["did.json"] == "application/did+json"
     assert found.default_type == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("field", "plain"),
+    [
+        # https://www.fastly.com/documentation/reference/http/http-headers/Surrogate-Key/: spaces between.
+        ("Surrogate-Key", "static static:css/app.css"),
+        # https://developers.cloudflare.com/cache/how-to/purge-cache/purge-by-tags/: commas between.
+        ("Cache-Tag", "static,static:css/app.css"),
+        ("Edge-Cache-Tag", "static,static:css/app.css"),
+    ],
+)
+def test_tags_are_told_as_their_cdn_reads_them(field: Any, plain: str) -> None:
+    serve = ServeConfig(cache_tags=field)
+    told = dict(file_headers("css/app.css", "text/css", serve, immutable=False))
+    assert told[field] == plain
+    assert dict(file_headers("css/app.css", "text/css", serve, immutable=True))[field] == "static"
+    assert field not in dict(file_headers("css/app.css", "text/css", ServeConfig(), immutable=False))
+
+
+@pytest.mark.parametrize("configuration", [nginx.configuration, apache.configuration, caddy.configuration])
+def test_what_cannot_be_said_is_in_a_comment(configuration: Callable[[EdgePolicy], str]) -> None:
+    serve = ServeConfig(add_headers="project.static.add", release_header="X-Release", pull_from="/other")
+    said = ("serve.add_headers", "serve.release_header", "serve.pull_from")
+    text = configuration(EdgePolicy("static-server", policy(serve)))
+    comments = [line for line in text.splitlines() if line.lstrip().startswith("#")]
+    assert all(sum(option in line for line in comments) == 1 for option in said), text
+    # There the application answers, which knows them all.
+    proxy = configuration(EdgePolicy("proxy", policy(serve), application="http://127.0.0.1:8000"))
+    assert not any(option in proxy for option in said), proxy
 
 
 @given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))

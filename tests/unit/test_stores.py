@@ -97,6 +97,28 @@ class TestLocalStore(StoreContract):
             for done in [pool.submit(work, name) for name in "abcd"]:
                 done.result()
 
+    def test_a_folder_that_another_made_and_took_away_again(
+        self, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mkdir, made = os.mkdir, []
+
+        def beaten(path: str, mode: int = 0o777) -> None:
+            if path.endswith("/b") and not made:
+                made.append(path)
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            mkdir(path, mode)
+
+        monkeypatch.setattr(os, "mkdir", beaten)
+        store.put("a/b/c", b"x")
+        assert made
+        assert read_all(store, "a/b/c") == b"x"
+
+    def test_a_link_that_leads_nowhere_is_no_folder(self, store: LocalStore) -> None:
+        os.makedirs(store.root)
+        os.symlink("nowhere", store.path("a"))
+        with pytest.raises(StoreError, match=r"^a/b: .*is a file, not a folder"):
+            store.put("a/b", b"x")
+
     def test_what_people_name_alike_is_no_leftover(self, store: LocalStore) -> None:
         names = {".shipfiles-note.txt", "a/.shipfiles-keep", ".shipfiles-1-1.txt", ".shipfiles-note.0123456789ab.txt"}
         for name in names:

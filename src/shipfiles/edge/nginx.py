@@ -18,6 +18,7 @@ from .nginx_root import MISSING, proxied, root_locations, root_maps, upstream, u
 from .nginx_site import Site, variables_of
 from .nginx_text import quoted
 from .nginx_words import indented
+from .notes import notes
 from .policy import EdgePolicy
 
 _HEAD = """\
@@ -36,25 +37,12 @@ def configuration(policy: EdgePolicy) -> str:
     Raises `ConfigError` for what nginx's language cannot say.
     """
     site = None if policy.static is None or policy.mode == "proxy" else Site.of_policy(policy, policy.static)
-    lines = [*_HEAD.splitlines(), *_notes(policy)]
+    lines = [*_HEAD.splitlines(), *(f"# {line}" for line in notes(policy, "nginx"))]
     for part in (*_maps(policy, site), upstream(policy, variables_of(policy)), _plain_server(policy)):
         if found := [*part]:
             lines += ["", *found]
     lines += ["", "server {", *indented(_server(policy, site)), "}"]
     return "\n".join(lines) + "\n"
-
-
-def _notes(policy: EdgePolicy) -> Iterator[str]:
-    """What the options say and no configuration can."""
-    if policy.static is None or policy.mode == "proxy":
-        return
-    serve = policy.static.serve
-    if serve.add_headers is not None:
-        yield "# serve.add_headers is a function: only the application calls it, and nothing here has what it adds."
-    if serve.release_header:
-        yield f"# serve.release_header: nginx knows no releases, and sends no {serve.release_header}."
-    if serve.pull_from is not None:
-        yield "# serve.pull_from: nginx fetches nothing. What is not in the folder is the application's."
 
 
 def _maps(policy: EdgePolicy, site: Site | None) -> Iterator[Iterable[str]]:
